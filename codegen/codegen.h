@@ -1,0 +1,77 @@
+/* From plans to kernels: what the drivers of code generation (emit, tests) see. The loop IR itself is loop.h. */
+#ifndef CODEGEN_CODEGEN_H
+#define CODEGEN_CODEGEN_H
+#include "base/buf.h"
+#include "passes/plan.h"
+
+/* One record says everything about a processor that planner, lowering, printer and compilers ask. */
+typedef struct Target {
+  const char *name;         /* native, x86-64-v2, x86-64-v3, x86-64-v4, aarch64, plain */
+  int vector_bytes;         /* 64, 32, 16; 4: no vectors, plain C11 */
+  int registers;            /* vector registers */
+  int64_t l1, l2, l3;       /* bytes per core; l3 shared */
+  const char *gcc_flags;    /* "-march=x86-64-v3 -mprefer-vector-width=256" */
+  const char *clang_flags;
+  const char *cpu_features; /* names for __builtin_cpu_supports, separated by blanks; "" when none are needed */
+  int max_threads;
+} Target;
+const Target *target_find(const char *name); /* NULL when unknown; "native" resolves to what this machine has */
+
+typedef struct Kernel Kernel;           /* loop.h: a loop nest with its parameters */
+typedef struct KernelTable KernelTable; /* the distinct kernels of a program: equal ones are kept once */
+KernelTable *kernels_new(Arena *a, const Prog *prog, const Target *target);
+int kernels_count(const KernelTable *t);
+const Kernel *kernels_get(const KernelTable *t, int i);
+
+/* Arguments of a kernel call, in the order of the kernel's parameters. */
+typedef enum KArgKind {
+  KARG_BUF,   /* pointer to plan buffer `buf` */
+  KARG_TEMP,  /* pointer into the entry's shared workspace at byte `offset` */
+  KARG_SIZE,  /* int64_t: dimension expression `dim` */
+  KARG_CLOCK, /* int64_t: the clock's `buf` (0 step, 1 steps, 2 epoch, 3 key) */
+} KArgKind;
+typedef struct KArg {
+  KArgKind kind;
+  int buf;
+  int64_t offset;
+  Dim dim;
+} KArg;
+typedef struct KernelCall {
+  int kernel;
+  KArg *args;   /* stb_ds */
+  bool barrier; /* all threads meet before it (besides what the plan's step asks for) */
+} KernelCall;
+/* One group of a plan becomes a few calls in a row. */
+typedef struct LoweredGroup {
+  KernelCall *calls; /* stb_ds */
+} LoweredGroup;
+typedef struct Lowered {
+  const Plan *plan;
+  LoweredGroup *groups; /* one per plan group */
+  int64_t temp_bytes;   /* shared workspace: the largest any group needs; groups use it in turns */
+  int64_t scratch_bytes; /* per thread */
+} Lowered;
+/* Lowers every group of `plan`, adding kernels to `t`. */
+Lowered *lower_plan(Arena *a, const Plan *plan, KernelTable *t);
+
+/* C text of one kernel: a comment (what it computes, .dnn lines, operations, bytes), then
+ *   void PREFIX_kN_what(<parameters>, DnnTeam *team)
+ * `team` (runtime/core/kernel.h) gives thread number, count, barrier, scratch and the place for run-time errors. */
+void kernel_print_c(const Kernel *k, Buf *b);
+void kernel_print_prototype(const Kernel *k, Buf *b);
+const char *kernel_name(const Kernel *k);
+/* Text form of the loop IR and back. */
+void kernel_print(const Kernel *k, Buf *b);
+Kernel *kernel_parse(Arena *a, const char *text, Buf *why);
+/* Runs a kernel's loops one statement at a time: the oracle's hand on generated loops. `args`: a pointer per buffer
+ * or temp parameter, the value of an int64_t per size. Threads run one after the other between barriers. */
+typedef union KValue {
+  void *ptr;
+  int64_t i;
+} KValue;
+bool kernel_interpret(const Kernel *k, const KValue *args, int threads, Buf *why);
+/* Runs a whole lowered entry through the interpreter: the compiled program's oracle. in/out: one pointer per port, out:
+ * results then reports; cells: one pointer per cell of the program. clock[4]: step, steps, epoch, key. */
+bool lowered_interpret(const Lowered *l, const KernelTable *t, const int64_t *vars, const void *const *in,
+                       void *const *out, void *const *cells, const int64_t clock[4], int threads, Buf *why);
+#endif

@@ -1,0 +1,168 @@
+/* The graph: tensor operations in SSA form, with symbolic shapes. Nodes stand in dense arrays in topological order
+ * and are named by 32-bit ids; operands come before users. Facts of a pass live in side arrays indexed by NodeId. */
+#ifndef IR_IR_H
+#define IR_IR_H
+#include "base/arena.h"
+#include "base/diag.h"
+#include "ir/dim.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef enum DType { F64, F32, F16, BF16, I64, I32, I8, U8, BOOL, TUPLE, DTYPE_COUNT } DType;
+const char *dtype_name(DType t); /* "f32" */
+int dtype_size(DType t);         /* bytes */
+bool dtype_is_float(DType t);
+bool dtype_is_int(DType t); /* i64 i32 i8 u8 */
+bool dtype_parse(const char *s, DType *out);
+
+typedef enum Op {
+  OP_NONE,
+#define OP(name, ...) OP_##name,
+#include "ir/ops.def"
+#undef OP
+  OP_COUNT
+} Op;
+
+typedef enum OpClass { LEAF, MAP, VIEW, REDUCE, CONTRACT, WINDOW, GATHER, SCATTER, REGION, META } OpClass;
+enum { COMM = 1, IDEM = 2, CMP = 4, INT = 8, FLOAT = 16, BOOLS = 32, ORDER = 64, IMPURE = 128 };
+
+typedef enum AttrKey {
+  A_NONE,
+#define ATTR(name, kind) A_##name,
+#include "ir/attrs.def"
+#undef ATTR
+  A_COUNT
+} AttrKey;
+typedef enum AttrKind { AK_INT, AK_INTS, AK_NUM, AK_DATA, AK_HASH } AttrKind;
+
+typedef struct Attr {
+  AttrKey key;
+  uint32_t n; /* INTS: how many; DATA: bytes */
+  union {
+    const Dim *dims; /* INTS and INT (one) */
+    double num;
+    const void *data;
+    uint64_t hash;
+  };
+} Attr;
+
+typedef struct OpInfo {
+  const char *name;
+  int arity;
+  OpClass cls;
+  int flops;
+  unsigned flags;
+  const char *attrs;   /* names separated by blanks */
+  const char *formula; /* from ops.def's comment, for the docs */
+  const char *grad;    /* name of the gradient rule */
+} OpInfo;
+extern const OpInfo op_info[OP_COUNT];
+extern const char *const attr_names[A_COUNT];
+extern const AttrKind attr_kinds[A_COUNT];
+
+typedef uint32_t NodeId; /* 0 = none */
+typedef struct Graph Graph;
+
+/* A tensor type; rank 0 is a scalar. */
+typedef struct Type {
+  DType dtype;
+  int rank;
+  const Dim *shape;
+} Type;
+enum { MAX_RANK = 8 };
+
+typedef struct Node {
+  uint16_t op;
+  uint8_t n_attrs, n_regions;
+  int32_t n_in;
+  Type type;          /* dtype TUPLE: several results, see `results` */
+  const NodeId *in;
+  const Attr *attrs;  /* in the order of ops.def */
+  Graph *const *regions;
+  const Type *results; /* for TUPLE: n_results types */
+  int32_t n_results;
+  Loc loc; /* the .dnn place it came from */
+} Node;
+
+struct Graph {
+  Arena *arena;
+  DimTab *dims;
+  Diag *diag;
+  Node *nodes;     /* stb_ds array; nodes[0] is unused */
+  NodeId *outputs; /* stb_ds array: results, in order */
+  int n_inputs;    /* OP_input nodes carry index 0 .. n_inputs-1; types in input_types (stb_ds array) */
+  Type *input_types;
+};
+
+Graph *graph_new(Arena *a, DimTab *dims, Diag *diag);
+
+/* Building. The shape rule computes the type; a wrong use is an internal error naming op and place: callers that face
+ * users check first. `want` gives the type where the op leaves it open (see ops.def), else NULL. */
+NodeId graph_add(Graph *g, Op op, Loc loc, const NodeId *in, int n_in, const Attr *attrs, int n_attrs, const Type *want);
+NodeId graph_add_region(Graph *g, Op op, Loc loc, const NodeId *in, int n_in, const Attr *attrs, int n_attrs,
+                        Graph *const *regions, int n_regions);
+static inline const Node *graph_node(const Graph *g, NodeId n) { return &g->nodes[n]; }
+static inline Type graph_type(const Graph *g, NodeId n) { return g->nodes[n].type; }
+
+/* Shape rule alone: true and the type (types for ops of several results), or false and why, in `.dnn` terms. */
+bool graph_infer(Graph *g, Op op, const NodeId *in, int n_in, const Attr *attrs, int n_attrs, const Type *want,
+                 Type *out, Buf *why);
+
+/* Short forms, all with `loc`. Element-wise ones take equal shapes; the g_*to forms broadcast scalars themselves. */
+NodeId g_input(Graph *g, Loc loc, Type t); /* appends an input */
+NodeId g_cell(Graph *g, Loc loc, int cell, Type t);
+NodeId g_full(Graph *g, Loc loc, double v, Type t);
+NodeId g_full_like(Graph *g, Loc loc, double v, NodeId like);
+NodeId g_literal(Graph *g, Loc loc, Type t, const void *data, size_t bytes);
+NodeId g_iota(Graph *g, Loc loc, Type t, int axis);
+NodeId g_size(Graph *g, Loc loc, Dim d, DType t);
+NodeId g_map1(Graph *g, Op op, Loc loc, NodeId a);
+NodeId g_map2(Graph *g, Op op, Loc loc, NodeId a, NodeId b);
+NodeId g_where(Graph *g, Loc loc, NodeId c, NodeId a, NodeId b);
+NodeId g_cast(Graph *g, Loc loc, NodeId a, DType t); /* a itself when it is of that type */
+NodeId g_reshape(Graph *g, Loc loc, NodeId a, int rank, const Dim *shape);
+NodeId g_transpose(Graph *g, Loc loc, NodeId a, const int *perm);
+NodeId g_broadcast(Graph *g, Loc loc, NodeId a, int rank, const Dim *shape, const int *axes);
+NodeId g_broadcast_to(Graph *g, Loc loc, NodeId a, int rank, const Dim *shape); /* axes aligned at the end */
+NodeId g_slice(Graph *g, Loc loc, NodeId a, const Dim *start, const int64_t *step, const Dim *size);
+NodeId g_pad(Graph *g, Loc loc, NodeId a, const Dim *low, const Dim *size, double value);
+NodeId g_concat(Graph *g, Loc loc, const NodeId *in, int n, int axis);
+NodeId g_reduce(Graph *g, Op op, Loc loc, NodeId a, const int *axes, int n_axes); /* sum, prod, reduce_max, reduce_min */
+NodeId g_arg(Graph *g, Op op, Loc loc, NodeId a, int axis);                       /* argmax, argmin */
+NodeId g_dot(Graph *g, Loc loc, NodeId a, NodeId b, const int *la, const int *lb, const int *ly, int ny);
+NodeId g_gather(Graph *g, Loc loc, NodeId x, NodeId i, int axis, int batch);
+NodeId g_scatter(Graph *g, Op op, Loc loc, NodeId x, NodeId i, NodeId u, int axis, int batch);
+NodeId g_get(Graph *g, Loc loc, NodeId tuple, int index);
+
+/* Attributes of a node. Missing is an internal error. */
+const Attr *node_attr(const Node *n, AttrKey key);
+int64_t node_int(const Graph *g, const Node *n, AttrKey key);          /* an INT that is a constant */
+Dim node_dim(const Node *n, AttrKey key);                              /* an INT as a Dim */
+int node_ints(const Graph *g, const Node *n, AttrKey key, int64_t *out, int max); /* constant INTS; returns how many */
+double node_num(const Node *n, AttrKey key);
+/* Making attributes (arena-allocated lists). */
+Attr attr_int(Graph *g, AttrKey key, int64_t v);
+Attr attr_dim(Graph *g, AttrKey key, Dim d);
+Attr attr_ints(Graph *g, AttrKey key, const int64_t *v, int n);
+Attr attr_int32s(Graph *g, AttrKey key, const int *v, int n);
+Attr attr_dims(Graph *g, AttrKey key, const Dim *v, int n);
+Attr attr_num(AttrKey key, double v);
+Attr attr_hash(AttrKey key, uint64_t v);
+
+/* Types */
+Type type_of(Arena *a, DType t, int rank, const Dim *shape); /* copies the shape */
+Type type_scalar(DType t);
+bool type_same(Type a, Type b);
+bool shape_same(Type a, Type b); /* dtype apart */
+Dim type_count(DimTab *t, Type ty);                             /* number of elements */
+void type_print(const DimTab *t, Buf *b, Type ty);              /* f32[B, 3, 2*H] */
+int op_by_name(const char *name);                               /* OP_NONE when there is none */
+/* Operations of one node: multiply-adds count 2; and bytes of operands plus result. Both as dimension expressions. */
+Dim node_flops(const Graph *g, NodeId n);
+Dim node_bytes(const Graph *g, NodeId n);
+
+/* Checks every invariant (order, arity, types, attributes, regions); false and the reasons in `why`. */
+bool graph_verify(const Graph *g, Buf *why);
+void graph_print(const Graph *g, Buf *b);          /* text form, see docs/ARCHITECTURE.md */
+void graph_print_dot(const Graph *g, Buf *b);      /* Graphviz */
+#endif

@@ -1,0 +1,32 @@
+/* The pipeline: a table of passes over one entry's graph, then the plan. */
+#ifndef PASSES_PIPELINE_H
+#define PASSES_PIPELINE_H
+#include "passes/plan.h"
+
+/* A graph pass: changes g in place (usually by building a new node array); reports user errors to g->diag. */
+typedef void PassFn(Graph *g, const Prog *prog, const Entry *entry);
+typedef struct PassInfo {
+  const char *name;  /* for --after=NAME, --time */
+  const char *title; /* before and after, in one line */
+  PassFn *run;
+} PassInfo;
+extern const PassInfo pass_table[];
+extern const int pass_count;
+const PassInfo *pass_find(const char *name);
+
+typedef struct PipelineOpts {
+  const char *stop_after; /* NULL: all */
+  bool verify;            /* after each pass; a failure is an internal error that names the pass */
+  bool time;              /* prints phase times to stderr */
+} PipelineOpts;
+/* Runs the graph passes on the entry's graph (in place). False when the diag has errors. */
+bool pipeline_graph(Prog *prog, Entry *entry, const PipelineOpts *o);
+
+/* fuse -> schedule -> memory; the graph must have gone through pipeline_graph. */
+Plan *plan_build(Arena *a, const Prog *prog, const Entry *entry);
+Plan *plan_fuse(Arena *a, const Prog *prog, const Entry *entry); /* groups only */
+void plan_schedule(Plan *p);                                     /* order of steps, barriers */
+void plan_memory(Plan *p);                                       /* buffers' places, peak and bound */
+bool plan_verify(const Plan *p, Buf *why);
+void plan_print(const Plan *p, Buf *b);
+#endif

@@ -1,0 +1,19 @@
+/* The context of a compiled program: everything a call reads or writes beside its arguments. The caller owns it.
+ * This text is also printed into every emitted header, so it stands alone: libc only. */
+#ifndef DNN_CONTEXT_H
+#define DNN_CONTEXT_H
+#include <stdint.h>
+
+typedef struct DnnContext {
+  unsigned char *cells;    /* parameters, state, optimiser state */
+  unsigned char *arena;    /* intermediate values and per-thread scratch; contents do not outlive a call */
+  unsigned char *prepared; /* what NAME_prepare made from the parameters */
+  int32_t threads;         /* 1 .. MAX_THREADS */
+  int32_t error_site;      /* 0, or the number of the place that failed */
+  int64_t error_value[2];  /* what was found there: an index and its bound, ... */
+  int64_t seed, stage;     /* the random key of a call is made from seed, stage and step */
+  int64_t step, steps, epoch; /* the clock: step of the stage, its length, epoch */
+  uint32_t barrier_count, barrier_turn; /* the threads' meeting place inside a call */
+  int64_t reserved[4];
+} DnnContext;
+#endif
