@@ -27,6 +27,7 @@ Plan *plan_build(Arena *a, const Prog *prog, const Entry *entry);
 Plan *plan_fuse(Arena *a, const Prog *prog, const Entry *entry); /* groups only */
 void plan_schedule(Plan *p);                                     /* order of steps, barriers */
 void plan_memory(Plan *p);                                       /* buffers' places, peak and bound */
+void plan_barriers(Plan *p);                                     /* where threads meet; after memory */
 bool plan_verify(const Plan *p, Buf *why);
 void plan_print(const Plan *p, Buf *b);
 #endif

@@ -4,10 +4,12 @@
 #define PASSES_PLAN_H
 #include "ir/prog.h"
 
-typedef enum BufKind { BUF_INPUT, BUF_OUTPUT, BUF_CELL, BUF_ARENA } BufKind;
+/* ROW: the slice of buffer `index` that belongs to the current iteration of a loop. */
+typedef enum BufKind { BUF_INPUT, BUF_OUTPUT, BUF_CELL, BUF_ARENA, BUF_ROW } BufKind;
 typedef struct PlanBuf {
   BufKind kind;
-  int index;      /* INPUT: input; OUTPUT: result or report; CELL: cell */
+  int index;      /* INPUT: input; OUTPUT: result or report; CELL: cell; ROW: the buffer it lies in */
+  int twin;       /* a carried value of a loop: the buffer of the next iteration's value, they swap; else -1 */
   Type type;
   NodeId node;    /* whose value it holds (first, when shared in place) */
   int64_t bytes;  /* for the bounds of the variables, rounded up to 64 */
@@ -19,12 +21,14 @@ typedef struct PlanBuf {
  * order. Nodes that are not outs are computed where they are used ("inlined"). At most one node of the group is
  * `heavy`: a REDUCE, CONTRACT, WINDOW or argmax whose accumulator the nest holds; MAP and VIEW nodes before it are
  * its operands, MAP nodes after it its epilogue. GATHER nodes are loads at run-time indices and may be inlined. A
- * SCATTER is a group of its own (its operands may be inlined). */
+ * SCATTER is a group of its own (its operands may be inlined). A group without nodes copies buffer reads[0] to
+ * outs[0].buf. In an in-place group every load of an element comes before the stores of that element. */
 typedef struct GroupOut {
   NodeId node;
   int buf;
 } GroupOut;
 typedef struct Group {
+  int scope;      /* whose graph the nodes are of: plan->scopes[scope] */
   NodeId heavy;   /* 0 for a purely element-wise group */
   GroupOut *outs; /* stb_ds */
   NodeId *nodes;  /* stb_ds: every node computed here, in topological order */
@@ -38,10 +42,20 @@ struct PlanStep {
   PlanKind kind;
   int group;        /* KERNEL */
   bool barrier;     /* all threads meet before this step: it reads what another thread may have written */
-  NodeId node;      /* LOOP, BRANCH: the scan, while or cond */
+  int scope;        /* LOOP, BRANCH: where `node` is */
+  NodeId node;      /* LOOP, BRANCH: the scan, while or cond; a checkpoint or custom_grad is a BRANCH without `other` */
+  int at;           /* position in kernel order, for live ranges (LOOP, BRANCH: of their end) */
+  PlanStep *before; /* stb_ds: LOOP: fills the carried values, once */
   PlanStep *body;   /* stb_ds: LOOP body, BRANCH then */
+  int flag;         /* LOOP of a while: the bool[] buffer that `other` fills */
   PlanStep *other;  /* stb_ds: LOOP condition, BRANCH else */
 };
+
+/* A graph with places for its nodes: the entry's own is scopes[0], the bodies of loops and branches follow. */
+typedef struct Scope {
+  Graph *graph;
+  int *buf_of; /* by NodeId: the buffer that holds it, or -1: computed where it is used */
+} Scope;
 
 typedef struct Plan {
   Arena *arena;
@@ -51,7 +65,8 @@ typedef struct Plan {
   PlanBuf *bufs;    /* stb_ds */
   Group *groups;    /* stb_ds */
   PlanStep *steps;  /* stb_ds */
-  int *buf_of;      /* by NodeId: the buffer that holds it, or -1: inlined */
+  int *buf_of;      /* scopes[0].buf_of */
+  Scope *scopes;    /* stb_ds */
   int64_t peak;     /* arena bytes */
   int64_t bound;    /* liveness lower bound of the arena */
 } Plan;

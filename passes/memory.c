@@ -1,0 +1,280 @@
+/* memory: a place for every buffer.
+ *
+ * Before: values have buffers without offsets. After: new cell values are written into the cells directly where no
+ * later step reads the old value; element-wise results take over the buffer of an operand that dies there; every other
+ * buffer has an offset in the arena. Liveness counts positions in the order of steps, a loop as a whole: what it reads from
+ * outside lives to its end. Offsets: largest first, each at the lowest gap that is free over its life (greedy by size;
+ * Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020). */
+#include "base/ds.h"
+#include "passes/mutate.h"
+#include "passes/pipeline.h"
+#include "passes/plan_internal.h"
+#include <stdlib.h>
+
+/* ---- positions and lives ---- */
+
+static int number_steps(PlanStep *steps, int at) {
+  for (int i = 0; i < arrlen(steps); i++) {
+    PlanStep *s = &steps[i];
+    if (s->kind != PLAN_KERNEL) {
+      at = number_steps(s->before, at);
+      at = number_steps(s->other, at);
+      at = number_steps(s->body, at);
+    }
+    s->at = at++;
+  }
+  return at;
+}
+
+static void touch(Plan *p, int b, int at) {
+  PlanBuf *x = &p->bufs[b];
+  if (x->kind == BUF_ROW) {
+    touch(p, x->index, at);
+    return;
+  }
+  if (x->begin < 0 || at < x->begin) x->begin = at;
+  if (at > x->end) x->end = at;
+}
+
+static void live_steps(Plan *p, const PlanStep *steps) {
+  for (int i = 0; i < arrlen(steps); i++) {
+    const PlanStep *s = &steps[i];
+    if (s->kind != PLAN_KERNEL) {
+      live_steps(p, s->before);
+      live_steps(p, s->other);
+      live_steps(p, s->body);
+    }
+    int *b = NULL;
+    if (s->kind == PLAN_KERNEL) {
+      step_reads(p, s, &b);
+      step_writes(p, s, &b);
+    } else {
+      const Node *x = &p->scopes[s->scope].graph->nodes[s->node];
+      for (int k = 0; k < x->n_in; k++) arrput(b, p->scopes[s->scope].buf_of[x->in[k]]);
+      if (s->kind == PLAN_LOOP && s->flag) arrput(b, s->flag);
+    }
+    for (int k = 0; k < arrlen(b); k++) touch(p, b[k], s->at);
+    arrfree(b);
+  }
+}
+
+static int first_at(const PlanStep *s) {
+  if (s->kind == PLAN_KERNEL) return s->at;
+  if (arrlen(s->before)) return first_at(&s->before[0]);
+  if (arrlen(s->other) && s->kind == PLAN_LOOP) return first_at(&s->other[0]);
+  if (arrlen(s->body)) return first_at(&s->body[0]);
+  return s->at;
+}
+
+/* A buffer that is alive before a loop and used in it, or carried by it, or stacked by it, lives through the whole loop;
+ * carried pairs live together. */
+static void live_loops(Plan *p, const PlanStep *steps) {
+  for (int i = 0; i < arrlen(steps); i++) {
+    const PlanStep *s = &steps[i];
+    if (s->kind == PLAN_KERNEL) continue;
+    live_loops(p, s->before);
+    live_loops(p, s->body);
+    live_loops(p, s->other);
+    if (s->kind != PLAN_LOOP) continue;
+    int from = first_at(s), to = s->at;
+    int *used = NULL;
+    for (int k = 0; k < arrlen(s->body); k++) step_reads(p, &s->body[k], &used), step_writes(p, &s->body[k], &used);
+    for (int k = 0; k < arrlen(s->other); k++) step_reads(p, &s->other[k], &used), step_writes(p, &s->other[k], &used);
+    for (int k = 0; k < arrlen(used); k++) {
+      int b = used[k];
+      bool row = p->bufs[b].kind == BUF_ROW;
+      while (p->bufs[b].kind == BUF_ROW) b = p->bufs[b].index;
+      PlanBuf *x = &p->bufs[b];
+      if (row || x->twin >= 0 || x->begin < from || x->end > to || b == s->flag) touch(p, b, from), touch(p, b, to);
+    }
+    arrfree(used);
+  }
+  for (int b = 0; b < arrlen(p->bufs); b++) {
+    PlanBuf *x = &p->bufs[b];
+    if (x->twin < 0 || p->bufs[x->twin].begin < 0) continue;
+    touch(p, b, p->bufs[x->twin].begin);
+    touch(p, b, p->bufs[x->twin].end);
+  }
+}
+
+/* ---- cells written in place ---- */
+
+static const PlanStep *writer_of(const PlanStep *steps, const Plan *p, int buf) {
+  for (int i = 0; i < arrlen(steps); i++) {
+    if (steps[i].kind != PLAN_KERNEL) continue;
+    const Group *gr = &p->groups[steps[i].group];
+    for (int k = 0; k < arrlen(gr->outs); k++)
+      if (gr->outs[k].buf == buf) return &steps[i];
+  }
+  return NULL;
+}
+
+static bool reads_cell(const Plan *p, const PlanStep *s, int cell) {
+  int *r = NULL;
+  bool found = false;
+  step_reads(p, s, &r);
+  for (int i = 0; i < arrlen(r); i++) {
+    int b = r[i];
+    while (p->bufs[b].kind == BUF_ROW) b = p->bufs[b].index;
+    found |= p->bufs[b].kind == BUF_CELL && p->bufs[b].index == cell;
+  }
+  arrfree(r);
+  return found;
+}
+
+/* May the group at `w` store the new value of `cell` right into the cell? */
+static bool may_commit(const Plan *p, const PlanStep *w, int cell) {
+  for (const PlanStep *s = w + 1; s < p->steps + arrlen(p->steps); s++)
+    if (reads_cell(p, s, cell)) return false;
+  const Group *gr = &p->groups[w->group];
+  for (int i = 0; i < arrlen(gr->nodes); i++) { /* inside the group: the element itself only */
+    const Node *x = &p->graph->nodes[gr->nodes[i]];
+    for (int k = 0; k < x->n_in; k++) {
+      const Node *c = &p->graph->nodes[x->in[k]];
+      if (c->op == OP_cell && node_int(p->graph, c, A_cell) == cell && !group_reads_same(p, gr, x->in[k])) return false;
+    }
+  }
+  return true;
+}
+
+static void commit_cells(Plan *p) {
+  const Entry *e = p->entry;
+  int base = e->n_results + e->n_reports;
+  for (int i = 0; i < arrlen(e->writes); i++) {
+    int cell = e->writes[i];
+    NodeId n = p->graph->outputs[base + i];
+    const Node *x = &p->graph->nodes[n];
+    if (x->op == OP_cell && node_int(p->graph, x, A_cell) == cell) continue; /* unchanged */
+    int b = p->buf_of[n];
+    const PlanStep *w = b >= 0 && p->bufs[b].kind == BUF_ARENA && p->bufs[b].twin < 0 ? writer_of(p->steps, p, b) : NULL;
+    if (w && may_commit(p, w, cell)) {
+      p->bufs[b].kind = BUF_CELL;
+      p->bufs[b].index = cell;
+      continue;
+    }
+    if (x->op == OP_cell) { /* another cell's old value: taken before anything is replaced */
+      int stage = plan_new_buf(p, BUF_ARENA, 0, x->type, n);
+      arrins(p->steps, 0, plan_kernel_step(plan_copy_group(p, 0, n, b, stage)));
+      b = stage;
+    }
+    int to = plan_new_buf(p, BUF_CELL, cell, x->type, n);
+    arrput(p->steps, plan_kernel_step(plan_copy_group(p, 0, n, b, to)));
+  }
+}
+
+/* ---- taking over an operand's buffer ---- */
+
+static void rename_buf(Plan *p, int from, int to) {
+  for (int s = 0; s < arrlen(p->scopes); s++)
+    for (NodeId n = 1; n < (NodeId)arrlen(p->scopes[s].graph->nodes); n++)
+      if (p->scopes[s].buf_of[n] == from) p->scopes[s].buf_of[n] = to;
+  for (int i = 0; i < arrlen(p->groups); i++) {
+    Group *gr = &p->groups[i];
+    for (int k = 0; k < arrlen(gr->reads); k++)
+      if (gr->reads[k] == from) gr->reads[k] = to;
+    for (int k = 0; k < arrlen(gr->outs); k++)
+      if (gr->outs[k].buf == from) gr->outs[k].buf = to;
+  }
+}
+
+static bool may_take(const Plan *p, const Group *gr, int from, int out) {
+  const PlanBuf *x = &p->bufs[from], *y = &p->bufs[out];
+  if (x->kind != BUF_ARENA || y->kind != BUF_ARENA || x->twin >= 0 || y->twin >= 0) return false;
+  if (x->bytes != y->bytes || dtype_size(x->type.dtype) != dtype_size(y->type.dtype) || x->end != y->begin) return false;
+  const Graph *g = p->scopes[gr->scope].graph;
+  for (int i = 0; i < arrlen(gr->nodes); i++) {
+    const Node *n = &g->nodes[gr->nodes[i]];
+    for (int k = 0; k < n->n_in; k++)
+      if (p->scopes[gr->scope].buf_of[n->in[k]] == from && !group_reads_same(p, gr, n->in[k])) return false;
+  }
+  return true;
+}
+
+static void take_over(Plan *p) {
+  for (int i = 0; i < arrlen(p->steps); i++) {
+    if (p->steps[i].kind != PLAN_KERNEL) continue;
+    Group *gr = &p->groups[p->steps[i].group];
+    for (int o = 0; o < arrlen(gr->outs); o++)
+      for (int r = 0; r < arrlen(gr->reads); r++) {
+        int from = gr->reads[r], out = gr->outs[o].buf;
+        if (from == out || !may_take(p, gr, from, out)) continue;
+        p->bufs[from].end = p->bufs[out].end;
+        p->bufs[out].begin = p->bufs[out].end = -1;
+        gr->inplace = true;
+        rename_buf(p, out, from);
+        break;
+      }
+  }
+}
+
+/* ---- offsets ---- */
+
+static const Plan *sorting;
+static int larger_first(const void *a, const void *b) {
+  int x = *(const int *)a, y = *(const int *)b;
+  int64_t d = sorting->bufs[y].bytes - sorting->bufs[x].bytes;
+  return d ? (d > 0 ? 1 : -1) : x - y;
+}
+
+/* The lowest offset at which `bytes` fit beside the placed buffers that live at the same time. */
+static int64_t lowest_gap(const Plan *p, const int *placed, int n, int b) {
+  const PlanBuf *x = &p->bufs[b];
+  for (int64_t at = 0;;) {
+    int64_t next = at;
+    for (int i = 0; i < n; i++) {
+      const PlanBuf *y = &p->bufs[placed[i]];
+      if (x->begin > y->end || y->begin > x->end) continue;
+      if (at < y->offset + y->bytes && y->offset < at + x->bytes && y->offset + y->bytes > next) next = y->offset + y->bytes;
+    }
+    if (next == at) return at;
+    at = next;
+  }
+}
+
+static void place(Plan *p) {
+  int *list = NULL;
+  for (int b = 0; b < arrlen(p->bufs); b++)
+    if (p->bufs[b].kind == BUF_ARENA && p->bufs[b].begin >= 0) arrput(list, b);
+  sorting = p;
+  if (arrlen(list)) qsort(list, (size_t)arrlen(list), sizeof *list, larger_first);
+  p->peak = 0;
+  for (int i = 0; i < arrlen(list); i++) {
+    PlanBuf *x = &p->bufs[list[i]];
+    x->offset = lowest_gap(p, list, i, list[i]);
+    if (x->offset + x->bytes > p->peak) p->peak = x->offset + x->bytes;
+  }
+  int steps = 0;
+  for (int i = 0; i < arrlen(list); i++)
+    if (p->bufs[list[i]].end >= steps) steps = p->bufs[list[i]].end + 1;
+  int64_t *live = calloc((size_t)steps + 1, sizeof *live);
+  p->bound = 0;
+  for (int i = 0; i < arrlen(list); i++)
+    for (int t = p->bufs[list[i]].begin; t <= p->bufs[list[i]].end; t++) live[t] += p->bufs[list[i]].bytes;
+  for (int t = 0; t < steps; t++)
+    if (live[t] > p->bound) p->bound = live[t];
+  free(live);
+  arrfree(list);
+}
+
+/* What the caller reads after the last step lives to the end: values of effects. */
+static void live_roots(Plan *p, int end) {
+  for (int i = 0; i < arrlen(p->graph->outputs); i++) {
+    int b = p->buf_of[p->graph->outputs[i]];
+    if (b >= 0 && p->bufs[b].begin >= 0) touch(p, b, end);
+  }
+}
+
+void plan_memory(Plan *p) {
+  commit_cells(p);
+  for (int b = 0; b < arrlen(p->bufs); b++) p->bufs[b].begin = p->bufs[b].end = -1;
+  int end = number_steps(p->steps, 0);
+  live_steps(p, p->steps);
+  live_loops(p, p->steps);
+  live_roots(p, end);
+  take_over(p);
+  for (int b = 0; b < arrlen(p->bufs); b++) {
+    PlanBuf *x = &p->bufs[b];
+    if (x->begin >= 0 && x->end + mutate_live() >= x->begin) x->end += mutate_live();
+  }
+  place(p);
+}

@@ -1,0 +1,27 @@
+/* What fuse, schedule and memory share, beside plan.h. */
+#ifndef PASSES_PLAN_INTERNAL_H
+#define PASSES_PLAN_INTERNAL_H
+#include "passes/plan.h"
+
+/* Groups of one scope. Appends groups, buffers and the steps that run them (in dependence order) to the plan.
+ * `roots`: the nodes that must have a buffer; `home[i]` is the buffer a root must end in, or -1: any. */
+void fuse_scope(Plan *p, int scope, PlanStep **steps, const NodeId *roots, const int *home, int n_roots);
+int plan_new_buf(Plan *p, BufKind kind, int index, Type type, NodeId node);
+int plan_new_scope(Plan *p, Graph *g);
+/* A group that copies buffer `from`, the value of node n, to buffer `to`. */
+int plan_copy_group(Plan *p, int scope, NodeId n, int from, int to);
+PlanStep plan_kernel_step(int group);
+/* Buffers for the results of every region of a scope, given to the `get` nodes that read them. */
+void region_results(Plan *p, int scope);
+/* The step of a scan, while, cond, vmap, checkpoint or custom_grad, its bodies planned. */
+PlanStep region_step(Plan *p, int scope, NodeId n);
+/* Puts the steps of one sequence into an order that respects every read; commits to cells come last. */
+void schedule_steps(Plan *p, PlanStep **steps);
+/* Buffers that a step reads and writes, loops and branches with all that is inside; stb_ds lists. */
+void step_reads(const Plan *p, const PlanStep *s, int **out);
+void step_writes(const Plan *p, const PlanStep *s, int **out);
+/* Do two buffers share memory (the same cell, a row and its buffer, a carried pair)? Arena offsets are not looked at. */
+bool plan_same_place(const Plan *p, int a, int b);
+/* Every read of `n` in the group happens at the element being computed. */
+bool group_reads_same(const Plan *p, const Group *gr, NodeId n);
+#endif

@@ -1,0 +1,68 @@
+/* The plan as text: buffers with place and life, then the tree of steps. */
+#include "base/ds.h"
+#include "passes/pipeline.h"
+
+static void print_buf_name(const Plan *p, Buf *b, int i) {
+  const PlanBuf *x = &p->bufs[i];
+  switch (x->kind) {
+  case BUF_INPUT: buf_printf(b, "in%d", x->index); break;
+  case BUF_OUTPUT: buf_printf(b, "out%d", x->index); break;
+  case BUF_CELL: buf_printf(b, "%s", p->prog->cells[x->index].path); break;
+  case BUF_ROW: buf_printf(b, "b%d[row]", x->index); break;
+  case BUF_ARENA: buf_printf(b, "b%d", i); break;
+  }
+}
+
+static void print_group(const Plan *p, Buf *b, int group) {
+  const Group *gr = &p->groups[group];
+  const Graph *g = p->scopes[gr->scope].graph;
+  buf_printf(b, "kernel %d: ", group);
+  for (int i = 0; i < arrlen(gr->outs); i++) {
+    if (i) buf_str(b, ", ");
+    print_buf_name(p, b, gr->outs[i].buf);
+  }
+  buf_str(b, " =");
+  for (int i = 0; i < arrlen(gr->nodes); i++) buf_printf(b, " %s", op_info[g->nodes[gr->nodes[i]].op].name);
+  if (!arrlen(gr->nodes)) buf_str(b, " copy");
+  buf_str(b, " (");
+  for (int i = 0; i < arrlen(gr->reads); i++) {
+    if (i) buf_str(b, ", ");
+    print_buf_name(p, b, gr->reads[i]);
+  }
+  buf_printf(b, ")%s\n", gr->inplace ? " in place" : "");
+}
+
+static void print_steps(const Plan *p, Buf *b, const PlanStep *steps, int indent) {
+  for (int i = 0; i < arrlen(steps); i++) {
+    const PlanStep *s = &steps[i];
+    buf_fill(b, ' ', indent);
+    if (s->barrier) buf_str(b, "barrier ");
+    if (s->kind == PLAN_KERNEL) {
+      print_group(p, b, s->group);
+      continue;
+    }
+    const Node *x = &p->scopes[s->scope].graph->nodes[s->node];
+    buf_printf(b, "%s %%%u {\n", op_info[x->op].name, s->node);
+    print_steps(p, b, s->before, indent + 2);
+    if (arrlen(s->other)) {
+      print_steps(p, b, s->other, indent + 2);
+      buf_fill(b, ' ', indent);
+      buf_str(b, s->kind == PLAN_LOOP ? "} then {\n" : "} else {\n");
+    }
+    print_steps(p, b, s->body, indent + 2);
+    buf_fill(b, ' ', indent);
+    buf_str(b, "}\n");
+  }
+}
+
+void plan_print(const Plan *p, Buf *b) {
+  buf_printf(b, "plan %s: arena %lld bytes, bound %lld\n", p->entry->name, (long long)p->peak, (long long)p->bound);
+  for (int i = 0; i < arrlen(p->bufs); i++) {
+    const PlanBuf *x = &p->bufs[i];
+    if (x->kind != BUF_ARENA || x->begin < 0) continue;
+    buf_printf(b, "  b%d %%%u ", i, x->node);
+    type_print(p->graph->dims, b, x->type);
+    buf_printf(b, " at %lld, %lld bytes, live %d..%d\n", (long long)x->offset, (long long)x->bytes, x->begin, x->end);
+  }
+  print_steps(p, b, p->steps, 2);
+}
