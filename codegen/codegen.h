@@ -22,6 +22,14 @@ typedef struct KernelTable KernelTable; /* the distinct kernels of a program: eq
 KernelTable *kernels_new(Arena *a, const Prog *prog, const Target *target);
 int kernels_count(const KernelTable *t);
 const Kernel *kernels_get(const KernelTable *t, int i);
+/* Places of run-time errors (an index out of range): numbers 1 .. count are what a kernel records in its team. */
+typedef struct ErrorSite {
+  Loc loc;
+  const Entry *entry;
+  const char *what; /* "index" */
+} ErrorSite;
+int kernels_site_count(const KernelTable *t);
+const ErrorSite *kernels_site(const KernelTable *t, int number);
 
 /* Arguments of a kernel call, in the order of the kernel's parameters. */
 typedef enum KArgKind {
@@ -29,6 +37,7 @@ typedef enum KArgKind {
   KARG_TEMP,  /* pointer into the entry's shared workspace at byte `offset` */
   KARG_SIZE,  /* int64_t: dimension expression `dim` */
   KARG_CLOCK, /* int64_t: the clock's `buf` (0 step, 1 steps, 2 epoch, 3 key) */
+  KARG_INT,   /* int64_t: the constant `offset` (number of an error site, of a random site) */
 } KArgKind;
 typedef struct KArg {
   KArgKind kind;
@@ -56,7 +65,8 @@ Lowered *lower_plan(Arena *a, const Plan *plan, KernelTable *t);
 
 /* C text of one kernel: a comment (what it computes, .dnn lines, operations, bytes), then
  *   void PREFIX_kN_what(<parameters>, DnnTeam *team)
- * `team` (runtime/core/kernel.h) gives thread number, count, barrier, scratch and the place for run-time errors. */
+ * `team` (runtime/core/kernel.h) gives thread number, count, barrier, scratch and the place for run-time errors. A kernel
+ * may call kernels of lower index in its table (micro-kernels): prototypes stand before all bodies. */
 void kernel_print_c(const Kernel *k, Buf *b);
 void kernel_print_prototype(const Kernel *k, Buf *b);
 const char *kernel_name(const Kernel *k);

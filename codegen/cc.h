@@ -1,0 +1,28 @@
+/* The system's C compiler: translation units to objects, in parallel, and objects to shared objects or executables. */
+#ifndef CODEGEN_CC_H
+#define CODEGEN_CC_H
+#include "codegen/emit.h"
+
+typedef enum CcKind { CC_SHARED, CC_EXE, CC_OBJECTS } CcKind;
+typedef struct CcJob {
+  const char *dir;      /* holds the files already written; objects go there too */
+  const char *out;      /* path of the result; CC_OBJECTS: not used */
+  CcKind kind;
+  const Target *target;
+  const char *extra_libs; /* "-lz", separated by blanks; "" for none */
+  int jobs;             /* compilers at a time; 0: one per processor */
+  bool openmp;          /* linked with OpenMP */
+  bool time;            /* tells times on stderr */
+} CcJob;
+
+/* The compiler: $CC, else gcc, else clang-19, else clang, else cc. NULL when there is none. */
+const char *cc_find(void);
+bool cc_is_clang(const char *cc);
+/* Compiles every .c and .S of `files` in `job->dir` and links. False: `why` holds the compiler's words. */
+bool cc_build(const CcJob *job, const EmitFile *files, int n_files, Buf *why);
+/* Writes the files into `dir`, which is made when missing. False and errno in `why`. Unchanged files are left alone. */
+bool cc_write_files(const char *dir, const EmitFile *files, int n_files, Buf *why);
+/* A new private directory below $TMPDIR or /tmp; and the end of it with all it holds (one level). */
+char *cc_temp_dir(Arena *a, Buf *why);
+void cc_remove_dir(const char *dir);
+#endif

@@ -1,0 +1,206 @@
+/* A whole program as C text: layout of memory, kernel units, and the order of the files. The texts themselves are made
+ * by emit_header.c, emit_entry.c, emit_interface.c and emit_table.c. */
+#include "codegen/emit.h"
+#include "base/ds.h"
+#include "codegen/emit_internal.h"
+#include <ctype.h>
+#include <string.h>
+
+static int64_t round64(int64_t n) { return (n + 63) / 64 * 64; }
+
+int64_t emit_cell_layout(const Prog *prog, int64_t *offsets) {
+  int64_t at = 0;
+  for (int i = 0; i < (int)arrlen(prog->cells); i++) {
+    int64_t count = 1, axis;
+    const Type t = prog->cells[i].type;
+    for (int k = 0; k < t.rank; k++) {
+      if (!dim_is_int(prog->dims, t.shape[k], &axis)) INTERNAL("cell %s has a free dimension", prog->cells[i].path);
+      count *= axis;
+    }
+    if (offsets) offsets[i] = at;
+    at += round64(count * dtype_size(t.dtype));
+  }
+  return at;
+}
+
+static void layout_cells(Emit *e) {
+  int n = (int)arrlen(e->prog->cells);
+  e->cell_offset = arena_array(e->arena, int64_t, n + 1);
+  e->cell_bytes = emit_cell_layout(e->prog, e->cell_offset);
+  e->cell_offset[n] = e->cell_bytes;
+  for (int i = 0; i < n; i++) {
+    int64_t bytes = e->cell_offset[i + 1] - e->cell_offset[i];
+    int kind = e->prog->cells[i].kind;
+    *(kind == DNN_PARAM ? &e->param_bytes : kind == DNN_STATE ? &e->state_bytes : &e->opt_bytes) += bytes;
+  }
+}
+
+/* One arena serves every entry: values, then the shared workspace, then each thread's scratch; the last error's
+ * message has its place behind the largest. */
+static void layout_arena(Emit *e) {
+  for (int i = 0; i < e->n_entries; i++) {
+    EmitEntry *x = &e->entries[i];
+    const Lowered *l = e->lowered[i];
+    x->temp_at = round64(e->plans[i]->peak);
+    x->scratch_at = x->temp_at + round64(l->temp_bytes);
+    x->scratch_each = round64(l->scratch_bytes);
+    int64_t end = x->scratch_at + x->scratch_each * e->target->max_threads;
+    if (end > e->arena_bytes) e->arena_bytes = end;
+  }
+  e->message_at = e->arena_bytes;
+  e->arena_bytes += EMIT_MESSAGE_BYTES;
+}
+
+bool emit_in_interface(const Entry *entry) { return entry->kind == DNN_EXPORT || entry->kind == DNN_STEP; }
+
+/* `want` made different from the `n` names before it by a number at its end. */
+static const char *fresh(Arena *a, const char *want, const char *const *taken, int n) {
+  const char *name = want;
+  for (int k = 2;; k++) {
+    bool used = false;
+    for (int i = 0; i < n; i++) used |= !strcmp(taken[i], name);
+    if (!used) return name;
+    name = arena_printf(a, "%s_%d", want, k);
+  }
+}
+
+static void name_entries(Emit *e) {
+  static const char *const reserved[] = {"open", "init", "load", "prepare", "error", "weights", "weights_bytes", "call"};
+  enum { RESERVED = sizeof reserved / sizeof *reserved };
+  const char **taken = arena_array(e->arena, const char *, RESERVED + e->n_entries);
+  memcpy(taken, reserved, sizeof reserved);
+  for (int i = 0; i < e->n_entries; i++) {
+    const Entry *entry = &e->prog->entries[i];
+    EmitEntry *x = &e->entries[i];
+    x->id = taken[RESERVED + i] = fresh(e->arena, emit_identifier(e->arena, entry->name), taken, RESERVED + i);
+    int n_in = (int)arrlen(entry->inputs), n_vars = (int)arrlen(entry->vars);
+    x->n_out = entry->n_results + entry->n_reports;
+    const char **used = arena_array(e->arena, const char *, n_in + n_vars + x->n_out + 6);
+    int n = 0;
+    used[n++] = "m", used[n++] = "v", used[n++] = "in", used[n++] = "out", used[n++] = "error";
+    for (int k = 0; k < n_vars; k++) {
+      const char *var = dim_var_name(e->prog->dims, entry->vars[k]);
+      used[n] = fresh(e->arena, emit_identifier(e->arena, var), used, n);
+      n++;
+    }
+    x->in_names = used + n;
+    for (int k = 0; k < n_in; k++, n++) used[n] = fresh(e->arena, emit_identifier(e->arena, entry->inputs[k].name), used, n);
+    x->out_names = used + n;
+    for (int k = 0; k < x->n_out; k++, n++) {
+      const char *s = entry->outputs[k].name;
+      used[n] = fresh(e->arena, s && *s ? emit_identifier(e->arena, s) : "result", used, n);
+    }
+  }
+}
+
+/* FNV-1a (Fowler, Noll, Vo), 64 bits: the plan's hash is over everything that decides the bits. */
+static uint64_t hash_text(uint64_t h, const char *s, size_t n) {
+  for (size_t i = 0; i < n; i++) h = (h ^ (unsigned char)s[i]) * 0x100000001b3u;
+  return h;
+}
+
+static void put_file(Emit *e, EmitOut *out, const char *name, Buf *text, EmitKind kind) {
+  EmitFile f = {name, arena_strndup(e->arena, text->s ? text->s : "", text->n), text->n, kind};
+  arrput(out->files, f);
+  buf_free(text);
+}
+
+static void front_matter(const Emit *e, Buf *b, const char *what) {
+  const char *source = e->opts->source ? e->opts->source : e->prog->name;
+  buf_printf(b, "/* %s of ", what);
+  buf_c(b, source);
+  buf_printf(b, ", made by dnnc for %s. */\n", e->target->name);
+}
+
+/* The kernels in their order, cut into units of about equal size: compilers then run side by side. */
+static void emit_kernel_units(Emit *e, EmitOut *out) {
+  enum { UNIT = 24000, MOST = 32 };
+  int n = kernels_count(e->kernels);
+  Buf *texts = arena_array(e->arena, Buf, n + 1);
+  size_t total = 0;
+  for (int i = 0; i < n; i++) {
+    kernel_print_c(kernels_get(e->kernels, i), &texts[i]);
+    total += texts[i].n;
+    e->hash = hash_text(e->hash, texts[i].s, texts[i].n);
+  }
+  int units = e->opts->units > 0 ? e->opts->units : 1 + (int)(total / UNIT);
+  if (units > MOST && e->opts->units <= 0) units = MOST;
+  size_t share = total / (size_t)units + 1, done = 0;
+  for (int i = 0, unit = 0; i < n; unit++) {
+    Buf b = {0};
+    front_matter(e, &b, "Kernels");
+    buf_str(&b, "#include \"dnn_kernel.h\"\n");
+    size_t limit = share * (size_t)(unit + 1);
+    do {
+      buf_char(&b, '\n');
+      buf_bytes(&b, texts[i].s, texts[i].n);
+      done += texts[i].n;
+      buf_free(&texts[i++]);
+    } while (i < n && done + texts[i].n / 2 < limit);
+    put_file(e, out, arena_printf(e->arena, "%s_kernels_%d.c", e->name, unit), &b, EMIT_KERNELS);
+  }
+}
+
+static void emit_runtime_headers(Emit *e, EmitOut *out) {
+  for (int i = 0; i < embedded_count; i++) {
+    const EmbeddedFile *f = &embedded_files[i];
+    size_t n = strlen(f->name);
+    if (n > 2 && !strcmp(f->name + n - 2, ".c")) continue;
+    arrput(out->files, ((EmitFile){f->name, f->text, f->size, EMIT_HEADER}));
+  }
+  (void)e;
+}
+
+/* The section of embedded weights. The assembler finds NAME.dnnw beside this file or through -I. */
+static void emit_weights(Emit *e, EmitOut *out) {
+  Buf b = {0};
+  front_matter(e, &b, "Weights");
+  const char *n = e->name;
+  buf_printf(&b,
+             "#if defined(__APPLE__)\n#error \"ELF only\"\n#endif\n  .section .rodata\n  .balign 64\n  .globl %s_weights\n"
+             "  .type %s_weights, %%object\n%s_weights:\n  .incbin \"%s.dnnw\"\n.L%s_end:\n  .size %s_weights, "
+             ".L%s_end - %s_weights\n  .balign 8\n  .globl %s_weights_bytes\n  .type %s_weights_bytes, %%object\n"
+             "  .size %s_weights_bytes, 8\n%s_weights_bytes:\n  .quad .L%s_end - %s_weights\n"
+             "  .section .note.GNU-stack, \"\", %%progbits\n",
+             n, n, n, n, n, n, n, n, n, n, n, n, n, n);
+  put_file(e, out, arena_printf(e->arena, "%s_weights.S", n), &b, EMIT_ASM);
+}
+
+bool emit_program(Arena *a, const Prog *prog, Plan *const *plans, Lowered *const *lowered, const KernelTable *kernels,
+                  const Target *target, const EmitOpts *opts, EmitOut *out) {
+  Emit em = {.arena = a, .prog = prog, .plans = plans, .lowered = lowered, .kernels = kernels, .target = target,
+             .opts = opts, .name = prog->name, .n_entries = (int)arrlen(prog->entries), .hash = 0xcbf29ce484222325u};
+  Emit *e = &em;
+  char *upper = arena_strdup(a, prog->name);
+  for (char *p = upper; *p; p++) *p = (char)toupper((unsigned char)*p);
+  e->upper = upper;
+  e->entries = arena_array(a, EmitEntry, e->n_entries + 1);
+  e->n_sites = kernels_site_count(kernels);
+  *out = (EmitOut){0};
+  layout_cells(e);
+  layout_arena(e);
+  name_entries(e);
+
+  emit_kernel_units(e, out);
+  Buf entries = {0}, b = {0};
+  for (int i = 0; i < e->n_entries; i++) emit_entry(e, i, &entries);
+  e->hash = hash_text(hash_text(e->hash, entries.s ? entries.s : "", entries.n), target->name, strlen(target->name));
+  front_matter(e, &b, "Entry points");
+  emit_interface(e, &b);
+  buf_bytes(&b, entries.s ? entries.s : "", entries.n);
+  buf_free(&entries);
+  put_file(e, out, arena_printf(a, "%s.c", e->name), &b, EMIT_PLAIN);
+  front_matter(e, &b, "Tables");
+  emit_program_table(e, &b);
+  put_file(e, out, arena_printf(a, "%s_program.c", e->name), &b, EMIT_PLAIN);
+  front_matter(e, &b, "C interface");
+  emit_header(e, &b);
+  put_file(e, out, arena_printf(a, "%s.h", e->name), &b, EMIT_HEADER);
+  if (opts->weights) emit_weights(e, out);
+  emit_runtime_headers(e, out);
+  out->cell_bytes = e->cell_bytes;
+  out->arena_bytes = e->arena_bytes;
+  out->memory_bytes = e->cell_bytes + e->arena_bytes;
+  out->plan_hash = e->hash;
+  return diag_errors(prog->diag) == 0;
+}

@@ -1,0 +1,57 @@
+/* A whole program as C text: header, entries, kernels and the tables of runtime/core/program.h.
+ *
+ *   NAME.h            the documented C interface; stands alone (stdint.h and stddef.h only)
+ *   NAME.c            the interface and one function per entry: bound checks, one parallel region, kernel calls
+ *   NAME_kernels_N.c  the distinct kernels, spread over units of about equal size
+ *   NAME_program.c    `dnn_program()`: the descriptor tables that training loop, `run` and built executables read
+ *   NAME_weights.S    with embedded weights: an object section made by .incbin of NAME.dnnw
+ *   dnn_*.h           the runtime's headers that the files above include */
+#ifndef CODEGEN_EMIT_H
+#define CODEGEN_EMIT_H
+#include "codegen/codegen.h"
+
+typedef struct EmitOpts {
+  bool checks;          /* bound, index and `check` tests in the entries */
+  bool weights;         /* NAME.dnnw is embedded */
+  int units;            /* kernel units at most; 0: by size */
+  const char *source;   /* how comments name the program's file */
+} EmitOpts;
+
+typedef enum EmitKind {
+  EMIT_HEADER,  /* not compiled */
+  EMIT_PLAIN,   /* compiled for the architecture's base level */
+  EMIT_KERNELS, /* compiled with the target's flags */
+  EMIT_ASM,     /* assembled */
+} EmitKind;
+typedef struct EmitFile {
+  const char *name;
+  const char *text;
+  size_t size;
+  EmitKind kind;
+} EmitFile;
+typedef struct EmitOut {
+  EmitFile *files; /* stb_ds */
+  int64_t cell_bytes, arena_bytes, memory_bytes;
+  uint64_t plan_hash;
+} EmitOut;
+
+/* `plans` and `lowered` hold one per entry of `prog`, in order. The text depends on nothing else. */
+bool emit_program(Arena *a, const Prog *prog, Plan *const *plans, Lowered *const *lowered, const KernelTable *kernels,
+                  const Target *target, const EmitOpts *opts, EmitOut *out);
+
+/* Bytes of cell `c` and its place in the context's cells; returns the total. `offsets` may be NULL. */
+int64_t emit_cell_layout(const Prog *prog, int64_t *offsets);
+/* `s` made a C identifier, never a keyword, in the arena. */
+const char *emit_identifier(Arena *a, const char *s);
+
+/* Texts of runtime/core held in the dnnc binary (made at build by codegen/embed.py), under their emitted names
+ * dnn_NAME.h and dnn_NAME.c. */
+typedef struct EmbeddedFile {
+  const char *name;
+  const char *text;
+  size_t size;
+} EmbeddedFile;
+extern const EmbeddedFile embedded_files[];
+extern const int embedded_count;
+const EmbeddedFile *embedded_find(const char *name);
+#endif

@@ -1,0 +1,225 @@
+/* NAME.c: one entry point: bound checks, one parallel region with the kernel calls of its plan in order, then what is
+ * told after it (checks and prints). */
+#include "base/ds.h"
+#include "codegen/emit_internal.h"
+#include <string.h>
+
+/* A pointer to a buffer; `local`: by the names a and c that the function of the kernels gives to arena and cells. */
+static void put_buffer(const Emit *e, int i, Buf *b, int buf, bool local) {
+  const PlanBuf *p = &e->plans[i]->bufs[buf];
+  switch (p->kind) {
+  case BUF_INPUT: buf_printf(b, "in[%d]", p->index); return;
+  case BUF_OUTPUT: buf_printf(b, "out[%d]", p->index); return;
+  case BUF_CELL: buf_printf(b, "(%s + %lld)", local ? "c" : "m->cells", (long long)e->cell_offset[p->index]); return;
+  case BUF_ARENA: buf_printf(b, "(%s + %lld)", local ? "a" : "m->arena", (long long)p->offset); return;
+  default: INTERNAL("%s: a loop reached the emitter", e->prog->entries[i].name);
+  }
+}
+
+/* The cast that a parameter of type `const T *` or `T *` needs from unsigned char * or void *. */
+static void put_argument(const Emit *e, int i, Buf *b, const KArg *x) {
+  static const char *const clocks[] = {"m->step", "m->steps", "m->epoch", "key"};
+  switch (x->kind) {
+  case KARG_BUF: {
+    BufKind kind = e->plans[i]->bufs[x->buf].kind;
+    if (kind == BUF_CELL || kind == BUF_ARENA) buf_str(b, "(void *)");
+    put_buffer(e, i, b, x->buf, true);
+    return;
+  }
+  case KARG_TEMP: buf_printf(b, "(void *)(a + %lld)", (long long)(e->entries[i].temp_at + x->offset)); return;
+  case KARG_SIZE: emit_dim(e, &e->prog->entries[i], b, x->dim); return;
+  case KARG_CLOCK: buf_str(b, clocks[x->buf]); return;
+  case KARG_INT: emit_int(b, x->offset); return;
+  }
+}
+
+static void put_call(const Emit *e, int i, Buf *b, const KernelCall *call) {
+  if (call->barrier) buf_str(b, "  dnn_barrier(team);\n");
+  buf_printf(b, "  %s(", kernel_name(kernels_get(e->kernels, call->kernel)));
+  size_t line = b->n;
+  for (int k = 0; k < (int)arrlen(call->args); k++) {
+    if (b->n - line > 90) {
+      buf_str(b, "\n      ");
+      line = b->n;
+    }
+    put_argument(e, i, b, &call->args[k]);
+    buf_str(b, ", ");
+  }
+  buf_str(b, "team);\n");
+}
+
+static void put_steps(const Emit *e, int i, Buf *b, const PlanStep *steps) {
+  for (int s = 0; s < (int)arrlen(steps); s++) {
+    if (steps[s].kind != PLAN_KERNEL) INTERNAL("%s: a loop or branch reached the emitter", e->prog->entries[i].name);
+    if (steps[s].barrier) buf_str(b, "  dnn_barrier(team);\n");
+    const LoweredGroup *g = &e->lowered[i]->groups[steps[s].group];
+    for (int k = 0; k < (int)arrlen(g->calls); k++) put_call(e, i, b, &g->calls[k]);
+  }
+}
+
+/* Does a kernel of the plan leave its result in this output or cell? */
+static bool is_written(const Plan *p, BufKind kind, int index) {
+  for (int g = 0; g < (int)arrlen(p->groups); g++)
+    for (int o = 0; o < (int)arrlen(p->groups[g].outs); o++) {
+      const PlanBuf *x = &p->bufs[p->groups[g].outs[o].buf];
+      if (x->kind == kind && x->index == index) return true;
+    }
+  return false;
+}
+
+static int buffer_of(const Emit *e, int i, int output) {
+  const Plan *p = e->plans[i];
+  int buf = p->buf_of[p->graph->outputs[output]];
+  if (buf < 0) INTERNAL("%s: output %d has no place", e->prog->entries[i].name, output);
+  return buf;
+}
+
+/* Results and new cell values whose place the planner shared with something else. */
+static void put_copies(const Emit *e, int i, Buf *b) {
+  const Entry *x = &e->prog->entries[i];
+  const Plan *p = e->plans[i];
+  int n_out = x->n_results + x->n_reports;
+  for (int k = 0; k < n_out + (int)arrlen(x->writes); k++) {
+    bool is_cell = k >= n_out;
+    int index = is_cell ? x->writes[k - n_out] : k;
+    if (is_written(p, is_cell ? BUF_CELL : BUF_OUTPUT, index)) continue;
+    int buf = buffer_of(e, i, k);
+    if (is_cell && p->bufs[buf].kind == BUF_CELL && p->bufs[buf].index == index) continue;
+    if (is_cell) buf_printf(b, "  memcpy(m->cells + %lld, ", (long long)e->cell_offset[index]);
+    else buf_printf(b, "  memcpy(out[%d], ", index);
+    put_buffer(e, i, b, buf, false);
+    buf_str(b, ", ");
+    emit_bytes(e, x, b, p->bufs[buf].type);
+    buf_str(b, ");\n");
+  }
+}
+
+/* The text of an effect with its values, into `text` of the emitted code. */
+static void put_text(const Emit *e, int i, Buf *b, const Effect *f, const char *indent) {
+  const Entry *x = &e->prog->entries[i];
+  for (int k = 0; k <= f->n_values; k++) {
+    if (f->text[k] && f->text[k][0]) {
+      buf_printf(b, "%sdnn_show_text(&text, ", indent);
+      emit_string(b, f->text[k]);
+      buf_str(b, ");\n");
+    }
+    if (k == f->n_values) break;
+    int buf = buffer_of(e, i, f->values[k]);
+    Type t = e->plans[i]->bufs[buf].type;
+    buf_printf(b, "%sdnn_show_value(&text, ", indent);
+    put_buffer(e, i, b, buf, false);
+    buf_printf(b, ", %d, %d, ", t.dtype, t.rank);
+    if (!t.rank) buf_str(b, "0");
+    else buf_str(b, "(const int64_t[]){");
+    for (int r = 0; r < t.rank; r++) {
+      if (r) buf_str(b, ", ");
+      emit_dim(e, x, b, t.shape[r]);
+    }
+    buf_str(b, t.rank ? "});\n" : ");\n");
+  }
+}
+
+static void put_effects(Emit *e, int i, Buf *b) {
+  const Entry *x = &e->prog->entries[i];
+  for (int k = 0; k < (int)arrlen(x->effects); k++) {
+    const Effect *f = &x->effects[k];
+    if (f->is_check && !e->opts->checks) continue;
+    const char *indent = "    ";
+    if (f->is_check) {
+      buf_str(b, "  if (!*(const uint8_t *)");
+      put_buffer(e, i, b, buffer_of(e, i, f->cond), false);
+      arrput(e->sites, f->loc);
+      int site = e->n_sites + 3 + (int)arrlen(e->sites);
+      buf_printf(b, ") {\n    DnnShow text = {message(m), %d, 0};\n    m->error_site = %d;\n    dnn_show_text(&text, ",
+                 EMIT_MESSAGE_BYTES, site);
+      emit_string(b, arena_printf(e->arena, "%s: error: check failed: ", emit_place(e, f->loc)));
+      buf_str(b, ");\n");
+      put_text(e, i, b, f, indent);
+      buf_printf(b, "    return %d;\n  }\n", site);
+    } else {
+      buf_str(b, "  {\n    char line[4096];\n    DnnShow text = {line, sizeof line, 0};\n");
+      put_text(e, i, b, f, indent);
+      buf_str(b, "    puts(line);\n    fflush(stdout);\n  }\n");
+    }
+  }
+}
+
+static int new_site(Emit *e, Loc at) {
+  arrput(e->sites, at);
+  return e->n_sites + 3 + (int)arrlen(e->sites);
+}
+
+/* Sizes within their bounds, integers within theirs. */
+static void put_checks(Emit *e, int i, Buf *b) {
+  const Entry *x = &e->prog->entries[i];
+  for (int k = 0; k < (int)arrlen(x->vars); k++) {
+    int64_t bound = dim_var_bound(e->prog->dims, x->vars[k]);
+    const char *name = dim_var_name(e->prog->dims, x->vars[k]);
+    buf_printf(b, "  if (v[%d] < 0 || v[%d] > %lld) return range_error(m, %d, ", k, k, (long long)bound, new_site(e, x->loc));
+    emit_string(b, arena_printf(e->arena, "%s: error: the size %s of %s", emit_place(e, x->loc), name, x->name));
+    buf_printf(b, ", v[%d], %lld);\n", k, (long long)bound);
+  }
+  for (int k = 0; e->opts->checks && k < (int)arrlen(x->inputs); k++) {
+    const Port *p = &x->inputs[k];
+    if (p->below == DIM_NONE) continue;
+    buf_printf(b, "  for (int64_t i = 0, n = ");
+    emit_dim(e, x, b, type_count(e->prog->dims, p->type));
+    buf_printf(b, ", limit = ");
+    emit_dim(e, x, b, p->below);
+    const char *type = emit_ctype(p->type.dtype);
+    bool is_signed = p->type.dtype == I64 || p->type.dtype == I32 || p->type.dtype == I8;
+    buf_printf(b, "; i < n; i++) {\n    const int64_t found = ((const %s *)in[%d])[i];\n    if (%sfound >= limit) return "
+                  "range_error(m, %d, ",
+               type, k, is_signed ? "found < 0 || " : "", new_site(e, p->loc));
+    emit_string(b, arena_printf(e->arena, "%s: error: an element of %s", emit_place(e, p->loc), p->name));
+    buf_str(b, ", found, limit - 1);\n  }\n");
+  }
+}
+
+static bool uses(const Buf *b, const char *word) { return b->s && strstr(b->s, word); }
+
+/* The function that every thread of the team runs; false when the plan is empty. */
+static bool put_run(Emit *e, int i, Buf *b, const char *args) {
+  const Entry *x = &e->prog->entries[i];
+  Buf body = {0};
+  put_steps(e, i, &body, e->plans[i]->steps);
+  if (!body.n) return false;
+  bool arena = uses(&body, "(a + "), cells = uses(&body, "(c + "), key = uses(&body, "key, ");
+  buf_str(b, "\n/* The kernels of ");
+  buf_c(b, x->name);
+  buf_printf(b, " (%s), as every thread of the team calls them. */\nstatic void run_%s(%s, DnnTeam *team) {\n",
+             emit_place(e, x->loc), e->entries[i].id, args);
+  if (arena) buf_str(b, "  unsigned char *const a = m->arena;\n");
+  if (cells) buf_str(b, "  unsigned char *const c = m->cells;\n");
+  if (key) buf_str(b, "  const int64_t key = dnn_call_key(m->seed, m->stage, m->step);\n");
+  if (!arena && !cells && !key && !uses(&body, "m->")) buf_str(b, "  (void)m;\n");
+  if (!uses(&body, "v[")) buf_str(b, "  (void)v;\n");
+  if (!uses(&body, "in[")) buf_str(b, "  (void)in;\n");
+  if (!uses(&body, "out[")) buf_str(b, "  (void)out;\n");
+  buf_str(b, body.s);
+  buf_str(b, "}\n");
+  buf_free(&body);
+  return true;
+}
+
+void emit_entry(Emit *e, int i, Buf *b) {
+  const EmitEntry *n = &e->entries[i];
+  const char *args = "DnnContext *m, const int64_t *v, const void *const *in, void *const *out";
+  bool any = put_run(e, i, b, args);
+  buf_printf(b, "\nint %s_call_%s(%s) {\n", e->name, n->id, args);
+  if (!any) buf_str(b, "  (void)v;\n  (void)in;\n  (void)out;\n");
+  buf_str(b, "  m->error_site = 0;\n");
+  put_checks(e, i, b);
+  if (any) {
+    long long at = (long long)n->scratch_at, each = (long long)n->scratch_each;
+    buf_printf(b,
+               "#ifdef _OPENMP\n#pragma omp parallel num_threads(m->threads)\n  {\n"
+               "    DnnTeam team = dnn_team(m, omp_get_thread_num(), omp_get_num_threads(), %lld, %lld);\n"
+               "    run_%s(m, v, in, out, &team);\n  }\n#else\n  {\n    DnnTeam team = dnn_team(m, 0, 1, %lld, %lld);\n"
+               "    run_%s(m, v, in, out, &team);\n  }\n#endif\n  if (m->error_site) return index_error(m);\n",
+               at, each, n->id, at, each, n->id);
+  }
+  put_copies(e, i, b);
+  put_effects(e, i, b);
+  buf_str(b, "  return 0;\n}\n");
+}

@@ -1,0 +1,130 @@
+/* NAME.c: the functions of the header, and what the entries share. */
+#include "base/ds.h"
+#include "codegen/emit_internal.h"
+#include <string.h>
+
+/* Messages of kernels' error places: the kernel leaves the number and two values, the text is made here. */
+static void put_places(Emit *e, Buf *b) {
+  buf_printf(b, "\n/* Places where a kernel can meet an index out of range. */\nstatic const char *const places[] = {\n"
+                "    \"\",\n");
+  for (int i = 1; i <= e->n_sites; i++) {
+    buf_str(b, "    ");
+    emit_string(b, emit_place(e, kernels_site(e->kernels, i)->loc));
+    buf_str(b, ",\n");
+  }
+  buf_str(b, "};\n");
+}
+
+static void put_errors(Emit *e, Buf *b) {
+  const char *n = e->name;
+  put_places(e, b);
+  buf_printf(b,
+             "\nstatic char *message(const DnnContext *m) { return (char *)m->arena + %lld; }\n\n"
+             "const char *%s_error(const %s *m) { return m->error_site ? message(m) : \"\"; }\n\n"
+             "/* The error of a kernel: an index that is out of range. */\n"
+             "static int index_error(DnnContext *m) {\n"
+             "  const int known = m->error_site > 0 && m->error_site <= %d;\n"
+             "  snprintf(message(m), %d, \"%%s: error: index %%lld is outside of 0 .. %%lld\", places[known ? m->error_site : "
+             "0],\n           (long long)m->error_value[0], (long long)m->error_value[1] - 1);\n"
+             "  return m->error_site;\n}\n\n",
+             (long long)e->message_at, n, n, e->n_sites, EMIT_MESSAGE_BYTES);
+  buf_printf(b,
+             "static int range_error(DnnContext *m, int site, const char *what, int64_t found, int64_t limit) {\n"
+             "  m->error_site = site;\n  m->error_value[0] = found;\n  m->error_value[1] = limit;\n"
+             "  snprintf(message(m), %d, \"%%s is %%lld, allowed is 0 .. %%lld\", what, (long long)found, (long long)limit);\n"
+             "  return site;\n}\n",
+             EMIT_MESSAGE_BYTES);
+}
+
+static void put_open(Emit *e, Buf *b) {
+  const char *n = e->name, *u = e->upper;
+  buf_printf(b,
+             "\nint %s_open(%s *m, void *memory, int threads) {\n  unsigned char *p = memory;\n"
+             "  memset(m, 0, sizeof *m);\n  memset(p, 0, %s_CELLS_BYTES);\n  m->cells = p;\n"
+             "  m->prepared = p + %s_CELLS_BYTES;\n  m->arena = m->prepared + %s_PREPARED_BYTES;\n"
+             "  m->threads = threads < 1 ? 1 : threads > %s_MAX_THREADS ? %s_MAX_THREADS : threads;\n"
+             "  message(m)[0] = 0;\n"
+             "  if (threads != m->threads) return range_error(m, %d, \"threads\", threads, %s_MAX_THREADS);\n"
+             "  if ((uintptr_t)p %% 64) return range_error(m, %d, \"the address of `memory`, modulo 64,\", "
+             "(int64_t)((uintptr_t)p %% 64), 0);\n  return 0;\n}\n",
+             n, n, u, u, u, u, u, e->n_sites + 1, u, e->n_sites + 2);
+  buf_printf(b,
+             "\nint %s_init(%s *m, int64_t seed) {\n  m->seed = seed;\n  m->stage = m->step = m->epoch = 0;\n"
+             "  return %s_call_%s(m, 0, 0, 0);\n}\n",
+             n, n, n, e->entries[e->prog->init].id);
+  buf_printf(b, "\nint %s_prepare(%s *m) {\n  m->error_site = 0;\n  return 0;\n}\n", n, n);
+}
+
+/* The reader of weights is runtime/core's; only the table of cells is printed here. */
+static void put_load(Emit *e, Buf *b) {
+  const char *n = e->name;
+  int count = (int)arrlen(e->prog->cells), rows = 0;
+  buf_str(b, "\n/* Parameters and states: path, dtype, shape, and place among the cells. */\n"
+             "static const DnnWeight weights[] = {\n");
+  for (int i = 0; i < count; i++) {
+    const Cell *c = &e->prog->cells[i];
+    if (c->kind == DNN_OPT) continue;
+    rows++;
+    int64_t bytes = dtype_size(c->type.dtype), axis = 0;
+    buf_str(b, "    {");
+    emit_string(b, c->path);
+    buf_printf(b, ", %d, %d, {", c->type.dtype, c->type.rank);
+    for (int k = 0; k < c->type.rank; k++) {
+      bytes *= dim_is_int(e->prog->dims, c->type.shape[k], &axis) ? axis : 0;
+      if (k) buf_str(b, ", ");
+      emit_int(b, axis);
+    }
+    if (!c->type.rank) buf_char(b, '0');
+    buf_str(b, "}, ");
+    emit_int(b, e->cell_offset[i]);
+    buf_str(b, ", ");
+    emit_int(b, bytes);
+    buf_str(b, "},\n");
+  }
+  if (!rows) buf_str(b, "    {\"\", 0, 0, {0}, 0, 0},\n");
+  buf_printf(b,
+             "};\n\nint %s_load(%s *m, const void *file, size_t n) {\n  m->error_site = 0;\n"
+             "  if (!dnn_weights_fill(file, n, weights, %d, m->cells, message(m), %d)) return m->error_site = %d;\n"
+             "  return 0;\n}\n",
+             n, n, rows, EMIT_MESSAGE_BYTES, e->n_sites + 3);
+}
+
+static void put_wrapper(Emit *e, int i, Buf *b) {
+  const Entry *x = &e->prog->entries[i];
+  const EmitEntry *n = &e->entries[i];
+  int n_vars = (int)arrlen(x->vars), n_in = (int)arrlen(x->inputs);
+  buf_printf(b, "\nint %s_%s(", e->name, n->id);
+  emit_parameters(e, i, b);
+  buf_str(b, ") {\n");
+  if (n_vars) buf_str(b, "  const int64_t v[] = {");
+  for (int k = 0; k < n_vars; k++) buf_printf(b, "%s%s", k ? ", " : "", n->in_names[k - n_vars]);
+  if (n_vars) buf_str(b, "};\n");
+  if (n_in) buf_str(b, "  const void *const in[] = {");
+  for (int k = 0; k < n_in; k++) buf_printf(b, "%s%s", k ? ", " : "", n->in_names[k]);
+  if (n_in) buf_str(b, "};\n");
+  if (n->n_out) buf_str(b, "  void *const out[] = {");
+  for (int k = 0; k < n->n_out; k++) buf_printf(b, "%s%s", k ? ", " : "", n->out_names[k]);
+  if (n->n_out) buf_str(b, "};\n");
+  const char *v = n_vars ? "v" : "0", *in = n_in ? "in" : "0", *out = n->n_out ? "out" : "0";
+  if (x->kind == DNN_STEP)
+    buf_printf(b, "  const int error = %s_call_%s(m, %s, %s, %s);\n  if (!error) m->step++;\n  return error;\n}\n", e->name,
+               n->id, v, in, out);
+  else buf_printf(b, "  return %s_call_%s(m, %s, %s, %s);\n}\n", e->name, n->id, v, in, out);
+}
+
+void emit_interface(Emit *e, Buf *b) {
+  buf_printf(b, "#include \"%s.h\"\n#include \"dnn_kernel.h\"\n#include \"dnn_show.h\"\n#include \"dnn_weights_fill.h\"\n"
+                "#include <stdio.h>\n#include <string.h>\n",
+             e->name);
+  buf_str(b, "#ifdef _OPENMP\n#include <omp.h>\n#endif\n\n");
+  for (int i = 0; i < kernels_count(e->kernels); i++) kernel_print_prototype(kernels_get(e->kernels, i), b);
+  buf_char(b, '\n');
+  for (int i = 0; i < e->n_entries; i++)
+    buf_printf(b, "int %s_call_%s(DnnContext *m, const int64_t *v, const void *const *in, void *const *out);\n", e->name,
+               e->entries[i].id);
+  put_errors(e, b);
+  put_open(e, b);
+  put_load(e, b);
+  for (int i = 0; i < e->n_entries; i++)
+    if (emit_in_interface(&e->prog->entries[i])) put_wrapper(e, i, b);
+}

@@ -1,0 +1,57 @@
+/* What the files of the emitter share. */
+#ifndef CODEGEN_EMIT_INTERNAL_H
+#define CODEGEN_EMIT_INTERNAL_H
+#include "codegen/emit.h"
+
+/* Per entry: names and places in the arena. */
+typedef struct EmitEntry {
+  const char *id;        /* C identifier, different for every entry */
+  const char **in_names; /* C identifiers of the ports, different within the entry */
+  const char **out_names;
+  int n_out;
+  int64_t temp_at, scratch_at; /* bytes from the arena's begin */
+  int64_t scratch_each;        /* per thread, multiple of 64 */
+} EmitEntry;
+
+typedef struct Emit {
+  Arena *arena;
+  const Prog *prog;
+  Plan *const *plans;
+  Lowered *const *lowered;
+  const KernelTable *kernels;
+  const Target *target;
+  const EmitOpts *opts;
+  const char *name;  /* prog->name */
+  const char *upper; /* the same in capitals */
+  int n_entries;
+  EmitEntry *entries;
+  int64_t *cell_offset;
+  int64_t cell_bytes, param_bytes, state_bytes, opt_bytes;
+  int64_t arena_bytes, message_at;
+  int n_sites; /* error places of kernels come first, 1 .. n_sites; those of entries follow */
+  Loc *sites;  /* stb_ds: places of entries' errors */
+  uint64_t hash;
+} Emit;
+
+enum { EMIT_MESSAGE_BYTES = 1024, EMIT_STACK_BYTES = 16384 };
+
+const char *emit_ctype(DType t);
+/* file:line of a place as the program's comments and messages name it. */
+const char *emit_place(const Emit *e, Loc at);
+/* `d` as C over v[0], v[1], …: the entry's variables in order. */
+void emit_dim(const Emit *e, const Entry *entry, Buf *b, Dim d);
+/* Bytes of a value of type `t` as C over v[…]. */
+void emit_bytes(const Emit *e, const Entry *entry, Buf *b, Type t);
+void emit_double(Buf *b, double v);
+void emit_int(Buf *b, int64_t v);
+/* A C string literal with quotes, or NULL. */
+void emit_string(Buf *b, const char *s);
+
+void emit_header(Emit *e, Buf *b);      /* NAME.h */
+void emit_interface(Emit *e, Buf *b);   /* NAME.c: the functions of the header */
+void emit_entry(Emit *e, int i, Buf *b); /* NAME.c: one entry's call */
+void emit_program_table(Emit *e, Buf *b); /* NAME_program.c */
+/* Parameters of an entry's C function, without the parentheses. */
+void emit_parameters(const Emit *e, int i, Buf *b);
+bool emit_in_interface(const Entry *entry);
+#endif

@@ -1,0 +1,111 @@
+/* Small pieces of C text that every emitted file is made of. */
+#include "base/ds.h"
+#include "codegen/emit_internal.h"
+#include <ctype.h>
+#include <math.h>
+#include <string.h>
+
+static const char *const c_words[] = {
+    "auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum", "extern", "float",
+    "for", "goto", "if", "inline", "int", "long", "register", "restrict", "return", "short", "signed", "sizeof", "static",
+    "struct", "switch", "typedef", "union", "unsigned", "void", "volatile", "while", "alignas", "alignof", "bool",
+    "constexpr", "false", "nullptr", "static_assert", "thread_local", "true", "typeof", "asm", "class", "delete", "new",
+    "operator", "private", "protected", "public", "template", "this", "throw", "try", "catch", "using", "namespace",
+    "virtual", "friend", "export", "explicit", "mutable", "typename", "and", "or", "not", "xor", "main", "linux", "unix",
+    "and_eq", "or_eq", "not_eq", "bitand", "bitor", "compl", "xor_eq", "concept", "requires", "decltype", "noexcept"};
+
+const char *emit_identifier(Arena *a, const char *s) {
+  Buf b = {0};
+  bool gap = false;
+  for (; *s; s++) {
+    if (isalnum((unsigned char)*s) || *s == '_') {
+      if (gap && b.n) buf_char(&b, '_');
+      if (!b.n && isdigit((unsigned char)*s)) buf_char(&b, '_');
+      buf_char(&b, *s);
+      gap = false;
+    } else {
+      gap = true;
+    }
+  }
+  if (!b.n) buf_char(&b, 'x');
+  for (size_t i = 0; i < sizeof c_words / sizeof *c_words; i++) {
+    if (strcmp(b.s, c_words[i])) continue;
+    buf_char(&b, '_');
+    break;
+  }
+  const char *r = arena_strndup(a, b.s, b.n);
+  buf_free(&b);
+  return r;
+}
+
+const char *emit_ctype(DType t) {
+  switch (t) {
+  case F64: return "double";
+  case F32: return "float";
+  case F16:
+  case BF16: return "uint16_t";
+  case I64: return "int64_t";
+  case I32: return "int32_t";
+  case I8: return "int8_t";
+  case U8:
+  case BOOL: return "uint8_t";
+  default: INTERNAL("no C type for dtype %d", t);
+  }
+}
+
+const char *emit_place(const Emit *e, Loc at) {
+  int line = 0, col = 0;
+  if (!at.file) return e->opts->source ? e->opts->source : e->prog->name;
+  diag_line_col(e->prog->diag, at, &line, &col);
+  const char *name = diag_source_name(e->prog->diag, at.file);
+  const char *slash = strrchr(name, '/');
+  return arena_printf(e->arena, "%s:%d", slash ? slash + 1 : name, line);
+}
+
+typedef struct DimNames {
+  const Emit *e;
+  const Entry *entry;
+} DimNames;
+
+static const char *dim_name(void *ctx, int var) {
+  const DimNames *d = ctx;
+  for (int i = 0; i < (int)arrlen(d->entry->vars); i++)
+    if (d->entry->vars[i] == var) return arena_printf(d->e->arena, "v[%d]", i);
+  INTERNAL("%s uses the dimension %s, which is none of its variables", d->entry->name,
+           dim_var_name(d->e->prog->dims, var));
+}
+
+void emit_dim(const Emit *e, const Entry *entry, Buf *b, Dim d) {
+  int64_t v;
+  if (dim_is_int(e->prog->dims, d, &v)) emit_int(b, v);
+  else dim_print_c(e->prog->dims, b, d, dim_name, &(DimNames){e, entry});
+}
+
+void emit_bytes(const Emit *e, const Entry *entry, Buf *b, Type t) {
+  Dim d = dim_mul(e->prog->dims, type_count(e->prog->dims, t), dim_int(e->prog->dims, dtype_size(t.dtype)));
+  buf_str(b, "(size_t)(");
+  emit_dim(e, entry, b, d);
+  buf_char(b, ')');
+}
+
+void emit_double(Buf *b, double v) {
+  if (isnan(v)) buf_str(b, "__builtin_nan(\"\")");
+  else if (isinf(v)) buf_str(b, v > 0 ? "__builtin_inf()" : "-__builtin_inf()");
+  else buf_printf(b, "%.17g", v);
+}
+
+void emit_int(Buf *b, int64_t v) {
+  if (v == INT64_MIN) buf_str(b, "INT64_MIN");
+  else if (v > INT32_MAX || v < -(int64_t)INT32_MAX) buf_printf(b, "INT64_C(%lld)", (long long)v);
+  else buf_printf(b, "%lld", (long long)v);
+}
+
+void emit_string(Buf *b, const char *s) {
+  if (!s) {
+    buf_str(b, "0");
+    return;
+  }
+  buf_char(b, '"');
+  buf_c(b, s);
+  buf_char(b, '"');
+}
