@@ -81,7 +81,7 @@ char *arena_printf(Arena *a, const char *fmt, ...) {
 }
 
 const char *intern_n(const char *s, size_t n) {
-  static struct {
+  static struct Name {
     char *key;
   } *names;
   static Arena *arena;
@@ -89,20 +89,13 @@ const char *intern_n(const char *s, size_t n) {
     arena = arena_new();
     sh_new_arena(names);
   }
-  char small[128];
-  char *key = n < sizeof small ? small : arena_alloc(arena, n + 1);
+  char small[128], *key = n < sizeof small ? small : arena_alloc(arena, n + 1);
   memcpy(key, s, n);
   key[n] = 0;
-  ptrdiff_t i = shgeti(names, key);
-  if (i < 0) {
-    struct {
-      char *key;
-    } row = {key};
-    (void)row;
-    shputs(names, *(__typeof__(names))&row);
-    i = shgeti(names, key);
-  }
-  return names[i].key;
+  struct Name *row = shgetp_null(names, key);
+  if (row) return row->key;
+  shputs(names, (struct Name){key});
+  return shgetp(names, key)->key;
 }
 
 const char *intern(const char *s) { return intern_n(s, strlen(s)); }

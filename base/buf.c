@@ -1,0 +1,159 @@
+#include "base/buf.h"
+#include "base/utf8.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+void buf_free(Buf *b) {
+  free(b->s);
+  *b = (Buf){0};
+}
+
+/* Room for `n` more bytes and the NUL behind them. */
+static void buf_room(Buf *b, size_t n) {
+  if (b->cap - b->n > n) return;
+  size_t cap = b->cap ? b->cap : 64;
+  while (cap - b->n <= n) cap *= 2;
+  char *s = realloc(b->s, cap);
+  if (!s) {
+    fputs("dnnc: out of memory\n", stderr);
+    exit(1);
+  }
+  b->s = s;
+  b->cap = cap;
+}
+
+void buf_bytes(Buf *b, const void *p, size_t n) {
+  buf_room(b, n);
+  if (n) memcpy(b->s + b->n, p, n);
+  b->n += n;
+  b->s[b->n] = 0;
+}
+
+void buf_char(Buf *b, char c) { buf_bytes(b, &c, 1); }
+void buf_str(Buf *b, const char *s) { buf_bytes(b, s, strlen(s)); }
+
+void buf_printf(Buf *b, const char *fmt, ...) {
+  va_list ap;
+  va_start(ap, fmt);
+  int n = vsnprintf(NULL, 0, fmt, ap);
+  va_end(ap);
+  if (n < 0) return;
+  buf_room(b, (size_t)n);
+  va_start(ap, fmt);
+  vsnprintf(b->s + b->n, (size_t)n + 1, fmt, ap);
+  va_end(ap);
+  b->n += (size_t)n;
+}
+
+void buf_fill(Buf *b, char c, int n) {
+  for (int i = 0; i < n; i++) buf_char(b, c);
+}
+
+/* Octal escapes have three digits always, so that a digit behind them is not read as part of them. Question marks are
+ * escaped against trigraphs, the second sign of a comment bracket and every backslash are written in octal, so that the
+ * text may also stand in a comment of either kind. */
+void buf_c(Buf *b, const char *s) {
+  for (char before = 0; *s; before = *s++) {
+    unsigned char c = (unsigned char)*s;
+    int comment = (before == '*' && c == '/') || (before == '/' && (c == '*' || c == '/'));
+    if (c == '\n') buf_str(b, "\\n");
+    else if (c == '\t') buf_str(b, "\\t");
+    else if (c == '"') buf_str(b, "\\\"");
+    else if (c == '?') buf_str(b, "\\?");
+    else if (c < 0x20 || c >= 0x7F || c == '\\' || comment) buf_printf(b, "\\%03o", c);
+    else buf_char(b, (char)c);
+  }
+}
+
+void buf_json(Buf *b, const char *s) {
+  buf_char(b, '"');
+  for (size_t n = strlen(s); n;) {
+    int len = utf8_len(s, n);
+    unsigned char c = (unsigned char)*s;
+    if (!len) buf_str(b, "\\ufffd");
+    else if (c == '"' || c == '\\') buf_printf(b, "\\%c", c);
+    else if (c == '\n') buf_str(b, "\\n");
+    else if (c == '\t') buf_str(b, "\\t");
+    else if (c < 0x20 || c == 0x7F) buf_printf(b, "\\u%04x", c);
+    else buf_bytes(b, s, (size_t)len);
+    s += len ? len : 1;
+    n -= len ? (size_t)len : 1;
+  }
+  buf_char(b, '"');
+}
+
+void buf_html(Buf *b, const char *s) {
+  for (; *s; s++) {
+    if (*s == '&') buf_str(b, "&amp;");
+    else if (*s == '<') buf_str(b, "&lt;");
+    else if (*s == '>') buf_str(b, "&gt;");
+    else if (*s == '"') buf_str(b, "&quot;");
+    else if (*s == '\'') buf_str(b, "&#39;");
+    else buf_char(b, *s);
+  }
+}
+
+int buf_read_file(Buf *b, const char *path, size_t limit) {
+  FILE *f = fopen(path, "rb");
+  if (!f) return 0;
+  struct stat st;
+  if (!fstat(fileno(f), &st) && S_ISDIR(st.st_mode)) {
+    fclose(f);
+    errno = EISDIR;
+    return 0;
+  }
+  char part[16384];
+  size_t n, total = 0;
+  buf_bytes(b, "", 0);
+  while ((n = fread(part, 1, sizeof part, f))) {
+    total += n;
+    if (total > limit) {
+      fclose(f);
+      errno = EFBIG;
+      return 0;
+    }
+    buf_bytes(b, part, n);
+  }
+  int bad = ferror(f), e = errno;
+  fclose(f);
+  errno = e;
+  return !bad;
+}
+
+static int write_all(int fd, const char *p, size_t n) {
+  while (n) {
+    ssize_t k = write(fd, p, n);
+    if (k < 0 && errno == EINTR) continue;
+    if (k <= 0) return -1;
+    p += k;
+    n -= (size_t)k;
+  }
+  return 0;
+}
+
+int file_write_atomic(const char *path, const void *data, size_t n) {
+  Buf temp = {0};
+  buf_printf(&temp, "%s.XXXXXX", path);
+  int fd = mkostemp(temp.s, O_CLOEXEC), e = 0;
+  if (fd < 0) {
+    e = errno;
+    buf_free(&temp);
+    errno = e;
+    return -1;
+  }
+  mode_t mask = umask(0);
+  umask(mask);
+  if (write_all(fd, data, n) || fchmod(fd, 0666 & ~mask) || fsync(fd)) e = errno;
+  if (close(fd) && !e) e = errno;
+  if (!e && rename(temp.s, path)) e = errno;
+  if (e) unlink(temp.s);
+  buf_free(&temp);
+  errno = e;
+  return e ? -1 : 0;
+}
