@@ -213,11 +213,14 @@ void emit_entry(Emit *e, int i, Buf *b) {
   if (any) {
     long long at = (long long)n->scratch_at, each = (long long)n->scratch_each;
     buf_printf(b,
-               "#ifdef _OPENMP\n#pragma omp parallel num_threads(m->threads)\n  {\n"
-               "    DnnTeam team = dnn_team(m, omp_get_thread_num(), omp_get_num_threads(), %lld, %lld);\n"
-               "    run_%s(m, v, in, out, &team);\n  }\n#else\n  {\n    DnnTeam team = dnn_team(m, 0, 1, %lld, %lld);\n"
-               "    run_%s(m, v, in, out, &team);\n  }\n#endif\n  if (m->error_site) return index_error(m);\n",
-               at, each, n->id, at, each, n->id);
+               "  DnnMeeting meeting = {0};\n  DnnTeam teams[%d];\n  int n = 1;\n"
+               "#ifdef _OPENMP\n#pragma omp parallel num_threads(m->threads)\n  {\n    const int t = omp_get_thread_num();\n"
+               "    if (t == 0) n = omp_get_num_threads();\n"
+               "    teams[t] = team_of(m, &meeting, t, omp_get_num_threads(), %lld, %lld);\n"
+               "    run_%s(m, v, in, out, &teams[t]);\n  }\n#else\n"
+               "  teams[0] = team_of(m, &meeting, 0, 1, %lld, %lld);\n  run_%s(m, v, in, out, &teams[0]);\n#endif\n"
+               "  if (take_error(m, teams, n)) return m->error_site;\n",
+               e->target->max_threads, at, each, n->id, at, each, n->id);
   }
   put_copies(e, i, b);
   put_effects(e, i, b);

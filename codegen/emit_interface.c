@@ -21,13 +21,18 @@ static void put_errors(Emit *e, Buf *b) {
   buf_printf(b,
              "\nstatic char *message(const DnnContext *m) { return (char *)m->arena + %lld; }\n\n"
              "const char *%s_error(const %s *m) { return m->error_site ? message(m) : \"\"; }\n\n"
-             "/* The error of a kernel: an index that is out of range. */\n"
-             "static int index_error(DnnContext *m) {\n"
-             "  const int known = m->error_site > 0 && m->error_site <= %d;\n"
-             "  snprintf(message(m), %d, \"%%s: error: index %%lld is outside of 0 .. %%lld\", places[known ? m->error_site : "
-             "0],\n           (long long)m->error_value[0], (long long)m->error_value[1] - 1);\n"
-             "  return m->error_site;\n}\n\n",
-             (long long)e->message_at, n, n, e->n_sites, EMIT_MESSAGE_BYTES);
+             "/* Keeps the error of the first thread that met one: an index out of range. */\n"
+             "static int take_error(DnnContext *m, const DnnTeam *teams, int n) {\n"
+             "  for (int t = 0; t < n; t++) {\n    if (!teams[t].error_site) continue;\n"
+             "    m->error_site = teams[t].error_site;\n    m->error_value[0] = teams[t].error_value[0];\n"
+             "    m->error_value[1] = teams[t].error_value[1];\n"
+             "    snprintf(message(m), %d, \"%%s: error: index %%lld is outside of 0 .. %%lld\", places[m->error_site],\n"
+             "             (long long)m->error_value[0], (long long)m->error_value[1] - 1);\n"
+             "    return 1;\n  }\n  return 0;\n}\n\n",
+             (long long)e->message_at, n, n, EMIT_MESSAGE_BYTES);
+  buf_str(b, "/* Thread `t` of a team of `n`; its scratch stands in the arena. */\n"
+             "static DnnTeam team_of(DnnContext *m, DnnMeeting *meeting, int t, int n, int64_t scratch, int64_t each) {\n"
+             "  DnnTeam team = {t, n, m, meeting, m->arena + scratch + t * each, 0, {0, 0}};\n  return team;\n}\n\n");
   buf_printf(b,
              "static int range_error(DnnContext *m, int site, const char *what, int64_t found, int64_t limit) {\n"
              "  m->error_site = site;\n  m->error_value[0] = found;\n  m->error_value[1] = limit;\n"
