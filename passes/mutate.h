@@ -1,0 +1,30 @@
+/* Hooks for tests/mutate: in a build with -DDNN_MUTATE the environment plants one defect, which the tests must find.
+ *
+ *   DNN_MUTATE_GRAD=name     the gradient rule `name` works on -dy
+ *   DNN_MUTATE_REWRITE=row   the row of simplify fires wherever its op stands, without its condition
+ *   DNN_MUTATE_LIVE=k        every buffer's life ends k positions later (k = -1: earlier) than it should
+ *
+ * Without DNN_MUTATE all of it is constant and costs nothing. */
+#ifndef PASSES_MUTATE_H
+#define PASSES_MUTATE_H
+#include <stdbool.h>
+
+#ifdef DNN_MUTATE
+#include <stdlib.h>
+#include <string.h>
+static inline bool mutate_is(const char *variable, const char *name) {
+  const char *v = getenv(variable);
+  return v && !strcmp(v, name);
+}
+static inline bool mutate_grad(const char *name) { return mutate_is("DNN_MUTATE_GRAD", name); }
+static inline bool mutate_rewrite(const char *row) { return mutate_is("DNN_MUTATE_REWRITE", row); }
+static inline int mutate_live(void) {
+  const char *v = getenv("DNN_MUTATE_LIVE");
+  return v ? atoi(v) : 0;
+}
+#else
+static inline bool mutate_grad(const char *name) { return (void)name, false; }
+static inline bool mutate_rewrite(const char *row) { return (void)row, false; }
+static inline int mutate_live(void) { return 0; }
+#endif
+#endif

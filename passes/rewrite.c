@@ -1,0 +1,74 @@
+#include "passes/rewrite.h"
+#include "base/ds.h"
+#include <stdlib.h>
+
+/* Marks what the outputs need, walking down once: operands stand before their users. */
+static bool *live_nodes(const Graph *g, NodeId n_nodes) {
+  bool *live = calloc(n_nodes + 1, sizeof *live);
+  if (!live) INTERNAL("out of memory");
+  for (int i = 0; i < (int)arrlen(g->outputs); i++) live[g->outputs[i]] = true;
+  for (NodeId n = n_nodes; n-- > 1;) {
+    const Node *d = &g->nodes[n];
+    if (op_info[d->op].flags & IMPURE) live[n] = true;
+    if (!live[n]) continue;
+    for (int k = 0; k < d->n_in; k++) live[d->in[k]] = true;
+  }
+  return live;
+}
+
+Rewrite rewrite_begin(Graph *g) {
+  Rewrite r = {.g = g, .old = g->nodes, .n_old = (NodeId)arrlen(g->nodes)};
+  r.live = live_nodes(g, r.n_old);
+  r.map = calloc(r.n_old + 1, sizeof *r.map);
+  if (!r.map) INTERNAL("out of memory");
+  g->nodes = NULL;
+  arrput(g->nodes, (Node){0});
+  return r;
+}
+
+NodeId rewrite_get(const Rewrite *r, NodeId old) {
+  if (old == 0 || old >= r->n_old || !r->map[old])
+    INTERNAL("rewrite: node %u (%s) has no new name", old, old < r->n_old ? op_info[r->old[old].op].name : "?");
+  return r->map[old];
+}
+
+void rewrite_to(Rewrite *r, NodeId old, NodeId now) {
+  if (now == 0 || now >= (NodeId)arrlen(r->g->nodes)) INTERNAL("rewrite: node %u renamed to nothing", old);
+  r->map[old] = now;
+}
+
+NodeId rewrite_copy(Rewrite *r, NodeId n) {
+  Node d = r->old[n];
+  if (d.n_in) {
+    NodeId *in = arena_array(r->g->arena, NodeId, d.n_in);
+    for (int k = 0; k < d.n_in; k++) in[k] = rewrite_get(r, d.in[k]);
+    d.in = in;
+  }
+  arrput(r->g->nodes, d);
+  return (NodeId)arrlen(r->g->nodes) - 1;
+}
+
+void rewrite_end(Rewrite *r) {
+  for (int i = 0; i < (int)arrlen(r->g->outputs); i++) r->g->outputs[i] = rewrite_get(r, r->g->outputs[i]);
+  arrfree(r->old);
+  free(r->map);
+  free(r->live);
+  *r = (Rewrite){0};
+}
+
+void rewrite_regions(Graph *g, PassFn *pass, const Prog *prog, const Entry *entry) {
+  for (NodeId n = 1; n < (NodeId)arrlen(g->nodes); n++)
+    for (int k = 0; k < g->nodes[n].n_regions; k++) pass(g->nodes[n].regions[k], prog, entry);
+}
+
+int rewrite_count(const Graph *g) { return (int)arrlen(g->nodes) - 1; }
+
+bool rewrite_has_transforms(const Graph *g) {
+  for (NodeId n = 1; n < (NodeId)arrlen(g->nodes); n++) {
+    const Node *d = &g->nodes[n];
+    if (d->op == OP_grad || d->op == OP_vjp || d->op == OP_jvp) return true;
+    for (int k = 0; k < d->n_regions; k++)
+      if (rewrite_has_transforms(d->regions[k])) return true;
+  }
+  return false;
+}

@@ -1,0 +1,38 @@
+/* Rebuilding a graph: what every graph pass stands on. The old nodes are read, new ones appended in topological order,
+ * and the outputs follow.
+ *
+ *   Rewrite r = rewrite_begin(g);              // g->nodes is empty now, r.old holds the old nodes
+ *   for (NodeId n = 1; n < r.n_old; n++)
+ *     if (r.live[n]) rewrite_to(&r, n, rewrite_copy(&r, n));  // or anything built with the g_* functions
+ *   rewrite_end(&r);                           // outputs renamed
+ */
+#ifndef PASSES_REWRITE_H
+#define PASSES_REWRITE_H
+#include "passes/pipeline.h"
+
+typedef struct Rewrite {
+  Graph *g;
+  Node *old;    /* stb_ds, freed by rewrite_end */
+  NodeId n_old; /* ids in `old` run from 1 to n_old - 1 */
+  NodeId *map;  /* by old id: the new node, 0 while there is none */
+  bool *live;   /* by old id: an output needs it, or it is IMPURE */
+} Rewrite;
+
+Rewrite rewrite_begin(Graph *g);
+/* The new name of an old node that was dealt with; anything else is an internal error. */
+NodeId rewrite_get(const Rewrite *r, NodeId old);
+void rewrite_to(Rewrite *r, NodeId old, NodeId now);
+/* Appends old node n with its operands renamed; returns its new id without entering it in the map. */
+NodeId rewrite_copy(Rewrite *r, NodeId n);
+void rewrite_end(Rewrite *r);
+
+/* Runs a pass on the graphs inside of g's region nodes, innermost first. */
+void rewrite_regions(Graph *g, PassFn *pass, const Prog *prog, const Entry *entry);
+/* The number of nodes of g without those of its regions. */
+int rewrite_count(const Graph *g);
+/* True when g, or a graph inside of it, holds a node of op grad, vjp or jvp. */
+bool rewrite_has_transforms(const Graph *g);
+
+/* The passes, in the files of their names. */
+PassFn pass_expand, pass_simplify, pass_fold, pass_cse, pass_dce;
+#endif
