@@ -1,0 +1,21 @@
+/* dnnc check: reads, elaborates, and runs the graph passes that can still find a mistake (gradients). */
+#include "base/ds.h"
+#include "driver/session.h"
+
+static int check_one(const Args *a, const char *path) {
+  Session s;
+  int status = session_load(&s, a, path);
+  if (!status) status = session_passes(&s, NULL);
+  if (!status) session_flush(&s); /* warnings */
+  session_end(&s);
+  return status;
+}
+
+int cmd_check(const Args *a) {
+  int worst = EXIT_OK;
+  for (int i = 0; i < (int)arrlen(a->operands); i++) {
+    int status = check_one(a, a->operands[i]);
+    if (status > worst) worst = status;
+  }
+  return worst;
+}

@@ -1,0 +1,35 @@
+/* dnnc explain: the error index of base/errors.def. docs/errors.md is `dnnc explain --` for all, made at build. */
+#include "base/diag.h"
+#include "base/ds.h"
+#include "driver/driver.h"
+#include <ctype.h>
+#include <string.h>
+
+/* "E0301", "e0301", "0301" and "301" all name E0301; 0 when unknown. */
+static int find_id(const char *s) {
+  if (*s == 'E' || *s == 'e') s++;
+  if (!*s || strspn(s, "0123456789") != strlen(s) || strlen(s) > 4) return 0;
+  char code[8];
+  snprintf(code, sizeof code, "E%0*d%s", (int)(4 - strlen(s)), 0, s);
+  if (strlen(s) == 4) snprintf(code, sizeof code, "E%s", s);
+  for (int i = 1; i < E_COUNT; i++)
+    if (!strcmp(error_info[i].code, code)) return i;
+  return 0;
+}
+
+int cmd_explain(const Args *a) {
+  if (!a->operands) {
+    for (int i = 1; i < E_COUNT; i++) printf("%s  %s\n", error_info[i].code, error_info[i].title);
+    return EXIT_OK;
+  }
+  int status = EXIT_OK;
+  for (int k = 0; k < (int)arrlen(a->operands); k++) {
+    int i = find_id(a->operands[k]);
+    if (!i) {
+      status = usage_error(a, "there is no error `%s`; `dnnc explain` lists all", a->operands[k]);
+      continue;
+    }
+    printf("%s%s: %s\n\n%s\n", k ? "\n" : "", error_info[i].code, error_info[i].title, error_info[i].text);
+  }
+  return status;
+}

@@ -1,0 +1,82 @@
+/* dnnc ir: every stage of a program as text. */
+#include "base/ds.h"
+#include "driver/session.h"
+#include <string.h>
+
+static const char *const plan_stages[] = {"fuse", "schedule", "memory", "plan"};
+enum { PLAN_STAGES = sizeof plan_stages / sizeof *plan_stages };
+
+static int list_passes(void) {
+  printf("%-12s %s\n", "elaborate", "the graph as the front end made it");
+  for (int i = 0; i < pass_count; i++) printf("%-12s %s\n", pass_table[i].name, pass_table[i].title);
+  printf("%-12s %s\n%-12s %s\n%-12s %s\n", "fuse", "graph -> groups of nodes, one loop nest each", "schedule",
+         "groups -> their order", "memory", "buffers -> cells, arena offsets; barriers");
+  return EXIT_OK;
+}
+
+static int plan_stage(const char *name) {
+  for (int i = 0; name && i < PLAN_STAGES; i++)
+    if (!strcmp(name, plan_stages[i])) return i + 1;
+  return 0;
+}
+
+static int unknown_pass(const Args *a, const char *name) {
+  const char *names[64] = {"elaborate"};
+  int n = 1;
+  for (int i = 0; i < pass_count && n < 60; i++) names[n++] = pass_table[i].name;
+  for (int i = 0; i < PLAN_STAGES; i++) names[n++] = plan_stages[i];
+  const char *near = diag_nearest(name, names, n);
+  return usage_error(a, "there is no pass `%s`%s%s%s", name, near ? "; did you mean `" : "", near ? near : "",
+                     near ? "`?" : "; `--after=list` lists them");
+}
+
+static void print_entry(Session *s, int i, int stage, bool title) {
+  Entry *x = &s->prog->entries[i];
+  Buf b = {0};
+  if (title) printf("# %s\n", x->name);
+  if (stage) {
+    Plan *p = plan_fuse(s->arena, s->prog, x);
+    if (stage >= 2) plan_schedule(p);
+    if (stage >= 3) plan_memory(p), plan_barriers(p);
+    plan_print(p, &b);
+  } else if (args_has(s->args, "dot")) {
+    graph_print_dot(x->graph, &b);
+  } else {
+    graph_print(x->graph, &b);
+  }
+  fputs(b.s ? b.s : "", stdout);
+  buf_free(&b);
+}
+
+static int print_loops(Session *s) {
+  int status = session_emit(s, session_default_target(false), false);
+  if (status) return status;
+  for (int i = 0; i < kernels_count(s->kernels); i++) {
+    Buf b = {0};
+    kernel_print(kernels_get(s->kernels, i), &b);
+    printf("%s%s", i ? "\n" : "", b.s ? b.s : "");
+    buf_free(&b);
+  }
+  return EXIT_OK;
+}
+
+int cmd_ir(const Args *a) {
+  const char *after = args_get(a, "after", NULL), *entry = args_get(a, "entry", NULL);
+  if (after && !strcmp(after, "list")) return list_passes();
+  int stage = plan_stage(after);
+  if (after && !stage && strcmp(after, "elaborate") && !pass_find(after)) return unknown_pass(a, after);
+  if (args_has(a, "dot") && (stage || args_has(a, "loops"))) return usage_error(a, "`--dot` draws graphs only");
+  Session s;
+  int status = session_load(&s, a, a->operands[0]), only = -1;
+  if (!status && entry && (only = session_entry(&s, entry, ~0u)) < 0) status = EXIT_PROGRAM;
+  if (!status && args_has(a, "loops")) {
+    status = print_loops(&s);
+  } else if (!status) {
+    if (!after || strcmp(after, "elaborate")) status = session_passes(&s, stage ? NULL : after);
+    for (int i = 0; !status && i < (int)arrlen(s.prog->entries); i++)
+      if (only < 0 || only == i) print_entry(&s, i, stage, only < 0);
+    if (!status) session_flush(&s);
+  }
+  session_end(&s);
+  return status;
+}

@@ -1,0 +1,191 @@
+/* The option table and everything that parses by it. Help, manual page and completion (help.c) read the same rows. */
+#include "driver/driver.h"
+#include "base/diag.h"
+#include "base/ds.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+const Command commands[CMD_COUNT] = {
+#define COMMAND(name, operands, least, most, title, text) {#name, operands, least, most, title, text, cmd_##name},
+#include "driver/commands.def"
+#undef COMMAND
+};
+
+#define C(name) (1u << CMD_##name)
+enum {
+  LOADS = C(check) | C(summary) | C(ir) | C(emit) | C(build) | C(run) | C(train) | C(eval),
+  COMPILES = C(ir) | C(emit) | C(build) | C(run) | C(train) | C(eval),
+  RUNS = C(run) | C(train) | C(eval),
+  ALL = (1u << CMD_COUNT) - 1,
+};
+
+const Option options[] = {
+    {"check", 0, NULL, "write nothing; tell which files would change", C(fmt), false},
+    {"json", 0, NULL, "print JSON", C(check) | C(summary), false},
+    {"entry", 'e', "NAME", "this entry point (ir, summary: only this one)", C(ir) | C(run) | C(summary), false},
+    {"after", 0, "PASS", "stop after this pass; `--after=list` lists the passes", C(ir), false},
+    {"dot", 0, NULL, "print the graph for Graphviz", C(ir), false},
+    {"loops", 0, NULL, "print the loop nests of the kernels", C(ir), false},
+    {"output", 'o', "PATH", "the directory (emit) or executable (build) to make", C(emit) | C(build), false},
+    {"train", 0, NULL, "make a trainer", C(build), false},
+    {"weights", 'w', "FILE", "weights (.dnnw) to start from or to embed", C(emit) | C(build) | RUNS, false},
+    {"in", 'i', "NAME=FILE", "an input from a .npy, .npz or idx file", C(run), true},
+    {"out", 0, "DIR", "the directory for outputs (run) or the run folder (train)", C(run) | C(train), false},
+    {"data", 'd', "DIR", "where data files are looked for", C(train) | C(eval), false},
+    {"set", 's', "NAME=VALUE", "another value for a `const`", LOADS, true},
+    {"dim", 0, "NAME=SIZE", "a value for a free dimension", LOADS, true},
+    {"seed", 0, "N", "another seed", C(train) | C(run), false},
+    {"threads", 'j', "N", "threads; default: one per processor", RUNS, false},
+    {"target", 't', "T", "native, x86-64-v2, x86-64-v3, x86-64-v4, aarch64 or plain", COMPILES, false},
+    {"units", 0, "N", "spread the kernels over at most N files", C(emit) | C(build), false},
+    {"no-checks", 0, NULL, "leave out run-time checks", COMPILES, false},
+    {"keep", 0, "DIR", "keep the C sources in this directory", C(build), false},
+    {"to", 0, "FILE", "write the weights as .npz", C(weights), false},
+    {"from", 0, "FILE", "make the weights file from an .npz", C(weights), false},
+    {"verify", 0, NULL, "check every invariant after each pass", COMPILES, false},
+    {"time", 0, NULL, "tell how long each phase takes", COMPILES, false},
+    {"man", 0, NULL, "print the manual page", C(help), false},
+    {"completion", 0, NULL, "print the completion for bash", C(help), false},
+    {"help", 'h', NULL, "this help", ALL, false},
+};
+const int option_count = (int)(sizeof options / sizeof *options);
+
+const Command *command_find(const char *name) {
+  for (int i = 0; i < CMD_COUNT; i++)
+    if (!strcmp(commands[i].name, name)) return &commands[i];
+  return NULL;
+}
+
+static const Option *option_of(const Command *c, const char *name, size_t n, char letter) {
+  unsigned bit = 1u << (c - commands);
+  for (int i = 0; i < option_count; i++) {
+    const Option *o = &options[i];
+    if (!(o->commands & bit)) continue;
+    if (letter ? o->letter == letter : strlen(o->name) == n && !memcmp(o->name, name, n)) return o;
+  }
+  return NULL;
+}
+
+static int unknown_option(const Args *a, const char *given) {
+  const char *names[64];
+  int n = 0;
+  unsigned bit = 1u << (a->command - commands);
+  for (int i = 0; i < option_count && n < 64; i++)
+    if (options[i].commands & bit) names[n++] = options[i].name;
+  char word[64];
+  snprintf(word, sizeof word, "%.*s", (int)strcspn(given, "="), given + (given[0] == '-') + (given[1] == '-'));
+  word[strcspn(word, "=")] = 0;
+  const char *near = diag_nearest(word, names, n);
+  if (near) return usage_error(a, "unknown option `%s`; did you mean `--%s`?", given, near);
+  return usage_error(a, "unknown option `%s`", given);
+}
+
+static bool add_value(Args *a, const Option *o, const char *value) {
+  if (!o->many && o->value && args_has(a, o->name)) {
+    usage_error(a, "`--%s` is given twice", o->name);
+    return false;
+  }
+  arrput(a->values, ((ArgValue){o, value}));
+  return true;
+}
+
+/* One word that begins with a dash; takes the next word when the option needs a value. False after a message. */
+static bool parse_option(Args *a, int argc, char **argv, int *i) {
+  const char *w = argv[*i];
+  bool is_long = w[1] == '-';
+  const char *eq = is_long ? strchr(w, '=') : NULL;
+  const Option *o = is_long ? option_of(a->command, w + 2, eq ? (size_t)(eq - w - 2) : strlen(w + 2), 0)
+                            : option_of(a->command, NULL, 0, w[1]);
+  if (!o || (!is_long && w[2] && !o->value)) {
+    unknown_option(a, w);
+    return false;
+  }
+  if (!o->value) {
+    if (eq) usage_error(a, "`--%s` takes no value", o->name);
+    return !eq && add_value(a, o, NULL);
+  }
+  const char *value = eq ? eq + 1 : !is_long && w[2] ? w + 2 : NULL;
+  if (!value) {
+    if (*i + 1 >= argc) {
+      usage_error(a, "`--%s` needs a value: --%s %s", o->name, o->name, o->value);
+      return false;
+    }
+    value = argv[++*i];
+  }
+  return add_value(a, o, value);
+}
+
+bool args_parse(Args *a, const Command *command, int argc, char **argv) {
+  *a = (Args){.command = command};
+  bool only_operands = false;
+  for (int i = 0; i < argc; i++) {
+    if (!only_operands && !strcmp(argv[i], "--")) {
+      only_operands = true;
+    } else if (!only_operands && argv[i][0] == '-' && argv[i][1]) {
+      if (!parse_option(a, argc, argv, &i)) return false;
+    } else {
+      arrput(a->operands, argv[i]);
+    }
+  }
+  if (args_has(a, "help")) return true;
+  int n = (int)arrlen(a->operands);
+  if (n < command->min) usage_error(a, "%s is missing", command->operands);
+  else if (command->max >= 0 && n > command->max) usage_error(a, "unexpected `%s`", a->operands[command->max]);
+  else return true;
+  return false;
+}
+
+bool args_has(const Args *a, const char *option) {
+  for (int i = 0; i < (int)arrlen(a->values); i++)
+    if (!strcmp(a->values[i].option->name, option)) return true;
+  return false;
+}
+
+const char *args_get(const Args *a, const char *option, const char *otherwise) {
+  for (int i = (int)arrlen(a->values); i-- > 0;)
+    if (!strcmp(a->values[i].option->name, option)) return a->values[i].value;
+  return otherwise;
+}
+
+int args_many(const Args *a, const char *option, const char ***values) {
+  *values = NULL;
+  for (int i = 0; i < (int)arrlen(a->values); i++)
+    if (!strcmp(a->values[i].option->name, option)) arrput(*values, a->values[i].value);
+  return (int)arrlen(*values);
+}
+
+bool args_int(const Args *a, const char *option, int64_t lo, int64_t hi, int64_t *out) {
+  const char *s = args_get(a, option, NULL);
+  if (!s) return true;
+  char *end;
+  errno = 0;
+  long long v = strtoll(s, &end, 10);
+  if (end == s || *end || errno || v < lo || v > hi) {
+    usage_error(a, "`--%s %s`: a whole number from %lld to %lld is wanted", option, s, (long long)lo, (long long)hi);
+    return false;
+  }
+  *out = v;
+  return true;
+}
+
+int usage_error(const Args *a, const char *fmt, ...) {
+  va_list ap;
+  va_start(ap, fmt);
+  const char *name = a && a->command ? a->command->name : NULL;
+  fprintf(stderr, "dnnc%s%s: ", name ? " " : "", name ? name : "");
+  vfprintf(stderr, fmt, ap);
+  fprintf(stderr, "\nTry `dnnc %s%s--help`.\n", name ? name : "", name ? " " : "");
+  va_end(ap);
+  return EXIT_USAGE;
+}
+
+int program_error(const char *fmt, ...) {
+  va_list ap;
+  va_start(ap, fmt);
+  fputs("dnnc: ", stderr);
+  vfprintf(stderr, fmt, ap);
+  fputc('\n', stderr);
+  va_end(ap);
+  return EXIT_PROGRAM;
+}

@@ -1,0 +1,158 @@
+#include "driver/session.h"
+#include "base/ds.h"
+#include "frontend/frontend.h"
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+double session_clock(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+void session_time(const Session *s, const char *what, double since) {
+  if (s->time) fprintf(stderr, "%8.1f ms  %s\n", 1e3 * (session_clock() - since), what);
+}
+
+void session_flush(Session *s) {
+  fflush(stdout);
+  if (args_has(s->args, "json")) diag_flush_json(s->diag, stdout);
+  else diag_flush(s->diag, stderr, isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
+}
+
+static int failed(Session *s) {
+  session_flush(s);
+  return EXIT_PROGRAM;
+}
+
+/* NULL-terminated list of an option's values; false after a message when one lacks the "=". */
+static bool pairs(const Args *a, const char *option, const char *const **out) {
+  const char **list;
+  int n = args_many(a, option, &list);
+  for (int i = 0; i < n; i++) {
+    const char *eq = strchr(list[i], '=');
+    if (eq && eq != list[i]) continue;
+    usage_error(a, "`--%s %s`: NAME=VALUE is wanted", option, list[i]);
+    return false;
+  }
+  arrput(list, NULL);
+  *out = list;
+  return true;
+}
+
+int session_load(Session *s, const Args *a, const char *path) {
+  *s = (Session){.args = a, .arena = arena_new(), .time = args_has(a, "time"), .verify = args_has(a, "verify")};
+  s->diag = diag_new(s->arena);
+  ElabOpts o = {0};
+  if (!pairs(a, "set", &o.sets) || !pairs(a, "dim", &o.dims)) return EXIT_USAGE;
+  double t = session_clock();
+  s->prog = frontend_load(s->arena, s->diag, path, &o);
+  session_time(s, "elaborate", t);
+  if (!s->prog || diag_errors(s->diag)) return failed(s);
+  return EXIT_OK;
+}
+
+int session_passes(Session *s, const char *stop_after) {
+  PipelineOpts o = {.stop_after = stop_after, .verify = s->verify, .time = s->time};
+  for (int i = 0; i < (int)arrlen(s->prog->entries); i++)
+    if (!pipeline_graph(s->prog, &s->prog->entries[i], &o) && !diag_errors(s->diag))
+      INTERNAL("a pass failed without a message");
+  return diag_errors(s->diag) ? failed(s) : EXIT_OK;
+}
+
+const char *session_default_target(bool native) {
+  if (native) return "native";
+#if defined(__x86_64__)
+  return "x86-64-v3";
+#elif defined(__aarch64__)
+  return "aarch64";
+#else
+  return "plain";
+#endif
+}
+
+/* Every size of an entry needs a bound before memory can be planned. */
+static bool sizes_are_bound(Session *s) {
+  for (int i = 0; i < (int)arrlen(s->prog->entries); i++) {
+    const Entry *x = &s->prog->entries[i];
+    for (int k = 0; k < (int)arrlen(x->vars); k++)
+      if (dim_var_bound(s->prog->dims, x->vars[k]) < 0)
+        INTERNAL("%s: the size %s has no bound", x->name, dim_var_name(s->prog->dims, x->vars[k]));
+  }
+  return true;
+}
+
+int session_emit(Session *s, const char *target, bool weights) {
+  const char *name = args_get(s->args, "target", target);
+  s->target = target_find(name);
+  if (!s->target) return usage_error(s->args, "there is no target `%s`", name);
+  int64_t units = 0;
+  if (!args_int(s->args, "units", 1, 1000, &units)) return EXIT_USAGE;
+  int status = session_passes(s, NULL);
+  if (status || !sizes_are_bound(s)) return status;
+  int n = (int)arrlen(s->prog->entries);
+  double t = session_clock();
+  s->plans = arena_array(s->arena, Plan *, n + 1);
+  s->lowered = arena_array(s->arena, Lowered *, n + 1);
+  for (int i = 0; i < n; i++) {
+    s->plans[i] = plan_build(s->arena, s->prog, &s->prog->entries[i]);
+    Buf why = {0};
+    if (s->plans[i] && s->verify && !plan_verify(s->plans[i], &why))
+      INTERNAL("the plan of %s: %s", s->prog->entries[i].name, why.s);
+    if (!s->plans[i] || diag_errors(s->diag)) return failed(s);
+  }
+  session_time(s, "plan", t);
+  t = session_clock();
+  s->kernels = kernels_new(s->arena, s->prog, s->target);
+  for (int i = 0; i < n; i++) s->lowered[i] = lower_plan(s->arena, s->plans[i], s->kernels);
+  if (diag_errors(s->diag)) return failed(s);
+  session_time(s, "lower", t);
+  t = session_clock();
+  const char *path = s->args->operands[0], *slash = strrchr(path, '/');
+  EmitOpts o = {.checks = !args_has(s->args, "no-checks"), .weights = weights, .units = (int)units,
+                .source = slash ? slash + 1 : path};
+  if (!emit_program(s->arena, s->prog, s->plans, s->lowered, s->kernels, s->target, &o, &s->out)) return failed(s);
+  session_time(s, "emit", t);
+  session_flush(s); /* warnings */
+  return EXIT_OK;
+}
+
+int session_run(Session *s, const Args *a, const char *path) {
+  int status = session_load(s, a, path);
+  if (!status) status = session_emit(s, session_default_target(true), false);
+  if (status) return status;
+  Buf why = {0};
+  double t = session_clock();
+  s->program = backend_load(s->arena, &s->out, s->target, s->time, &s->backend, &why);
+  session_time(s, "compile and load", t);
+  if (!s->program) return program_error("%s", why.s ? why.s : "the program cannot be loaded");
+  return EXIT_OK;
+}
+
+void session_end(Session *s) {
+  backend_close(s->backend);
+  if (s->arena) arena_free(s->arena);
+}
+
+int session_entry(const Session *s, const char *name, unsigned kinds) {
+  const char **names = NULL;
+  int found = -1;
+  for (int i = 0; i < (int)arrlen(s->prog->entries); i++) {
+    const Entry *x = &s->prog->entries[i];
+    if (!(kinds & 1u << x->kind)) continue;
+    arrput(names, x->name);
+    if (name && !strcmp(x->name, name)) found = i;
+  }
+  if (found < 0) {
+    const char *near = name ? diag_nearest(name, names, (int)arrlen(names)) : NULL;
+    if (name) program_error("the program has no entry point `%s`%s%s%s", name, near ? "; did you mean `" : "",
+                            near ? near : "", near ? "`?" : "");
+    fputs(arrlen(names) ? "entry points:" : "it has no entry points", stderr);
+    for (int i = 0; i < (int)arrlen(names); i++) fprintf(stderr, "%s %s", i ? "," : "", names[i]);
+    fputc('\n', stderr);
+  }
+  arrfree(names);
+  return found;
+}
