@@ -8,6 +8,7 @@
 #include "base/ds.h"
 #include "frontend/ast.h"
 #include "frontend/frontend.h"
+#include "frontend/std.h"
 #include "ir/prog.h"
 
 typedef struct Value Value;
@@ -46,7 +47,7 @@ typedef enum ValueKind {
 
 typedef struct Leaf {
   Type type;
-  const Ast *init; /* initialiser, evaluated in `env` by the INIT trace */
+  const AstExpr *init; /* initialiser, evaluated in `env` by the INIT trace */
   Env *env;
   int kind; /* DNN_PARAM or DNN_STATE */
   Loc loc;
@@ -105,7 +106,7 @@ struct Inst {
 };
 struct ModDef {
   const char *name;
-  const Ast *decl;
+  const AstItem *decl;
   Scope *scope;
 };
 
@@ -120,7 +121,7 @@ typedef struct Native {
 
 struct Fn {
   const char *name;
-  const Ast *decl; /* FN item, member or lambda; NULL for a native */
+  const AstFn *decl; /* NULL for a native */
   Env *env;        /* where it was made (captured by value for lambdas and inner functions) */
   Inst *self;      /* methods */
   const Native *native;
@@ -146,14 +147,14 @@ struct Env {
 typedef enum { G_NEW, G_BUSY, G_DONE } GlobalState;
 typedef struct Global {
   const char *name;
-  const Ast *item;
+  const AstItem *item;
   GlobalState state;
   Value *v;
   Trace *trace; /* a constant that holds tensors belongs to one trace */
 } Global;
 struct Scope {
   const char *name; /* file or namespace */
-  const Ast *file;
+  const AstFile *file;
   uint32_t source;
   bool is_std, is_main;
   Global *globals; /* stb_ds */
@@ -162,8 +163,7 @@ struct Scope {
     Value *v;
     Loc loc;
   } *uses; /* stb_ds: `use nn`, `use "x.dnn" as x` */
-  Env *env;
-  Inst *unused;
+  Env *env; /* the empty local scope of the file: evaluate top-level expressions in env_new(e, scope->env) */
 };
 
 typedef struct CellNow {
@@ -216,6 +216,9 @@ struct Elab {
   Value *poison, *none, *yes, *no;
   const Native *native; /* the one that is being called */
   Loc call_loc;     /* innermost call site in a user's file: where std code's nodes and errors are placed */
+  const char *left_text, *right_text; /* source of the operands of the operation at hand, for suggestions; or NULL */
+  uint64_t *reported; /* stb_ds: hashes of errors told already */
+  bool drop_notes;  /* the last error was a repeat: its notes are dropped too */
   int mute;         /* > 0: errors are counted, not reported */
   int errors;       /* counted, reported or not */
   int64_t fuel;     /* evaluation steps left */
@@ -277,10 +280,10 @@ Value *elab_global(Elab *e, Scope *s, const char *name, Loc at); /* NULL when th
 Scope *elab_load(Elab *e, const char *path, Loc at, bool is_std);
 
 /* --- evaluation -------------------------------------------------------------------------------------------------- */
-Value *elab_expr(Elab *e, Env *env, const Ast *x);
-Value *elab_block(Elab *e, Env *env, const Ast *block);
+Value *elab_expr(Elab *e, Env *env, const AstExpr *x);
+Value *elab_block(Elab *e, Env *env, const AstBlock *block); /* in a scope of its own */
 /* Binds `v` to a pattern (NAME, _, tuple). */
-bool elab_pattern(Elab *e, Env *env, const Ast *pattern, Value *v, bool var);
+bool elab_pattern(Elab *e, Env *env, const AstPattern *pattern, Value *v);
 typedef struct Args {
   Value **v;
   const char **names; /* NULL entries: positional */
@@ -289,9 +292,9 @@ typedef struct Args {
 } Args;
 Value *elab_call(Elab *e, Value *f, const Args *a, Loc at);
 Value *elab_call_values(Elab *e, Value *f, Value **v, int n, Loc at); /* positional */
-Args elab_args(Elab *e, Env *env, const Ast *call); /* evaluates the arguments of a call */
+Args elab_args(Elab *e, Env *env, const AstArg *args, int n); /* evaluates the arguments of a call */
 /* Items of a static `for`'s range: a..b, a list, tuple, or the leading axis of a tensor; -1 after an error. */
-int elab_range(Elab *e, Env *env, const Ast *range, Value ***items);
+int elab_range(Elab *e, Env *env, const AstRange *range, Value ***items);
 Value *elab_field(Elab *e, Value *v, const char *name, Loc at);
 Value *elab_binary(Elab *e, Op op, Value *a, Value *b, Loc at); /* arithmetic and comparison: OP_add .. OP_ge, and, or */
 Value *elab_unary(Elab *e, Op op, Value *a, Loc at);
@@ -320,7 +323,7 @@ typedef struct TypeX {
   const char *run_name;
   Dim below;               /* value bound */
   const char *as;          /* outside form, dotted name */
-  const Ast *as_ast;
+  const AstExpr *outside;
   struct TypeX **items;    /* TUPLE fields, LIST (one) */
   const char **names;
   int n;
@@ -334,7 +337,7 @@ typedef struct SizeVar {
   Dim dim;
   Loc loc;
 } SizeVar;
-TypeX *elab_record_type(Elab *e, Env *env, const Ast *type, SizeVar **vars /* stb_ds */);
+TypeX *elab_record_type(Elab *e, Env *env, const AstType *type, SizeVar **vars /* stb_ds */);
 
 /* --- entries ----------------------------------------------------------------------------------------------------- */
 /* What a step's parameters are filled from, by name. Field types are one record's, with constant axes. */
@@ -353,17 +356,17 @@ int elab_step_entry(Elab *e, const char *step, Value **statics, const char **nam
  * n_fields < 0) and returns its fields as results; `out` (stb_ds) gets their ports. -1 after an error. */
 int elab_record_entry(Elab *e, const char *name, Value *fn, const Port *fields, int n_fields, Loc at, Port **out);
 /* An entry without inputs whose results are the value of `x` (a `write` of a train block). */
-int elab_expr_entry(Elab *e, const char *name, Env *env, const Ast *x, Loc at);
+int elab_expr_entry(Elab *e, const char *name, Env *env, const AstExpr *x, Loc at);
 /* True when `name` is a step; its declaration in *decl. */
-bool elab_is_step(Elab *e, const char *name, const Ast **decl);
+bool elab_is_step(Elab *e, const char *name, const AstFn **decl);
 /* The cells whose path is `path` or lies under it. */
 bool elab_has_cells(Elab *e, const char *path);
 
 /* --- what data.c and train.c provide (STD) ------------------------------------------------------------------------- */
 void data_register(Elab *e);                          /* natives: source.*, tokens.*, split, filter, generate, ... */
-void data_declare(Elab *e, const Ast *item);          /* `data d: T = ...`: a row of prog->data; binds the name */
+/* `data d: T = ...`: makes rows of prog->data and returns a V_DATA (or poison); called at the first use of the name,
+ * and for every `data` item of the main file. */
+Value *data_declare(Elab *e, Scope *file, const AstItem *item);
 Value *data_field(Elab *e, Value *d, const char *name, Loc at); /* d.train, d.test; NULL: no such part, reported */
-void train_elaborate(Elab *e, const Ast *item);       /* `train { }`: prog->actions, steps' entries */
-/* Source text of a std file ("nn", "prelude"), embedded in the binary; NULL when there is none. */
-const char *std_source(const char *name, size_t *n);
+void train_elaborate(Elab *e, const AstItem *item);   /* `train { }`: prog->actions, steps' entries */
 #endif
