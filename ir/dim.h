@@ -52,6 +52,8 @@ bool dim_linear(const DimTab *t, Dim d, int *var, int64_t *mul, int64_t *add);
 
 int64_t dim_eval(const DimTab *t, Dim d, const int64_t *values); /* values[var] */
 void dim_print(const DimTab *t, Buf *b, Dim d);                  /* as `.dnn` text: 2*H + 1, (B + 1) // 2 */
+/* The same with other names for the variables. */
+void dim_print_as(const DimTab *t, Buf *b, Dim d, const char *(*name)(void *, int var), void *ctx);
 /* As a C expression over int64_t variables named by `name(var)`; `//` and `%` become dnn_floordiv, dnn_floormod. */
 void dim_print_c(const DimTab *t, Buf *b, Dim d, const char *(*name)(void *, int var), void *ctx);
 /* Parses what dim_print wrote; names are looked up by `find` (returns DIM_NONE when unknown). Advances *s. */

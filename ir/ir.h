@@ -53,7 +53,8 @@ typedef struct OpInfo {
   int flops;
   unsigned flags;
   const char *attrs;   /* names separated by blanks */
-  const char *formula; /* from ops.def's comment, for the docs */
+  const char *formula; /* for the docs */
+  const char *shape;   /* name of the shape rule */
   const char *grad;    /* name of the gradient rule */
 } OpInfo;
 extern const OpInfo op_info[OP_COUNT];
@@ -104,9 +105,24 @@ NodeId graph_add_region(Graph *g, Op op, Loc loc, const NodeId *in, int n_in, co
 static inline const Node *graph_node(const Graph *g, NodeId n) { return &g->nodes[n]; }
 static inline Type graph_type(const Graph *g, NodeId n) { return g->nodes[n].type; }
 
-/* Shape rule alone: true and the type (types for ops of several results), or false and why, in `.dnn` terms. */
+/* Shape rule alone: true and the type, or false and why, in `.dnn` terms. Not for ops with regions. The type of grad
+ * and vjp is a TUPLE; graph_results gives what is in it. */
 bool graph_infer(Graph *g, Op op, const NodeId *in, int n_in, const Attr *attrs, int n_attrs, const Type *want,
                  Type *out, Buf *why);
+/* The types of the results of an op of several (REGION, grad, vjp); the same meaning of false.
+ * What the regions of an op take and give:
+ *   scan         body: carries, rows without their leading axis, captures -> carries, then values to be stacked
+ *   while        condition: carries, captures -> bool[]; body: carries, captures -> carries. limit = -1: none
+ *   cond         then, else: the operands after the condition -> the results
+ *   vmap         body: rows without their leading axis, captures -> values to be stacked
+ *   checkpoint   body: the operands -> the results
+ *   custom_grad  forward: the operands -> the results; backward: operands, results, gradients of the results -> a
+ *                gradient for each float operand, in order */
+bool graph_results(Graph *g, Op op, const NodeId *in, int n_in, const Attr *attrs, int n_attrs, Graph *const *regions,
+                   int n_regions, const Type **results, int *n_results, Buf *why);
+int op_region_count(Op op);          /* regions that an op must have */
+const char *op_spelling(Op op);      /* as the user writes it: `+`, `@`, max, relu's maximum */
+bool op_has_attr(Op op, AttrKey key); /* does ops.def list it */
 
 /* Short forms, all with `loc`. Element-wise ones take equal shapes; the g_*to forms broadcast scalars themselves. */
 NodeId g_input(Graph *g, Loc loc, Type t); /* appends an input */
@@ -132,6 +148,14 @@ NodeId g_arg(Graph *g, Op op, Loc loc, NodeId a, int axis);                     
 NodeId g_dot(Graph *g, Loc loc, NodeId a, NodeId b, const int *la, const int *lb, const int *ly, int ny);
 NodeId g_gather(Graph *g, Loc loc, NodeId x, NodeId i, int axis, int batch);
 NodeId g_scatter(Graph *g, Op op, Loc loc, NodeId x, NodeId i, NodeId u, int axis, int batch);
+/* y = conv(x, w); x [N, C, s...], w [O, C/groups, k...]; ns = number of spatial axes. `want` of conv_dx is x's type, of
+ * conv_dw w's type, where `a`, `b` are dy, w and x, dy; NULL for conv. */
+NodeId g_conv(Graph *g, Op op, Loc loc, NodeId a, NodeId b, int ns, const int64_t *stride, const Dim *low,
+              const Dim *high, const int64_t *dilation, int64_t groups, const Type *want);
+NodeId g_pool(Graph *g, Op op, Loc loc, NodeId x, int ns, const int64_t *window, const int64_t *stride, const Dim *low,
+              const Dim *high); /* max_pool, max_pool_arg */
+NodeId g_clock(Graph *g, Loc loc, int which);
+NodeId g_uniform(Graph *g, Loc loc, NodeId key, uint64_t site, Type t);
 NodeId g_get(Graph *g, Loc loc, NodeId tuple, int index);
 
 /* Attributes of a node. Missing is an internal error. */
@@ -163,6 +187,11 @@ Dim node_bytes(const Graph *g, NodeId n);
 
 /* Checks every invariant (order, arity, types, attributes, regions); false and the reasons in `why`. */
 bool graph_verify(const Graph *g, Buf *why);
-void graph_print(const Graph *g, Buf *b);          /* text form, see docs/ARCHITECTURE.md */
+void graph_print(const Graph *g, Buf *b); /* text form, see docs/ARCHITECTURE.md; lossless but for places */
+/* Reads what graph_print wrote. Dimension variables of the header are found in `dims` by name or made there. NULL and
+ * `line N: why` when the text is wrong; the result is not verified. */
+Graph *graph_parse(Arena *a, DimTab *dims, Diag *diag, const char *text, Buf *why);
+/* A copy in which every float type is f64, for gradient checks. */
+Graph *graph_widen(Arena *a, const Graph *g);
 void graph_print_dot(const Graph *g, Buf *b);      /* Graphviz */
 #endif
