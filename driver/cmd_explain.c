@@ -1,8 +1,8 @@
-/* dnnc explain: the error index of base/errors.def. docs/errors.md is `dnnc explain --` for all, made at build. */
+/* dnnc explain: the error index of base/errors.def. */
 #include "base/diag.h"
 #include "base/ds.h"
 #include "driver/driver.h"
-#include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* "E0301", "e0301", "0301" and "301" all name E0301; 0 when unknown. */
@@ -10,14 +10,21 @@ static int find_id(const char *s) {
   if (*s == 'E' || *s == 'e') s++;
   if (!*s || strspn(s, "0123456789") != strlen(s) || strlen(s) > 4) return 0;
   char code[8];
-  snprintf(code, sizeof code, "E%0*d%s", (int)(4 - strlen(s)), 0, s);
-  if (strlen(s) == 4) snprintf(code, sizeof code, "E%s", s);
+  snprintf(code, sizeof code, "E%04d", atoi(s));
   for (int i = 1; i < E_COUNT; i++)
     if (!strcmp(error_info[i].code, code)) return i;
   return 0;
 }
 
+static int markdown(void) {
+  puts("# Errors\n\nEvery identifier that dnnc prints. Made from `base/errors.def` by `dnnc explain --markdown`.");
+  for (int i = 1; i < E_COUNT; i++)
+    printf("\n## %s: %s\n\n%s\n", error_info[i].code, error_info[i].title, error_info[i].text);
+  return EXIT_OK;
+}
+
 int cmd_explain(const Args *a) {
+  if (args_has(a, "markdown")) return markdown();
   if (!a->operands) {
     for (int i = 1; i < E_COUNT; i++) printf("%s  %s\n", error_info[i].code, error_info[i].title);
     return EXIT_OK;

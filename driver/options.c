@@ -45,6 +45,7 @@ const Option options[] = {
     {"from", 0, "FILE", "make the weights file from an .npz", C(weights), false},
     {"verify", 0, NULL, "check every invariant after each pass", COMPILES, false},
     {"time", 0, NULL, "tell how long each phase takes", COMPILES, false},
+    {"markdown", 0, NULL, "print the whole index as Markdown", C(explain), false},
     {"man", 0, NULL, "print the manual page", C(help), false},
     {"completion", 0, NULL, "print the completion for bash", C(help), false},
     {"help", 'h', NULL, "this help", ALL, false},
