@@ -26,17 +26,19 @@ RULE(broadcast) {
   GIVE(0, shaped(c, n_over ? g_reduce(c->g, OP_sum, c->loc, dy, over, n_over) : dy, a));
 }
 
-/* dy with step - 1 zeros after each element along axis k: [n] -> [n, 1] -> padded [n, step] -> [n * step]. */
+/* d with step - 1 zeros after each element along axis k: [a, n, b] -> [a, n, 1, b] -> padded [a, n, step, b]. */
 static NodeId spread(Grad *c, NodeId d, int k, int64_t step) {
   Type t = graph_type(c->g, d);
-  Dim wide[MAX_RANK + 1], low[MAX_RANK + 1], size[MAX_RANK];
-  for (int j = 0; j <= t.rank; j++) {
-    low[j] = dim_int(c->g->dims, 0);
-    wide[j] = j <= k ? t.shape[j] : j == k + 1 ? dim_int(c->g->dims, 1) : t.shape[j - 1];
+  DimTab *dims = c->g->dims;
+  Dim one = dim_int(dims, 1), wide[4] = {one, t.shape[k], one, one}, low[4], size[MAX_RANK];
+  for (int j = 0; j < 4; j++) low[j] = dim_int(dims, 0);
+  for (int j = 0; j < t.rank; j++) {
+    int to = j < k ? 0 : 3;
+    if (j != k) wide[to] = dim_mul(dims, wide[to], t.shape[j]);
+    size[j] = j == k ? dim_mul(dims, t.shape[j], dim_int(dims, step)) : t.shape[j];
   }
-  NodeId rows = g_reshape(c->g, c->loc, d, t.rank + 1, wide);
-  wide[k + 1] = dim_int(c->g->dims, step);
-  for (int j = 0; j < t.rank; j++) size[j] = j == k ? dim_mul(c->g->dims, t.shape[j], wide[k + 1]) : t.shape[j];
+  NodeId rows = g_reshape(c->g, c->loc, d, 4, wide);
+  wide[2] = dim_int(dims, step);
   return g_reshape(c->g, c->loc, g_pad(c->g, c->loc, rows, low, wide, 0), t.rank, size);
 }
 
@@ -117,7 +119,7 @@ RULE(scatter_add) {
 /* 0, 1, 2 .. over a type, as i64 */
 static NodeId counted(Grad *c, Type t) {
   Dim count = type_count(c->g->dims, t);
-  NodeId line = g_iota(c->g, c->loc, (Type){I64, 1, &count}, 0);
+  NodeId line = g_iota(c->g, c->loc, type_of(c->g->arena, I64, 1, &count), 0);
   return g_reshape(c->g, c->loc, line, t.rank, t.shape);
 }
 

@@ -61,7 +61,8 @@ RULE(prod) {
   Plane p = plane_of(c, n);
   Dim cube[3] = {p.shape[0], p.shape[1], p.shape[1]};
   NodeId a = g_broadcast(c->g, c->loc, to_plane(c, &p, X), 3, cube, (const int[]){0, 2});
-  NodeId r = g_iota(c->g, c->loc, (Type){I32, 3, cube}, 1), s = g_iota(c->g, c->loc, (Type){I32, 3, cube}, 2);
+  Type at = type_of(c->g->arena, I32, 3, cube);
+  NodeId r = g_iota(c->g, c->loc, at, 1), s = g_iota(c->g, c->loc, at, 2);
   NodeId others = pick(c, map2(c, OP_eq, r, s), num(c, 1, a), a);
   NodeId each = g_reduce(c->g, OP_prod, c->loc, others, (const int[]){2}, 1);
   GIVE(0, from_plane(c, &p, mul(c, along_rows(c, &p, dy), each)));
@@ -71,7 +72,7 @@ RULE(prod) {
 static void grad_extreme(Grad *c, NodeId n, NodeId dy, Op arg) {
   Plane p = plane_of(c, n);
   NodeId first = g_arg(c->g, arg, c->loc, to_plane(c, &p, X), 1);
-  NodeId at = along_rows(c, &p, first), here = g_iota(c->g, c->loc, (Type){I32, 2, p.shape}, 1);
+  NodeId at = along_rows(c, &p, first), here = g_iota(c->g, c->loc, type_of(c->g->arena, I32, 2, p.shape), 1);
   NodeId rows = along_rows(c, &p, dy), chosen = map2(c, OP_eq, here, at);
   GIVE(0, from_plane(c, &p, pick(c, chosen, rows, num(c, 0, rows))));
 }
@@ -130,6 +131,6 @@ RULE(max_pool) {
   for (int k = 2; k < x.rank; k++) in[2] = dim_mul(t, in[2], x.shape[k]), out[2] = dim_mul(t, out[2], y.shape[k]);
   NodeId a = X, arg = graph_add(c->g, OP_max_pool_arg, c->loc, &a, 1, d->attrs, d->n_attrs, NULL);
   NodeId i = g_reshape(c->g, c->loc, arg, 3, out), u = g_reshape(c->g, c->loc, dy, 3, out);
-  NodeId zero = g_full(c->g, c->loc, 0, (Type){x.dtype, 3, in});
+  NodeId zero = g_full(c->g, c->loc, 0, type_of(c->g->arena, x.dtype, 3, in));
   GIVE(0, shaped(c, g_scatter(c->g, OP_scatter_add, c->loc, zero, i, u, 2, 2), x));
 }

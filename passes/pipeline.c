@@ -1,0 +1,72 @@
+/* The order of passes. Options, dumps, timing and verification derive from the table. */
+#include "passes/pipeline.h"
+#include "base/ds.h"
+#include "passes/rewrite.h"
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+const PassInfo pass_table[] = {
+    {"expand", "grad, vjp and jvp -> the ops that compute them", pass_expand},
+    /* before fold: x * 1 and views of full go without being computed */
+    {"simplify", "local rewrites, rewrites.def", pass_simplify},
+    {"fold", "ops of constants -> constants", pass_fold},
+    {"cse", "equal computations -> one", pass_cse},
+    /* again: folding made operands constant, cse made operands equal (where(c, a, a), max(a, a)) */
+    {"resimplify", "simplify, after fold and cse", pass_simplify},
+    {"recse", "cse, after resimplify", pass_cse},
+    /* last: nothing later may see what the others left behind */
+    {"dce", "nodes that no output needs -> nothing", pass_dce},
+};
+const int pass_count = sizeof pass_table / sizeof *pass_table;
+
+const PassInfo *pass_find(const char *name) {
+  for (int i = 0; i < pass_count; i++)
+    if (!strcmp(pass_table[i].name, name)) return &pass_table[i];
+  return NULL;
+}
+
+static double now_ms(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+static void check_graph(const Graph *g, const char *pass, const char *entry) {
+  Buf why = {0};
+  if (!graph_verify(g, &why)) INTERNAL("after pass `%s` of `%s`: %s", pass, entry, why.s ? why.s : "?");
+  buf_free(&why);
+}
+
+/* Hostile mode: the text of the graph, read back and printed again, is the same text. */
+static void check_text(const Graph *g, const char *pass, const char *entry) {
+  Buf text = {0}, again = {0}, why = {0};
+  graph_print(g, &text);
+  Graph *copy = graph_parse(g->arena, g->dims, g->diag, text.s, &why);
+  if (!copy) INTERNAL("after pass `%s` of `%s` the text does not parse: %s", pass, entry, why.s ? why.s : "?");
+  graph_print(copy, &again);
+  if (strcmp(text.s, again.s))
+    INTERNAL("after pass `%s` of `%s` the text changes when read back:\n%s---\n%s", pass, entry, text.s, again.s);
+  check_graph(copy, pass, entry);
+  buf_free(&text), buf_free(&again), buf_free(&why);
+}
+
+bool pipeline_graph(Prog *prog, Entry *entry, const PipelineOpts *o) {
+  Graph *g = entry->graph;
+  const char *hostile = getenv("DNN_HOSTILE"), *name = entry->name ? entry->name : "?";
+  bool strict = hostile && *hostile && strcmp(hostile, "0");
+  if (o->verify || strict) check_graph(g, "elaborate", name);
+  if (strict) check_text(g, "elaborate", name);
+  for (int i = 0; i < pass_count; i++) {
+    double begin = now_ms();
+    pass_table[i].run(g, prog, entry);
+    if (o->time) {
+      fprintf(stderr, "%8.1f ms  %s: %s (%d nodes)\n", now_ms() - begin, name, pass_table[i].name, rewrite_count(g));
+    }
+    if (g->diag && diag_errors(g->diag)) return false;
+    if (o->verify || strict) check_graph(g, pass_table[i].name, name);
+    if (strict) check_text(g, pass_table[i].name, name);
+    if (o->stop_after && !strcmp(o->stop_after, pass_table[i].name)) break;
+  }
+  return true;
+}

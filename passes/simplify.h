@@ -1,0 +1,44 @@
+/* simplify: the rows of rewrites.def and what their conditions and results are made of. */
+#ifndef PASSES_SIMPLIFY_H
+#define PASSES_SIMPLIFY_H
+#include "ir/ir.h"
+
+typedef struct Simplify {
+  Graph *g;
+  bool plain; /* no grad, vjp or jvp is in the graph */
+  bool exact; /* EXACT rows only */
+} Simplify;
+
+enum { NEAR, EXACT };
+typedef bool RewriteWhen(const Simplify *s, const Node *d);
+typedef NodeId RewriteThen(const Simplify *s, Node d);
+typedef struct RewriteRow {
+  const char *name;
+  Op op; /* OP_NONE: any */
+  int kind;
+  RewriteWhen *when;
+  RewriteThen *then;
+  const char *before, *after;
+} RewriteRow;
+extern const RewriteRow rewrite_rows[];
+extern const int rewrite_row_count;
+
+#define ROW(name, op, kind, before, after)                                                                             \
+  RewriteWhen when_##name;                                                                                             \
+  RewriteThen then_##name;
+#include "passes/rewrites.def"
+#undef ROW
+
+/* As pass_simplify; with `exact`, EXACT rows only. Returns how many times a row fired. */
+int simplify_graph(Graph *g, bool exact);
+
+static inline const Node *simp_in(const Simplify *s, const Node *d, int k) { return graph_node(s->g, d->in[k]); }
+static inline bool simp_is(const Simplify *s, const Node *d, int k, Op op) { return simp_in(s, d, k)->op == op; }
+/* Operand k is full of v; -0 is not 0. */
+bool simp_full(const Simplify *s, const Node *d, int k, double v);
+static inline Dim simp_zero(const Simplify *s) { return dim_int(s->g->dims, 0); }
+static inline bool simp_dim(const Simplify *s, Dim d, int64_t v) { return dim_is(s->g->dims, d, v); }
+static inline NodeId simp_shaped(const Simplify *s, Loc loc, NodeId a, Type like) {
+  return shape_same(graph_type(s->g, a), like) ? a : g_reshape(s->g, loc, a, like.rank, like.shape);
+}
+#endif

@@ -1,0 +1,146 @@
+/* Rows of simplify for reductions and contractions, in the order of rewrites.def. */
+#include "base/ds.h"
+#include "passes/simplify.h"
+#define WHEN(name) bool when_##name(const Simplify *s, const Node *d)
+#define THEN(name) NodeId then_##name(const Simplify *s, Node d)
+#define IS(k, op) simp_is(s, d, k, OP_##op)
+#define IN(k) simp_in(s, d, k)
+
+static bool has(const int64_t *v, int n, int64_t x) {
+  for (int k = 0; k < n; k++)
+    if (v[k] == x) return true;
+  return false;
+}
+
+static bool folds_units(const Simplify *s, const Node *d) {
+  int64_t axes[MAX_RANK];
+  int n = node_ints(s->g, d, A_axes, axes, MAX_RANK);
+  for (int k = 0; k < n; k++)
+    if (!simp_dim(s, IN(0)->type.shape[axes[k]], 1)) return false;
+  return true;
+}
+static NodeId without_units(const Simplify *s, Node d) {
+  Dim have = type_count(s->g->dims, graph_type(s->g, d.in[0])), want = type_count(s->g->dims, d.type);
+  return have == want ? simp_shaped(s, d.loc, d.in[0], d.type) : g_full(s->g, d.loc, 0, d.type);
+}
+
+WHEN(sum_unit) { return folds_units(s, d); }
+THEN(sum_unit) { return without_units(s, d); }
+
+static bool is_fold(Op op) { return op == OP_prod || op == OP_reduce_max || op == OP_reduce_min; }
+WHEN(fold_unit) { return is_fold((Op)d->op) && folds_units(s, d); }
+THEN(fold_unit) { return is_fold((Op)d.op) ? without_units(s, d) : 0; }
+
+/* The number of elements that are folded into one. */
+static Dim folded_count(const Simplify *s, const Node *d) {
+  int64_t axes[MAX_RANK];
+  int n = node_ints(s->g, d, A_axes, axes, MAX_RANK);
+  Dim count = dim_int(s->g->dims, 1);
+  for (int k = 0; k < n; k++) count = dim_mul(s->g->dims, count, IN(0)->type.shape[axes[k]]);
+  return count;
+}
+WHEN(sum_full) {
+  int64_t n;
+  return IS(0, full) && dim_is_int(s->g->dims, folded_count(s, d), &n);
+}
+THEN(sum_full) {
+  int64_t n = 1;
+  const Node *a = simp_in(s, &d, 0);
+  dim_is_int(s->g->dims, folded_count(s, &d), &n);
+  return g_full(s->g, d.loc, (a->op == OP_full ? node_num(a, A_value) : 1) * (double)n, d.type);
+}
+
+WHEN(sum_sum) { return IS(0, sum); }
+THEN(sum_sum) {
+  Node a = *simp_in(s, &d, 0);
+  if (a.op != OP_sum) return 0;
+  int64_t outer[MAX_RANK], in[MAX_RANK];
+  int no = node_ints(s->g, &d, A_axes, outer, MAX_RANK), ni = node_ints(s->g, &a, A_axes, in, MAX_RANK);
+  int all[MAX_RANK], n = 0, rank = graph_type(s->g, a.in[0]).rank;
+  for (int k = 0, at = 0; k < rank; k++) {
+    bool gone = has(in, ni, k);
+    if (gone || has(outer, no, at)) all[n++] = k;
+    at += !gone;
+  }
+  return g_reduce(s->g, OP_sum, d.loc, a.in[0], all, n);
+}
+
+/* Is axis j of a broadcast one that no axis of its operand stands on? */
+static bool repeated(const Simplify *s, const Node *b, int64_t j) {
+  int64_t axes[MAX_RANK];
+  return !has(axes, node_ints(s->g, b, A_axes, axes, MAX_RANK), j);
+}
+WHEN(sum_broadcast) {
+  if (!IS(0, broadcast)) return false;
+  int64_t axes[MAX_RANK];
+  int n = node_ints(s->g, d, A_axes, axes, MAX_RANK);
+  for (int k = 0; k < n; k++)
+    if (repeated(s, IN(0), axes[k])) return true;
+  return false;
+}
+/* broadcast without the summed repeated axes, summed over the summed others, times their count */
+THEN(sum_broadcast) {
+  Node b = *simp_in(s, &d, 0);
+  if (b.op != OP_broadcast) return 0;
+  int64_t axes[MAX_RANK], from[MAX_RANK];
+  int n = node_ints(s->g, &d, A_axes, axes, MAX_RANK), rank = node_ints(s->g, &b, A_axes, from, MAX_RANK);
+  int place[MAX_RANK], over[MAX_RANK], n_over = 0, at = 0, now[MAX_RANK];
+  Dim shape[MAX_RANK], count = dim_int(s->g->dims, 1);
+  for (int j = 0; j < b.type.rank; j++) {
+    bool summed = has(axes, n, j), gone = summed && !has(from, rank, j);
+    if (gone) count = dim_mul(s->g->dims, count, b.type.shape[j]);
+    if (summed && !gone) over[n_over++] = at;
+    place[j] = at;
+    if (!gone) shape[at++] = b.type.shape[j];
+  }
+  for (int k = 0; k < rank; k++) now[k] = place[from[k]];
+  NodeId small = g_broadcast(s->g, b.loc, b.in[0], at, shape, now);
+  NodeId y = n_over ? g_reduce(s->g, OP_sum, d.loc, small, over, n_over) : small;
+  return g_map2(s->g, OP_mul, d.loc, y, g_size(s->g, d.loc, count, d.type.dtype));
+}
+
+/* dot over operand k without the view on it: its labels become `l`. */
+static NodeId relabel(const Simplify *s, Node d, int k, NodeId a, const int64_t *l, int n) {
+  NodeId in[2] = {d.in[0], d.in[1]};
+  in[k] = a;
+  Attr attrs[3] = {*node_attr(&d, A_la), *node_attr(&d, A_lb), *node_attr(&d, A_ly)};
+  attrs[k] = attr_ints(s->g, k ? A_lb : A_la, l, n);
+  return graph_add(s->g, OP_dot, d.loc, in, 2, attrs, 3, NULL);
+}
+
+WHEN(dot_transpose) { return IS(0, transpose) || IS(1, transpose); }
+THEN(dot_transpose) {
+  int k = simp_is(s, &d, 0, OP_transpose) ? 0 : 1;
+  const Node *t = simp_in(s, &d, k);
+  if (t->op != OP_transpose) return 0;
+  int64_t perm[MAX_RANK], l[MAX_RANK], now[MAX_RANK];
+  int rank = node_ints(s->g, t, A_perm, perm, MAX_RANK);
+  node_ints(s->g, &d, k ? A_lb : A_la, l, MAX_RANK);
+  for (int j = 0; j < rank; j++) now[perm[j]] = l[j];
+  return relabel(s, d, k, t->in[0], now, rank);
+}
+
+/* Every label that operand k only repeats stands in the other operand and in y; no axis is stretched from 1. */
+static bool repeats_elsewhere(const Simplify *s, const Node *d, int k) {
+  if (simp_in(s, d, k)->op != OP_broadcast) return false;
+  const Node *b = IN(k);
+  int64_t l[MAX_RANK], other[MAX_RANK], y[MAX_RANK], axes[MAX_RANK];
+  int n = node_ints(s->g, d, k ? A_lb : A_la, l, MAX_RANK), ny = node_ints(s->g, d, A_ly, y, MAX_RANK);
+  int no = node_ints(s->g, d, k ? A_la : A_lb, other, MAX_RANK), na = node_ints(s->g, b, A_axes, axes, MAX_RANK);
+  for (int i = 0; i < na; i++)
+    if (graph_type(s->g, b->in[0]).shape[i] != b->type.shape[axes[i]]) return false;
+  for (int j = 0; j < n; j++)
+    if (!has(axes, na, j) && !(has(other, no, l[j]) && has(y, ny, l[j]))) return false;
+  return true;
+}
+WHEN(dot_broadcast) { return repeats_elsewhere(s, d, 0) || repeats_elsewhere(s, d, 1); }
+THEN(dot_broadcast) {
+  int k = repeats_elsewhere(s, &d, 0) ? 0 : 1;
+  const Node *b = simp_in(s, &d, k);
+  if (b->op != OP_broadcast) return 0;
+  int64_t l[MAX_RANK], now[MAX_RANK], axes[MAX_RANK];
+  int na = node_ints(s->g, b, A_axes, axes, MAX_RANK);
+  node_ints(s->g, &d, k ? A_lb : A_la, l, MAX_RANK);
+  for (int i = 0; i < na; i++) now[i] = l[axes[i]];
+  return relabel(s, d, k, b->in[0], now, na);
+}
