@@ -3,6 +3,7 @@
 #include "codegen/emit.h"
 #include "base/ds.h"
 #include "codegen/emit_internal.h"
+#include "codegen/loop.h"
 #include <ctype.h>
 #include <string.h>
 
@@ -112,6 +113,22 @@ static void front_matter(const Emit *e, Buf *b, const char *what) {
   buf_printf(b, ", made by dnnc for %s. */\n", e->target->name);
 }
 
+/* Prototypes of the kernels that kernels first .. last-1 call: they may stand in another unit. */
+static void callee_prototypes(Emit *e, int first, int last, Buf *b) {
+  const Kernel **done = NULL;
+  for (int i = first; i < last; i++) {
+    const Kernel *k = kernels_get(e->kernels, i);
+    for (int c = 0; c < (int)arrlen(k->callees); c++) {
+      bool seen = false;
+      for (int d = 0; d < (int)arrlen(done); d++) seen |= done[d] == k->callees[c];
+      if (seen) continue;
+      arrput(done, k->callees[c]);
+      kernel_print_prototype(k->callees[c], b);
+    }
+  }
+  arrfree(done);
+}
+
 /* The kernels in their order, cut into units of about equal size: compilers then run side by side. */
 static void emit_kernel_units(Emit *e, EmitOut *out) {
   enum { UNIT = 24000, MOST = 32 };
@@ -127,16 +144,19 @@ static void emit_kernel_units(Emit *e, EmitOut *out) {
   if (units > MOST && e->opts->units <= 0) units = MOST;
   size_t share = total / (size_t)units + 1, done = 0;
   for (int i = 0, unit = 0; i < n; unit++) {
+    int first = i;
+    size_t limit = share * (size_t)(unit + 1);
+    do done += texts[i++].n;
+    while (i < n && done + texts[i].n / 2 < limit);
     Buf b = {0};
     front_matter(e, &b, "Kernels");
     buf_str(&b, "#include \"dnn_kernel.h\"\n");
-    size_t limit = share * (size_t)(unit + 1);
-    do {
+    callee_prototypes(e, first, i, &b);
+    for (int k = first; k < i; k++) {
       buf_char(&b, '\n');
-      buf_bytes(&b, texts[i].s, texts[i].n);
-      done += texts[i].n;
-      buf_free(&texts[i++]);
-    } while (i < n && done + texts[i].n / 2 < limit);
+      buf_bytes(&b, texts[k].s, texts[k].n);
+      buf_free(&texts[k]);
+    }
     put_file(e, out, arena_printf(e->arena, "%s_kernels_%d.c", e->name, unit), &b, EMIT_KERNELS);
   }
 }
