@@ -1,0 +1,159 @@
+/* Products, convolutions and pools. */
+#include "ir/eval_rules.h"
+#include <math.h>
+
+static int find(const int64_t *labels, int n, int64_t label) {
+  for (int i = 0; i < n; i++) {
+    if (labels[i] == label) return i;
+  }
+  return -1;
+}
+
+/* Loops over the labels of the result, then over those that are summed. */
+static bool dot(Eval *e) {
+  const Tensor *a = e->ins[0], *b = e->ins[1];
+  int64_t la[MAX_RANK], lb[MAX_RANK], labels[2 * MAX_RANK], size[2 * MAX_RANK], sa[MAX_RANK], sb[MAX_RANK];
+  int64_t step_a[2 * MAX_RANK] = {0}, step_b[2 * MAX_RANK] = {0}, index[2 * MAX_RANK] = {0};
+  int na = eval_attrs(e, A_la, la), nb = eval_attrs(e, A_lb, lb), ny = eval_attrs(e, A_ly, labels), n = ny;
+  for (int i = 0; i < na; i++) {
+    if (find(labels, n, la[i]) < 0) labels[n++] = la[i];
+  }
+  eval_strides(a, sa);
+  eval_strides(b, sb);
+  for (int i = 0; i < n; i++) {
+    int p = find(la, na, labels[i]), q = find(lb, nb, labels[i]);
+    size[i] = p >= 0 ? a->shape[p] : b->shape[q];
+    if (p >= 0) step_a[i] = sa[p];
+    if (q >= 0) step_b[i] = sb[q];
+  }
+  const double *x = eval_floats(e, a), *w = eval_floats(e, b);
+  int64_t count = tensor_count(e->out), terms = 1;
+  for (int i = ny; i < n; i++) terms *= size[i];
+  for (int64_t o = 0; o < count; o++) {
+    double sum = 0;
+    for (int64_t k = 0; k < terms; k++) {
+      int64_t p = 0, q = 0;
+      for (int i = 0; i < n; i++) {
+        p += index[i] * step_a[i];
+        q += index[i] * step_b[i];
+      }
+      sum += x[p] * w[q];
+      if (k + 1 < terms) eval_next(index + ny, size + ny, n - ny);
+    }
+    for (int i = ny; i < n; i++) index[i] = 0;
+    tensor_set(e->out, o, sum);
+    eval_next(index, size, ny);
+  }
+  return true;
+}
+
+/* One loop over all multiply-adds serves the convolution and both gradients: what differs is which of the three is
+ * the sum. */
+typedef struct Conv {
+  int ns;
+  int64_t stride[MAX_RANK], low[MAX_RANK], dilation[MAX_RANK], groups;
+  const int64_t *x, *w, *y; /* shapes */
+  double *vx, *vw, *vy;
+} Conv;
+
+/* All taps of w[o, c] over the plane y[n, o] and x[n, o's group, c]. */
+static void conv_plane(Op op, const Conv *c, double *x, double *w, double *y) {
+  int64_t p[MAX_RANK] = {0}, at_y = 0;
+  do {
+    int64_t k[MAX_RANK] = {0}, at_w = 0;
+    do {
+      int64_t at_x = 0;
+      bool inside = true;
+      for (int i = 0; i < c->ns; i++) {
+        int64_t j = p[i] * c->stride[i] + k[i] * c->dilation[i] - c->low[i];
+        inside &= j >= 0 && j < c->x[2 + i];
+        at_x = at_x * c->x[2 + i] + j;
+      }
+      if (inside) {
+        if (op == OP_conv) y[at_y] += x[at_x] * w[at_w];
+        else if (op == OP_conv_dx) x[at_x] += y[at_y] * w[at_w];
+        else w[at_w] += y[at_y] * x[at_x];
+      }
+      at_w++;
+    } while (eval_next(k, c->w + 2, c->ns));
+    at_y++;
+  } while (eval_next(p, c->y + 2, c->ns));
+}
+
+static int64_t plane(const int64_t *shape, int ns) {
+  int64_t n = 1;
+  for (int i = 0; i < ns; i++) n *= shape[2 + i];
+  return n;
+}
+
+static bool conv(Eval *e) {
+  Op op = (Op)e->node->op;
+  const Tensor *x = op == OP_conv_dx ? e->out : e->ins[0];
+  const Tensor *w = op == OP_conv_dw ? e->out : e->ins[1];
+  const Tensor *y = op == OP_conv ? e->out : op == OP_conv_dx ? e->ins[0] : e->ins[1];
+  Conv c = {.ns = x->rank - 2, .x = x->shape, .w = w->shape, .y = y->shape, .groups = eval_attr(e, A_groups)};
+  eval_attrs(e, A_stride, c.stride);
+  eval_attrs(e, A_low, c.low);
+  eval_attrs(e, A_dilation, c.dilation);
+  c.vx = eval_floats(e, x); /* the result's values are zeros here */
+  c.vw = eval_floats(e, w);
+  c.vy = eval_floats(e, y);
+  int64_t px = plane(c.x, c.ns), pw = plane(c.w, c.ns), py = plane(c.y, c.ns), per_group = c.w[0] / c.groups;
+  for (int64_t n = 0; n < c.x[0] && px && pw && py; n++) {
+    for (int64_t o = 0; o < c.w[0]; o++) {
+      for (int64_t i = 0; i < c.w[1]; i++) {
+        int64_t channel = o / per_group * c.w[1] + i;
+        conv_plane(op, &c, c.vx + (n * c.x[1] + channel) * px, c.vw + (o * c.w[1] + i) * pw,
+                   c.vy + (n * c.w[0] + o) * py);
+      }
+    }
+  }
+  const double *sum = op == OP_conv ? c.vy : op == OP_conv_dx ? c.vx : c.vw;
+  for (int64_t i = 0, n = tensor_count(e->out); i < n; i++) tensor_set(e->out, i, sum[i]);
+  return true;
+}
+
+bool eval_contract(Eval *e) { return e->node->op == OP_dot ? dot(e) : conv(e); }
+
+/* ---- pools ---- */
+
+typedef struct Pool {
+  int ns;
+  int64_t window[MAX_RANK], stride[MAX_RANK], low[MAX_RANK];
+} Pool;
+
+/* The position of the first largest in the window at p of a plane, -1 when the window lies outside. NaN wins. */
+static int64_t best_in_window(const Pool *q, const double *x, const int64_t *size, const int64_t *p) {
+  int64_t k[MAX_RANK] = {0}, best = -1;
+  do {
+    int64_t at = 0;
+    bool inside = true;
+    for (int i = 0; i < q->ns; i++) {
+      int64_t j = p[i] * q->stride[i] + k[i] - q->low[i];
+      inside &= j >= 0 && j < size[i];
+      at = at * size[i] + j;
+    }
+    if (!inside) continue;
+    if (best < 0 || x[at] > x[best] || (isnan(x[at]) && !isnan(x[best]))) best = at;
+  } while (eval_next(k, q->window, q->ns));
+  return best;
+}
+
+bool eval_window(Eval *e) {
+  const Tensor *x = e->ins[0];
+  Pool q = {.ns = x->rank - 2};
+  eval_attrs(e, A_window, q.window);
+  eval_attrs(e, A_stride, q.stride);
+  eval_attrs(e, A_low, q.low);
+  const double *v = eval_floats(e, x);
+  int64_t size = plane(x->shape, q.ns), count = plane(e->out->shape, q.ns), planes = x->shape[0] * x->shape[1];
+  for (int64_t i = 0; i < planes && count; i++) {
+    int64_t p[MAX_RANK] = {0}, at = i * count;
+    do {
+      int64_t best = best_in_window(&q, v + i * size, x->shape + 2, p);
+      if (e->node->op == OP_max_pool_arg) tensor_set_int(e->out, at++, best < 0 ? 0 : best);
+      else tensor_set(e->out, at++, best < 0 ? -INFINITY : v[i * size + best]);
+    } while (eval_next(p, e->out->shape + 2, q.ns));
+  }
+  return true;
+}
