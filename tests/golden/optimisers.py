@@ -1,0 +1,93 @@
+"""Twenty steps of every optimiser of models/optim/optimisers.dnn by PyTorch, in double precision. The lectures'
+averaging form, Lion and the schedule are written out, for PyTorch does not have them in this form."""
+import math
+
+import torch
+
+from golden import Golden, wave
+
+g = Golden("optimisers", 1e-8, file="models/optim/optimisers.dnn")
+rows, hidden, steps = 8, 4, 20
+x, t = wave([rows, 3], 0.1, 0.7), wave([rows], 0.3, 1.1)
+
+
+class Net:
+    def __init__(self):
+        self.w = wave([3, hidden], 0.5, 1.3).requires_grad_()
+        self.b = torch.zeros(hidden, dtype=torch.float64, requires_grad=True)
+        self.v = wave([hidden], 1.5, 2.1).requires_grad_()
+        self.all = [self.w, self.b, self.v]
+
+    def loss(self, x, t):
+        return ((torch.tanh(x @ self.w + self.b) @ self.v - t) ** 2).mean()
+
+
+def train(name, model, make, rows_of=lambda i: (x, t), before=lambda net, opt, i: None):
+    net = Net()
+    opt = make(net)
+    for i in range(steps):
+        for p in net.all:
+            p.grad = None
+        loss = net.loss(*rows_of(i))
+        loss.backward()
+        before(net, opt, i)
+        opt.step()
+    g.run(name, steps)
+    g.report("loss", loss)
+    g.cell(model + ".w", net.w)
+    g.cell(model + ".b", net.b)
+    g.cell(model + ".v", net.v)
+
+
+class Average:
+    """a = 0.9 a + 0.1 g; w = w - rate a (lectures 6 and 7)."""
+
+    def __init__(self, net, rate):
+        self.net, self.rate, self.a = net, rate, [torch.zeros_like(p) for p in net.all]
+
+    def step(self):
+        with torch.no_grad():
+            for p, a in zip(self.net.all, self.a):
+                a.mul_(0.9).add_(0.1 * p.grad)
+                p.sub_(self.rate * a)
+
+
+class Lion:
+    """Chen et al. 2023, algorithm 2."""
+
+    def __init__(self, net, rate, decay, b1=0.9, b2=0.99):
+        self.net, self.rate, self.decay, self.b1, self.b2 = net, rate, decay, b1, b2
+        self.m = [torch.zeros_like(p) for p in net.all]
+
+    def step(self):
+        with torch.no_grad():
+            for p, m in zip(self.net.all, self.m):
+                c = self.b1 * m + (1 - self.b1) * p.grad
+                p.sub_(self.rate * (torch.sign(c) + self.decay * p))
+                m.mul_(self.b2).add_((1 - self.b2) * p.grad)
+
+
+def cosine(net, opt, i):
+    """Up to 0.1 in five steps, then a cosine to 0; in single precision as in the program."""
+    f = torch.tensor
+    warm = torch.minimum(f(1.0), (f(float(i)) + 1) / 5)
+    progress = torch.clamp((f(float(i)) - 5) / max(steps - 5, 1), 0, 1)
+    opt.param_groups[0]["lr"] = float(warm * 0.1 * 0.5 * (1 + torch.cos(math.pi * progress)))
+
+
+sgd, adam = torch.optim.SGD, torch.optim.Adam
+train("descent", "by_descent", lambda n: sgd(n.all, 0.1))
+train("one_row", "by_rows", lambda n: sgd(n.all, 0.1), rows_of=lambda i: (x[i % rows:i % rows + 1], t[i % rows:i % rows + 1]))
+train("momentum", "by_momentum", lambda n: sgd(n.all, 0.05, momentum=0.9))
+train("average", "by_average", lambda n: Average(n, 0.5))
+train("nesterov", "by_nesterov", lambda n: sgd(n.all, 0.05, momentum=0.9, nesterov=True))
+train("adam", "by_adam", lambda n: adam(n.all, 0.05))
+train("adamw", "by_adamw", lambda n: torch.optim.AdamW([{"params": [n.w], "weight_decay": 0.1},
+                                                        {"params": [n.b, n.v], "weight_decay": 0.0}], 0.05))
+train("cosine", "by_cosine", lambda n: adam(n.all, 0.1), before=cosine)
+train("adagrad", "by_adagrad", lambda n: torch.optim.Adagrad(n.all, 0.1))
+train("rmsprop", "by_rmsprop", lambda n: torch.optim.RMSprop(n.all, 0.01))
+train("lion", "by_lion", lambda n: Lion(n, 0.01, 0.1))
+train("clip", "by_clip", lambda n: sgd(n.all, 0.1, momentum=0.9, weight_decay=0.01),
+      before=lambda n, o, i: torch.nn.utils.clip_grad_norm_(n.all, 0.2))
+g.write()
