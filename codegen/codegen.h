@@ -22,14 +22,9 @@ typedef struct KernelTable KernelTable; /* the distinct kernels of a program: eq
 KernelTable *kernels_new(Arena *a, const Prog *prog, const Target *target);
 int kernels_count(const KernelTable *t);
 const Kernel *kernels_get(const KernelTable *t, int i);
-/* Places of run-time errors (an index out of range): numbers 1 .. count are what a kernel records in its team. */
-typedef struct ErrorSite {
-  Loc loc;
-  const Entry *entry;
-  const char *what; /* "index" */
-} ErrorSite;
+/* Places of run-time errors (an index out of range), numbered 1 .. count: what a kernel records in its team. */
 int kernels_site_count(const KernelTable *t);
-const ErrorSite *kernels_site(const KernelTable *t, int number);
+Loc kernels_site_loc(const KernelTable *t, int site);
 
 /* Arguments of a kernel call, in the order of the kernel's parameters. */
 typedef enum KArgKind {

@@ -13,6 +13,7 @@ def literal(text):
     lines = []
     for line in text.splitlines(keepends=True):
         s = line.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t").replace("?", "\\?")
+        s = "".join(c if ord(c) < 128 else "".join("\\%03o" % b for b in c.encode()) for c in s)
         lines.append('    "%s"' % s)
     return "\n".join(lines) or '    ""'
 
@@ -21,7 +22,7 @@ def main():
     out, paths = sys.argv[1], sorted(sys.argv[2:], key=os.path.basename)
     texts = []
     for path in paths:
-        with open(path, encoding="ascii") as f:
+        with open(path, encoding="utf-8") as f:
             text = f.read()
         text = re.sub(r'#include "runtime/core/([^"]*)"', r'#include "dnn_\1"', text)
         texts.append(("dnn_" + os.path.basename(path), text))

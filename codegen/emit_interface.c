@@ -9,7 +9,7 @@ static void put_places(Emit *e, Buf *b) {
                 "    \"\",\n");
   for (int i = 1; i <= e->n_sites; i++) {
     buf_str(b, "    ");
-    emit_string(b, emit_place(e, kernels_site(e->kernels, i)->loc));
+    emit_string(b, emit_place(e, kernels_site_loc(e->kernels, i)));
     buf_str(b, ",\n");
   }
   buf_str(b, "};\n");
