@@ -300,13 +300,14 @@ struct AstFn {
   const char *doc; /* the `##` lines before it, without the signs; or NULL */
 };
 
-typedef enum AstMemberKind { AM_FIELD, AM_PARAM, AM_STATE, AM_FN } AstMemberKind;
+typedef enum AstMemberKind { AM_FIELD, AM_PARAM, AM_STATE, AM_FN, AM_ASSERT /* value [, message] */ } AstMemberKind;
 typedef struct AstMember {
   AstMemberKind kind;
   Loc loc;
   AstName name;
   AstType *type; /* AM_PARAM; AM_STATE or NULL */
   AstExpr *value;
+  AstExpr *message; /* AM_ASSERT, or NULL */
   AstFn *fn;
   const char *doc;
 } AstMember;
