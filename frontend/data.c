@@ -24,7 +24,9 @@ const char *loc_text(Elab *e, Loc at) {
 }
 
 DnnDataArg data_arg_str(const char *name, const char *s) { return (DnnDataArg){.name = name, .kind = 's', .str = s}; }
-DnnDataArg data_arg_int(const char *name, int64_t v) { return (DnnDataArg){.name = name, .kind = 'i', .num = (double)v}; }
+DnnDataArg data_arg_int(const char *name, int64_t v) {
+  return (DnnDataArg){.name = name, .kind = 'i', .num = (double)v};
+}
 DnnDataArg data_arg_num(const char *name, double v) { return (DnnDataArg){.name = name, .kind = 'f', .num = v}; }
 DnnDataArg data_arg_row(int row) { return (DnnDataArg){.kind = 'd', .index = row}; }
 DnnDataArg data_arg_entry(int entry) { return (DnnDataArg){.kind = 'e', .index = entry}; }
@@ -184,7 +186,8 @@ Value *data_field(Elab *e, Value *v, const char *name, Loc at) {
   return e->poison;
 }
 
-/* --- the declaration ----------------------------------------------------------------------------------------------- */
+/* --- the declaration -----------------------------------------------------------------------------------------------
+ */
 
 /* The size of a ragged axis: that of its `pad V to n`; -1 after an error. */
 static int64_t fitted_size(Elab *e, Env *env, const AstItem *item, const SizeVar *var, Loc at) {
@@ -199,7 +202,8 @@ static int64_t fitted_size(Elab *e, Env *env, const AstItem *item, const SizeVar
     elab_error(e, f->to->loc, E0809, "the size to pad to is %lld, but must be at least 1", (long long)size);
     return -1;
   }
-  elab_error(e, at, E0814, "the size `%s` differs from record to record, and nothing says how to make them alike", var->name);
+  elab_error(e, at, E0814, "the size `%s` differs from record to record, and nothing says how to make them alike",
+             var->name);
   elab_help(e, "add `pad %s to n` after the source, where n is the largest size to keep", var->name);
   return -1;
 }
@@ -219,7 +223,8 @@ static bool record_size(Elab *e, Env *env, const AstItem *item, SizeVar *vars, D
   return false;
 }
 
-static bool record_field(Elab *e, Env *env, const AstItem *item, SizeVar *vars, const char *name, const TypeX *x, Port **out) {
+static bool record_field(Elab *e, Env *env, const AstItem *item, SizeVar *vars, const char *name, const TypeX *x,
+                         Port **out) {
   if (x->kind != TX_TENSOR || x->dtype == TUPLE || x->run >= 0) {
     elab_error(e, x->loc, E0815, "field `%s` of a record must be a tensor type with a dtype and all axes", name);
     elab_help(e, "one number is written `f32[]`, an image `u8[28, 28]`");
@@ -228,7 +233,8 @@ static bool record_field(Elab *e, Env *env, const AstItem *item, SizeVar *vars, 
   Port p = {.name = name, .loc = x->loc, .as = x->as};
   Dim dims[MAX_RANK];
   for (int i = 0; i < x->n_dims; i++)
-    if (!record_size(e, env, item, vars, x->dims[i], x->locs && x->locs[i].file ? x->locs[i] : x->loc, &dims[i])) return false;
+    if (!record_size(e, env, item, vars, x->dims[i], x->locs && x->locs[i].file ? x->locs[i] : x->loc, &dims[i]))
+      return false;
   p.type = type_of(e->arena, x->dtype, x->n_dims, dims);
   if (x->below != DIM_NONE && !record_size(e, env, item, vars, x->below, x->loc, &p.below)) return false;
   arrput(*out, p);

@@ -6,8 +6,8 @@
 enum { DATA_ENDLESS = -2, DATA_UNKNOWN = -1 };
 
 typedef struct DataInfo {
-  Loc loc;             /* where the row was made, or declared */
-  Port *fields;        /* stb_ds: one record, constant axes; meaningful when typed */
+  Loc loc;      /* where the row was made, or declared */
+  Port *fields; /* stb_ds: one record, constant axes; meaningful when typed */
   bool typed;
   int64_t count;       /* records, or DATA_UNKNOWN, DATA_ENDLESS */
   const char **parts;  /* stb_ds: names of parts, of which one must be chosen; empty for a plain set */

@@ -205,7 +205,8 @@ Value *data_split(Elab *e, Value *d, Value *named, Loc at) {
   for (int i = 0; i < shares; i++) {
     double share;
     const char *name = named->list.names[i];
-    if (!want_float(e, named->list.items[i], &share, arena_printf(e->arena, "the share `%s`", name), at)) return e->poison;
+    if (!want_float(e, named->list.items[i], &share, arena_printf(e->arena, "the share `%s`", name), at))
+      return e->poison;
     if (!(share > 0 && share <= 1))
       return elab_error(e, at, E0810, "the share `%s` is %g, but must be more than 0 and at most 1", name, share);
     sum += share;
@@ -295,8 +296,11 @@ Value *data_zip(Elab *e, Value *first, Value *second, Loc at) {
     }
     arrput(fields, q->fields[i]);
   }
-  int64_t count = p->count == DATA_ENDLESS ? q->count : q->count == DATA_ENDLESS ? p->count
-                  : p->count < 0 || q->count < 0 ? DATA_UNKNOWN : p->count < q->count ? p->count : q->count;
+  int64_t count = p->count == DATA_ENDLESS       ? q->count
+                  : q->count == DATA_ENDLESS     ? p->count
+                  : p->count < 0 || q->count < 0 ? DATA_UNKNOWN
+                  : p->count < q->count          ? p->count
+                                                 : q->count;
   DnnDataArg *args = NULL;
   arrput(args, data_arg_row(x));
   arrput(args, data_arg_row(y));

@@ -2,8 +2,8 @@
  *
  * What std/ leaves to the elaborator, beside the primitives of the language (all are static):
  *   is_function(v), is_float(x)  bool: is v a function; is x a tensor or tree of floats or a static number
- *   axes(x, axis)                [int]: the axes a reduction over `axis` folds (int, list or none), 0 .. rank - 1, ascending
- *   tree.map tree.map_path tree.leaves tree.count   (see std/tree.dnn; both maps take several trees)
+ *   axes(x, axis)                [int]: the axes a reduction over `axis` folds (int, list or none), 0 .. rank - 1,
+ * ascending tree.map tree.map_path tree.leaves tree.count   (see std/tree.dnn; both maps take several trees)
  *   prelude.NAME                 a primitive or function of the prelude, after `use prelude`
  * A rule's `apply` gets the number of the update as i32[], 1 at the first. */
 #ifndef FRONTEND_STD_H

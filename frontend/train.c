@@ -135,7 +135,8 @@ static bool place_text(Elab *e, Env *env, const AstExpr *x, Buf *b) {
     for (int i = 0; i < x->call.n; i++) {
       Value *v = elab_expr(e, env, x->call.args[i].value);
       if (is_poison(v)) return false;
-      if (x->call.args[i].name.name) buf_printf(b, "%s%s = %s", i ? ", " : "", x->call.args[i].name.name, value_text(e, v));
+      if (x->call.args[i].name.name)
+        buf_printf(b, "%s%s = %s", i ? ", " : "", x->call.args[i].name.name, value_text(e, v));
       else buf_printf(b, "%s%s", i ? ", " : "", value_text(e, v));
     }
     buf_char(b, ')');
@@ -265,7 +266,8 @@ static void body_acts(Elab *e, const Flat *flat, const Settings *s, Act *into) {
       continue;
     }
     if (t->kind == AR_STAGE || t->kind == AR_EACH || t->kind == AR_EVERY) {
-      elab_error(e, t->loc, E0822, "%s cannot stand inside `each` or `every`", t->kind == AR_STAGE ? "a stage" : "another `each` or `every`");
+      elab_error(e, t->loc, E0822, "%s cannot stand inside `each` or `every`",
+                 t->kind == AR_STAGE ? "a stage" : "another `each` or `every`");
       continue;
     }
     Act *a = plain_act(e, &flat[i], s);

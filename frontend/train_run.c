@@ -86,7 +86,8 @@ static bool one_feed(Elab *e, Env *env, const AstFeed *f, const Settings *s, Dnn
   if (b.kind == AB_UNSAID) {
     elab_error(e, f->loc, E0827, "no batch size: how many records does a call get?");
     elab_note(e, info->loc, "the records come from here");
-    elab_help(e, "add `batch 64` to the stage or behind the feed; `batch all` gives everything, `batch none` one record without an axis");
+    elab_help(e, "add `batch 64` to the stage or behind the feed; `batch all` gives everything, `batch none` one "
+                 "record without an axis");
     return false;
   }
   if (b.kind == AB_ALL && info->count == DATA_ENDLESS) {
@@ -97,7 +98,8 @@ static bool one_feed(Elab *e, Env *env, const AstFeed *f, const Settings *s, Dnn
   }
   *out = (DnnFeed){.data = row, .name = f->arg.name.name, .shuffled = f->shuffled, .drop = b.drop};
   out->batch = b.kind == AB_SIZE ? b.size : b.kind == AB_ALL ? -1 : 0;
-  *shape = (ElabFeed){.name = f->arg.name.name, .fields = info->fields, .n_fields = (int)arrlen(info->fields), .loc = f->loc};
+  *shape = (ElabFeed){
+      .name = f->arg.name.name, .fields = info->fields, .n_fields = (int)arrlen(info->fields), .loc = f->loc};
   shape->batch = b.kind == AB_ALL && info->count > 0 ? info->count : out->batch;
   return true;
 }
@@ -142,9 +144,11 @@ static bool all_given(Elab *e, const AstTrain *t, const AstFn *decl, const char 
     if (given(p, names, feeds, n_feeds)) continue;
     good = false;
     if (!n_feeds) {
-      elab_error(e, t->name.loc, E0801, "step `%s` needs `%s`, and this run gives it no data", decl->name.name, p->name.name);
+      elab_error(e, t->name.loc, E0801, "step `%s` needs `%s`, and this run gives it no data", decl->name.name,
+                 p->name.name);
       elab_note(e, p->loc, "the parameter");
-      elab_help(e, "`run %s on data`, or `run %s(%s = ...)` when it is static", decl->name.name, decl->name.name, p->name.name);
+      elab_help(e, "`run %s on data`, or `run %s(%s = ...)` when it is static", decl->name.name, decl->name.name,
+                p->name.name);
       continue;
     }
     elab_error(e, t->feeds[0].loc, E0801, "step `%s` needs `%s`, but the records have no such field", decl->name.name,

@@ -27,6 +27,7 @@ static void an_unknown_namespace_is_null(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(every_namespace_is_embedded), cmocka_unit_test(an_unknown_namespace_is_null)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(every_namespace_is_embedded),
+                                     cmocka_unit_test(an_unknown_namespace_is_null)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
