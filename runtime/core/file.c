@@ -1,0 +1,115 @@
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include "runtime/core/file.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+bool dnn_file_read(const char *path, DnnBytes *out, DnnError *e) {
+  out->data = NULL, out->size = 0;
+  FILE *f = fopen(path, "rb");
+  if (!f) return dnn_fail(e, "%s: cannot be read: %s", path, strerror(errno));
+  struct stat st;
+  if (fstat(fileno(f), &st) || !S_ISREG(st.st_mode)) {
+    fclose(f);
+    return dnn_fail(e, "%s: is not a file", path);
+  }
+  out->data = malloc((size_t)st.st_size + 1);
+  if (!out->data) {
+    fclose(f);
+    return dnn_fail(e, "%s: no memory for its %lld bytes", path, (long long)st.st_size);
+  }
+  size_t n = fread(out->data, 1, (size_t)st.st_size, f);
+  bool short_read = n != (size_t)st.st_size;
+  fclose(f);
+  if (short_read) {
+    free(out->data);
+    out->data = NULL;
+    return dnn_fail(e, "%s: only %lld of its %lld bytes can be read", path, (long long)n, (long long)st.st_size);
+  }
+  out->data[n] = 0, out->size = (int64_t)n;
+  return true;
+}
+
+bool dnn_file_exists(const char *path) {
+  struct stat st;
+  return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+char *dnn_path_join(const char *dir, const char *name) {
+  if (!dir || !*dir || name[0] == '/') return strdup(name);
+  size_t n = strlen(dir) + strlen(name) + 2;
+  char *p = malloc(n);
+  if (p) snprintf(p, n, "%s%s%s", dir, dir[strlen(dir) - 1] == '/' ? "" : "/", name);
+  return p;
+}
+
+bool dnn_make_dir(const char *path, DnnError *e) {
+  char *p = strdup(path);
+  if (!p) return dnn_fail(e, "%s: no memory", path);
+  for (char *s = p + 1; *s; s++) {
+    if (*s != '/') continue;
+    *s = 0;
+    mkdir(p, 0777);
+    *s = '/';
+  }
+  int failed = mkdir(p, 0777) && errno != EEXIST ? errno : 0;
+  struct stat st;
+  if (!failed && (stat(p, &st) || !S_ISDIR(st.st_mode))) failed = ENOTDIR;
+  free(p);
+  return failed ? dnn_fail(e, "%s: the folder cannot be made: %s", path, strerror(failed)) : true;
+}
+
+bool dnn_out_open(DnnOut *o, const char *path, DnnError *e) {
+  memset(o, 0, sizeof *o);
+  size_t n = strlen(path) + 32;
+  o->path = strdup(path), o->temporary = malloc(n);
+  if (!o->path || !o->temporary) {
+    dnn_out_cancel(o);
+    return dnn_fail(e, "%s: no memory", path);
+  }
+  snprintf(o->temporary, n, "%s.tmp-%ld", path, (long)getpid());
+  o->file = fopen(o->temporary, "wb");
+  if (!o->file) {
+    dnn_fail(e, "%s: cannot be written: %s", path, strerror(errno));
+    dnn_out_cancel(o);
+    return false;
+  }
+  return true;
+}
+
+void dnn_out_write(DnnOut *o, const void *data, int64_t size) {
+  if (size > 0 && !o->failed && fwrite(data, 1, (size_t)size, o->file) != (size_t)size) o->failed = errno ? errno : EIO;
+  o->at += size;
+}
+
+void dnn_out_align(DnnOut *o, int64_t align) {
+  static const unsigned char zeros[64];
+  while (o->at % align) dnn_out_write(o, zeros, align - o->at % align < 64 ? align - o->at % align : 64);
+}
+
+bool dnn_out_close(DnnOut *o, DnnError *e) {
+  if (!o->failed && (fflush(o->file) || fsync(fileno(o->file)))) o->failed = errno;
+  if (fclose(o->file) && !o->failed) o->failed = errno;
+  o->file = NULL;
+  if (!o->failed && rename(o->temporary, o->path)) o->failed = errno;
+  if (o->failed) dnn_fail(e, "%s: cannot be written: %s", o->path, strerror(o->failed));
+  bool ok = !o->failed;
+  if (ok) {
+    free(o->temporary);
+    o->temporary = NULL;
+  }
+  dnn_out_cancel(o);
+  return ok;
+}
+
+void dnn_out_cancel(DnnOut *o) {
+  if (o->file) fclose(o->file);
+  if (o->temporary) unlink(o->temporary);
+  free(o->path);
+  free(o->temporary);
+  memset(o, 0, sizeof *o);
+}

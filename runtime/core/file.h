@@ -1,0 +1,37 @@
+/* Whole files in and out. Reading checks sizes before memory is asked for; writing is atomic. */
+#ifndef DNN_FILE_H
+#define DNN_FILE_H
+#include "runtime/core/error.h"
+#include <stdint.h>
+#include <stdio.h>
+
+typedef struct DnnBytes {
+  unsigned char *data; /* malloc'd; one zero byte follows the last */
+  int64_t size;
+} DnnBytes;
+
+/* The bytes of a regular file. */
+bool dnn_file_read(const char *path, DnnBytes *out, DnnError *e);
+/* The same, inflated when the file begins like a gzip file (gzip.c; needs zlib). Several gzip members may follow. */
+bool dnn_file_read_gz(const char *path, DnnBytes *out, DnnError *e);
+bool dnn_file_exists(const char *path);
+/* A malloc'd "dir/name"; name alone when it is absolute or dir is NULL or empty. */
+char *dnn_path_join(const char *dir, const char *name);
+/* Makes a folder and those above it. */
+bool dnn_make_dir(const char *path, DnnError *e);
+
+/* Atomic writing: everything goes to PATH.tmp-PID, dnn_out_close() flushes it to the disk and renames it, so that PATH
+ * holds the old or the whole new contents at any time. Errors of writing are kept and told at the end. */
+typedef struct DnnOut {
+  FILE *file;
+  char *path, *temporary;
+  int64_t at; /* bytes written */
+  int failed; /* errno of the first failure */
+} DnnOut;
+bool dnn_out_open(DnnOut *o, const char *path, DnnError *e);
+void dnn_out_write(DnnOut *o, const void *data, int64_t size);
+/* Zeros up to a multiple of `align`. */
+void dnn_out_align(DnnOut *o, int64_t align);
+bool dnn_out_close(DnnOut *o, DnnError *e);
+void dnn_out_cancel(DnnOut *o);
+#endif
