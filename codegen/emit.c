@@ -161,14 +161,17 @@ static void emit_kernel_units(Emit *e, EmitOut *out) {
   }
 }
 
-static void emit_runtime_headers(Emit *e, EmitOut *out) {
-  for (int i = 0; i < embedded_count; i++) {
-    const EmbeddedFile *f = &embedded_files[i];
-    size_t n = strlen(f->name);
-    if (n > 2 && !strcmp(f->name + n - 2, ".c")) continue;
+/* The runtime's headers that emitted files include. */
+static void emit_runtime_headers(EmitOut *out) {
+  static const char *const names[] = {"context.h", "kernel.h", "maths.h", "random.h", "program.h", "data_ops.def",
+                                      "show.h", "weights_fill.h"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    char name[64];
+    snprintf(name, sizeof name, "dnn_%s", names[i]);
+    const EmbeddedFile *f = embedded_find(name);
+    if (!f) INTERNAL("%s is not embedded", name);
     arrput(out->files, ((EmitFile){f->name, f->text, f->size, EMIT_HEADER}));
   }
-  (void)e;
 }
 
 /* The section of embedded weights. The assembler finds NAME.dnnw beside this file or through -I. */
@@ -217,7 +220,7 @@ bool emit_program(Arena *a, const Prog *prog, Plan *const *plans, Lowered *const
   emit_header(e, &b);
   put_file(e, out, arena_printf(a, "%s.h", e->name), &b, EMIT_HEADER);
   if (opts->weights) emit_weights(e, out);
-  emit_runtime_headers(e, out);
+  emit_runtime_headers(out);
   out->cell_bytes = e->cell_bytes;
   out->arena_bytes = e->arena_bytes;
   out->memory_bytes = e->cell_bytes + e->arena_bytes;

@@ -50,6 +50,7 @@ typedef struct EmbeddedFile {
   const char *name;
   const char *text;
   size_t size;
+  const char *role; /* head; run: in every executable; train: in trainers too; entry: main() */
 } EmbeddedFile;
 extern const EmbeddedFile embedded_files[];
 extern const int embedded_count;
