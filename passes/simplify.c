@@ -37,46 +37,41 @@ static NodeId try_row(const Simplify *s, const RewriteRow *row, NodeId n) {
   return row->then(s, *d);
 }
 
-/* The node that n becomes; *fires counts. */
-static NodeId simplify_node(const Simplify *s, NodeId n, int *fires) {
+/* The node that n becomes. */
+static NodeId simplify_node(const Simplify *s, NodeId n, bool *changed) {
   for (int left = MAX_FIRES; left > 0; left--) {
     NodeId now = 0;
     for (int i = 0; i < rewrite_row_count && !now; i++) {
       now = try_row(s, &rewrite_rows[i], n);
       if (now == n) now = 0;
+      if (now && s->fired) s->fired[i]++;
     }
     if (!now) return n;
-    ++*fires;
+    *changed = true;
     n = now;
   }
   INTERNAL("simplify: the rows do not end at %s", op_info[graph_node(s->g, n)->op].name);
 }
 
-static int simplify_round(Graph *g, const Simplify *s) {
+static bool simplify_round(Graph *g, const Simplify *s) {
   Rewrite r = rewrite_begin(g);
-  int fires = 0;
+  bool changed = false;
   for (NodeId n = 1; n < r.n_old; n++) {
     if (!r.live[n]) continue;
     NodeId now = rewrite_copy(&r, n);
-    if (graph_type(g, now).dtype != TUPLE) now = simplify_node(s, now, &fires);
+    if (graph_type(g, now).dtype != TUPLE) now = simplify_node(s, now, &changed);
     rewrite_to(&r, n, now);
   }
   rewrite_end(&r);
-  return fires;
+  return changed;
 }
 
-int simplify_graph(Graph *g, bool exact) {
-  Simplify s = {.g = g, .plain = !rewrite_has_transforms(g), .exact = exact};
-  int all = 0;
-  for (int round = 0; round < MAX_ROUNDS; round++) {
-    int fires = simplify_round(g, &s);
-    all += fires;
-    if (!fires) break;
-  }
-  return all;
+void simplify_graph(Graph *g, bool exact, int *fired) {
+  Simplify s = {.g = g, .plain = !rewrite_has_transforms(g), .exact = exact, .fired = fired};
+  for (int round = 0; round < MAX_ROUNDS && simplify_round(g, &s); round++) {}
 }
 
 void pass_simplify(Graph *g, const Prog *prog, const Entry *entry) {
   rewrite_regions(g, pass_simplify, prog, entry);
-  simplify_graph(g, false);
+  simplify_graph(g, false, NULL);
 }

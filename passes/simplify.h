@@ -7,6 +7,7 @@ typedef struct Simplify {
   Graph *g;
   bool plain; /* no grad, vjp or jvp is in the graph */
   bool exact; /* EXACT rows only */
+  int *fired; /* by row, or NULL */
 } Simplify;
 
 enum { NEAR, EXACT };
@@ -29,8 +30,8 @@ extern const int rewrite_row_count;
 #include "passes/rewrites.def"
 #undef ROW
 
-/* As pass_simplify; with `exact`, EXACT rows only. Returns how many times a row fired. */
-int simplify_graph(Graph *g, bool exact);
+/* As pass_simplify; with `exact`, EXACT rows only. Adds to fired[i], unless NULL, how many times row i fired. */
+void simplify_graph(Graph *g, bool exact, int *fired);
 
 static inline const Node *simp_in(const Simplify *s, const Node *d, int k) { return graph_node(s->g, d->in[k]); }
 static inline bool simp_is(const Simplify *s, const Node *d, int k, Op op) { return simp_in(s, d, k)->op == op; }
