@@ -1,0 +1,133 @@
+#include "runtime/core/flat.h"
+#include <stdlib.h>
+#include <string.h>
+
+static uint64_t number(DnnFlat f, int64_t at, int size) {
+  uint64_t v = 0;
+  for (int i = size; i-- > 0;) v = v << 8 | f.b[at + i];
+  return v;
+}
+
+static bool inside(DnnFlat f, int64_t at, int64_t size) { return at > 0 && size >= 0 && at <= f.n && size <= f.n - at; }
+
+static int64_t bad(bool *ok) {
+  *ok = false;
+  return 0;
+}
+
+/* A table is sound when its vtable and its own bytes lie inside the buffer. */
+static int64_t check_table(DnnFlat f, int64_t table, bool *ok) {
+  if (!inside(f, table, 4) || table % 4) return bad(ok);
+  int64_t vtable = table - (int32_t)(uint32_t)number(f, table, 4);
+  if (!inside(f, vtable, 4) || vtable % 2) return bad(ok);
+  int64_t size = (int64_t)number(f, vtable, 2), bytes = (int64_t)number(f, vtable + 2, 2);
+  return size >= 4 && size % 2 == 0 && inside(f, vtable, size) && bytes >= 4 && inside(f, table, bytes) ? table : bad(ok);
+}
+
+int64_t dnn_flat_root(DnnFlat f, const char identifier[4], bool *ok) {
+  if (f.n < 8 || memcmp(f.b + 4, identifier, 4)) return bad(ok);
+  return check_table(f, (int64_t)number(f, 0, 4), ok);
+}
+
+int64_t dnn_flat_field(DnnFlat f, int64_t table, int id, int size, bool *ok) {
+  if (!table) return 0;
+  int64_t vtable = table - (int32_t)(uint32_t)number(f, table, 4);
+  if (4 + 2 * id + 2 > (int64_t)number(f, vtable, 2)) return 0;
+  int64_t at = (int64_t)number(f, vtable + 4 + 2 * id, 2);
+  if (!at) return 0;
+  if (at < 4 || at + size > (int64_t)number(f, vtable + 2, 2) || (table + at) % size) return bad(ok);
+  return table + at;
+}
+
+uint64_t dnn_flat_number(DnnFlat f, int64_t table, int id, int size, bool *ok) {
+  int64_t at = dnn_flat_field(f, table, id, size, ok);
+  return at ? number(f, at, size) : 0;
+}
+
+int64_t dnn_flat_follow(DnnFlat f, int64_t table, int id, bool *ok) {
+  int64_t at = dnn_flat_field(f, table, id, 4, ok);
+  if (!at) return 0;
+  int64_t target = at + (int64_t)number(f, at, 4);
+  return target > at && inside(f, target, 4) && target % 4 == 0 ? target : bad(ok);
+}
+
+int64_t dnn_flat_vector(DnnFlat f, int64_t table, int id, int item, int64_t *count, bool *ok) {
+  int64_t at = dnn_flat_follow(f, table, id, ok);
+  *count = 0;
+  if (!at) return 0;
+  int64_t n = (int64_t)number(f, at, 4);
+  if (n > f.n / item || !inside(f, at + 4, n * item) || (at + 4) % item) return bad(ok);
+  *count = n;
+  return at + 4;
+}
+
+const char *dnn_flat_string(DnnFlat f, int64_t table, int id, bool *ok) {
+  int64_t n, at = dnn_flat_vector(f, table, id, 1, &n, ok);
+  if (!at) return NULL;
+  if (!inside(f, at, n + 1) || f.b[at + n] || memchr(f.b + at, 0, (size_t)n)) {
+    *ok = false;
+    return NULL;
+  }
+  return (const char *)f.b + at;
+}
+
+int64_t dnn_flat_table_at(DnnFlat f, int64_t vector, int64_t i, bool *ok) {
+  int64_t at = vector + 4 * i;
+  return check_table(f, at + (int64_t)number(f, at, 4), ok);
+}
+
+/* ---- writing ---- */
+int64_t dnn_flat_space(DnnFlatOut *o, int64_t before, int64_t align, int64_t size) {
+  int64_t at = o->n;
+  while ((at + before) % align) at++;
+  int64_t end = at + size;
+  if (end > o->room) {
+    int64_t room = end * 2 + 1024;
+    unsigned char *more = o->failed ? NULL : realloc(o->b, (size_t)room);
+    if (!more) {
+      o->failed = true;
+      return 0;
+    }
+    o->b = more, o->room = room;
+  }
+  memset(o->b + o->n, 0, (size_t)(end - o->n));
+  o->n = end;
+  return at;
+}
+
+void dnn_flat_put(DnnFlatOut *o, int64_t at, uint64_t v, int size) {
+  for (int i = 0; i < size && !o->failed; i++) o->b[at + i] = (unsigned char)(v >> 8 * i);
+}
+
+int64_t dnn_flat_table(DnnFlatOut *o, int n, const int *sizes, int64_t *places) {
+  /* fields in falling size behind the 4 bytes of the vtable's distance, which stand 4 before a multiple of 8 */
+  int bytes = 4, vsize = 4 + 2 * n, offsets[16] = {0};
+  for (int size = 8; size >= 1; size /= 2)
+    for (int i = 0; i < n; i++)
+      if (sizes[i] == size) offsets[i] = bytes, bytes += size;
+  int64_t vtable = dnn_flat_space(o, 0, 2, vsize);
+  int64_t table = dnn_flat_space(o, 4, 8, bytes);
+  dnn_flat_put(o, vtable, (uint64_t)vsize, 2);
+  dnn_flat_put(o, vtable + 2, (uint64_t)bytes, 2);
+  for (int i = 0; i < n; i++) {
+    dnn_flat_put(o, vtable + 4 + 2 * i, (uint64_t)offsets[i], 2);
+    places[i] = sizes[i] ? table + offsets[i] : 0;
+  }
+  dnn_flat_put(o, table, (uint64_t)(table - vtable), 4);
+  return table;
+}
+
+void dnn_flat_link(DnnFlatOut *o, int64_t place, int64_t target) { dnn_flat_put(o, place, (uint64_t)(target - place), 4); }
+
+int64_t dnn_flat_put_string(DnnFlatOut *o, const char *s) {
+  int64_t n = (int64_t)strlen(s), at = dnn_flat_space(o, 0, 4, 4 + n + 1);
+  dnn_flat_put(o, at, (uint64_t)n, 4);
+  if (!o->failed) memcpy(o->b + at + 4, s, (size_t)n);
+  return at;
+}
+
+int64_t dnn_flat_put_vector(DnnFlatOut *o, int64_t count, int item) {
+  int64_t at = dnn_flat_space(o, 4, item < 4 ? 4 : item, 4 + count * item);
+  dnn_flat_put(o, at, (uint64_t)count, 4);
+  return at;
+}

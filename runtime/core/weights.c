@@ -1,0 +1,306 @@
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include "runtime/core/weights.h"
+#include "runtime/core/file.h"
+#include "runtime/core/flat.h"
+#include "runtime/core/xxh64.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Fields of the tables, in the order of schema/dnn.fbs. */
+enum { FILE_VERSION, FILE_CHECKSUM, FILE_TABLE_BYTES, FILE_BYTES, FILE_PROGRAM, FILE_TENSORS, FILE_FIELDS };
+enum { T_PATH, T_DTYPE, T_KIND, T_SHAPE, T_OFFSET, T_BYTES, T_CHECKSUM, T_FIELDS };
+
+/* XXH64 of the table with the 8 bytes at `place` taken as 0. */
+static bool table_checksum(const unsigned char *b, int64_t n, int64_t place, uint64_t *sum) {
+  unsigned char *copy = malloc((size_t)n);
+  if (!copy) return false;
+  memcpy(copy, b, (size_t)n);
+  memset(copy + place, 0, 8);
+  *sum = dnn_xxh64(copy, n, 0);
+  free(copy);
+  return true;
+}
+
+static bool read_row(DnnWeights *w, DnnFlat f, int64_t table, int64_t data_start, DnnError *e) {
+  bool ok = true;
+  DnnWeight *r = &w->rows[w->n];
+  const char *path = dnn_flat_string(f, table, T_PATH, &ok);
+  int64_t rank, shape = dnn_flat_vector(f, table, T_SHAPE, 8, &rank, &ok);
+  r->dtype = (int32_t)dnn_flat_number(f, table, T_DTYPE, 1, &ok);
+  r->kind = (int32_t)dnn_flat_number(f, table, T_KIND, 1, &ok);
+  uint64_t offset = dnn_flat_number(f, table, T_OFFSET, 8, &ok), bytes = dnn_flat_number(f, table, T_BYTES, 8, &ok);
+  r->checksum = dnn_flat_number(f, table, T_CHECKSUM, 8, &ok);
+  if (!ok || !path) return dnn_fail(e, "%s: damaged: tensor %d of the table", w->name, w->n);
+  if (r->dtype >= DNN_DTYPES || r->kind > DNN_OPT || rank > DNN_MAX_RANK)
+    return dnn_fail(e, "%s: damaged: dtype, kind or rank of `%s`", w->name, path);
+  r->rank = (int32_t)rank;
+  for (int i = 0; i < rank; i++) memcpy(&r->shape[i], f.b + shape + 8 * i, 8);
+  int64_t n = dnn_count(r->rank, r->shape, dnn_dtype_size(r->dtype));
+  if (n < 0 || bytes != (uint64_t)(n * dnn_dtype_size(r->dtype)))
+    return dnn_fail(e, "%s: damaged: the size of `%s` does not fit its shape", w->name, path);
+  if (offset % 64 || offset < (uint64_t)data_start || offset > (uint64_t)w->size || bytes > (uint64_t)w->size - offset)
+    return dnn_fail(e, "%s: damaged: `%s` lies outside the file", w->name, path);
+  r->offset = (int64_t)offset, r->bytes = (int64_t)bytes, r->data = w->bytes + offset;
+  if (dnn_xxh64(r->data, r->bytes, 0) != r->checksum)
+    return dnn_fail(e, "%s: damaged: the checksum of `%s` is wrong", w->name, path);
+  for (int i = 0; i < w->n; i++)
+    if (!strcmp(w->rows[i].path, path)) return dnn_fail(e, "%s: damaged: `%s` stands in it twice", w->name, path);
+  r->path = strdup(path);
+  w->n++;
+  return r->path || dnn_fail(e, "%s: no memory", w->name);
+}
+
+static bool verify(DnnWeights *w, DnnError *e) {
+  if (w->size < 8 || memcmp(w->bytes + 4, "DNNW", 4)) return dnn_fail(e, "%s: is not a weights file (.dnnw)", w->name);
+  bool ok = true;
+  DnnFlat f = {w->bytes, w->size < (1 << 30) ? w->size : 1 << 30};
+  int64_t root = dnn_flat_root(f, "DNNW", &ok);
+  uint64_t version = dnn_flat_number(f, root, FILE_VERSION, 4, &ok);
+  if (ok && version != 1)
+    return dnn_fail(e, "%s: has version %llu of the format; this program reads 1", w->name, (unsigned long long)version);
+  int64_t sum_at = dnn_flat_field(f, root, FILE_CHECKSUM, 8, &ok);
+  uint64_t sum = dnn_flat_number(f, root, FILE_CHECKSUM, 8, &ok);
+  int64_t table_bytes = (int64_t)dnn_flat_number(f, root, FILE_TABLE_BYTES, 8, &ok);
+  int64_t file_bytes = (int64_t)dnn_flat_number(f, root, FILE_BYTES, 8, &ok);
+  if (ok && file_bytes != w->size)
+    return dnn_fail(e, "%s: damaged: it has %lld bytes and should have %lld", w->name, (long long)w->size,
+                    (long long)file_bytes);
+  if (!ok || !sum_at || table_bytes < sum_at + 8 || table_bytes > f.n)
+    return dnn_fail(e, "%s: damaged: the table of its tensors cannot be read", w->name);
+  uint64_t found;
+  f.n = table_bytes;
+  if (!table_checksum(w->bytes, table_bytes, sum_at, &found)) return dnn_fail(e, "%s: no memory", w->name);
+  if (found != sum) return dnn_fail(e, "%s: damaged: the checksum of its table is wrong", w->name);
+  int64_t n, tensors = dnn_flat_vector(f, root, FILE_TENSORS, 4, &n, &ok);
+  const char *program = dnn_flat_string(f, root, FILE_PROGRAM, &ok);
+  if (!ok || !tensors) return dnn_fail(e, "%s: damaged: the list of its tensors cannot be read", w->name);
+  w->program = program ? strdup(program) : NULL;
+  w->rows = calloc((size_t)n + 1, sizeof *w->rows);
+  if (!w->rows) return dnn_fail(e, "%s: no memory", w->name);
+  for (int64_t i = 0; i < n; i++) {
+    int64_t table = dnn_flat_table_at(f, tensors, i, &ok);
+    if (!ok) return dnn_fail(e, "%s: damaged: tensor %lld of the table", w->name, (long long)i);
+    if (!read_row(w, f, table, table_bytes, e)) return false;
+  }
+  return true;
+}
+
+bool dnn_weights_open_memory(const char *name, const void *bytes, int64_t size, DnnWeights *w, DnnError *e) {
+  memset(w, 0, sizeof *w);
+  w->name = strdup(name), w->bytes = bytes, w->size = size;
+  if (w->name && verify(w, e)) return true;
+  dnn_weights_close(w);
+  return false;
+}
+
+bool dnn_weights_open(const char *path, DnnWeights *w, DnnError *e) {
+  memset(w, 0, sizeof *w);
+  int file = open(path, O_RDONLY);
+  struct stat st;
+  if (file < 0) return dnn_fail(e, "%s: cannot be read: %s", path, strerror(errno));
+  if (fstat(file, &st) || !S_ISREG(st.st_mode) || st.st_size < 8) {
+    close(file);
+    return dnn_fail(e, "%s: is not a weights file (.dnnw)", path);
+  }
+  void *m = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, file, 0);
+  close(file);
+  if (m == MAP_FAILED) return dnn_fail(e, "%s: cannot be mapped: %s", path, strerror(errno));
+  w->mapped = m, w->bytes = m, w->size = st.st_size, w->name = strdup(path);
+  if (w->name && verify(w, e)) return true;
+  dnn_weights_close(w);
+  return false;
+}
+
+void dnn_weights_close(DnnWeights *w) {
+  for (int i = 0; i < w->n; i++) free(w->rows[i].path);
+  if (w->mapped) munmap(w->mapped, (size_t)w->size);
+  free(w->rows);
+  free(w->program);
+  free(w->name);
+  memset(w, 0, sizeof *w);
+}
+
+int dnn_weights_find(const DnnWeights *w, const char *path) {
+  for (int i = 0; i < w->n; i++)
+    if (!strcmp(w->rows[i].path, path)) return i;
+  return -1;
+}
+
+/* ---- writing ---- */
+/* The table for data that begins at `start`; offsets are those of the rows in order, each on a multiple of 64. */
+static int64_t build_table(DnnFlatOut *o, const char *program, const DnnWeight *rows, int n, const uint64_t *sums,
+                           int64_t start) {
+  static const int file_sizes[FILE_FIELDS] = {4, 8, 8, 8, 4, 4}, row_sizes[T_FIELDS] = {4, 1, 1, 4, 8, 8, 8};
+  int64_t at[FILE_FIELDS], p[T_FIELDS];
+  o->n = 0;
+  dnn_flat_space(o, 0, 1, 8);
+  if (!o->failed) memcpy(o->b + 4, "DNNW", 4);
+  int64_t root = dnn_flat_table(o, FILE_FIELDS, file_sizes, at);
+  dnn_flat_put(o, 0, (uint64_t)root, 4);
+  dnn_flat_put(o, at[FILE_VERSION], 1, 4);
+  dnn_flat_link(o, at[FILE_PROGRAM], dnn_flat_put_string(o, program ? program : ""));
+  int64_t list = dnn_flat_put_vector(o, n, 4), place = start;
+  dnn_flat_link(o, at[FILE_TENSORS], list);
+  for (int i = 0; i < n; i++) {
+    const DnnWeight *r = &rows[i];
+    dnn_flat_link(o, list + 4 + 4 * i, dnn_flat_table(o, T_FIELDS, row_sizes, p));
+    dnn_flat_link(o, p[T_PATH], dnn_flat_put_string(o, r->path));
+    int64_t shape = dnn_flat_put_vector(o, r->rank, 8);
+    dnn_flat_link(o, p[T_SHAPE], shape);
+    for (int k = 0; k < r->rank; k++) dnn_flat_put(o, shape + 4 + 8 * k, (uint64_t)r->shape[k], 8);
+    int64_t bytes = dnn_count(r->rank, r->shape, 8) * dnn_dtype_size(r->dtype);
+    dnn_flat_put(o, p[T_DTYPE], (uint64_t)r->dtype, 1);
+    dnn_flat_put(o, p[T_KIND], (uint64_t)r->kind, 1);
+    dnn_flat_put(o, p[T_OFFSET], (uint64_t)place, 8);
+    dnn_flat_put(o, p[T_BYTES], (uint64_t)bytes, 8);
+    dnn_flat_put(o, p[T_CHECKSUM], sums[i], 8);
+    place = (place + bytes + 63) / 64 * 64;
+  }
+  dnn_flat_put(o, at[FILE_TABLE_BYTES], (uint64_t)o->n, 8);
+  dnn_flat_put(o, at[FILE_BYTES], (uint64_t)place, 8);
+  if (!o->failed) dnn_flat_put(o, at[FILE_CHECKSUM], dnn_xxh64(o->b, o->n, 0), 8);
+  return o->n;
+}
+
+bool dnn_weights_write(const char *path, const char *program, const DnnWeight *rows, int n, DnnError *e) {
+  DnnFlatOut o = {0};
+  uint64_t *sums = malloc((size_t)(n + 1) * sizeof *sums);
+  if (!sums) return dnn_fail(e, "%s: no memory", path);
+  for (int i = 0; i < n; i++)
+    sums[i] = dnn_xxh64(rows[i].data, dnn_count(rows[i].rank, rows[i].shape, 8) * dnn_dtype_size(rows[i].dtype), 0);
+  int64_t size = build_table(&o, program, rows, n, sums, 0), start = (size + 63) / 64 * 64;
+  build_table(&o, program, rows, n, sums, start);
+  free(sums);
+  DnnOut out;
+  if (o.failed) {
+    free(o.b);
+    return dnn_fail(e, "%s: no memory", path);
+  }
+  bool ok = dnn_out_open(&out, path, e);
+  if (ok) {
+    dnn_out_write(&out, o.b, o.n);
+    for (int i = 0; i < n; i++) {
+      dnn_out_align(&out, 64);
+      dnn_out_write(&out, rows[i].data, dnn_count(rows[i].rank, rows[i].shape, 8) * dnn_dtype_size(rows[i].dtype));
+    }
+    dnn_out_align(&out, 64);
+    ok = dnn_out_close(&out, e);
+  }
+  free(o.b);
+  return ok;
+}
+
+bool dnn_weights_save(const DnnProgram *p, const unsigned char *cells, int kinds, const char *path, DnnError *e) {
+  DnnWeight *rows = calloc((size_t)p->n_cells + 1, sizeof *rows);
+  if (!rows) return dnn_fail(e, "%s: no memory", path);
+  int n = 0;
+  for (int i = 0; i < p->n_cells; i++) {
+    const DnnCell *c = &p->cells[i];
+    if (!(kinds & 1 << c->kind)) continue;
+    DnnWeight *r = &rows[n++];
+    r->path = (char *)(uintptr_t)c->path, r->dtype = c->dtype, r->rank = c->rank, r->kind = c->kind;
+    for (int k = 0; k < c->rank && k < DNN_MAX_RANK; k++) r->shape[k] = c->shape[k];
+    r->data = cells + c->offset;
+  }
+  bool ok = dnn_weights_write(path, p->name, rows, n, e);
+  free(rows);
+  return ok;
+}
+
+/* ---- into cells ---- */
+static bool below(const char *path, const char *prefix) {
+  size_t n = prefix ? strlen(prefix) : 0;
+  return !n || (!strncmp(path, prefix, n) && (!path[n] || path[n] == '.' || path[n] == '['));
+}
+
+static bool fits(const DnnCell *c, const DnnWeight *r) {
+  if (c->dtype != r->dtype || c->rank != r->rank) return false;
+  for (int i = 0; i < c->rank; i++)
+    if (c->shape[i] != r->shape[i]) return false;
+  return true;
+}
+
+static void note(DnnError *e, int *n, const char *format, const char *path, const char *a, const char *b) {
+  if (++*n <= 12) {
+    char line[400];
+    snprintf(line, sizeof line, format, path, a, b);
+    dnn_fail_more(e, "\n  %s", line);
+  } else if (*n == 13) {
+    dnn_fail_more(e, "\n  ... and more");
+  }
+}
+
+static void compare(const DnnCell *c, const DnnWeight *r, DnnError *e, int *differences) {
+  char want[160], have[160];
+  dnn_type_text(want, sizeof want, c->dtype, c->rank, c->shape);
+  if (!r) note(e, differences, "%s: %s is missing in the file%s", c->path, want, "");
+  else if (!fits(c, r))
+    note(e, differences, "%s: the program has %s, the file %s", c->path, want,
+         dnn_type_text(have, sizeof have, r->dtype, r->rank, r->shape));
+}
+
+bool dnn_weights_load(const DnnProgram *p, unsigned char *cells, const char *prefix, const DnnWeights *w, DnnError *e) {
+  int differences = 0;
+  dnn_fail(e, "%s: does not fit the program:", w->name);
+  for (int i = 0; i < p->n_cells; i++) {
+    const DnnCell *c = &p->cells[i];
+    int at = below(c->path, prefix) ? dnn_weights_find(w, c->path) : -2;
+    if (at >= 0 || (at == -1 && c->kind != DNN_OPT)) compare(c, at < 0 ? NULL : &w->rows[at], e, &differences);
+  }
+  for (int i = 0; i < w->n; i++) {
+    bool known = w->rows[i].kind != DNN_PARAM || !below(w->rows[i].path, prefix);
+    for (int k = 0; k < p->n_cells && !known; k++) known = !strcmp(p->cells[k].path, w->rows[i].path);
+    if (!known) note(e, &differences, "%s: is in the file only%s%s", w->rows[i].path, "", "");
+  }
+  if (differences) return false;
+  e->text[0] = 0;
+  for (int i = 0; i < p->n_cells; i++) {
+    const DnnCell *c = &p->cells[i];
+    int at = below(c->path, prefix) ? dnn_weights_find(w, c->path) : -1;
+    if (at >= 0) memcpy(cells + c->offset, w->rows[at].data, (size_t)c->bytes);
+  }
+  return true;
+}
+
+/* All cells that come from one file. */
+static bool load_from(const DnnProgram *p, unsigned char *cells, int first, const DnnWeights *w, DnnError *e) {
+  int differences = 0;
+  const char *file = p->cells[first].load_file;
+  dnn_fail(e, "%s: does not fit what the program takes from it:", w->name);
+  for (int i = first; i < p->n_cells; i++) {
+    const DnnCell *c = &p->cells[i];
+    if (!c->load_file || strcmp(c->load_file, file)) continue;
+    const char *path = c->load_path ? c->load_path : c->path;
+    int at = dnn_weights_find(w, path);
+    compare(c, at < 0 ? NULL : &w->rows[at], e, &differences);
+    if (at >= 0 && fits(c, &w->rows[at])) memcpy(cells + c->offset, w->rows[at].data, (size_t)c->bytes);
+  }
+  if (!differences) e->text[0] = 0;
+  return !differences;
+}
+
+bool dnn_weights_initial(const DnnProgram *p, unsigned char *cells, char *(*find)(void *, const char *), void *user,
+                         DnnError *e) {
+  for (int i = 0; i < p->n_cells; i++) {
+    const char *file = p->cells[i].load_file;
+    bool done = !file;
+    for (int k = 0; k < i && !done; k++) done = p->cells[k].load_file && !strcmp(p->cells[k].load_file, file);
+    if (done) continue;
+    DnnWeights w;
+    char *path = find(user, file);
+    bool ok = dnn_weights_open(path ? path : file, &w, e);
+    free(path);
+    if (!ok) return false;
+    ok = load_from(p, cells, i, &w, e);
+    dnn_weights_close(&w);
+    if (!ok) return false;
+  }
+  return true;
+}

@@ -1,0 +1,51 @@
+/* Weights files (.dnnw): a FlatBuffer of schema/dnn.fbs, then tensor data on multiples of 64. Reader and writer are plain
+ * C on the FlatBuffers format; a file is verified whole (every offset, every size, every checksum) before anything is taken from it. */
+#ifndef DNN_WEIGHTS_H
+#define DNN_WEIGHTS_H
+#include "runtime/core/program.h"
+#include "runtime/core/tensor.h"
+
+typedef struct DnnWeight {
+  char *path;
+  int32_t dtype, rank, kind;
+  int64_t shape[DNN_MAX_RANK];
+  int64_t offset, bytes;
+  uint64_t checksum;
+  const unsigned char *data; /* in the file's bytes */
+} DnnWeight;
+
+typedef struct DnnWeights {
+  char *name;                 /* for messages */
+  const unsigned char *bytes; /* the whole file */
+  int64_t size;
+  void *mapped;               /* what is unmapped at the end; NULL: the caller owns the bytes */
+  char *program;              /* who wrote it; may be NULL */
+  DnnWeight *rows;
+  int32_t n;
+} DnnWeights;
+
+/* Maps and verifies a file. */
+bool dnn_weights_open(const char *path, DnnWeights *w, DnnError *e);
+/* The same of bytes in memory, 8 bytes aligned, that outlive `w`. */
+bool dnn_weights_open_memory(const char *name, const void *bytes, int64_t size, DnnWeights *w, DnnError *e);
+void dnn_weights_close(DnnWeights *w);
+int dnn_weights_find(const DnnWeights *w, const char *path); /* -1 when there is none */
+
+/* Writes tensors (path, dtype, rank, shape, kind, data are read) as one file, atomically. */
+bool dnn_weights_write(const char *path, const char *program, const DnnWeight *rows, int n, DnnError *e);
+
+enum { DNN_SAVE_PARAM = 1, DNN_SAVE_STATE = 2, DNN_SAVE_OPT = 4 };
+/* The program's cells of these kinds. */
+bool dnn_weights_save(const DnnProgram *p, const unsigned char *cells, int kinds, const char *path, DnnError *e);
+/* Fills the cells whose path is `prefix` or lies below it (NULL: all) from tensors of the same path. Parameters and state must be
+ * there with the same shape and dtype, and no parameter may be left over; otherwise nothing is changed and the text lists
+ * the differences. Optimiser state is taken when it is there. */
+bool dnn_weights_load(const DnnProgram *p, unsigned char *cells, const char *prefix, const DnnWeights *w, DnnError *e);
+/* Fills the cells that the program initialises by weights("file", "path"): `find` gives the malloc'd place of a file. */
+bool dnn_weights_initial(const DnnProgram *p, unsigned char *cells, char *(*find)(void *, const char *), void *user,
+                         DnnError *e);
+
+/* weights_npz.c (needs zlib): conversion; a name in the archive is a path. */
+bool dnn_weights_to_npz(const DnnWeights *w, const char *path, bool deflate, DnnError *e);
+bool dnn_weights_from_npz(const char *npz, const char *path, DnnError *e);
+#endif
