@@ -1,0 +1,70 @@
+/* The memory of a context, and its first contents. */
+#include "runtime/core/context.h"
+#include "runtime/core/run.h"
+#include "runtime/core/tensor.h"
+#include "runtime/core/weights.h"
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* Zeroed, a multiple of 64 bytes; large blocks ask for huge pages. */
+static unsigned char *block(int64_t bytes) {
+  unsigned char *p = dnn_alloc(bytes);
+  if (!p) return NULL;
+#ifdef MADV_HUGEPAGE
+  if (bytes >= (4 << 20)) {
+    uintptr_t at = ((uintptr_t)p + 4095) & ~(uintptr_t)4095;
+    madvise((void *)at, (size_t)(bytes - 4096), MADV_HUGEPAGE);
+  }
+#endif
+  memset(p, 0, (size_t)bytes);
+  return p;
+}
+
+bool dnn_context_new(const DnnProgram *p, DnnContext *c, int threads, DnnError *e) {
+  memset(c, 0, sizeof *c);
+  if (p->supported && !p->supported())
+    return dnn_fail(e, "this program was compiled for %s, which this processor does not support", p->target);
+  if (threads <= 0) {
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    threads = n > 0 && n < p->max_threads ? (int)n : n > 0 ? p->max_threads : 1;
+  }
+  if (threads > p->max_threads)
+    return dnn_fail(e, "%d threads, but this program was compiled for at most %d", threads, p->max_threads);
+  c->threads = threads;
+  c->cells = block(p->cell_bytes);
+  c->arena = block(p->arena_bytes);
+  c->prepared = block(p->prepared_bytes);
+  if (c->cells && c->arena && c->prepared) return true;
+  dnn_context_free(c);
+  return dnn_fail(e, "out of memory: %s wants %lld bytes", p->name,
+                  (long long)(p->cell_bytes + p->arena_bytes + p->prepared_bytes));
+}
+
+void dnn_context_free(DnnContext *c) {
+  free(c->cells), free(c->arena), free(c->prepared);
+  memset(c, 0, sizeof *c);
+}
+
+bool dnn_call_failed(const DnnProgram *p, const DnnContext *c, const char *what, DnnError *e) {
+  return dnn_fail(e, "%s: %s", what, p->error_text(c));
+}
+
+int dnn_find_entry(const DnnProgram *p, const char *name) {
+  for (int i = 0; i < p->n_entries; i++) {
+    const DnnEntry *x = &p->entries[i];
+    if ((x->exported || x->kind == DNN_STEP) && !strcmp(x->name, name)) return i;
+  }
+  return -1;
+}
+
+bool dnn_context_init(const DnnProgram *p, DnnContext *c, uint64_t seed, char *(*find)(void *, const char *), void *user,
+                      DnnError *e) {
+  c->seed = (int64_t)seed;
+  c->stage = c->step = c->steps = c->epoch = 0;
+  int64_t none = 0;
+  if (p->init >= 0 && p->entries[p->init].call(c, &none, NULL, NULL)) return dnn_call_failed(p, c, "initialisation", e);
+  c->step = 0;
+  return dnn_weights_initial(p, c->cells, find, user, e);
+}
