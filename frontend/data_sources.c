@@ -18,6 +18,10 @@ static bool field_args(Elab *e, const char *what, Value *fields, Loc at, DnnData
     Value *v = fields->list.items[i];
     int64_t column;
     if (is_poison(v)) return false;
+    if (!fields->list.names[i]) {
+      elab_error(e, at, E0807, "the fields of `%s` need names: `%s(name = \"...\")`", what, what);
+      return false;
+    }
     if (v->kind == V_STR) arrput(*args, data_arg_str(fields->list.names[i], v->s));
     else if (!strcmp(what, "source.csv") && v_const_int(e, v, &column))
       arrput(*args, data_arg_str(fields->list.names[i], arena_printf(e->arena, "%lld", (long long)column)));
@@ -205,6 +209,7 @@ Value *data_split(Elab *e, Value *d, Value *named, Loc at) {
   for (int i = 0; i < shares; i++) {
     double share;
     const char *name = named->list.names[i];
+    if (!name) return elab_error(e, at, E0810, "the shares of `split` need names: `split(d, train = 0.8, test = 0.2)`");
     if (!want_float(e, named->list.items[i], &share, arena_printf(e->arena, "the share `%s`", name), at))
       return e->poison;
     if (!(share > 0 && share <= 1))
