@@ -60,8 +60,8 @@ static void mark_graph(const Graph *g, bool *used, int n) {
 
 /* ---- attributes ---- */
 
-/* The shortest decimal that reads back as v. */
-static void put_num(Buf *b, double v) {
+/* The shortest decimal that reads back as v, in f32 when `single`. */
+static void put_num(Buf *b, double v, bool single) {
   if (isnan(v)) {
     buf_str(b, "nan");
     return;
@@ -69,7 +69,8 @@ static void put_num(Buf *b, double v) {
   char s[40];
   for (int digits = 1; digits <= 17; digits++) {
     snprintf(s, sizeof s, "%.*g", digits, v);
-    if (strtod(s, NULL) == v) break;
+    double back = strtod(s, NULL);
+    if (single ? (float)back == (float)v : back == v) break;
   }
   buf_str(b, s);
 }
@@ -96,8 +97,8 @@ static void put_data(Buf *b, DType t, const Attr *a) {
   for (size_t i = 0; i < n; i++) {
     if (i) buf_str(b, ", ");
     switch (t) {
-    case F64: put_num(b, ((const double *)a->data)[i]); break;
-    case F32: put_num(b, ((const float *)a->data)[i]); break;
+    case F64: put_num(b, ((const double *)a->data)[i], false); break;
+    case F32: put_num(b, ((const float *)a->data)[i], true); break;
     case I64: buf_printf(b, "%lld", (long long)((const int64_t *)a->data)[i]); break;
     case I32: buf_printf(b, "%d", ((const int32_t *)a->data)[i]); break;
     case I8: buf_printf(b, "%d", ((const int8_t *)a->data)[i]); break;
@@ -119,7 +120,7 @@ static void put_attr(Buf *b, Names *n, const Node *x, const Attr *a) {
     }
     buf_char(b, ']');
     break;
-  case AK_NUM: put_num(b, a->num); break;
+  case AK_NUM: put_num(b, a->num, false); break;
   case AK_DATA: put_data(b, x->type.dtype, a); break;
   case AK_HASH: buf_printf(b, "0x%llx", (unsigned long long)a->hash); break;
   }
