@@ -29,9 +29,7 @@ def main():
             text = f.read()
         text = re.sub(r'#include "runtime/core/([^"]*)"', r'#include "dnn_\1"', text)
         name = os.path.basename(path)
-        role = roles.get(name) if name.endswith(".c") else "head"
-        if role:
-            texts.append(("dnn_" + name, text, role))
+        texts.append(("dnn_" + name, text, roles.get(name, "none") if name.endswith(".c") else "head"))
     with open(out, "w", encoding="ascii") as f:
         f.write('/* Made by embed.py. */\n#include "codegen/emit.h"\n#include <string.h>\n\n')
         for i, (_, text, _) in enumerate(texts):

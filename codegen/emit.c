@@ -161,16 +161,17 @@ static void emit_kernel_units(Emit *e, EmitOut *out) {
   }
 }
 
-/* The runtime's headers that emitted files include. */
-static void emit_runtime_headers(EmitOut *out) {
-  static const char *const names[] = {"context.h", "kernel.h", "maths.h", "random.h", "program.h", "data_ops.def",
-                                      "show.h", "weights_fill.h"};
+/* The runtime's texts that every emitted program needs: headers, and the reader of weights in memory. */
+static void emit_runtime(EmitOut *out) {
+  static const char *const names[] = {"context.h", "kernel.h", "maths.h", "random.h", "program.h", "data_ops.def", "show.h",
+                                      "weights_fill.h", "weights_fill.c", "flat.h", "flat.c", "xxh64.h", "xxh64.c"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
     char name[64];
     snprintf(name, sizeof name, "dnn_%s", names[i]);
     const EmbeddedFile *f = embedded_find(name);
     if (!f) INTERNAL("%s is not embedded", name);
-    arrput(out->files, ((EmitFile){f->name, f->text, f->size, EMIT_HEADER}));
+    bool source = f->name[strlen(f->name) - 2] == '.' && f->name[strlen(f->name) - 1] == 'c';
+    arrput(out->files, ((EmitFile){f->name, f->text, f->size, source ? EMIT_PLAIN : EMIT_HEADER}));
   }
 }
 
@@ -220,7 +221,7 @@ bool emit_program(Arena *a, const Prog *prog, Plan *const *plans, Lowered *const
   emit_header(e, &b);
   put_file(e, out, arena_printf(a, "%s.h", e->name), &b, EMIT_HEADER);
   if (opts->weights) emit_weights(e, out);
-  emit_runtime_headers(out);
+  emit_runtime(out);
   out->cell_bytes = e->cell_bytes;
   out->arena_bytes = e->arena_bytes;
   out->memory_bytes = e->cell_bytes + e->arena_bytes;

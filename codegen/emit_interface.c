@@ -65,7 +65,7 @@ static void put_load(Emit *e, Buf *b) {
   const char *n = e->name;
   int count = (int)arrlen(e->prog->cells), rows = 0;
   buf_str(b, "\n/* Parameters and states: path, dtype, shape, and place among the cells. */\n"
-             "static const DnnWeight weights[] = {\n");
+             "static const DnnFill weights[] = {\n");
   for (int i = 0; i < count; i++) {
     const Cell *c = &e->prog->cells[i];
     if (c->kind == DNN_OPT) continue;

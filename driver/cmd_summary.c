@@ -52,18 +52,6 @@ static int64_t trained(const Prog *p) {
   return sum;
 }
 
-/* 405050 as 405,050; other texts stay. */
-static char *grouped(Session *s, const char *digits) {
-  size_t n = strlen(digits);
-  if (strspn(digits, "0123456789") != n) return arena_strdup(s->arena, digits);
-  char *out = arena_alloc(s->arena, n + n / 3 + 1), *p = out;
-  for (size_t i = 0; i < n; i++) {
-    if (i && (n - i) % 3 == 0) *p++ = ',';
-    *p++ = digits[i];
-  }
-  return out;
-}
-
 static void print_table(const Row *rows) {
   int width[COLUMNS];
   for (int c = 0; c < COLUMNS; c++) {
@@ -87,9 +75,8 @@ static void text_entry(Session *s, const Entry *x) {
     const Call *c = &x->calls[i];
     Row r = {{arena_printf(s->arena, "%*s%s%s%s%s", 2 * c->depth, "", c->label, c->path ? " (" : "",
                            c->path ? c->path : "", c->path ? ")" : ""),
-              type_text(s, c->out), grouped(s, arena_printf(s->arena, "%lld", (long long)c->params)),
-              grouped(s, dim_text(s, multiply_adds(s, x->graph, c->first, c->last))),
-              grouped(s, dim_text(s, bytes_of(s, c->out)))}};
+              type_text(s, c->out), arena_printf(s->arena, "%lld", (long long)c->params),
+              dim_text(s, multiply_adds(s, x->graph, c->first, c->last)), dim_text(s, bytes_of(s, c->out))}};
     arrput(rows, r);
   }
   printf("%s %s(", x->kind == DNN_STEP ? "step" : "fn", x->name);
@@ -98,7 +85,7 @@ static void text_entry(Session *s, const Entry *x) {
   printf(")\n");
   print_table(rows);
   Dim total = multiply_adds(s, x->graph, 1, (NodeId)arrlen(x->graph->nodes));
-  printf("%s multiply-adds\n\n", grouped(s, dim_text(s, total)));
+  printf("%s multiply-adds\n\n", dim_text(s, total));
   arrfree(rows);
 }
 
@@ -162,9 +149,8 @@ static void print_summary(Session *s, int only, bool json) {
   }
   if (json) printf("%s]}\n", b.s);
   else {
-    printf("%s parameters; %s bytes with optimiser and other state\n",
-           grouped(s, arena_printf(s->arena, "%lld", (long long)trained(s->prog))),
-           grouped(s, arena_printf(s->arena, "%lld", (long long)emit_cell_layout(s->prog, NULL))));
+    printf("%lld parameters; %lld bytes with optimiser and other state\n", (long long)trained(s->prog),
+           (long long)emit_cell_layout(s->prog, NULL));
   }
   buf_free(&b);
 }

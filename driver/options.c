@@ -22,7 +22,7 @@ enum {
 
 const Option options[] = {
     {"check", 0, NULL, "write nothing; tell which files would change", C(fmt), false},
-    {"json", 0, NULL, "print JSON", C(check) | C(summary), false},
+    {"json", 0, NULL, "print JSON", C(check) | C(summary) | C(train) | C(eval), false},
     {"entry", 'e', "NAME", "this entry point (ir, summary: only this one)", C(ir) | C(run) | C(summary), false},
     {"after", 0, "PASS", "stop after this pass; `--after=list` lists the passes", C(ir), false},
     {"dot", 0, NULL, "print the graph for Graphviz", C(ir), false},
@@ -35,6 +35,9 @@ const Option options[] = {
     {"data", 'd', "DIR", "where data files are looked for", C(train) | C(eval), false},
     {"set", 's', "NAME=VALUE", "another value for a `const`", LOADS, true},
     {"dim", 0, "NAME=SIZE", "a value for a free dimension", LOADS, true},
+    {"epochs", 0, "N", "this many epochs in every stage", C(train), false},
+    {"show", 0, NULL, "draw image-like inputs in the terminal", C(run), false},
+    {"quiet", 'q', NULL, "print nothing but errors", C(train) | C(eval), false},
     {"seed", 0, "N", "another seed", C(train) | C(run), false},
     {"threads", 'j', "N", "threads; default: one per processor", RUNS, false},
     {"target", 't', "T", "native, x86-64-v2, x86-64-v3, x86-64-v4, aarch64 or plain", COMPILES, false},

@@ -18,7 +18,7 @@ void session_time(const Session *s, const char *what, double since) {
 
 void session_flush(Session *s) {
   fflush(stdout);
-  if (args_has(s->args, "json")) diag_flush_json(s->diag, stdout);
+  if (!strcmp(s->args->command->name, "check") && args_has(s->args, "json")) diag_flush_json(s->diag, stdout);
   else diag_flush(s->diag, stderr, isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
 }
 

@@ -16,7 +16,7 @@ wrong 'FILE is missing' train
 wrong 'unexpected `b.dnn`' summary a.dnn b.dnn
 wrong 'unknown option `--jsn`; did you mean `--json`?' check --jsn "$line"
 wrong 'unknown option `--entry=x`' check --entry=x "$line"
-wrong 'unknown option `-q`' check -q "$line"
+wrong 'unknown option `-z`' check -z "$line"
 wrong '`--json` takes no value' check --json=yes "$line"
 wrong '`--target` needs a value' emit "$line" --target
 wrong '`--target` is given twice' emit "$line" --target plain --target plain -o x

@@ -17,7 +17,7 @@ cmp one/small.dnn "$model"
 
 # The built trainer ends with the same bits; the same compiler and target make both.
 "$DNNC" build "$model" --train --target native -o trainer
-./trainer --out built --threads 2 --seed 5 >log 2>&1 || { cat log; exit 1; }
+./trainer train --out built --threads 2 --seed 5 >log 2>&1 || { cat log; exit 1; }
 cmp one/last.dnnw built/last.dnnw
 cmp one/metrics.csv built/metrics.csv
 ldd trainer >libs

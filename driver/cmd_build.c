@@ -1,0 +1,73 @@
+/* dnnc build: emitted program + the runtime's sources -> one executable, by the system's compiler. */
+#include "base/ds.h"
+#include "driver/session.h"
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+static void add_file(EmitFile **files, const char *name, const char *text, size_t size, EmitKind kind) {
+  for (int i = 0; i < (int)arrlen(*files); i++)
+    if (!strcmp((*files)[i].name, name)) return; /* emitted with the program already */
+  arrput(*files, ((EmitFile){name, text, size, kind}));
+}
+
+/* main() is runtime/core/main.c, told by macros what it has. */
+static void add_main(Session *s, EmitFile **files, bool train, bool weights) {
+  const char *text = arena_printf(s->arena, "/* The executable's main. */\n%s%s#include \"dnn_main.c\"\n",
+                                  train ? "#define DNN_TRAINER\n" : "", weights ? "#define DNN_EMBEDDED\n" : "");
+  add_file(files, arena_printf(s->arena, "%s_main.c", s->prog->name), text, strlen(text), EMIT_PLAIN);
+  if (!weights) return;
+  text = arena_printf(s->arena,
+                      "/* The weights file as a section. */\n  .section .rodata\n  .balign 64\n  .globl dnn_embedded_weights\n"
+                      "dnn_embedded_weights:\n  .incbin \"%s.dnnw\"\n  .globl dnn_embedded_weights_end\n"
+                      "dnn_embedded_weights_end:\n  .byte 0\n  .section .note.GNU-stack, \"\", %%progbits\n",
+                      s->prog->name);
+  add_file(files, "dnn_embedded.S", text, strlen(text), EMIT_ASM);
+}
+
+static EmitFile *executable_files(Session *s, bool train, bool weights) {
+  EmitFile *files = NULL;
+  for (int i = 0; i < (int)arrlen(s->out.files); i++) arrput(files, s->out.files[i]);
+  for (int i = 0; i < embedded_count; i++) {
+    const EmbeddedFile *f = &embedded_files[i];
+    bool source = !strcmp(f->role, "run") || (train && !strcmp(f->role, "train"));
+    if (source) add_file(&files, f->name, f->text, f->size, EMIT_PLAIN);
+    else if (!strcmp(f->role, "head") || !strcmp(f->role, "entry")) add_file(&files, f->name, f->text, f->size, EMIT_HEADER);
+  }
+  add_main(s, &files, train, weights);
+  return files;
+}
+
+static int build(Session *s, const char *dir, const char *exe, const char *weights, bool train) {
+  EmitFile *files = executable_files(s, train, weights != NULL);
+  Buf why = {0};
+  CcJob job = {.dir = dir, .out = exe, .kind = CC_EXE, .target = s->target, .extra_libs = train ? "-l:libz.a -lpthread" : "",
+               .openmp = true, .time = s->time};
+  int status = EXIT_OK;
+  double t = session_clock();
+  if (!cc_write_files(dir, files, (int)arrlen(files), &why)) status = program_error("%s", why.s);
+  if (!status && weights) status = emit_copy_weights(weights, dir, s->prog->name);
+  if (!status && !cc_build(&job, files, (int)arrlen(files), &why)) status = program_error("the C compiler failed:\n%s", why.s);
+  session_time(s, "compile and link", t);
+  arrfree(files);
+  buf_free(&why);
+  return status;
+}
+
+int cmd_build(const Args *a) {
+  const char *exe = args_get(a, "output", NULL), *keep = args_get(a, "keep", NULL), *weights = args_get(a, "weights", NULL);
+  if (!exe) return usage_error(a, "`-o EXE` is missing");
+  if (weights && access(weights, R_OK)) return program_error("%s: %s", weights, strerror(errno));
+  Session s;
+  int status = session_load(&s, a, a->operands[0]);
+  if (!status) status = session_emit(&s, session_default_target(false), false);
+  if (!status) {
+    Buf why = {0};
+    const char *dir = keep ? keep : cc_temp_dir(s.arena, &why);
+    status = dir ? build(&s, dir, exe, weights, args_has(a, "train")) : program_error("%s", why.s);
+    if (dir && !keep) cc_remove_dir(dir);
+    buf_free(&why);
+  }
+  session_end(&s);
+  return status;
+}
