@@ -15,8 +15,10 @@ const PassInfo pass_table[] = {
     /* again: folding made operands constant, cse made operands equal (where(c, a, a), max(a, a)) */
     {"resimplify", "simplify, after fold and cse", pass_simplify},
     {"recse", "cse, after resimplify", pass_cse},
-    /* last: nothing later may see what the others left behind */
+    /* nothing later may see what the others left behind */
     {"dce", "nodes that no output needs -> nothing", pass_dce},
+    /* last: it makes reshapes that simplify would drop */
+    {"keep", "old values of cells in prints and checks -> values of their own", pass_keep},
 };
 const int pass_count = sizeof pass_table / sizeof *pass_table;
 

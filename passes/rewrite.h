@@ -34,5 +34,5 @@ int rewrite_count(const Graph *g);
 bool rewrite_has_transforms(const Graph *g);
 
 /* The passes, in the files of their names. */
-PassFn pass_expand, pass_simplify, pass_fold, pass_cse, pass_dce;
+PassFn pass_expand, pass_simplify, pass_fold, pass_cse, pass_dce, pass_keep;
 #endif
