@@ -1,0 +1,266 @@
+#include "tests/lib/plan_run.h"
+#include "base/ds.h"
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct PlanTouch {
+  const char *from, *to;
+  bool write;
+} PlanTouch;
+
+static const PlanBuf *buf(const PlanRun *r, int b) { return &r->plan->bufs[b]; }
+static Tensor shaped(const PlanRun *r, Type t) { return tensor_of_type(r->arena, r->plan->graph->dims, t, r->env->vars); }
+static int64_t bytes_of(const PlanRun *r, Type t) {
+  Tensor x = shaped(r, t);
+  return tensor_bytes(&x);
+}
+
+static char *place(PlanRun *r, int b) {
+  const PlanBuf *x = buf(r, b);
+  if (x->kind == BUF_ROW) return place(r, x->index) + r->iteration * bytes_of(r, x->type);
+  if (x->kind == BUF_ARENA) return r->space + x->offset;
+  int same = b; /* several buffers name one cell */
+  for (int i = 0; i < b && x->kind == BUF_CELL; i++)
+    if (buf(r, i)->kind == BUF_CELL && buf(r, i)->index == x->index) {
+      same = i;
+      break;
+    }
+  return r->memory[same];
+}
+
+static void touch(PlanRun *r, int b, int at) {
+  while (buf(r, b)->kind == BUF_ROW) b = buf(r, b)->index;
+  if (at > r->last[b]) r->last[b] = at;
+}
+
+/* ---- barriers ---- */
+
+static bool conflicts(const PlanRun *r, const char *from, int64_t n, bool write) {
+  for (int i = 0; i < arrlen(r->touched); i++) {
+    const PlanTouch *t = &r->touched[i];
+    if ((write || t->write) && from < t->to && t->from < from + n) return true;
+  }
+  return false;
+}
+
+static void check_barrier(PlanRun *r, const PlanStep *s, const Group *gr) {
+  if (s->barrier) arrsetlen(r->touched, 0);
+  PlanTouch *mine = NULL;
+  for (int i = 0; i < arrlen(gr->reads); i++) {
+    int64_t n = bytes_of(r, buf(r, gr->reads[i])->type);
+    PlanTouch t = {place(r, gr->reads[i]), place(r, gr->reads[i]) + n, false};
+    arrput(mine, t);
+  }
+  for (int i = 0; i < arrlen(gr->outs); i++) {
+    int64_t n = bytes_of(r, buf(r, gr->outs[i].buf)->type);
+    PlanTouch t = {place(r, gr->outs[i].buf), place(r, gr->outs[i].buf) + n, true};
+    arrput(mine, t);
+  }
+  for (int i = 0; i < arrlen(mine); i++)
+    if (conflicts(r, mine[i].from, mine[i].to - mine[i].from, mine[i].write))
+      buf_printf(&r->why, "kernel %d touches what another one does, without a barrier; ", s->group);
+  for (int i = 0; i < arrlen(mine); i++) arrput(r->touched, mine[i]);
+  arrfree(mine);
+}
+
+/* ---- kernels ---- */
+
+static bool computed_here(const Group *gr, NodeId n) {
+  for (int i = 0; i < arrlen(gr->nodes); i++)
+    if (gr->nodes[i] == n) return true;
+  return false;
+}
+
+/* The nodes of a group as a graph whose inputs are the buffers it reads. */
+static Graph *group_graph(PlanRun *r, const Group *gr, Tensor **inputs) {
+  const Scope *s = &r->plan->scopes[gr->scope];
+  Graph *g = graph_new(r->arena, s->graph->dims, s->graph->diag);
+  NodeId *map = arena_array(r->arena, NodeId, arrlen(s->graph->nodes));
+  for (int i = 0; i < arrlen(gr->nodes); i++) {
+    Node d = s->graph->nodes[gr->nodes[i]];
+    NodeId *in = arena_array(r->arena, NodeId, d.n_in + 1);
+    for (int k = 0; k < d.n_in; k++) {
+      NodeId o = d.in[k];
+      if (!map[o]) {
+        if (computed_here(gr, o) || s->buf_of[o] < 0) {
+          buf_printf(&r->why, "node %u is neither computed nor stored; ", o);
+          return NULL;
+        }
+        Tensor t = shaped(r, graph_type(s->graph, o));
+        t.data = place(r, s->buf_of[o]);
+        arrput(*inputs, t);
+        map[o] = g_input(g, d.loc, graph_type(s->graph, o));
+      }
+      in[k] = map[o];
+    }
+    d.in = in;
+    arrput(g->nodes, d);
+    map[gr->nodes[i]] = (NodeId)arrlen(g->nodes) - 1;
+  }
+  for (int i = 0; i < arrlen(gr->outs); i++) arrput(g->outputs, map[gr->outs[i].node]);
+  return g;
+}
+
+/* Where a result stands on an operand's bytes, element i of it may depend on element i of that operand only: another
+ * element may have been replaced already. Each element is changed in turn. */
+static void check_in_place(PlanRun *r, const Group *gr, Graph *g, EvalEnv env, Tensor *inputs, int o, const Tensor *out) {
+  Tensor *again = arena_array(r->arena, Tensor, arrlen(gr->outs));
+  for (int k = 0; k < arrlen(inputs); k++) {
+    if (inputs[k].data != (void *)place(r, gr->outs[o].buf) || !dtype_is_float(inputs[k].dtype)) continue;
+    Tensor kept = inputs[k];
+    inputs[k].data = arena_copy(r->arena, kept.data, (size_t)tensor_bytes(&kept));
+    for (int64_t j = 0; j < tensor_count(&kept); j++) {
+      tensor_set(&inputs[k], j, tensor_get(&kept, j) + 100);
+      if (!graph_eval(r->arena, g, &env, again, &r->why)) return;
+      for (int64_t i = 0; i < tensor_count(out); i++)
+        if (i != j && tensor_get(&again[o], i) != tensor_get(out, i)) {
+          buf_printf(&r->why, "in place, but element %d needs element %d of node %u; ", (int)i, (int)j, gr->outs[o].node);
+          return;
+        }
+      tensor_set(&inputs[k], j, tensor_get(&kept, j));
+    }
+    inputs[k] = kept;
+  }
+}
+
+static void run_group(PlanRun *r, const Group *gr) {
+  if (!arrlen(gr->nodes)) {
+    memmove(place(r, gr->outs[0].buf), place(r, gr->reads[0]), (size_t)bytes_of(r, buf(r, gr->outs[0].buf)->type));
+    return;
+  }
+  Tensor *inputs = NULL, *out = arena_array(r->arena, Tensor, arrlen(gr->outs));
+  Graph *g = group_graph(r, gr, &inputs);
+  if (!g) return;
+  EvalEnv env = *r->env;
+  env.inputs = inputs;
+  if (!graph_eval(r->arena, g, &env, out, &r->why)) return;
+  for (int i = 0; i < arrlen(gr->outs); i++) check_in_place(r, gr, g, env, inputs, i, &out[i]);
+  for (int i = 0; i < arrlen(gr->outs); i++) {
+    int b = gr->outs[i].buf;
+    if (tensor_bytes(&out[i]) > buf(r, b)->bytes) buf_printf(&r->why, "buffer %d is too small; ", b);
+    memcpy(place(r, b), out[i].data, (size_t)tensor_bytes(&out[i]));
+  }
+  arrfree(inputs);
+}
+
+/* After position `at`, values whose life ends there are gone. */
+static void poison(PlanRun *r, int at) {
+  for (int b = 0; b < arrlen(r->plan->bufs); b++) {
+    const PlanBuf *x = buf(r, b);
+    if (x->kind == BUF_ARENA && x->begin >= 0 && x->end == at) memset(r->space + x->offset, 0xff, (size_t)x->bytes);
+  }
+}
+
+static void run_steps(PlanRun *r, const PlanStep *steps);
+
+/* The carried values of the next iteration become those of this one. */
+static void swap_twins(PlanRun *r, const PlanStep *s) {
+  for (int i = 0; i < arrlen(s->before); i++) {
+    int b = r->plan->groups[s->before[i].group].outs[0].buf, twin = buf(r, b)->twin;
+    if (twin < 0) {
+      buf_printf(&r->why, "carried buffer %d has no twin; ", b);
+      return;
+    }
+    memcpy(place(r, b), place(r, twin), (size_t)bytes_of(r, buf(r, b)->type));
+  }
+}
+
+static void run_loop(PlanRun *r, const PlanStep *s, const Node *x) {
+  const Graph *g = r->plan->scopes[s->scope].graph;
+  run_steps(r, s->before);
+  int64_t length = x->op == OP_while ? 1 << 20 : dim_eval(g->dims, node_dim(x, A_length), r->env->vars);
+  for (int64_t i = 0; i < length; i++) {
+    r->iteration = i;
+    if (x->op == OP_while) {
+      run_steps(r, s->other);
+      if (!*place(r, s->flag)) break;
+    }
+    run_steps(r, s->body);
+    swap_twins(r, s);
+  }
+}
+
+static void run_branch(PlanRun *r, const PlanStep *s, const Node *x) {
+  bool first = x->op != OP_cond || *place(r, r->plan->scopes[s->scope].buf_of[x->in[0]]);
+  run_steps(r, first ? s->body : s->other);
+}
+
+static void run_steps(PlanRun *r, const PlanStep *steps) {
+  for (int i = 0; i < arrlen(steps); i++) {
+    const PlanStep *s = &steps[i];
+    if (s->kind == PLAN_KERNEL) {
+      const Group *gr = &r->plan->groups[s->group];
+      check_barrier(r, s, gr);
+      for (int k = 0; k < arrlen(gr->reads); k++) touch(r, gr->reads[k], s->at);
+      for (int k = 0; k < arrlen(gr->outs); k++) touch(r, gr->outs[k].buf, s->at);
+      run_group(r, gr);
+    } else {
+      const Node *x = &r->plan->scopes[s->scope].graph->nodes[s->node];
+      r->straight = false;
+      if (!s->barrier) buf_printf(&r->why, "a loop or branch without a barrier; ");
+      arrsetlen(r->touched, 0);
+      if (s->kind == PLAN_LOOP) run_loop(r, s, x);
+      else run_branch(r, s, x);
+      arrsetlen(r->touched, 0);
+    }
+    poison(r, s->at);
+  }
+}
+
+/* ---- the whole ---- */
+
+static void bind(PlanRun *r) {
+  const Plan *p = r->plan;
+  r->memory = arena_array(r->arena, char *, arrlen(p->bufs) + 1);
+  r->last = arena_array(r->arena, int, arrlen(p->bufs) + 1);
+  r->space = arena_alloc(r->arena, (size_t)p->peak + 64);
+  memset(r->space, 0xff, (size_t)p->peak);
+  for (int b = 0; b < arrlen(p->bufs); b++) {
+    const PlanBuf *x = buf(r, b);
+    const Tensor *from = x->kind == BUF_INPUT ? &r->env->inputs[x->index] : x->kind == BUF_CELL ? &r->env->cells[x->index] : NULL;
+    r->memory[b] = arena_alloc(r->arena, (size_t)x->bytes + 64);
+    if (from) memcpy(r->memory[b], from->data, (size_t)tensor_bytes(from));
+    if (x->kind == BUF_ARENA && x->begin >= 0 && (x->offset < 0 || x->offset % 64 || x->offset + x->bytes > p->peak))
+      buf_printf(&r->why, "buffer %d lies outside of the arena; ", b);
+  }
+}
+
+/* In a plan without loops a life ends with its last use, but for what is read after the last step. */
+static void check_lives(PlanRun *r) {
+  const Plan *p = r->plan;
+  for (int b = 0; r->straight && b < arrlen(p->bufs); b++) {
+    const PlanBuf *x = buf(r, b);
+    bool root = false;
+    for (int i = 0; i < arrlen(p->graph->outputs); i++) root |= p->buf_of[p->graph->outputs[i]] == b;
+    if (x->kind != BUF_ARENA || x->begin < 0 || root) continue;
+    if (x->end != r->last[b]) buf_printf(&r->why, "buffer %d lives to %d, its last use is at %d; ", b, x->end, r->last[b]);
+  }
+}
+
+/* Where output i is found: results and reports with the caller, writes in their cells, the rest where it was computed. */
+static const char *output_place(PlanRun *r, int i) {
+  const Entry *e = r->plan->entry;
+  int base = e->n_results + e->n_reports, write = i - base;
+  for (int b = 0; b < arrlen(r->plan->bufs); b++) {
+    const PlanBuf *x = buf(r, b);
+    if (i < base && x->kind == BUF_OUTPUT && x->index == i) return place(r, b);
+    if (i >= base && write < arrlen(e->writes) && x->kind == BUF_CELL && x->index == e->writes[write]) return place(r, b);
+  }
+  int b = r->plan->buf_of[r->plan->graph->outputs[i]];
+  return b < 0 ? NULL : place(r, b);
+}
+
+bool plan_run(PlanRun *r, Tensor *outputs) {
+  r->straight = true;
+  bind(r);
+  run_steps(r, r->plan->steps);
+  check_lives(r);
+  for (int i = 0; i < arrlen(r->plan->graph->outputs); i++) {
+    const char *from = output_place(r, i);
+    outputs[i] = shaped(r, graph_type(r->plan->graph, r->plan->graph->outputs[i]));
+    if (!from) buf_printf(&r->why, "output %d is nowhere; ", i);
+    else memcpy(outputs[i].data, from, (size_t)tensor_bytes(&outputs[i]));
+  }
+  arrfree(r->touched);
+  return !r->why.n;
+}

@@ -1,0 +1,48 @@
+# Plants one defect after the other and runs the tests that must find it.
+# slow
+# alone
+#
+#   each gradient rule works on -dy          grad_rules_test
+#   each row of simplify loses its condition passes_test
+#   each life of a buffer ends one early or one late   plan_test
+#
+# The defects are hooks of passes/mutate.h in a build of their own; prints `N mutants, N killed`, status 0 when all were.
+: "${ROOT:=$(cd "$(dirname "$0")/../.." && pwd)}" "${BUILD:=$ROOT/build}"
+dir=$BUILD/mutate
+[ -f "$dir/build.ninja" ] || meson setup "$dir" "$ROOT" -Dc_args=-DDNN_MUTATE -Doptimization=1 >"$BUILD/mutate.log" 2>&1 || {
+  tail -n 20 "$BUILD/mutate.log"
+  exit 1
+}
+ninja -C "$dir" tests/grad_rules_test tests/passes_test tests/plan_test >"$BUILD/mutate.log" 2>&1 || {
+  tail -n 20 "$BUILD/mutate.log"
+  exit 1
+}
+
+mutants=0 killed=0
+# mutant TEST VARIABLE VALUE: the test must fail
+mutant() {
+  mutants=$((mutants + 1))
+  if env "$2=$3" timeout 120 "$dir/tests/$1" >/dev/null 2>&1; then
+    echo "$1 does not see $2=$3"
+  else
+    killed=$((killed + 1))
+  fi
+}
+for t in grad_rules_test passes_test plan_test; do
+  timeout 300 "$dir/tests/$t" >/dev/null 2>&1 || {
+    echo "$t fails without a mutant"
+    exit 1
+  }
+done
+
+for op in $(awk -F'[(,] *' '/^OP\(/ && $6 != "zero" && $6 != "never" { print $2 }' "$ROOT/ir/ops.def"); do
+  mutant grad_rules_test DNN_MUTATE_GRAD "$op"
+done
+for row in $(awk -F'[(,] *' '/^ROW\(/ { print $2 }' "$ROOT/passes/rewrites.def"); do
+  mutant passes_test DNN_MUTATE_REWRITE "$row"
+done
+for shift in -1 1; do
+  mutant plan_test DNN_MUTATE_LIVE "$shift"
+done
+echo "$mutants mutants, $killed killed"
+[ "$mutants" -gt 100 ] && [ "$mutants" -eq "$killed" ]

@@ -1,0 +1,382 @@
+/* fuse, schedule and memory: plans of random graphs, and of loops and branches written by hand, run on real memory by
+ * tests/lib/plan_run.c and are held against the evaluator on the graph. */
+#include "base/ds.h"
+#include "passes/rewrite.h"
+#include "tests/lib/plan_run.h"
+#include <string.h>
+// clang-format off
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+// clang-format on
+
+static const Loc nowhere = {0};
+
+typedef struct World {
+  Arena *a;
+  Prog *prog;
+  Entry *entry;
+  Graph *g;
+  Dim N;
+  int64_t vars[8];
+  uint64_t seed;
+  NodeId *pool; /* stb_ds: values so far */
+} World;
+
+static int choose(World *w, int n) {
+  uint64_t z = (w->seed += 0x9e3779b97f4a7c15u);
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+  return (int)((z ^ (z >> 31)) % (uint64_t)n);
+}
+
+static World world_new(uint64_t seed) {
+  World w = {.a = arena_new(), .seed = seed};
+  w.prog = arena_one(w.a, Prog);
+  *w.prog = (Prog){.arena = w.a, .dims = dimtab_new(w.a), .diag = diag_new(w.a), .name = "plan"};
+  w.g = graph_new(w.a, w.prog->dims, w.prog->diag);
+  w.entry = arena_one(w.a, Entry);
+  *w.entry = (Entry){.name = "entry", .kind = DNN_STEP, .graph = w.g};
+  return w;
+}
+
+static World world_parse(const char *text) {
+  World w = world_new(1);
+  Buf why = {0};
+  w.g = graph_parse(w.a, w.prog->dims, w.prog->diag, text, &why);
+  if (!w.g || !graph_verify(w.g, &why)) fail_msg("%s\n%s", why.s, text);
+  w.entry->graph = w.g;
+  w.entry->n_results = (int)arrlen(w.g->outputs);
+  for (int i = 0; i < dim_var_count(w.prog->dims); i++) {
+    w.vars[i] = 3;
+    arrput(w.entry->vars, i);
+  }
+  return w;
+}
+
+/* fail_msg cuts long texts. */
+static void wrong(const char *why, const char *text) {
+  fprintf(stderr, "%s\n%s", text, why);
+  fail_msg("%s", why);
+}
+
+/* Plans the graph, runs the plan, and compares with the evaluator. */
+static Plan *check_plan(World *w) {
+  Plan *p = plan_build(w->a, w->prog, w->entry);
+  int n_out = (int)arrlen(w->g->outputs), n_cells = (int)arrlen(w->prog->cells);
+  Tensor *in = arena_array(w->a, Tensor, w->g->n_inputs + 1), *cells = arena_array(w->a, Tensor, n_cells + 1);
+  Tensor *want = arena_array(w->a, Tensor, n_out), *have = arena_array(w->a, Tensor, n_out);
+  for (int i = 0; i < w->g->n_inputs; i++) {
+    in[i] = tensor_of_type(w->a, w->g->dims, w->g->input_types[i], w->vars);
+    tensor_random(&in[i], w->seed + (uint64_t)i, dtype_is_float(in[i].dtype) ? -1 : 0, 2);
+  }
+  for (int i = 0; i < n_cells; i++) {
+    cells[i] = tensor_of_type(w->a, w->g->dims, w->prog->cells[i].type, w->vars);
+    tensor_random(&cells[i], w->seed + 100 + (uint64_t)i, -1, 1);
+  }
+  EvalEnv env = {.vars = w->vars, .inputs = in, .cells = cells, .clock = {1, 2, 3, 4}};
+  Buf text = {0}, why = {0};
+  graph_print(w->g, &text), plan_print(p, &text);
+  if (!graph_eval(w->a, w->g, &env, want, &why)) wrong(why.s, text.s);
+  PlanRun r = {.arena = w->a, .plan = p, .env = &env};
+  if (!plan_run(&r, have)) wrong(r.why.s, text.s);
+  for (int i = 0; i < n_out; i++) {
+    if (tensor_diff(&want[i], &have[i]) < 1e-6) continue;
+    buf_printf(&why, "output %d: ", i);
+    tensor_print(&why, &want[i], 8), buf_str(&why, " became "), tensor_print(&why, &have[i], 8);
+    wrong(why.s, text.s);
+  }
+  if (p->peak < p->bound) fail_msg("peak %d below its bound %d", (int)p->peak, (int)p->bound);
+  return p;
+}
+
+/* ---- random graphs ---- */
+
+static Type shape(World *w, int which) {
+  Dim four = dim_int(w->g->dims, 4), dims[5][2] = {{0}, {four}, {w->N}, {w->N, four}, {four, four}};
+  return type_of(w->a, F32, (const int[]){0, 1, 1, 2, 2}[which], dims[which]);
+}
+
+static NodeId any(World *w) { return w->pool[choose(w, (int)arrlen(w->pool))]; }
+
+/* Some value of that shape: one of the pool, or a broadcast, or a constant. */
+static NodeId any_of(World *w, Type t) {
+  for (int tries = 0; tries < 8; tries++) {
+    NodeId n = any(w);
+    if (type_same(graph_type(w->g, n), t)) return n;
+    if (graph_type(w->g, n).rank == 0) return g_broadcast_to(w->g, nowhere, n, t.rank, t.shape);
+  }
+  return g_full(w->g, nowhere, 0.5, t);
+}
+
+static NodeId random_map(World *w) {
+  static const Op one[] = {OP_neg, OP_tanh, OP_abs, OP_sin}, two[] = {OP_add, OP_mul, OP_maximum, OP_sub};
+  NodeId a = any(w);
+  if (choose(w, 2)) return g_map1(w->g, one[choose(w, 4)], nowhere, a);
+  return g_map1(w->g, OP_tanh, nowhere, g_map2(w->g, two[choose(w, 4)], nowhere, a, any_of(w, graph_type(w->g, a))));
+}
+
+static NodeId random_reduce(World *w) {
+  NodeId a = any(w);
+  int rank = graph_type(w->g, a).rank, axis = choose(w, 2);
+  if (rank == 0) return g_map1(w->g, OP_sin, nowhere, a);
+  return g_reduce(w->g, choose(w, 2) ? OP_sum : OP_reduce_max, nowhere, a, &(int){rank == 2 ? axis : 0}, 1);
+}
+
+static NodeId random_view(World *w) {
+  Type square = shape(w, 4), wide = shape(w, 3);
+  NodeId a = any_of(w, square), b = any_of(w, wide);
+  Dim zero = dim_int(w->g->dims, 0), start[2] = {zero, zero}, flat = dim_int(w->g->dims, 16);
+  switch (choose(w, 4)) {
+  case 0: return g_transpose(w->g, nowhere, a, (const int[]){1, 0});
+  case 1: return g_slice(w->g, nowhere, g_concat(w->g, nowhere, (NodeId[]){a, a}, 2, 1), start, (int64_t[]){1, 2}, square.shape);
+  case 2: return g_slice(w->g, nowhere, g_concat(w->g, nowhere, (NodeId[]){b, b}, 2, 0), start, (int64_t[]){1, 1}, wide.shape);
+  default: {
+    NodeId line = g_map1(w->g, OP_neg, nowhere, g_reshape(w->g, nowhere, a, 1, &flat));
+    return g_reshape(w->g, nowhere, line, 2, square.shape);
+  }
+  }
+}
+
+static NodeId random_heavy(World *w) {
+  NodeId a = any_of(w, shape(w, choose(w, 2) ? 3 : 4)), b = any_of(w, shape(w, 4));
+  switch (choose(w, 4)) {
+  case 0: {
+    NodeId i = g_arg(w->g, OP_argmax, nowhere, b, 1);
+    return g_gather(w->g, nowhere, any_of(w, shape(w, 4)), i, 0, 0);
+  }
+  case 1: {
+    NodeId i = g_arg(w->g, OP_argmin, nowhere, b, 1);
+    return g_scatter(w->g, choose(w, 2) ? OP_scatter_add : OP_scatter_set, nowhere, any_of(w, shape(w, 4)), i, b, 0, 0);
+  }
+  default: {
+    NodeId y = g_dot(w->g, nowhere, a, b, (int[]){0, 1}, (int[]){1, 2}, (int[]){0, 2}, 2);
+    return g_map1(w->g, OP_tanh, nowhere, y);
+  }
+  }
+}
+
+static void random_roots(World *w) {
+  w->entry->n_results = 1 + choose(w, 2), w->entry->n_reports = choose(w, 2);
+  for (int i = 0; i < w->entry->n_results + w->entry->n_reports; i++) arrput(w->g->outputs, any(w));
+  for (int c = 0; c < (int)arrlen(w->prog->cells); c++) {
+    if (choose(w, 4) == 0) continue;
+    arrput(w->g->outputs, any_of(w, w->prog->cells[c].type));
+    arrput(w->entry->writes, c);
+  }
+  for (int i = choose(w, 2); i > 0; i--) arrput(w->g->outputs, any(w)); /* a value of an effect */
+}
+
+static World random_world(uint64_t seed) {
+  World w = world_new(seed);
+  w.N = dim_var(w.prog->dims, "N", 9);
+  w.vars[0] = 1 + choose(&w, 9);
+  arrput(w.entry->vars, 0);
+  for (int i = 0; i < 3; i++) arrput(w.pool, g_input(w.g, nowhere, shape(&w, choose(&w, 5))));
+  for (int i = 0; i < 3; i++) {
+    Type t = shape(&w, (const int[]){0, 1, 4}[i]);
+    arrput(w.prog->cells, ((Cell){.path = "cell", .type = t, .kind = DNN_PARAM}));
+    arrput(w.pool, g_cell(w.g, nowhere, i, t));
+  }
+  arrput(w.pool, g_uniform(w.g, nowhere, g_clock(w.g, nowhere, 3), 77, shape(&w, 3)));
+  for (int i = 3 + choose(&w, 25); i > 0; i--) {
+    int kind = choose(&w, 8);
+    NodeId n = kind < 4 ? random_map(&w) : kind < 5 ? random_reduce(&w) : kind < 6 ? random_view(&w) : random_heavy(&w);
+    arrput(w.pool, n);
+  }
+  random_roots(&w);
+  return w;
+}
+
+static void test_random(void **state) {
+  int reused = 0, inplace = 0;
+  for (uint64_t seed = 1; seed <= 300; seed++) {
+    World w = random_world(seed);
+    if (seed % 2) assert_true(pipeline_graph(w.prog, w.entry, &(PipelineOpts){.verify = true}));
+    else pass_keep(w.g, w.prog, w.entry);
+    Plan *p = check_plan(&w);
+    int64_t all = 0;
+    for (int b = 0; b < arrlen(p->bufs); b++)
+      if (p->bufs[b].kind == BUF_ARENA && p->bufs[b].begin >= 0) all += p->bufs[b].bytes;
+    reused += p->peak < all;
+    for (int i = 0; i < arrlen(p->groups); i++) inplace += p->groups[i].inplace;
+    arrfree(w.pool);
+    arena_free(w.a);
+  }
+  assert_true(reused > 50); /* places are shared, and operands taken over */
+  assert_true(inplace > 0);
+}
+
+/* ---- what the planner promises ---- */
+
+static int kernels(const Plan *p) {
+  int n = 0;
+  for (int i = 0; i < arrlen(p->steps); i++) n += p->steps[i].kind == PLAN_KERNEL;
+  return n;
+}
+
+static void test_fusion(void **state) {
+  World w = world_parse("graph (N <= 8) {\n"
+                        "%1 = input() index=0 : f32[N, 4]\n%2 = input() index=1 : f32[4, 4]\n%3 = input() index=2 : f32[4]\n"
+                        "%4 = dot(%1, %2) la=[0,1] lb=[1,2] ly=[0,2] : f32[N, 4]\n"
+                        "%5 = broadcast(%3) axes=[1] : f32[N, 4]\n%6 = add(%4, %5) : f32[N, 4]\n"
+                        "%7 = full() value=0 : f32[N, 4]\n%8 = maximum(%7, %6) : f32[N, 4]\nreturn %8\n}\n");
+  Plan *p = check_plan(&w); /* product, bias and relu are one kernel and need no arena */
+  assert_int_equal(kernels(p), 1);
+  assert_int_equal(p->peak, 0);
+}
+
+/* A chain of products: two buffers are alive at a time. */
+static void test_reuse(void **state) {
+  World w = world_parse("graph {\n%1 = input() index=0 : f32[16, 16]\n"
+                        "%2 = dot(%1, %1) la=[0,1] lb=[1,2] ly=[0,2] : f32[16, 16]\n"
+                        "%3 = dot(%2, %1) la=[0,1] lb=[1,2] ly=[0,2] : f32[16, 16]\n"
+                        "%4 = dot(%3, %1) la=[0,1] lb=[1,2] ly=[0,2] : f32[16, 16]\n"
+                        "%5 = dot(%4, %1) la=[0,1] lb=[1,2] ly=[0,2] : f32[16, 16]\n"
+                        "%6 = dot(%5, %1) la=[0,1] lb=[1,2] ly=[0,2] : f32[16, 16]\nreturn %6\n}\n");
+  Plan *p = check_plan(&w);
+  assert_int_equal(p->peak, 2 * 1024);
+  assert_int_equal(p->bound, 2 * 1024);
+}
+
+/* softmax of a product: the exponentials take the place of the product. */
+static void test_in_place(void **state) {
+  World w = world_parse("graph {\n%1 = input() index=0 : f32[16, 16]\n"
+                        "%2 = dot(%1, %1) la=[0,1] lb=[1,2] ly=[0,2] : f32[16, 16]\n"
+                        "%3 = reduce_max(%2) axes=[1] : f32[16]\n%4 = broadcast(%3) axes=[0] : f32[16, 16]\n"
+                        "%5 = sub(%2, %4) : f32[16, 16]\n%6 = exp(%5) : f32[16, 16]\n%7 = sum(%6) axes=[1] : f32[16]\n"
+                        "%8 = broadcast(%7) axes=[0] : f32[16, 16]\n%9 = div(%6, %8) : f32[16, 16]\n"
+                        "%10 = dot(%9, %1) la=[0,1] lb=[1,2] ly=[0,2] : f32[16, 16]\nreturn %10\n}\n");
+  Plan *p = check_plan(&w);
+  assert_true(p->peak <= 1024 + 3 * 64);
+}
+
+static const char *const scan_text =
+    "graph (N <= 5) {\n%1 = input() index=0 : f32[4]\n%2 = input() index=1 : f32[N, 4]\n%3 = input() index=2 : f32[4]\n"
+    "%4 = scan(%1, %2, %3) carried=1 rows=1 length=N : (f32[4], f32[N, 4]) {\n"
+    "  %1 = input() index=0 : f32[4]\n  %2 = input() index=1 : f32[4]\n  %3 = input() index=2 : f32[4]\n"
+    "  %4 = mul(%1, %3) : f32[4]\n  %5 = add(%4, %2) : f32[4]\n  %6 = sum(%1) axes=[0] : f32[]\n"
+    "  %7 = broadcast(%6) axes=[] : f32[4]\n  %8 = add(%5, %7) : f32[4]\n  return %8, %5\n}\n"
+    "%5 = get(%4) index=0 : f32[4]\n%6 = get(%4) index=1 : f32[N, 4]\nreturn %5, %6\n}\n";
+
+/* Carried values stand twice: an iteration reads one and writes the other. */
+static void test_scan(void **state) {
+  World w = world_parse(scan_text);
+  Plan *p = check_plan(&w);
+  int pairs = 0, loops = 0;
+  for (int i = 0; i < arrlen(p->steps); i++) loops += p->steps[i].kind == PLAN_LOOP;
+  for (int b = 0; b < arrlen(p->bufs); b++) {
+    int t = p->bufs[b].twin;
+    if (t < b) continue;
+    pairs++;
+    assert_int_equal(p->bufs[t].twin, b);
+    assert_int_not_equal(p->bufs[b].offset, p->bufs[t].offset);
+  }
+  assert_int_equal(loops, 1);
+  assert_int_equal(pairs, 1);
+}
+
+static void test_while(void **state) {
+  World w = world_parse(
+      "graph {\n%1 = input() index=0 : f32[4]\n%2 = full() value=0 : i32[]\n"
+      "%3 = while(%1, %2) carried=2 limit=-1 : (f32[4], i32[]) {\n"
+      "  %1 = input() index=0 : f32[4]\n  %2 = input() index=1 : i32[]\n  %3 = full() value=5 : i32[]\n"
+      "  %4 = lt(%2, %3) : bool[]\n  return %4\n} {\n"
+      "  %1 = input() index=0 : f32[4]\n  %2 = input() index=1 : i32[]\n  %3 = full() value=1 : i32[]\n"
+      "  %4 = add(%2, %3) : i32[]\n  %5 = add(%1, %1) : f32[4]\n  %6 = sum(%5) axes=[0] : f32[]\n"
+      "  %7 = broadcast(%6) axes=[] : f32[4]\n  %8 = sub(%5, %7) : f32[4]\n  return %8, %4\n}\n"
+      "%4 = get(%3) index=0 : f32[4]\n%5 = get(%3) index=1 : i32[]\nreturn %4, %5\n}\n");
+  check_plan(&w);
+}
+
+static void test_vmap(void **state) {
+  World w = world_parse("graph (N <= 5) {\n%1 = input() index=0 : f32[N, 4]\n%2 = input() index=1 : f32[4]\n"
+                        "%3 = vmap(%1, %2) rows=1 length=N : (f32[N]) {\n"
+                        "  %1 = input() index=0 : f32[4]\n  %2 = input() index=1 : f32[4]\n"
+                        "  %3 = mul(%1, %2) : f32[4]\n  %4 = sum(%3) axes=[0] : f32[]\n  return %4\n}\n"
+                        "%4 = get(%3) index=0 : f32[N]\nreturn %4\n}\n");
+  check_plan(&w);
+}
+
+/* A branch whose body holds a buffer of `rows` x 16 numbers. */
+static char *branch(Arena *a, int rows) {
+  return arena_printf(a,
+                      " {\n  %%1 = input() index=0 : f32[16]\n  %%2 = broadcast(%%1) axes=[1] : f32[%d, 16]\n"
+                      "  %%3 = dot(%%2, %%1) la=[0,1] lb=[1] ly=[0] : f32[%d]\n  %%4 = broadcast(%%3) axes=[0] : f32[%d, 16]\n"
+                      "  %%5 = dot(%%4, %%1) la=[0,1] lb=[1] ly=[0] : f32[%d]\n  %%6 = sum(%%5) axes=[0] : f32[]\n"
+                      "  return %%6\n}",
+                      rows, rows, rows, rows);
+}
+static int64_t cond_peak(int then_rows, int else_rows) {
+  Arena *a = arena_new();
+  int64_t peak = 0;
+  for (int taken = 0; taken < 2; taken++) {
+    World w = world_parse(arena_printf(a,
+                                       "graph {\n%%1 = input() index=0 : f32[16]\n%%2 = full() value=%d : bool[]\n"
+                                       "%%3 = cond(%%2, %%1) : (f32[])%s%s\n%%4 = get(%%3) index=0 : f32[]\nreturn %%4\n}\n",
+                                       taken, branch(a, then_rows), branch(a, else_rows)));
+    peak = check_plan(&w)->peak;
+  }
+  return peak;
+}
+
+/* Branches share memory: the arena holds the larger one. */
+static void test_branches(void **state) {
+  int64_t large = cond_peak(64, 64), small = cond_peak(2, 2), other = cond_peak(2, 64);
+  assert_true(large > small);
+  assert_int_equal(cond_peak(64, 2), large);
+  assert_true(other > small && other <= large);
+}
+
+static void test_checkpoint(void **state) {
+  World w = world_parse("graph {\n%1 = input() index=0 : f32[4]\n%2 = checkpoint(%1) : (f32[4]) {\n"
+                        "  %1 = input() index=0 : f32[4]\n  %2 = exp(%1) : f32[4]\n  return %2\n}\n"
+                        "%3 = get(%2) index=0 : f32[4]\n%4 = neg(%3) : f32[4]\nreturn %4, %3\n}\n");
+  check_plan(&w);
+}
+
+/* Old values of cells are read before new ones are stored, also when two cells trade places. */
+static void test_cells_trade(void **state) {
+  World w = world_new(3);
+  NodeId c[2];
+  for (int i = 0; i < 2; i++) {
+    Dim n = dim_int(w.prog->dims, 4);
+    Type t = type_of(w.a, F32, 1, &n);
+    arrput(w.prog->cells, ((Cell){.path = "cell", .type = t, .kind = DNN_STATE}));
+    c[i] = g_cell(w.g, nowhere, i, t);
+  }
+  w.entry->n_reports = 1;
+  arrput(w.g->outputs, c[0]);
+  for (int i = 0; i < 2; i++) {
+    arrput(w.g->outputs, c[1 - i]);
+    arrput(w.entry->writes, i);
+  }
+  check_plan(&w);
+}
+
+/* verify finds what is broken by hand. */
+static void test_verify(void **state) {
+  World w = world_parse("graph {\n%1 = input() index=0 : f32[16, 16]\n"
+                        "%2 = dot(%1, %1) la=[0,1] lb=[1,2] ly=[0,2] : f32[16, 16]\n"
+                        "%3 = dot(%2, %2) la=[0,1] lb=[1,2] ly=[0,2] : f32[16, 16]\n"
+                        "%4 = dot(%3, %2) la=[0,1] lb=[1,2] ly=[0,2] : f32[16, 16]\nreturn %4\n}\n");
+  Plan *p = check_plan(&w);
+  Buf why = {0};
+  assert_true(plan_verify(p, &why));
+  for (int b = 0; b < arrlen(p->bufs); b++) p->bufs[b].offset = 0;
+  assert_false(plan_verify(p, &why));
+  p = check_plan(&w);
+  PlanStep first = p->steps[0];
+  p->steps[0] = p->steps[1], p->steps[1] = first;
+  assert_false(plan_verify(p, &why));
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_random),      cmocka_unit_test(test_fusion),
+                                     cmocka_unit_test(test_reuse),       cmocka_unit_test(test_in_place),    cmocka_unit_test(test_scan),
+                                     cmocka_unit_test(test_while),       cmocka_unit_test(test_vmap),
+                                     cmocka_unit_test(test_branches),    cmocka_unit_test(test_checkpoint),
+                                     cmocka_unit_test(test_cells_trade), cmocka_unit_test(test_verify)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
