@@ -47,6 +47,7 @@ typedef struct Lexer {
   char *open;        /* stb_ds: the opening brackets around this place */
   bool inside;       /* newlines mean nothing: an interpolated expression */
   bool line_start;
+  TokenKind item; /* the word that begins the item being read */
 } Lexer;
 
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -169,6 +170,7 @@ static bool begins_item(const Lexer *l, TokenKind kind, uint32_t end) {
   static const TokenKind items[] = {K_USE, K_CONST, K_TYPE, K_MODULE, K_MODEL, K_DATA, K_EXPORT, K_STEP, K_TRAIN, K_SWEEP};
   bool item = false;
   for (size_t i = 0; i < sizeof items / sizeof *items; i++) item |= items[i] == kind;
+  item |= kind == K_FN && (l->item != K_MODULE || arrlenu(l->open) > 1);
   while (char_at(l, end) == ' ') end++;
   char next = char_at(l, end);
   return item && (is_letter(next) || next == '"' || next == '{');
@@ -185,6 +187,7 @@ static void lex_word(Lexer *l) {
     if (arrlenu(l->tokens) && arrlast(l->tokens).kind != T_END) put(l, T_END, begin - 1, begin);
     l->line_start = true;
   }
+  if (!arrlenu(l->open) && (!arrlenu(l->tokens) || arrlast(l->tokens).kind == T_END)) l->item = kind;
   put(l, kind, begin, i)->name = intern_n(l->s + begin, i - begin);
   l->at = i;
 }
@@ -235,28 +238,31 @@ static void lex_newline(Lexer *l) {
 
 /* A closing sign without its opening one closes the innermost bracket that is no brace, as if it were a slip of the
  * sign. */
-static void close_bracket(Lexer *l, char opening) {
+static bool close_bracket(Lexer *l, char opening) {
   for (size_t i = arrlenu(l->open); i > 0; i--) {
     if (l->open[i - 1] == opening) {
       arrsetlen(l->open, i - 1);
-      return;
+      return true;
     }
     if (l->open[i - 1] == '{') break; /* a round or square bracket never closes a block */
   }
-  if (arrlenu(l->open) && arrlast(l->open) != '{') arrsetlen(l->open, arrlenu(l->open) - 1);
+  if (!arrlenu(l->open) || arrlast(l->open) == '{') return false;
+  arrsetlen(l->open, arrlenu(l->open) - 1);
+  return true;
 }
 
 static bool lex_sign(Lexer *l) {
   for (size_t k = 0; k < sizeof signs / sizeof *signs; k++) {
     if (signs[k].n > l->end - l->at || memcmp(signs[k].text, l->s + l->at, signs[k].n)) continue;
     TokenKind kind = signs[k].kind;
-    if (kind == T_RPAREN) close_bracket(l, '(');
-    if (kind == T_RBRACKET) close_bracket(l, '[');
+    bool closed = true;
+    if (kind == T_RPAREN) closed = close_bracket(l, '(');
+    if (kind == T_RBRACKET) closed = close_bracket(l, '[');
     if (kind == T_RBRACE) {
       while (arrlenu(l->open) && arrlast(l->open) != '{') arrsetlen(l->open, arrlenu(l->open) - 1);
-      close_bracket(l, '{');
+      closed = close_bracket(l, '{');
     }
-    put(l, kind, l->at, l->at + signs[k].n);
+    put(l, kind, l->at, l->at + signs[k].n)->stray = !closed;
     if (kind == T_LPAREN || kind == T_LBRACKET || kind == T_LBRACE) arrput(l->open, l->s[l->at]);
     l->at += signs[k].n;
     return true;
@@ -275,7 +281,7 @@ static const struct {
                {"!", "write `not`", K_NOT},
                {"^", "a power is written `**`", T_POW},
                {"~", "write `not`", K_NOT},
-               {"'", "strings are written with `\"`", T_EOF},
+               {"'", "strings are written with `\"`", T_INT},
                {"?", "write `if c { a } else { b }`", T_EOF}};
 
 static int foreign_sign(const Lexer *l, uint32_t begin) {
@@ -286,22 +292,39 @@ static int foreign_sign(const Lexer *l, uint32_t begin) {
   return -1;
 }
 
+/* A name with letters beyond a to z: one mistake, and a name all the same. */
+static void strange_name(Lexer *l) {
+  Token *last = arrlenu(l->tokens) ? &arrlast(l->tokens) : NULL;
+  bool joins = last && last->kind == T_NAME && last->end == l->at;
+  uint32_t begin = joins ? last->begin : l->at;
+  for (int len = 1; l->at < l->end && len; l->at += (uint32_t)len) {
+    len = utf8_len(l->s + l->at, l->end - l->at);
+    if (len == 1 && !is_word_char(l->s[l->at])) break;
+  }
+  diag_error(l->diag, (Loc){l->file, begin, l->at}, E0003, "`%.*s` has signs that cannot stand in a name",
+             (int)(l->at - begin), l->s + begin);
+  diag_help(l->diag, "names are made of the letters a to z, digits and `_`");
+  if (joins) last->end = l->at;
+  else last = put(l, T_NAME, begin, l->at);
+  last->name = intern_n(l->s + begin, l->at - begin);
+}
+
 static void lex_strange(Lexer *l) {
-  uint32_t begin = l->at;
+  uint32_t begin = l->at++;
   unsigned char c = (unsigned char)l->s[begin];
-  int len = utf8_len(l->s + begin, l->end - begin);
-  if (len > 1)
-    for (int next = len; next > 1; next = utf8_len(l->s + l->at, l->end - l->at)) l->at += (uint32_t)next;
-  else l->at++;
-  if (c == '&' || c == '|')
-    if (char_at(l, l->at) == (char)c) l->at++;
+  if ((c == '&' || c == '|') && char_at(l, l->at) == (char)c) l->at++;
+  if (c == '\'') { /* up to its partner, as one value */
+    uint32_t i = l->at;
+    while (i < l->end && l->s[i] != '\n' && l->s[i] != '\'') i++;
+    if (char_at(l, i) == '\'') l->at = i + 1;
+  }
   Loc at = {l->file, begin, l->at};
   if (c < 0x20 || c == 0x7F) diag_error(l->diag, at, E0003, "the control character 0x%02x cannot stand in a program", c);
   else diag_error(l->diag, at, E0003, "`%.*s` is no sign of the language", (int)(l->at - begin), l->s + begin);
   int k = foreign_sign(l, begin);
-  if (k >= 0) diag_help(l->diag, "%s", foreign[k].help);
-  if (k >= 0 && foreign[k].stand_in) put(l, foreign[k].stand_in, begin, l->at);
-  else if (c >= 0x80) diag_help(l->diag, "names are made of the letters a to z, digits and `_`");
+  if (k < 0) return;
+  diag_help(l->diag, "%s", foreign[k].help);
+  if (foreign[k].stand_in) put(l, foreign[k].stand_in, begin, l->at)->i = 0;
 }
 
 static void lex_comment(Lexer *l) {
@@ -350,8 +373,10 @@ Lexed lex_source(Arena *a, Diag *d, uint32_t source, uint32_t begin, uint32_t en
     else if (c == ';') {
       put(&l, T_END, l.at, l.at + 1);
       l.at++;
-    } else if ((unsigned char)c >= 0x80 && !utf8_len(l.s + l.at, l.end - l.at)) l.at++; /* reported by check_utf8 */
-    else if (!lex_sign(&l)) lex_strange(&l);
+    } else if ((unsigned char)c >= 0x80) {
+      if (utf8_len(l.s + l.at, l.end - l.at)) strange_name(&l);
+      else l.at++; /* reported by check_utf8 */
+    } else if (!lex_sign(&l)) lex_strange(&l);
   }
   if (!inside && arrlenu(l.tokens) && arrlast(l.tokens).kind != T_END) put(&l, T_END, end, end);
   put(&l, T_EOF, end, end);

@@ -47,6 +47,7 @@ typedef struct Token {
   uint32_t begin, end;
   uint32_t depth;  /* how many brackets are open around it; an opening and its closing one have the same */
   bool line_start; /* the first token of its line */
+  bool stray;      /* a closing bracket that closes nothing */
   bool tight;      /* set by the parser: a bracket that belongs to what stands before it, a minus sign before its operand */
   bool loose_colon; /* set by the parser: a colon before a type */
   union {

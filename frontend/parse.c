@@ -150,16 +150,12 @@ void parse_fail_expected(Parser *p, const char *what) {
   if (goes_on(t->kind) && t->line_start && t->kind != T_DOTS)
     parse_fail(p, here, E0117, "write it at the end of the line before, or put the expression into `( )`",
                "a line cannot begin with %s", tok_text(p, t));
-  if (t->kind == T_RPAREN || t->kind == T_RBRACKET) {
-    bool open = t->depth > 0; /* something is open around it, and a value is missing before it closes */
-    parse_fail(p, here, open ? E0101 : E0103, NULL, open ? "expected %s, found %s" : "expected %s; %s closes nothing", what,
-               tok_text(p, t));
-  }
+  if (t->stray) parse_fail(p, here, E0103, NULL, "expected %s; %s closes nothing", what, tok_text(p, t));
   if (t->kind == T_LBRACE)
     parse_fail(p, here, E0113, "a record is written `(a = 1, b = 2)`, a list `[1, 2]`",
                "expected %s; braces do not make a value", what);
   if (t->kind == K_ELSE) parse_fail(p, here, E0110, NULL, "this `else` belongs to no `if` or `cond`");
-  if (t->kind >= K_USE && t->kind <= K_PARAM)
+  if (t->kind >= K_USE && t->kind <= K_PARAM && what[0] == 'a') /* an expression, a type */
     parse_fail(p, here, E0105, NULL, "expected %s, found the reserved word %s", what, tok_text(p, t));
   parse_fail(p, here, E0101, NULL, "expected %s, found %s", what, tok_text(p, t));
 }

@@ -233,14 +233,15 @@ static void fn_item(Parser *p, AstItem *x, bool exported) {
 /* A mistake at the outermost level: what does the writer want? */
 static _Noreturn void no_item(Parser *p) {
   Loc here = tok_loc(p, p->t);
-  const char *help = "a file holds use, const, type, module, model, state, data, fn, step, train and sweep";
+  static const char usual[] = "a file holds use, const, type, module, model, state, data, fn, step, train and sweep";
+  const char *help = usual;
   if (at(p, K_LET) || tok_at_word(p, "var")) help = "a value for the whole file is a `const`";
   if (tok_at_word(p, "def") || tok_at_word(p, "func") || tok_at_word(p, "function")) help = "a function is `fn name(x) { ... }`";
   if (tok_at_word(p, "import") || tok_at_word(p, "from") || tok_at_word(p, "include")) help = "write `use nn, optim`";
   if (tok_at_word(p, "class") || tok_at_word(p, "struct")) help = "a module is `module Name(...) { ... }`";
   if (at(p, T_RBRACE) || at(p, T_RPAREN) || at(p, T_RBRACKET))
     parse_fail(p, here, E0103, NULL, "%s closes nothing: no such bracket is open", tok_text(p, p->t));
-  if (at(p, T_NAME)) {
+  if (at(p, T_NAME) && help == usual) {
     static const char *const names[] = {"use",  "const", "type",   "module", "model", "state", "data",
                                         "step", "train", "export", "sweep"};
     const char *near = diag_nearest(p->t->name, names, sizeof names / sizeof *names);

@@ -60,14 +60,15 @@ AstExpr *parse_string(Parser *p) {
     else if ((c == '{' || c == '}') && twice) buf_char(&text, p->text[i++]);
     else if (c == '{') {
       uint32_t close = lex_interpolation_end(p->text, i, end);
-      if (close == end) lone_brace(p, i);
-      else {
+      if (close == end) {
+        if (closed) lone_brace(p, i);
+      } else {
         put_text(p, e, &text);
         AstStringPart part = {.expr = interpolation(p, i + 1, close)};
         PUSH(p, e->string.parts, e->string.n, part);
         i = close;
       }
-    } else if (c == '}') lone_brace(p, i);
+    } else if (c == '}' && closed) lone_brace(p, i);
     else buf_char(&text, c);
   }
   put_text(p, e, &text);
