@@ -175,5 +175,5 @@ void tensor_print(Buf *b, const Tensor *t, int64_t max) {
     if (dtype_is_float(t->dtype)) buf_printf(b, " %.9g", tensor_get(t, i));
     else buf_printf(b, " %lld", (long long)tensor_get_int(t, i));
   }
-  if (n > max) buf_str(b, " ...");
+  if (n > max && max > 0) buf_str(b, " ...");
 }
