@@ -8,6 +8,7 @@
 #include "runtime/core/run.h"
 #include "runtime/core/weights.h"
 #ifdef DNN_TRAINER
+#include "runtime/core/folder.h"
 #include "runtime/core/train.h"
 #endif
 #include <stdlib.h>
@@ -107,13 +108,15 @@ static bool fill(const DnnProgram *p, DnnContext *c, const Options *o, DnnError 
 #ifdef DNN_TRAINER
 static int train(const DnnProgram *p, DnnContext *c, const Options *o, DnnError *e) {
   DnnTrainOpts t = {.data_dir = o->data, .out_dir = o->out, .seed = (uint64_t)c->seed, .epochs = o->epochs, .quiet = o->quiet};
-  if (o->out && !dnn_make_dir(o->out, e)) return 1;
+  DnnFolder folder;
+  if (o->out) {
+    if (!dnn_folder_open(&folder, p, c, o->out, e)) return 1;
+    t.event = dnn_folder_event, t.user = &folder;
+  }
   int status = dnn_train(p, c, &t, e);
-  if (status == 1 || !o->out) return status == 1;
-  char *path = dnn_path_join(o->out, "last.dnnw");
-  bool ok = path && dnn_weights_save(p, c->cells, DNN_SAVE_PARAM | DNN_SAVE_STATE, path, e);
-  free(path);
-  return !ok;
+  if (status == 1 && o->out) dnn_out_cancel(&folder.metrics);
+  if (status != 1 && o->out && !dnn_folder_close(&folder, e)) status = 1;
+  return status == 2 ? 130 : status;
 }
 #endif
 
@@ -122,6 +125,10 @@ int main(int argc, char **argv) {
   Options o = {0};
   for (int i = 1; i < argc; i++)
     if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) return usage(stdout, argv[0], p), 0;
+  if (!p->supported()) {
+    fprintf(stderr, "%s: this processor lacks what the target %s needs\n", argv[0], p->target);
+    return 1;
+  }
   o.in = calloc((size_t)argc + 1, sizeof *o.in);
   if (!o.in) return 1;
   int status = parse(&o, argc, argv);
