@@ -23,10 +23,10 @@ WHEN(const_right) {
   bool ok = d->op == OP_add || d->op == OP_mul || d->op == OP_eq || d->op == OP_ne || d->op == OP_and || d->op == OP_or;
   return ok && IS(0, full) && !IS(1, full);
 }
-THEN(const_right) { return op_info[d.op].arity == 2 ? map2(s, d, (Op)d.op, d.in[1], d.in[0]) : 0; }
+THEN(const_right) { return map2(s, d, (Op)d.op, d.in[1], d.in[0]); }
 
 WHEN(idem) { return (op_info[d->op].flags & IDEM) && d->in[0] == d->in[1]; }
-THEN(idem) { return (op_info[d.op].flags & IDEM) ? d.in[0] : 0; }
+THEN(idem) { return (void)s, d.in[0]; }
 
 WHEN(add_zero) { return is_zero(s, d, 1); }
 THEN(add_zero) { return (void)s, d.in[0]; }
@@ -90,10 +90,7 @@ WHEN(div_power) {
   int e;
   return IS(1, full) && fabs(frexp(value_of(s, d->in[1]), &e)) == 0.5 && e > -14 && e < 14;
 }
-THEN(div_power) {
-  double v = value_of(s, d.in[1]);
-  return v == 0 ? 0 : map2(s, d, OP_mul, d.in[0], full(s, d, 1 / v));
-}
+THEN(div_power) { return map2(s, d, OP_mul, d.in[0], full(s, d, 1 / value_of(s, d.in[1]))); }
 
 WHEN(pow_zero) { return is_zero(s, d, 1); }
 THEN(pow_zero) { return full(s, d, 1); }
@@ -141,7 +138,7 @@ WHEN(not_compare) {
 }
 THEN(not_compare) {
   Node a = *graph_node(s->g, d.in[0]);
-  return opposite((Op)a.op) ? map2(s, d, opposite((Op)a.op), a.in[0], a.in[1]) : 0;
+  return map2(s, d, opposite((Op)a.op), a.in[0], a.in[1]);
 }
 
 WHEN(abs_abs) { return IS(0, abs); }
@@ -209,7 +206,6 @@ WHEN(map_broadcast) {
   return b != NULL;
 }
 THEN(map_broadcast) {
-  if (op_info[d.op].cls != MAP || !first_broadcast(s, &d)) return 0;
   Node b = *first_broadcast(s, &d);
   Type small = graph_type(s->g, b.in[0]);
   NodeId in[3];

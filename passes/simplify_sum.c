@@ -20,8 +20,7 @@ static bool folds_units(const Simplify *s, const Node *d) {
   return true;
 }
 static NodeId without_units(const Simplify *s, Node d) {
-  Dim have = type_count(s->g->dims, graph_type(s->g, d.in[0])), want = type_count(s->g->dims, d.type);
-  return have == want ? simp_shaped(s, d.loc, d.in[0], d.type) : g_full(s->g, d.loc, 0, d.type);
+  return simp_shaped(s, d.loc, d.in[0], d.type);
 }
 
 WHEN(sum_unit) { return folds_units(s, d); }
@@ -29,7 +28,7 @@ THEN(sum_unit) { return without_units(s, d); }
 
 static bool is_fold(Op op) { return op == OP_prod || op == OP_reduce_max || op == OP_reduce_min; }
 WHEN(fold_unit) { return is_fold((Op)d->op) && folds_units(s, d); }
-THEN(fold_unit) { return is_fold((Op)d.op) ? without_units(s, d) : 0; }
+THEN(fold_unit) { return without_units(s, d); }
 
 /* The number of elements that are folded into one. */
 static Dim folded_count(const Simplify *s, const Node *d) {
@@ -47,13 +46,12 @@ THEN(sum_full) {
   int64_t n = 1;
   const Node *a = simp_in(s, &d, 0);
   dim_is_int(s->g->dims, folded_count(s, &d), &n);
-  return g_full(s->g, d.loc, (a->op == OP_full ? node_num(a, A_value) : 1) * (double)n, d.type);
+  return g_full(s->g, d.loc, node_num(a, A_value) * (double)n, d.type);
 }
 
 WHEN(sum_sum) { return IS(0, sum); }
 THEN(sum_sum) {
   Node a = *simp_in(s, &d, 0);
-  if (a.op != OP_sum) return 0;
   int64_t outer[MAX_RANK], in[MAX_RANK];
   int no = node_ints(s->g, &d, A_axes, outer, MAX_RANK), ni = node_ints(s->g, &a, A_axes, in, MAX_RANK);
   int all[MAX_RANK], n = 0, rank = graph_type(s->g, a.in[0]).rank;
@@ -81,7 +79,6 @@ WHEN(sum_broadcast) {
 /* broadcast without the summed repeated axes, summed over the summed others, times their count */
 THEN(sum_broadcast) {
   Node b = *simp_in(s, &d, 0);
-  if (b.op != OP_broadcast) return 0;
   int64_t axes[MAX_RANK], from[MAX_RANK];
   int n = node_ints(s->g, &d, A_axes, axes, MAX_RANK), rank = node_ints(s->g, &b, A_axes, from, MAX_RANK);
   int place[MAX_RANK], over[MAX_RANK], n_over = 0, at = 0, now[MAX_RANK];
@@ -112,7 +109,6 @@ WHEN(dot_transpose) { return IS(0, transpose) || IS(1, transpose); }
 THEN(dot_transpose) {
   int k = simp_is(s, &d, 0, OP_transpose) ? 0 : 1;
   const Node *t = simp_in(s, &d, k);
-  if (t->op != OP_transpose) return 0;
   int64_t perm[MAX_RANK], l[MAX_RANK], now[MAX_RANK];
   int rank = node_ints(s->g, t, A_perm, perm, MAX_RANK);
   node_ints(s->g, &d, k ? A_lb : A_la, l, MAX_RANK);
@@ -137,7 +133,6 @@ WHEN(dot_broadcast) { return repeats_elsewhere(s, d, 0) || repeats_elsewhere(s, 
 THEN(dot_broadcast) {
   int k = repeats_elsewhere(s, &d, 0) ? 0 : 1;
   const Node *b = simp_in(s, &d, k);
-  if (b->op != OP_broadcast) return 0;
   int64_t l[MAX_RANK], now[MAX_RANK], axes[MAX_RANK];
   int na = node_ints(s->g, b, A_axes, axes, MAX_RANK);
   node_ints(s->g, &d, k ? A_lb : A_la, l, MAX_RANK);

@@ -20,10 +20,7 @@ WHEN(view_full) {
     if (!simp_full(s, d, k, v)) return false;
   return !memcmp(&v, &w, sizeof v);
 }
-THEN(view_full) {
-  if (op_info[d.op].cls != VIEW || !simp_is(s, &d, 0, OP_full)) return 0;
-  return g_full(s->g, d.loc, node_num(simp_in(s, &d, 0), A_value), d.type);
-}
+THEN(view_full) { return g_full(s->g, d.loc, node_num(simp_in(s, &d, 0), A_value), d.type); }
 
 WHEN(reshape_same) { return shape_same(IN(0)->type, d->type); }
 THEN(reshape_same) { return (void)s, d.in[0]; }
@@ -44,7 +41,6 @@ WHEN(transpose_transpose) { return IS(0, transpose); }
 THEN(transpose_transpose) {
   int64_t outer[MAX_RANK], in[MAX_RANK];
   const Node *a = simp_in(s, &d, 0);
-  if (a->op != OP_transpose) return a->in[0];
   int both[MAX_RANK], rank = ints(s, &d, A_perm, outer);
   ints(s, a, A_perm, in);
   for (int k = 0; k < rank; k++) both[k] = (int)in[outer[k]];
@@ -67,7 +63,6 @@ THEN(transpose_unit) { return g_reshape(s->g, d.loc, d.in[0], d.type.rank, d.typ
 WHEN(transpose_dot) { return IS(0, dot); }
 THEN(transpose_dot) {
   Node a = *simp_in(s, &d, 0);
-  if (a.op != OP_dot) return a.in[0];
   int64_t perm[MAX_RANK], ly[MAX_RANK], now[MAX_RANK];
   int rank = ints(s, &d, A_perm, perm);
   ints(s, &a, A_ly, ly);
@@ -89,15 +84,11 @@ WHEN(broadcast_unit) {
     if (!from[j] && !simp_dim(s, d->type.shape[j], 1)) return false;
   return true;
 }
-THEN(broadcast_unit) {
-  Dim have = type_count(s->g->dims, graph_type(s->g, d.in[0])), want = type_count(s->g->dims, d.type);
-  return have == want ? g_reshape(s->g, d.loc, d.in[0], d.type.rank, d.type.shape) : d.in[0];
-}
+THEN(broadcast_unit) { return g_reshape(s->g, d.loc, d.in[0], d.type.rank, d.type.shape); }
 
 WHEN(broadcast_broadcast) { return IS(0, broadcast); }
 THEN(broadcast_broadcast) {
   const Node *a = simp_in(s, &d, 0);
-  if (a->op != OP_broadcast) return a->in[0];
   int64_t outer[MAX_RANK], in[MAX_RANK];
   int both[MAX_RANK], rank = ints(s, a, A_axes, in);
   ints(s, &d, A_axes, outer);
@@ -120,7 +111,6 @@ WHEN(broadcast_reshape) {
 }
 THEN(broadcast_reshape) {
   const Node *a = simp_in(s, &d, 0);
-  if (a->op != OP_reshape) return 0;
   int64_t axes[MAX_RANK];
   int now[MAX_RANK], at[MAX_RANK] = {0}, rank = graph_type(s->g, a->in[0]).rank;
   embeds(s, graph_type(s->g, a->in[0]), a->type, at);
@@ -141,7 +131,6 @@ THEN(slice_whole) { return (void)s, d.in[0]; }
 WHEN(slice_slice) { return IS(0, slice); }
 THEN(slice_slice) {
   const Node *a = simp_in(s, &d, 0);
-  if (a->op != OP_slice) return a->in[0];
   int64_t outer[MAX_RANK], in[MAX_RANK];
   Dim start[MAX_RANK];
   DimTab *t = s->g->dims;
@@ -177,12 +166,10 @@ WHEN(slice_concat) {
   return IS(0, concat) && part_of(s, d, &axis, &begin);
 }
 THEN(slice_concat) {
-  if (!simp_is(s, &d, 0, OP_concat)) return d.in[0];
   int axis;
   Dim begin, start[MAX_RANK];
   int64_t step[MAX_RANK];
   NodeId part = part_of(s, &d, &axis, &begin);
-  if (!part) return inner(s, d, 0, 0);
   int rank = ints(s, &d, A_step, step);
   memcpy(start, node_attr(&d, A_start)->dims, sizeof(Dim) * (size_t)rank);
   start[axis] = dim_sub(s->g->dims, start[axis], begin);
@@ -211,7 +198,6 @@ WHEN(pad_pad) {
 }
 THEN(pad_pad) {
   const Node *a = simp_in(s, &d, 0);
-  if (a->op != OP_pad) return 0;
   Dim low[MAX_RANK];
   for (int k = 0; k < d.type.rank; k++)
     low[k] = dim_add(s->g->dims, node_attr(&d, A_low)->dims[k], node_attr(a, A_low)->dims[k]);
@@ -249,11 +235,11 @@ THEN(concat_concat) {
   NodeId *in = NULL;
   for (int k = 0; k < d.n_in; k++) {
     const Node *a = simp_in(s, &d, k);
-    for (int j = 0; a->op == OP_concat && j < a->n_in; j++) arrput(in, a->in[j]);
-    if (a->op != OP_concat) arrput(in, d.in[k]);
+    bool flat = nested(s, &d, k);
+    for (int j = 0; flat && j < a->n_in; j++) arrput(in, a->in[j]);
+    if (!flat) arrput(in, d.in[k]);
   }
-  bool longer = arrlen(in) > d.n_in;
-  NodeId y = longer ? g_concat(s->g, d.loc, in, (int)arrlen(in), (int)node_int(s->g, &d, A_axis)) : 0;
+  NodeId y = g_concat(s->g, d.loc, in, (int)arrlen(in), (int)node_int(s->g, &d, A_axis));
   arrfree(in);
   return y;
 }

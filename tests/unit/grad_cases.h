@@ -67,7 +67,7 @@ static inline NodeId case_floats(Case *c, double lo, double hi) {
 }
 static inline NodeId case_like(Case *c, NodeId a, double lo, double hi) {
   Type t = graph_type(c->g, a);
-  return case_input(c, F64, t.rank, t.shape, lo, hi);
+  return case_input(c, t.dtype, t.rank, t.shape, lo, hi);
 }
 /* Indices below `limit`, repeats among them. */
 static inline NodeId case_index(Case *c, int rank, const Dim *shape, int64_t limit) {
@@ -108,10 +108,11 @@ static NodeId case_signed(Case *c, NodeId like) {
 }
 static NodeId case_abs(Case *c) { return g_map1(c->g, OP_abs, nowhere, case_signed(c, 0)); }
 
-/* Through f32, on a grid where that is exact. */
+/* From f32, on a grid where that is exact. */
 static NodeId case_cast(Case *c) {
   c->grid = 1.0 / 64, c->step = 1.0 / 128;
-  return g_cast(c->g, nowhere, g_cast(c->g, nowhere, case_floats(c, -2, 2), F32), F64);
+  Dim shape[1] = {case_any(c)};
+  return g_cast(c->g, nowhere, case_input(c, F32, 1, shape, -2, 2), F64);
 }
 
 static NodeId binary(Case *c, Op op, NodeId a, NodeId b) { return g_map2(c->g, op, nowhere, a, b); }

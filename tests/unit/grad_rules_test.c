@@ -44,6 +44,7 @@ static NodeId mixed(Case *c, const NodeId *dxs, int n) {
   for (int i = 0; i < n; i++) {
     NodeId part = weighed(c, dxs[i]);
     c->wanted[c->n_in - 1] = false;
+    part = g_cast(c->g, nowhere, part, F64);
     s = s ? g_map2(c->g, OP_add, nowhere, s, part) : part;
   }
   return s;
