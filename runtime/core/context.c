@@ -1,4 +1,7 @@
 /* The memory of a context, and its first contents. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include "runtime/core/context.h"
 #include "runtime/core/run.h"
 #include "runtime/core/tensor.h"

@@ -93,13 +93,13 @@ typedef struct Hand {
 
 static Hand hand_of(Dice *d) {
   Hand h;
-  double turn = 0.115 * normal(d), height = uniform(d, 16, 21), width = height * uniform(d, 0.65, 1.0);
-  double shear = 0.16 * normal(d), c = cos(turn), s = sin(turn);
+  double turn = 0.105 * normal(d), height = uniform(d, 16.5, 21), width = height * uniform(d, 0.65, 1.0);
+  double shear = 0.15 * normal(d), c = cos(turn), s = sin(turn);
   h.xx = width * c, h.xy = width * shear * c - height * s;
   h.yx = width * s, h.yy = width * shear * s + height * c;
-  h.cx = 14 + uniform(d, -2.3, 2.3), h.cy = 14 + uniform(d, -1.9, 1.9);
+  h.cx = 14 + uniform(d, -2.1, 2.1), h.cy = 14 + uniform(d, -1.8, 1.8);
   for (int i = 0; i < 4; i++) h.wave[i] = 0.032 * normal(d), h.phase[i] = uniform(d, 0, 2 * PI);
-  h.half = uniform(d, 0.75, 1.8), h.jitter = uniform(d, 0, 0.032);
+  h.half = uniform(d, 0.75, 1.8), h.jitter = uniform(d, 0, 0.03);
   return h;
 }
 

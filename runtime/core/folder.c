@@ -1,3 +1,6 @@
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include "runtime/core/folder.h"
 #include "runtime/core/weights.h"
 #include <stdlib.h>

@@ -1,3 +1,6 @@
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include "runtime/core/progress.h"
 #include <math.h>
 #include <string.h>

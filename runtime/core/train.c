@@ -1,5 +1,8 @@
 /* The training loop. A stage runs its `run`s once per step, in order, and its `each`/`every` blocks between steps; what
  * stands outside of stages is a pass over its data. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include "runtime/core/train.h"
 #include "runtime/core/data.h"
 #include "runtime/core/file.h"

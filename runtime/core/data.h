@@ -1,0 +1,34 @@
+/* Data sets of a program: opened from its `data` table, read by record, fed to steps in batches. */
+#ifndef DNN_DATA_H
+#define DNN_DATA_H
+#include "runtime/core/error.h"
+#include "runtime/core/program.h"
+
+typedef struct DnnDataOpts {
+  const char *data_dir; /* --data DIR, or NULL */
+  const char *file_dir; /* the folder of the program's file, or NULL */
+  uint64_t seed;        /* of shuffles */
+} DnnDataOpts;
+
+/* All rows of the data table that were opened so far. */
+typedef struct DnnDataSets DnnDataSets;
+DnnDataSets *dnn_data_new(const DnnProgram *p, DnnContext *c, const DnnDataOpts *o);
+void dnn_data_free(DnnDataSets *d);
+/* Opens row `row` and what it is made of, checks it against the declared record type. Opening twice is free. */
+bool dnn_data_open(DnnDataSets *d, int row, DnnError *e);
+/* Records of an opened row; -1: without end. */
+int64_t dnn_data_count(const DnnDataSets *d, int row);
+
+/* The batches of one RUN action: all its feeds in step, inputs in the order of the entry's ports. */
+typedef struct DnnFeeder DnnFeeder;
+/* `run` is an action of kind DNN_RUN with feeds. Opens its data. `prefetch`: a thread prepares the next batch. */
+bool dnn_feeder_new(DnnDataSets *d, const DnnAction *run, int prefetch, DnnFeeder **out, DnnError *e);
+void dnn_feeder_free(DnnFeeder *f);
+/* Batches in one pass over the first feed (the others begin again when they end); -1: without end. */
+int64_t dnn_feeder_batches(const DnnFeeder *f);
+/* Begins pass number `epoch`: decides the order of shuffled feeds, a function of seed, `stage` and `epoch` alone. */
+void dnn_feeder_start(DnnFeeder *f, int64_t stage, int64_t epoch);
+/* The next batch: in[i] for each input of the entry (valid until the next call), vars[k] for each variable of the
+ * entry, *rows: records of the first feed. 1; 0 at the end of the pass; -1 after an error. */
+int dnn_feeder_next(DnnFeeder *f, const void **in, int64_t *vars, int64_t *rows, DnnError *e);
+#endif

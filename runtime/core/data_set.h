@@ -1,0 +1,61 @@
+/* Data sets from within: how an opened set finds its records. Kinds and their arguments: data_ops.def. */
+#ifndef DNN_DATA_SET_H
+#define DNN_DATA_SET_H
+#include "runtime/core/data.h"
+#include "runtime/core/tensor.h"
+#include <pthread.h>
+
+#define DNN_ENDLESS INT64_MAX
+
+typedef enum DnnSetKind {
+  DNN_SET_CLOSED,  /* not opened yet */
+  DNN_SET_DENSE,   /* arrays [n, record] in memory */
+  DNN_SET_ROWS,    /* records rows[i], or start + i when rows is NULL, of another set */
+  DNN_SET_ZIP,     /* fields of two sets */
+  DNN_SET_CHAIN,   /* the records of one set, then those of another */
+  DNN_SET_WINDOWS, /* `size` neighbours from i * stride */
+  DNN_SET_GROUPS,  /* records rows[i * size ..] */
+  DNN_SET_MADE,    /* made by an entry when they are read */
+} DnnSetKind;
+
+typedef struct DnnSetField {
+  int64_t bytes;       /* of one record */
+  unsigned char *base; /* DENSE */
+  int32_t from, field; /* where it comes from: a set and its field */
+} DnnSetField;
+
+typedef struct DnnSet {
+  DnnSetKind kind;
+  bool opening;
+  int64_t n; /* records, or DNN_ENDLESS */
+  DnnSetField *fields;
+  int32_t from, second; /* ROWS, CHAIN, WINDOWS, GROUPS; CHAIN: the other set */
+  int32_t entry;        /* MADE */
+  int64_t *rows, start, size, stride;
+} DnnSet;
+
+struct DnnDataSets {
+  const DnnProgram *program;
+  DnnDataOpts opts;
+  DnnContext context;     /* in which records are made: own arena, shared cells */
+  pthread_mutex_t lock;   /* of the context and the scratch; recursive */
+  unsigned char *scratch; /* inputs and outputs of record entries, used like a stack */
+  int64_t scratch_bytes, scratch_used;
+  DnnSet *sets; /* as many as program->n_data */
+};
+
+/* Copies field `field` of record `i` of an open set. */
+bool dnn_data_read(DnnDataSets *d, int row, int field, int64_t i, void *to, DnnError *e);
+
+/* Shuffles by Fisher and Yates with counter-based numbers of `key`. */
+void dnn_shuffle(int64_t *rows, int64_t n, int64_t key);
+
+/* data_source.c: reads a source; `part` is NULL, "train" or "test". Fills fields' arrays and n of `set`. */
+bool dnn_source_open(DnnDataSets *d, const DnnData *source, const char *part, const DnnData *typed, DnnSet *set,
+                     DnnError *e);
+/* A malloc'd path of a file named in a program, NULL when it is nowhere: below the data folder, the data folder itself, the program's
+ * folder, the current one, /usr/share/datasets; with and without .gz. */
+char *dnn_data_find(const DnnDataSets *d, const char *name);
+/* Bytes of a field's record. */
+int64_t dnn_field_bytes(const DnnPort *p);
+#endif
