@@ -347,7 +347,7 @@ typedef struct AstFit {
   AstName as; /* or NULL */
 } AstFit;
 
-/* NAME "in" expr | "choose" ("min" | "max") place */
+/* NAME "in" expr | "choose" ("min" | "max") metric */
 typedef struct AstSweep {
   Loc loc;
   AstName name; /* NULL for choose */
@@ -436,7 +436,7 @@ struct AstTrain {
   AstName name;
   AstExpr *text; /* AR_STAGE with a string */
   AstExpr *value;
-  AstExpr *place; /* AR_STOP, AR_KEEP, AR_LOAD: a place; AR_WRITE: the file's name */
+  AstExpr *place; /* AR_STOP, AR_KEEP: a metric (step.name, step(s = 0).name); AR_LOAD: a place; AR_WRITE: the file's name */
   AstBatch batch;
   AstTrainBlock body;
   AstArg *args;

@@ -120,6 +120,13 @@ static void collect(Fmt *f, const Lexed *l, const char *text) {
 
 static bool is_comment(const Piece *p) { return p->kind == T_EOF; }
 
+/* Whether a newline follows the bracket; a comment behind it on its line does not count. */
+static bool hangs(const Fmt *f, int bracket) {
+  int next = bracket + 1;
+  while (next < f->n && is_comment(&f->p[next]) && !f->p[next].own_line) next++;
+  return next < f->n && f->p[next].nl;
+}
+
 /* Pairs the brackets. A block is open (its statements on lines of their own) when a newline stands at its own level:
  * behind its brace, before the closing one, or between its statements. */
 static void pair(Fmt *f) {
@@ -136,7 +143,7 @@ static void pair(Fmt *f) {
       depth--;
       bool braces = p->kind == T_RBRACE, empty = i == top + 1;
       if (braces) f->p[top + 1].nl = p->nl = open[top] && !empty;
-      else p->nl = (f->p[top + 1].nl && !empty) || is_comment(&f->p[i - 1]);
+      else p->nl = (hangs(f, top) && !empty) || is_comment(&f->p[i - 1]);
       if (braces && !empty && is_comment(&f->p[top + 1]) && !f->p[top + 1].own_line) f->p[top + 1].nl = false;
     }
     if (opens(p->kind)) stack[depth++] = i;
@@ -201,7 +208,7 @@ static int reluctance(const Fmt *f, int k, int depth) {
   if (is_comment(&f->p[k]) || closes(here)) return -1;
   if (here == T_ARROW) return 0;
   switch (before) {
-  case T_COMMA: return 0;
+  case T_COMMA: return depth ? 0 : 1;
   case K_AND: case K_OR: return 1;
   case T_SET: case T_PLUS_SET: case T_MINUS_SET: case T_TIMES_SET: case T_DIV_SET: return depth ? 8 : 1;
   case T_EQ: case T_NE: case T_LT: case T_LE: case T_GT: case T_GE: return 2;
@@ -236,7 +243,7 @@ static bool open_blocks(Fmt *f, int i, int j, int indent, bool all) {
     for (int k = i, w = indent; k < j; k++) {
       const Piece *p = &f->p[k];
       w += p->width + (k > i ? gap(f, k) : 0);
-      if (p->kind == T_LBRACE && p->partner > k + 1 && !f->p[k + 1].nl && w <= WIDTH) {
+      if (p->kind == T_LBRACE && p->partner > k + 1 && !f->p[k + 1].nl && (w <= WIDTH || round == 1)) {
         bool small = width_of(f, k, p->partner, 0) < SMALL_BLOCK;
         if (round == 0 && (all || depth == 0 || !small) && (least < 0 || depth < least)) least = depth;
         if (round == 1 && depth == least && (all || depth == 0 || !small)) {
@@ -252,13 +259,13 @@ static bool open_blocks(Fmt *f, int i, int j, int indent, bool all) {
 
 /* Breaks the statement of the line [i, j) at the place where it is least unwelcome; of equal ones at the last that fits. */
 static bool break_inside(Fmt *f, int i, int j, int indent) {
-  int best = -1, best_rank = 0, first = -1, depth = 0;
+  int best = -1, best_rank = 0, first = -1, depth = 0, stmt = f->p[i].starts ? indent : top(f)->stmt;
   for (int k = i, w = indent; k < j; k++) {
     if (k > i && w <= WIDTH) {
       int r = reluctance(f, k, depth);
       if (r >= 0 && first < 0) first = k;
       if (r == 1 && depth == 0 && f->p[k - 1].kind == T_SET &&
-          width_of(f, k, j, top(f)->stmt + INDENT) > WIDTH) r = 6; /* it would not help */
+          width_of(f, k, j, stmt + INDENT) > WIDTH) r = 12; /* it would not help */
       int rank = 10 * depth + r;
       if (r >= 0 && (best < 0 || rank <= best_rank)) best = k, best_rank = rank;
     }
@@ -306,8 +313,8 @@ static void print_line(Fmt *f, int i, int j, int indent) {
       top(f)->first = p->kind;
     }
     if (opens(p->kind)) {
-      bool hanging = k + 1 < f->n && f->p[k + 1].nl;
-      f->stack[f->depth++] = (Open){.piece = k, .base = base, .column = column, .hanging = hanging, .line = i, .stmt = base};
+      f->stack[f->depth++] =
+          (Open){.piece = k, .base = base, .column = column, .hanging = hangs(f, k), .line = i, .stmt = base};
     }
   }
 }

@@ -73,6 +73,7 @@ AstExpr *parse_postfix(Parser *p);
 AstExpr *parse_primary(Parser *p);
 AstExpr *parse_string(Parser *p);
 AstExpr *parse_place(Parser *p);
+AstExpr *parse_metric(Parser *p);
 AstArg *parse_args(Parser *p, const Token *open, int *n, bool tuple);
 AstPattern *parse_pattern(Parser *p);
 AstRange parse_range(Parser *p);

@@ -192,7 +192,7 @@ static void *sweep_line(Parser *p) {
     s->choose_max = tok_at_word(p, "max");
     if (!s->choose_max && !tok_at_word(p, "min")) tok_expect_word(p, "min", "or `max`");
     tok_take(p);
-    s->value = parse_place(p);
+    s->value = parse_metric(p);
   } else {
     s->name = tok_expect_name(p, "the name of a constant, or `choose`");
     if (!tok_accept(p, K_IN)) parse_fail_expected(p, "`in`");
@@ -259,7 +259,7 @@ static _Noreturn void no_item(Parser *p) {
  *      | "data" NAME ":" type "=" expr { ( "pad" | "pack" ) fit { "," fit } }
  *      | [ "export" ] ( "fn" | "step" ) NAME params [ "->" type ] block [ "backward" "(" NAME "," NAME ")" block ]
  *      | "train" [ NAME ] "{" { tstmt END } "}"
- *      | "sweep" "{" { ( NAME "in" expr | "choose" ( "min" | "max" ) place ) END } "}" . */
+ *      | "sweep" "{" { ( NAME "in" expr | "choose" ( "min" | "max" ) metric ) END } "}" . */
 void *parse_item(Parser *p) {
   const Token *first = p->t;
   AstItem *x = arena_one(p->arena, AstItem);

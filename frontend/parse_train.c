@@ -51,11 +51,21 @@ static void run(Parser *p, AstTrain *r) {
   if (tok_accept_word(p, "times")) r->times = parse_expr(p);
 }
 
+/* metric = postfix .
+ *
+ * The name of a step, perhaps with its static arguments, and the reported name: evaluate(s = 0).accuracy */
+AstExpr *parse_metric(Parser *p) {
+  AstExpr *e = parse_postfix(p);
+  if (e->kind != AX_FIELD && !ast_is_place(e))
+    parse_fail(p, e->loc, E0107, NULL, "expected a metric: the name of a step, a point and what it reports");
+  return e;
+}
+
 static void stop(Parser *p, AstTrain *r) {
   static const TokenKind signs[] = {T_LT, T_GT, T_LE, T_GE};
   static const AstOp ops[] = {AST_LT, AST_GT, AST_LE, AST_GE};
   tok_expect_word(p, "when", "behind `stop`");
-  r->place = parse_place(p);
+  r->place = parse_metric(p);
   if (tok_accept_word(p, "stalls")) {
     r->stalls = true;
     if (!tok_accept(p, K_FOR)) parse_fail_expected(p, "`for` and a number of epochs or steps");
@@ -118,7 +128,7 @@ static void keep(Parser *p, AstTrain *r) {
   r->max = tok_at_word(p, "max");
   if (!r->max && !tok_at_word(p, "min")) tok_expect_word(p, "min", "or `max`");
   tok_take(p);
-  r->place = parse_place(p);
+  r->place = parse_metric(p);
 }
 
 static void load(Parser *p, AstTrain *r) {
@@ -153,8 +163,8 @@ static void for_loop(Parser *p, AstTrain *r) {
  *       | "stage" [ NAME | STRING ] "{" { tstmt END } "}"
  *       | "run" NAME [ "(" [ arg { "," arg } ] ")" ] [ "on" feed { "," feed } ] [ "times" expr ]
  *       | ( "each" "epoch" | "every" expr ( "steps" | "epochs" ) ) "{" { tstmt END } "}"
- *       | "stop" "when" place ( ( "<" | ">" | "<=" | ">=" ) expr | "stalls" "for" expr ( "epochs" | "steps" ) )
- *       | "keep" ( "min" | "max" ) place | "save" expr | "load" place "from" expr | "write" expr "=" expr
+ *       | "stop" "when" metric ( ( "<" | ">" | "<=" | ">=" ) expr | "stalls" "for" expr ( "epochs" | "steps" ) )
+ *       | "keep" ( "min" | "max" ) metric | "save" expr | "load" place "from" expr | "write" expr "=" expr
  *       | "for" pattern "in" range "{" { tstmt END } "}"
  *       | "if" expr "{" { tstmt END } "}" { "else" [ "if" expr ] "{" { tstmt END } "}" } . */
 static void *parse_tstmt(Parser *p) {
