@@ -57,7 +57,8 @@ static Dim intern_poly(DimTab *t, const DimTerm *terms, int n) {
   if (2 * id >= t->poly_slots) {
     t->poly_slots *= 2;
     t->poly_hash = new_slots(t->arena, t->poly_slots);
-    for (uint32_t i = 2; i < id; i++) insert(t->poly_hash, t->poly_slots, hash_poly(t->polys[i].terms, t->polys[i].n), i);
+    for (uint32_t i = 2; i < id; i++)
+      insert(t->poly_hash, t->poly_slots, hash_poly(t->polys[i].terms, t->polys[i].n), i);
   }
   insert(t->poly_hash, t->poly_slots, h, id);
   return id;
@@ -252,7 +253,8 @@ static bool join_mod(DimTab *t, Sum *s) {
 }
 
 static Dim sum_done(DimTab *t, Sum *s) {
-  while (!s->overflow && join_mod(t, s)) {}
+  while (!s->overflow && join_mod(t, s)) {
+  }
   Dim d = DIM_OVERFLOW;
   bool ok = !s->overflow && arrlen(s->terms) <= DIM_MAX_TERMS;
   for (ptrdiff_t i = 0; ok && i < arrlen(s->terms); i++) {

@@ -71,7 +71,8 @@ static DimRange plain_range(DimTab *t, Dim d, bool bounds, int depth) {
     for (int j = 0; j < m.n;) {
       int k = j;
       DimRange f = atom_range(t, m.atoms[j], bounds, depth);
-      for (; k < m.n && m.atoms[k] == m.atoms[j]; k++) {}
+      for (; k < m.n && m.atoms[k] == m.atoms[j]; k++) {
+      }
       for (int e = j; e < k; e++) prod = range_mul(prod, f);
       if ((k - j) % 2 == 0 && m.n == k - j && prod.lo < 0) prod.lo = 0; /* an even power */
       j = k;

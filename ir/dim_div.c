@@ -81,8 +81,8 @@ static Dim div_const(DimTab *t, Dim r, int64_t c) {
   const DimAtom *inner = lone_atom(t, r, &k);
   int64_t d, cd, kd;
   /* floor((floor(x / d) + k) / c) = floor((x + k*d) / (c*d)) */
-  if (inner && inner->kind == ATOM_DIV && dim_is_int(t, inner->b, &d) && d > 0 &&
-      !__builtin_mul_overflow(c, d, &cd) && !__builtin_mul_overflow(k, d, &kd) && cd <= DIM_MAX_COEF) {
+  if (inner && inner->kind == ATOM_DIV && dim_is_int(t, inner->b, &d) && d > 0 && !__builtin_mul_overflow(c, d, &cd) &&
+      !__builtin_mul_overflow(k, d, &kd) && cd <= DIM_MAX_COEF) {
     return dim_floordiv(t, dim_add(t, inner->a, dim_int(t, kd)), dim_int(t, cd));
   }
   return atom(t, ATOM_DIV, r, dim_int(t, c));

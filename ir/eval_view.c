@@ -24,7 +24,8 @@ static bool slice(Eval *e, const int64_t *strides) {
     int64_t size = e->out->shape[k], last = start[k] + (size - 1) * step[k], n = e->ins[0]->shape[k];
     if (tensor_count(e->out) == 0) continue;
     if (start[k] < 0 || start[k] >= n || last < 0 || last >= n) {
-      return eval_fail(e, "%lld .. %lld leaves axis %d of size %lld", (long long)start[k], (long long)last, k, (long long)n);
+      return eval_fail(e, "%lld .. %lld leaves axis %d of size %lld", (long long)start[k], (long long)last, k,
+                       (long long)n);
     }
     base += start[k] * strides[k];
     step[k] *= strides[k];
@@ -95,9 +96,7 @@ bool eval_view(Eval *e) {
 
 /* ---- reductions: accumulators by result element, combined in row-major order of the operand ---- */
 
-static int64_t least(DType t) {
-  return t == I64 ? INT64_MIN : t == I32 ? INT32_MIN : t == I8 ? INT8_MIN : 0;
-}
+static int64_t least(DType t) { return t == I64 ? INT64_MIN : t == I32 ? INT32_MIN : t == I8 ? INT8_MIN : 0; }
 static int64_t greatest(DType t) {
   return t == I64 ? INT64_MAX : t == I32 ? INT32_MAX : t == I8 ? INT8_MAX : t == U8 ? UINT8_MAX : 1;
 }
@@ -215,7 +214,7 @@ static bool find_row(Eval *e, const Place *p, int64_t outer, int64_t mid, int64_
 
 bool eval_gather(Eval *e) {
   Place p = place(e);
-  int64_t row, size = dtype_size(e->out->dtype);
+  int64_t row = 0, size = dtype_size(e->out->dtype);
   if (tensor_count(e->out) == 0) return true;
   for (int64_t o = 0; o < p.outer; o++) {
     for (int64_t m = 0; m < p.mid; m++) {
@@ -236,7 +235,7 @@ static void add_element(Tensor *y, int64_t i, const Tensor *u, int64_t j) {
 bool eval_scatter(Eval *e) {
   Place p = place(e);
   const Tensor *u = e->ins[2];
-  int64_t row, size = dtype_size(e->out->dtype);
+  int64_t row = 0, size = dtype_size(e->out->dtype);
   memcpy(e->out->data, e->ins[0]->data, (size_t)tensor_bytes(e->out));
   if (tensor_count(u) == 0) return true;
   for (int64_t o = 0; o < p.outer; o++) {

@@ -193,5 +193,6 @@ void graph_print(const Graph *g, Buf *b); /* text form, see docs/ARCHITECTURE.md
 Graph *graph_parse(Arena *a, DimTab *dims, Diag *diag, const char *text, Buf *why);
 /* A copy in which every float type is f64, for gradient checks. */
 Graph *graph_widen(Arena *a, const Graph *g);
+void ops_doc(Buf *b);                              /* the op reference in Markdown */
 void graph_print_dot(const Graph *g, Buf *b);      /* Graphviz */
 #endif

@@ -4,9 +4,9 @@
  *   var    = NAME [ "<=" INT ]
  *   body   = "{" { unused | node } "return" [ id { "," id } ] "}"
  *   unused = "unused" "input" INT ":" type
- *   node   = id "=" OP "(" [ id { "," id } ] ")" { NAME "=" value } ":" ( type | "(" [ type { "," type } ] ")" ) { body }
- *   value  = dim | "[" [ dim { "," dim } ] "]" | NUMBER | "0x" HEX | "{" [ NUMBER { "," NUMBER } ] "}" | "x" HEX
- *   type   = DTYPE "[" [ dim { "," dim } ] "]"
+ *   node   = id "=" OP "(" [ id { "," id } ] ")" { NAME "=" value } ":" ( type | "(" [ type { "," type } ] ")" ) { body
+ * } value  = dim | "[" [ dim { "," dim } ] "]" | NUMBER | "0x" HEX | "{" [ NUMBER { "," NUMBER } ] "}" | "x" HEX type
+ * = DTYPE "[" [ dim { "," dim } ] "]"
  *
  * `;` begins a comment. What is written is kept as it stands; whether it makes sense is the verifier's business. */
 #include "base/ds.h"
@@ -225,7 +225,10 @@ static Attr attr(Parser *p, Data *d) {
     a.dims = arena_copy(p->arena, &v, sizeof v);
     break;
   }
-  case AK_INTS: expect(p, "["); a.dims = dim_list(p, "]", &count); break;
+  case AK_INTS:
+    expect(p, "[");
+    a.dims = dim_list(p, "]", &count);
+    break;
   case AK_NUM: a.num = number(p); return a;
   case AK_HASH: {
     skip(p);

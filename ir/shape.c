@@ -165,7 +165,8 @@ static bool shape_uniform(Shape *s) {
   if (s->in[0].dtype != I64 || s->in[0].rank != 0) {
     return shape_fail(s, "a random key is i64[], not %s", shape_type(s, s->in[0]));
   }
-  if (!dtype_is_float(s->want->dtype)) return shape_fail(s, "random numbers are floats, not %s", shape_type(s, *s->want));
+  if (!dtype_is_float(s->want->dtype))
+    return shape_fail(s, "random numbers are floats, not %s", shape_type(s, *s->want));
   return shape_done(s, s->want->dtype, s->want->rank, s->want->shape);
 }
 
@@ -262,7 +263,8 @@ static bool shape_slice(Shape *s) {
     Dim last = dim_add(t, start[i], dim_mul(t, dim_sub(t, size, dim_int(t, 1)), dim_int(t, step[i])));
     Dim lo = step[i] > 0 ? start[i] : last, hi = step[i] > 0 ? last : start[i];
     bool symbolic = !dim_is_int(t, size, NULL); /* may be empty */
-    if (!symbolic && (dim_le(t, zero, lo) == DIM_NO || dim_le(t, dim_add(t, hi, dim_int(t, 1)), s->in[0].shape[i]) == DIM_NO)) {
+    if (!symbolic &&
+        (dim_le(t, zero, lo) == DIM_NO || dim_le(t, dim_add(t, hi, dim_int(t, 1)), s->in[0].shape[i]) == DIM_NO)) {
       return shape_fail(s, "the slice %s .. %s leaves axis %d of %s", shape_dim(s, lo), shape_dim(s, hi), i,
                         shape_type(s, s->in[0]));
     }
@@ -369,7 +371,8 @@ bool graph_infer(Graph *g, Op op, const NodeId *in, int n_in, const Attr *attrs,
   for (int i = 0; i < n_in; i++) types[i] = g->nodes[in[i]].type;
   Shape s = {g, op, op_spelling(op), types, in, n_in, attrs, n_attrs, want, out, why};
   if (info->arity >= 0 && n_in != info->arity) {
-    return shape_fail(&s, "`%s` takes %d operand%s, got %d", s.spelling, info->arity, info->arity == 1 ? "" : "s", n_in);
+    return shape_fail(&s, "`%s` takes %d operand%s, got %d", s.spelling, info->arity, info->arity == 1 ? "" : "s",
+                      n_in);
   }
   return check_dtypes(&s) && rules[op](&s);
 }

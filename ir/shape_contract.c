@@ -22,7 +22,8 @@ static int find(const int64_t *labels, int n, int64_t label) {
 static bool labels_of(Shape *s, AttrKey key, int64_t *out, int n) {
   if (!shape_ints(s, key, out, n)) return false;
   for (int i = 0; i < n; i++) {
-    if (find(out, i, out[i]) >= 0) return shape_fail(s, "label %lld stands twice in %s", (long long)out[i], attr_names[key]);
+    if (find(out, i, out[i]) >= 0)
+      return shape_fail(s, "label %lld stands twice in %s", (long long)out[i], attr_names[key]);
   }
   return true;
 }
@@ -101,7 +102,8 @@ static bool window_size(Shape *s, Dim size, Dim low, Dim high, int64_t dilation,
 static bool conv_type(Shape *s, Type x, Type w) {
   Conv c;
   DimTab *t = s->g->dims;
-  if (x.dtype != w.dtype) return shape_fail(s, "`conv` needs equal dtypes: %s and %s", shape_type(s, x), shape_type(s, w));
+  if (x.dtype != w.dtype)
+    return shape_fail(s, "`conv` needs equal dtypes: %s and %s", shape_type(s, x), shape_type(s, w));
   if (!conv_attrs(s, x.rank, &c)) return false;
   if (w.rank != x.rank) {
     return shape_fail(s, "`conv` of %s needs weights of %d axes, got %s", shape_type(s, x), x.rank, shape_type(s, w));
@@ -112,11 +114,13 @@ static bool conv_type(Shape *s, Type x, Type w) {
                       shape_type(s, x), shape_dim(s, x.shape[1]));
   }
   if (!dim_is(t, dim_mod(t, w.shape[0], dim_int(t, c.groups)), 0)) {
-    return shape_fail(s, "%s output channels of `conv` do not divide into %d groups", shape_dim(s, w.shape[0]), c.groups);
+    return shape_fail(s, "%s output channels of `conv` do not divide into %d groups", shape_dim(s, w.shape[0]),
+                      c.groups);
   }
   Dim shape[MAX_RANK] = {x.shape[0], w.shape[0]};
   for (int i = 0; i < c.ns; i++) {
-    if (!window_size(s, x.shape[2 + i], c.low[i], c.high[i], c.dilation[i], w.shape[2 + i], c.stride[i], &shape[2 + i])) {
+    if (!window_size(s, x.shape[2 + i], c.low[i], c.high[i], c.dilation[i], w.shape[2 + i], c.stride[i],
+                     &shape[2 + i])) {
       return false;
     }
   }
@@ -152,14 +156,16 @@ static bool pool(Shape *s, DType dtype) {
   int ns = x.rank - 2;
   int64_t window[MAX_RANK], stride[MAX_RANK];
   const Dim *low, *high;
-  if (ns < 1) return shape_fail(s, "`%s` needs [N, C, size...]: at least 3 axes, got %s", s->spelling, shape_type(s, x));
+  if (ns < 1)
+    return shape_fail(s, "`%s` needs [N, C, size...]: at least 3 axes, got %s", s->spelling, shape_type(s, x));
   if (!shape_ints(s, A_window, window, ns) || !shape_ints(s, A_stride, stride, ns) || !shape_dims(s, A_low, &low, ns) ||
       !shape_dims(s, A_high, &high, ns)) {
     return false;
   }
   Dim shape[MAX_RANK] = {x.shape[0], x.shape[1]};
   for (int i = 0; i < ns; i++) {
-    if (window[i] < 1 || stride[i] < 1) return shape_fail(s, "window and stride of `%s` must be at least 1", s->spelling);
+    if (window[i] < 1 || stride[i] < 1)
+      return shape_fail(s, "window and stride of `%s` must be at least 1", s->spelling);
     Dim k = dim_int(s->g->dims, window[i]);
     if (!window_size(s, x.shape[2 + i], low[i], high[i], 1, k, stride[i], &shape[2 + i])) return false;
   }

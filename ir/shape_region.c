@@ -24,7 +24,8 @@ bool shape_grad(Shape *s) {
   int first = 1;
   if (s->op == OP_vjp) {
     first = 2;
-    if (s->n_in < 3 || !type_same(s->in[0], s->in[1])) return shape_fail(s, "`vjp` needs a vector of the type of its value");
+    if (s->n_in < 3 || !type_same(s->in[0], s->in[1]))
+      return shape_fail(s, "`vjp` needs a vector of the type of its value");
   }
   for (int i = first; i < s->n_in; i++) {
     if (!dtype_is_float(s->in[i].dtype)) {
@@ -127,7 +128,8 @@ static bool loop(Ctl *c) {
   c->results = arena_array(s->g->arena, Type, c->n ? c->n : 1);
   for (int i = 0; i < c->n; i++) {
     Type t = output(c->regions[0], i);
-    if (t.rank >= MAX_RANK && i >= carried) return shape_fail(s, "the stack of `%s` has more than %d axes", s->spelling, MAX_RANK);
+    if (t.rank >= MAX_RANK && i >= carried)
+      return shape_fail(s, "the stack of `%s` has more than %d axes", s->spelling, MAX_RANK);
     c->results[i] = i < carried ? t : stacked(c, t, length);
   }
   return true;

@@ -6,7 +6,7 @@ static const struct {
   const char *name;
   int size;
 } dtypes[DTYPE_COUNT] = {
-    [F64] = {"f64", 8}, [F32] = {"f32", 4}, [F16] = {"f16", 2}, [BF16] = {"bf16", 2},  [I64] = {"i64", 8},
+    [F64] = {"f64", 8}, [F32] = {"f32", 4}, [F16] = {"f16", 2}, [BF16] = {"bf16", 2}, [I64] = {"i64", 8},
     [I32] = {"i32", 4}, [I8] = {"i8", 1},   [U8] = {"u8", 1},   [BOOL] = {"bool", 1}, [TUPLE] = {"tuple", 0},
 };
 

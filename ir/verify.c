@@ -170,7 +170,8 @@ static bool verify(Graph *g, const char *path, Buf *why, int depth) {
   Verify v = {g, path, why, true};
   if (depth > 100) wrong(&v, 0, "regions nested too deeply");
   if (arrlen(g->nodes) < 1) wrong(&v, 0, "no node 0");
-  if (arrlen(g->input_types) != g->n_inputs) wrong(&v, 0, "%d inputs but %d input types", g->n_inputs, (int)arrlen(g->input_types));
+  if (arrlen(g->input_types) != g->n_inputs)
+    wrong(&v, 0, "%d inputs but %d input types", g->n_inputs, (int)arrlen(g->input_types));
   if (!v.ok) return false;
   for (int i = 0; i < g->n_inputs; i++) {
     if (g->input_types[i].dtype == TUPLE) wrong(&v, 0, "input %d has no type", i);

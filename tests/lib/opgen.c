@@ -88,7 +88,8 @@ static bool takes(Op op, DType t) {
 static NodeId leaf(Gen *r, Op op) {
   Dim s[MAX_RANK];
   int rank = pick(r, 4) + (op == OP_iota);
-  if (op == OP_size) return g_size(r->g, here, dim_add(r->g->dims, dim_mul(r->g->dims, num(r, 2), run_time(r)), num(r, 1)), r->dt);
+  if (op == OP_size)
+    return g_size(r->g, here, dim_add(r->g->dims, dim_mul(r->g->dims, num(r, 2), run_time(r)), num(r, 1)), r->dt);
   if (op == OP_clock) return g_clock(r->g, here, r->dt == I64 ? 3 : pick(r, 3));
   shape(r, rank, 2000, s);
   for (int i = 0; op == OP_literal && i < rank; i++) s[i] = num(r, size(r, 9));

@@ -79,15 +79,16 @@ static void test_normal_form(void **state) {
 /* Every normal form against direct evaluation. */
 static void test_eval(void **state) {
   (void)state;
-  const char *texts[] = {"(H - 1) // 2 + 1", "-H // 3",           "(5*H - 7*W + 3) % 4", "(H*W + 5) // 6",
+  const char *texts[] = {"(H - 1) // 2 + 1",  "-H // 3",           "(5*H - 7*W + 3) % 4",    "(H*W + 5) // 6",
                          "(H // 2 + W) // 3", "H*H - 2*H*W + W*W", "(H + 1) % 5 * (W // 2)", "(9*H + 5) // 6"};
   for (int h = 0; h < 14; h++) {
     for (int w = 1; w < 9; w++) {
       int64_t v[3] = {h, w, 0}, got[8];
       for (int i = 0; i < 8; i++) got[i] = dim_eval(T, P(texts[i]), v);
 #define FD(a, b) ((a) / (b) - ((a) % (b) < 0))
-      int64_t want[8] = {FD(h - 1, 2) + 1, FD(-h, 3), 5 * h - 7 * w + 3 - 4 * FD(5 * h - 7 * w + 3, 4), FD(h * w + 5, 6),
-                         FD(h / 2 + w, 3), (h - w) * (h - w), (h + 1) % 5 * (w / 2), FD(9 * h + 5, 6)};
+      int64_t want[8] = {FD(h - 1, 2) + 1,      FD(-h, 3),        5 * h - 7 * w + 3 - 4 * FD(5 * h - 7 * w + 3, 4),
+                         FD(h * w + 5, 6),      FD(h / 2 + w, 3), (h - w) * (h - w),
+                         (h + 1) % 5 * (w / 2), FD(9 * h + 5, 6)};
       for (int i = 0; i < 8; i++) assert_int_equal(got[i], want[i]);
     }
   }

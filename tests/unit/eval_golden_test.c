@@ -107,7 +107,8 @@ static char *read_graph(Case *c, char *s, int *line) {
 static void test_cases(void **state) {
   (void)state;
   Buf text = {0};
-  if (!buf_read_file(&text, TEST_ROOT "/tests/golden/ops.txt", 1 << 24)) fail_msg("tests/golden/ops.txt cannot be read");
+  if (!buf_read_file(&text, TEST_ROOT "/tests/golden/ops.txt", 1 << 24))
+    fail_msg("tests/golden/ops.txt cannot be read");
   Case c = {0};
   int line = 1, cases = 0;
   for (char *s = text.s, *next; *s; s = next, line++) {

@@ -64,7 +64,8 @@ static void test_scan(void **state) {
   Tensor in[] = {floats(2, 3, 2, x)}, *out = run(load("scan.ir"), (int64_t[]){3, 2}, in);
   assert_true(tensor_get(&out[0], 0) == 1 / 4.0 + 4 / 2.0 + 16 && tensor_get(&out[0], 1) == 2 / 4.0 + 8 / 2.0 + 32);
   assert_true(tensor_get(&out[1], 0) == -1 && tensor_get(&out[1], 2) == -4.5 && tensor_get(&out[1], 5) == -36.5);
-  out = run(load("scan.ir"), (int64_t[]){0, 2}, (Tensor[]){floats(2, 0, 2, x)}); /* no iteration: the carry as it came */
+  out =
+      run(load("scan.ir"), (int64_t[]){0, 2}, (Tensor[]){floats(2, 0, 2, x)}); /* no iteration: the carry as it came */
   assert_true(tensor_get(&out[0], 0) == 0 && tensor_count(&out[1]) == 0);
 }
 

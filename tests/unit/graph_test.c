@@ -62,6 +62,18 @@ static void test_table(void **state) {
   assert_false(dtype_parse("tuple", &t));
 }
 
+/* The reference names every op with its formula. */
+static void test_doc(void **state) {
+  (void)state;
+  Buf b = {0};
+  ops_doc(&b);
+  for (Op op = 1; op < OP_COUNT; op++) {
+    assert_non_null(strstr(b.s, arena_printf(a, "\n| `%s` | ", op_info[op].name)));
+    if (!strchr(op_info[op].formula, '|')) assert_non_null(strstr(b.s, op_info[op].formula));
+  }
+  buf_free(&b);
+}
+
 static void test_builders(void **state) {
   (void)state;
   NodeId x = in2(F32, B, num(6)), half = g_full(g, at, 0.5, type_scalar(F32));
@@ -78,7 +90,8 @@ static void test_builders(void **state) {
   Dim to[] = {B, num(6)};
   is(g_broadcast_to(g, at, row, 2, to), "f32[B, 6]");
   assert_int_equal(g_broadcast_to(g, at, x, 2, to), x);
-  Dim start[] = {num(0), num(5)}, size[] = {B, num(3)}, low[] = {num(1), num(0)}, wide[] = {dim_add(g->dims, B, num(2)), num(6)};
+  Dim start[] = {num(0), num(5)}, size[] = {B, num(3)}, low[] = {num(1), num(0)},
+      wide[] = {dim_add(g->dims, B, num(2)), num(6)};
   is(g_slice(g, at, x, start, (int64_t[]){1, -2}, size), "f32[B, 3]");
   is(g_pad(g, at, x, low, wide, 0), "f32[B + 2, 6]");
   is(g_concat(g, at, (NodeId[]){x, x, x}, 3, 0), "f32[3*B, 6]");
@@ -129,7 +142,8 @@ static void test_costs(void **state) {
   dim_text(node_flops(g, cy), "307200*B"); /* 2 * 16*8*8 * 6*5*5 */
   dim_text(node_flops(g, g_conv(g, OP_conv_dx, at, cy, cw, 2, one, zero, zero, one, 1, &tx)), "307200*B");
   dim_text(node_flops(g, g_conv(g, OP_conv_dw, at, cx, cy, 2, one, zero, zero, one, 1, &tw)), "307200*B");
-  dim_text(node_flops(g, g_pool(g, OP_max_pool, at, cy, 2, (int64_t[]){2, 2}, (int64_t[]){2, 2}, zero, zero)), "1024*B");
+  dim_text(node_flops(g, g_pool(g, OP_max_pool, at, cy, 2, (int64_t[]){2, 2}, (int64_t[]){2, 2}, zero, zero)),
+           "1024*B");
 }
 
 static void test_region_cost(void **state) {
@@ -138,7 +152,8 @@ static void test_region_cost(void **state) {
   Graph *s = graph_parse(a, g->dims, NULL,
                          "graph (T) { %1 = input() index=0 : f32[T, 5]\n"
                          "%2 = scan(%1) carried=0 rows=1 length=T : (f32[T, 5]) {\n"
-                         "%1 = input() index=0 : f32[5] %2 = exp(%1) : f32[5] return %2 }\n return }", &why);
+                         "%1 = input() index=0 : f32[5] %2 = exp(%1) : f32[5] return %2 }\n return }",
+                         &why);
   assert_non_null(s);
   dim_text(node_flops(s, 2), "50*T");
   dim_text(node_bytes(s, 2), "40*T");
@@ -147,6 +162,7 @@ static void test_region_cost(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(test_table, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_doc, setup, teardown),
       cmocka_unit_test_setup_teardown(test_builders, setup, teardown),
       cmocka_unit_test_setup_teardown(test_attributes, setup, teardown),
       cmocka_unit_test_setup_teardown(test_costs, setup, teardown),

@@ -83,7 +83,8 @@ static void test_widen(void **state) {
         }
         double p = tensor_get(opgen_eval(a, g, vars, in), 0), q = tensor_get(opgen_eval(a, w, vars, wide), 0);
         double size = 1 + (p < 0 ? -p : p);
-        if (!((p - q) / size < 1e-3 && (q - p) / size < 1e-3)) fail_msg("%s seed %d: %g %g", op_info[op].name, (int)seed, p, q);
+        if (!((p - q) / size < 1e-3 && (q - p) / size < 1e-3))
+          fail_msg("%s seed %d: %g %g", op_info[op].name, (int)seed, p, q);
       }
       arena_free(a);
     }

@@ -99,7 +99,8 @@ static const Row rows[] = {
     /* indices */
     {"f32[B, 5, 7], i32[2, 3]", "gather axis=1 batch=0", "f32[]", "f32[B, 2, 3, 7]"},
     {"f32[B, 5, 7], i32[B, 3]", "gather axis=2 batch=1", "f32[]", "f32[B, 5, 3]"},
-    {"f32[B, 5], i32[H, 3]", "gather axis=1 batch=1", "f32[]", "f32[B, 5] and its indices i32[H, 3] need equal leading sizes"},
+    {"f32[B, 5], i32[H, 3]", "gather axis=1 batch=1", "f32[]",
+     "f32[B, 5] and its indices i32[H, 3] need equal leading sizes"},
     {"f32[B, 5], f32[3]", "gather axis=1 batch=0", "f32[]", "an index must be an integer, not f32[3]"},
     {"f32[], i32[3]", "gather axis=0 batch=0", "f32[]", "a scalar cannot be indexed"},
     {"f32[B, 5], i64[3], f32[B, 3]", "scatter_add axis=1 batch=0", "f32[]", "f32[B, 5]"},
@@ -147,7 +148,8 @@ static void test_rows(void **state) {
       assert_null(out.s);
       type_print(g->dims, &out, t);
     }
-    if (strcmp(out.s, rows[i].expect)) fail_msg("%s(%s): `%s`, should be `%s`", rows[i].op, rows[i].in, out.s, rows[i].expect);
+    if (strcmp(out.s, rows[i].expect))
+      fail_msg("%s(%s): `%s`, should be `%s`", rows[i].op, rows[i].in, out.s, rows[i].expect);
     seen[n->op] = true;
     buf_free(&out);
     arena_free(a);
