@@ -5,9 +5,9 @@
 /* ---- tables ---- */
 
 const OpInfo op_info[OP_COUNT] = {
-    {"none", 0, META, 0, 0, "", "", "never", ""},
+    {"none", 0, META, 0, 0, "", "", "never", "never"},
 #define OP(name, arity, cls, shape, grad, flops, flags, attrs, formula)                                                \
-  {#name, arity, cls, flops, flags, attrs, formula, #grad, #shape},
+  {#name, arity, cls, flops, flags, attrs, formula, #shape, #grad},
 #include "ir/ops.def"
 #undef OP
 };

@@ -55,6 +55,8 @@ static void test_table(void **state) {
   assert_int_equal(op_info[OP_add].flags & COMM, COMM);
   assert_int_equal(op_info[OP_sub].flags & COMM, 0);
   assert_int_equal(op_info[OP_conv].cls, CONTRACT);
+  assert_string_equal(op_info[OP_sum].grad, "sum");
+  assert_string_equal(op_info[OP_sum].shape, "reduce");
   assert_true(op_has_attr(OP_conv, A_groups));
   assert_false(op_has_attr(OP_conv, A_axis));
   DType t;
