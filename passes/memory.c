@@ -272,9 +272,11 @@ void plan_memory(Plan *p) {
   live_loops(p, p->steps);
   live_roots(p, end);
   take_over(p);
-  for (int b = 0; b < arrlen(p->bufs); b++) {
+  for (int b = 0, k = 0; b < arrlen(p->bufs); b++) {
     PlanBuf *x = &p->bufs[b];
-    if (x->begin >= 0 && x->end + mutate_live() >= x->begin) x->end += mutate_live();
+    if (x->kind != BUF_ARENA || x->begin < 0) continue;
+    int shift = mutate_live(k++);
+    if (x->end + shift >= x->begin) x->end += shift;
   }
   place(p);
 }

@@ -4,7 +4,7 @@
 #
 #   each gradient rule works on -dy          grad_rules_test
 #   each row of simplify loses its condition passes_test
-#   each life of a buffer ends one early or one late   plan_test
+#   the k-th life of a buffer ends one early or late   plan_test
 #
 # The defects are hooks of passes/mutate.h in a build of their own; prints `N mutants, N killed`, status 0 when all were.
 : "${ROOT:=$(cd "$(dirname "$0")/../.." && pwd)}" "${BUILD:=$ROOT/build}"
@@ -41,8 +41,10 @@ done
 for row in $(awk -F'[(,] *' '/^ROW\(/ { print $2 }' "$ROOT/passes/rewrites.def"); do
   mutant passes_test DNN_MUTATE_REWRITE "$row"
 done
-for shift in -1 1; do
-  mutant plan_test DNN_MUTATE_LIVE "$shift"
+for buffer in 0 1 2 3 4 5 6 7; do
+  for shift in -1 1; do
+    mutant plan_test DNN_MUTATE_LIVE "$buffer:$shift"
+  done
 done
 echo "$mutants mutants, $killed killed"
 [ "$mutants" -gt 100 ] && [ "$mutants" -eq "$killed" ]
