@@ -1,6 +1,7 @@
 /* expand: grad, vjp and jvp become the ops that compute them.
  *
- *   before  l = sum(x * x); t = grad l, x; d = get t, 0        after  l = sum(x * x); u = 1; e = broadcast(u); d = e*x + e*x
+ *   before  l = sum(x * x); t = grad l, x; d = get t, 0        after  l = sum(x * x); u = 1; e = broadcast(u); d = e*x
+ * + e*x
  *
  * Why here: first, since every other pass wants plain ops. Transformations are expanded in the order of their nodes, so
  * an inner one, which stands before its users, is plain when an outer one runs through it: any nesting works.
@@ -34,8 +35,9 @@ static void expand_reverse(Expand *e, NodeId n) {
   e->results[n] = dxs;
 }
 
-/* jvp: y, x1, v1 .. xn, vn. The map u -> u' dy/dx is linear in u, and the gradient of its product with v is dy/dx v: two
- * reverse accumulations make a forward one (Townsend, A new trick for calculating Jacobian vector products, 2017). */
+/* jvp: y, x1, v1 .. xn, vn. The map u -> u' dy/dx is linear in u, and the gradient of its product with v is dy/dx v:
+ * two reverse accumulations make a forward one (Townsend, A new trick for calculating Jacobian vector products, 2017).
+ */
 static NodeId expand_jvp(Expand *e, NodeId n) {
   Node d = e->r.old[n];
   Graph *g = e->r.g;

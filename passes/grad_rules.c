@@ -1,4 +1,5 @@
-/* Gradient rules of leaves and element-wise ops, in the order of ir/ops.def. a, b: operands, y: result, dy: gradient. */
+/* Gradient rules of leaves and element-wise ops, in the order of ir/ops.def. a, b: operands, y: result, dy: gradient.
+ */
 #include "passes/grad.h"
 #include <math.h>
 #define RULE(name) void grad_##name(Grad *c, NodeId n, NodeId dy)

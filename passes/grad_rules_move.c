@@ -66,7 +66,8 @@ RULE(slice) {
   Dim low[MAX_RANK];
   NodeId s = reversed(c, dy, step);
   for (int k = 0; k < a.rank; k++) {
-    Dim back = dim_mul(c->g->dims, dim_sub(c->g->dims, y.shape[k], dim_int(c->g->dims, 1)), dim_int(c->g->dims, step[k]));
+    Dim back =
+        dim_mul(c->g->dims, dim_sub(c->g->dims, y.shape[k], dim_int(c->g->dims, 1)), dim_int(c->g->dims, step[k]));
     low[k] = step[k] < 0 ? dim_add(c->g->dims, start->dims[k], back) : start->dims[k];
     int64_t wide = step[k] < 0 ? -step[k] : step[k];
     if (wide > 1) s = spread(c, s, k, wide);
@@ -123,8 +124,8 @@ static NodeId counted(Grad *c, Type t) {
   return g_reshape(c->g, c->loc, line, t.rank, t.shape);
 }
 
-/* y = x with u stored at i: dx = dy with zeros at i. du = dy at i for the element that was stored last, found by storing
- * each element's number. */
+/* y = x with u stored at i: dx = dy with zeros at i. du = dy at i for the element that was stored last, found by
+ * storing each element's number. */
 RULE(scatter_set) {
   Where w = indexed(c, n);
   NodeId i = operand(c, n, 1), u = operand(c, n, 2);

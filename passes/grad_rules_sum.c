@@ -55,8 +55,8 @@ static NodeId along_rows(Grad *c, const Plane *p, NodeId v) {
   return g_broadcast(c->g, c->loc, line, 2, p->shape, (const int[]){0});
 }
 
-/* da[k,r] = dy[k] * product over s != r of a[k,s]: the product of a square whose diagonal is 1. Quadratic, but right where
- * elements are 0 and differentiable again. */
+/* da[k,r] = dy[k] * product over s != r of a[k,s]: the product of a square whose diagonal is 1. Quadratic, but right
+ * where elements are 0 and differentiable again. */
 RULE(prod) {
   Plane p = plane_of(c, n);
   Dim cube[3] = {p.shape[0], p.shape[1], p.shape[1]};
@@ -97,8 +97,8 @@ RULE(dot) {
   GIVE(1, g_dot(c->g, c->loc, X, dy, a.v, y.v, b.v, b.n));
 }
 
-/* conv and its two gradients are bilinear and closed: of y = conv(x, w), dx = conv_dx(dy, w) and dw = conv_dw(x, dy), each
- * is the gradient of the others. `want` has the shape of the result. */
+/* conv and its two gradients are bilinear and closed: of y = conv(x, w), dx = conv_dx(dy, w) and dw = conv_dw(x, dy),
+ * each is the gradient of the others. `want` has the shape of the result. */
 static NodeId conv_like(Grad *c, NodeId n, Op op, NodeId a, NodeId b, Type want) {
   const Node *d = graph_node(c->g, n);
   NodeId in[2] = {a, b};

@@ -2,7 +2,8 @@
  *
  *   DNN_MUTATE_GRAD=name     the gradient rule `name` works on -dy
  *   DNN_MUTATE_REWRITE=row   the row of simplify fires wherever its op stands, without its condition
- *   DNN_MUTATE_LIVE=k:s      the life of the k-th buffer of the arena ends s positions later (s = -1: earlier) than it should
+ *   DNN_MUTATE_LIVE=k:s      the life of the k-th buffer of the arena ends s positions later (s = -1: earlier) than it
+ * should
  *
  * Without DNN_MUTATE all of it is constant and costs nothing. */
 #ifndef PASSES_MUTATE_H

@@ -68,7 +68,8 @@ static bool simplify_round(Graph *g, const Simplify *s) {
 
 void simplify_graph(Graph *g, bool exact, int *fired) {
   Simplify s = {.g = g, .plain = !rewrite_has_transforms(g), .exact = exact, .fired = fired};
-  for (int round = 0; round < MAX_ROUNDS && simplify_round(g, &s); round++) {}
+  for (int round = 0; round < MAX_ROUNDS && simplify_round(g, &s); round++) {
+  }
 }
 
 void pass_simplify(Graph *g, const Prog *prog, const Entry *entry) {

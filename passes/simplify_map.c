@@ -116,7 +116,7 @@ THEN(max_max) { return (void)s, d.in[0]; }
 WHEN(min_min) { return twice(s, d); }
 THEN(min_min) { return (void)s, d.in[0]; }
 
-WHEN(not_not) { return IS(0, not); }
+WHEN(not_not) { return IS(0, not ); }
 THEN(not_not) { return inner(s, d, 0, 0); }
 
 static Op opposite(Op op) {
@@ -163,12 +163,13 @@ static bool holds(DType wide, DType t) {
   default: return false;
   }
 }
-/* bool and integers differ: a cast of float to int saturates, one of int to a narrower int may not: floats to floats, or
- * integers through integers and floats to floats. */
+/* bool and integers differ: a cast of float to int saturates, one of int to a narrower int may not: floats to floats,
+ * or integers through integers and floats to floats. */
 WHEN(cast_cast) {
   if (!IS(0, cast)) return false;
   DType from = simp_in(s, IN(0), 0)->type.dtype, wide = IN(0)->type.dtype;
-  bool same_kind = dtype_is_float(from) == dtype_is_float(wide) || dtype_is_float(d->type.dtype) || d->type.dtype == BOOL;
+  bool same_kind =
+      dtype_is_float(from) == dtype_is_float(wide) || dtype_is_float(d->type.dtype) || d->type.dtype == BOOL;
   return same_kind && holds(wide, from);
 }
 THEN(cast_cast) { return g_cast(s->g, d.loc, inner(s, d, 0, 0), d.type.dtype); }
@@ -179,7 +180,7 @@ THEN(where_const) { return d.in[value_of(s, d.in[0]) != 0 ? 1 : 2]; }
 WHEN(where_same) { return (void)s, d->in[1] == d->in[2]; }
 THEN(where_same) { return (void)s, d.in[1]; }
 
-WHEN(where_not) { return IS(0, not); }
+WHEN(where_not) { return IS(0, not ); }
 THEN(where_not) { return g_where(s->g, d.loc, inner(s, d, 0, 0), d.in[2], d.in[1]); }
 
 WHEN(stop_gradient) { return (void)d, s->plain; }

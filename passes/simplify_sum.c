@@ -19,9 +19,7 @@ static bool folds_units(const Simplify *s, const Node *d) {
     if (!simp_dim(s, IN(0)->type.shape[axes[k]], 1)) return false;
   return true;
 }
-static NodeId without_units(const Simplify *s, Node d) {
-  return simp_shaped(s, d.loc, d.in[0], d.type);
-}
+static NodeId without_units(const Simplify *s, Node d) { return simp_shaped(s, d.loc, d.in[0], d.type); }
 
 WHEN(sum_unit) { return folds_units(s, d); }
 THEN(sum_unit) { return without_units(s, d); }

@@ -9,7 +9,9 @@ typedef struct PlanTouch {
 } PlanTouch;
 
 static const PlanBuf *buf(const PlanRun *r, int b) { return &r->plan->bufs[b]; }
-static Tensor shaped(const PlanRun *r, Type t) { return tensor_of_type(r->arena, r->plan->graph->dims, t, r->env->vars); }
+static Tensor shaped(const PlanRun *r, Type t) {
+  return tensor_of_type(r->arena, r->plan->graph->dims, t, r->env->vars);
+}
 static int64_t bytes_of(const PlanRun *r, Type t) {
   Tensor x = shaped(r, t);
   return tensor_bytes(&x);
@@ -103,7 +105,8 @@ static Graph *group_graph(PlanRun *r, const Group *gr, Tensor **inputs) {
 
 /* Where a result stands on an operand's bytes, element i of it may depend on element i of that operand only: another
  * element may have been replaced already. Each element is changed in turn. */
-static void check_in_place(PlanRun *r, const Group *gr, Graph *g, EvalEnv env, Tensor *inputs, int o, const Tensor *out) {
+static void check_in_place(PlanRun *r, const Group *gr, Graph *g, EvalEnv env, Tensor *inputs, int o,
+                           const Tensor *out) {
   Tensor *again = arena_array(r->arena, Tensor, arrlen(gr->outs));
   for (int k = 0; k < arrlen(inputs); k++) {
     if (inputs[k].data != (void *)place(r, gr->outs[o].buf) || !dtype_is_float(inputs[k].dtype)) continue;
@@ -114,7 +117,8 @@ static void check_in_place(PlanRun *r, const Group *gr, Graph *g, EvalEnv env, T
       if (!graph_eval(r->arena, g, &env, again, &r->why)) return;
       for (int64_t i = 0; i < tensor_count(out); i++)
         if (i != j && tensor_get(&again[o], i) != tensor_get(out, i)) {
-          buf_printf(&r->why, "in place, but element %d needs element %d of node %u; ", (int)i, (int)j, gr->outs[o].node);
+          buf_printf(&r->why, "in place, but element %d needs element %d of node %u; ", (int)i, (int)j,
+                     gr->outs[o].node);
           return;
         }
       tensor_set(&inputs[k], j, tensor_get(&kept, j));
@@ -217,7 +221,9 @@ static void bind(PlanRun *r) {
   memset(r->space, 0xff, (size_t)p->peak);
   for (int b = 0; b < arrlen(p->bufs); b++) {
     const PlanBuf *x = buf(r, b);
-    const Tensor *from = x->kind == BUF_INPUT ? &r->env->inputs[x->index] : x->kind == BUF_CELL ? &r->env->cells[x->index] : NULL;
+    const Tensor *from = x->kind == BUF_INPUT  ? &r->env->inputs[x->index]
+                         : x->kind == BUF_CELL ? &r->env->cells[x->index]
+                                               : NULL;
     r->memory[b] = arena_alloc(r->arena, (size_t)x->bytes + 64);
     if (from) memcpy(r->memory[b], from->data, (size_t)tensor_bytes(from));
     if (x->kind == BUF_ARENA && x->begin >= 0 && (x->offset < 0 || x->offset % 64 || x->offset + x->bytes > p->peak))
@@ -233,18 +239,21 @@ static void check_lives(PlanRun *r) {
     bool root = false;
     for (int i = 0; i < arrlen(p->graph->outputs); i++) root |= p->buf_of[p->graph->outputs[i]] == b;
     if (x->kind != BUF_ARENA || x->begin < 0 || root) continue;
-    if (x->end != r->last[b]) buf_printf(&r->why, "buffer %d lives to %d, its last use is at %d; ", b, x->end, r->last[b]);
+    if (x->end != r->last[b])
+      buf_printf(&r->why, "buffer %d lives to %d, its last use is at %d; ", b, x->end, r->last[b]);
   }
 }
 
-/* Where output i is found: results and reports with the caller, writes in their cells, the rest where it was computed. */
+/* Where output i is found: results and reports with the caller, writes in their cells, the rest where it was computed.
+ */
 static const char *output_place(PlanRun *r, int i) {
   const Entry *e = r->plan->entry;
   int base = e->n_results + e->n_reports, write = i - base;
   for (int b = 0; b < arrlen(r->plan->bufs); b++) {
     const PlanBuf *x = buf(r, b);
     if (i < base && x->kind == BUF_OUTPUT && x->index == i) return place(r, b);
-    if (i >= base && write < arrlen(e->writes) && x->kind == BUF_CELL && x->index == e->writes[write]) return place(r, b);
+    if (i >= base && write < arrlen(e->writes) && x->kind == BUF_CELL && x->index == e->writes[write])
+      return place(r, b);
   }
   int b = r->plan->buf_of[r->plan->graph->outputs[i]];
   return b < 0 ? NULL : place(r, b);

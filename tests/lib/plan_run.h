@@ -1,5 +1,6 @@
-/* Runs a plan on real memory with the reference evaluator as its kernels: buffers stand where the planner put them, and a
- * buffer's bytes are overwritten as soon as its life is said to end. What the plan gets wrong shows in the results. */
+/* Runs a plan on real memory with the reference evaluator as its kernels: buffers stand where the planner put them, and
+ * a buffer's bytes are overwritten as soon as its life is said to end. What the plan gets wrong shows in the results.
+ */
 #ifndef TESTS_PLAN_RUN_H
 #define TESTS_PLAN_RUN_H
 #include "ir/eval.h"
@@ -8,17 +9,17 @@
 typedef struct PlanRun {
   Arena *arena;
   const Plan *plan;
-  const EvalEnv *env; /* inputs and cells are copied */
-  char **memory;      /* by buffer: where INPUT, OUTPUT and CELL buffers are */
-  char *space;        /* the arena, plan->peak bytes */
-  int64_t iteration;  /* of the innermost loop */
-  int *last;          /* by buffer: the last position that touched it */
-  bool straight;      /* no loops or branches were met */
-  Buf why;            /* what went wrong */
+  const EvalEnv *env;        /* inputs and cells are copied */
+  char **memory;             /* by buffer: where INPUT, OUTPUT and CELL buffers are */
+  char *space;               /* the arena, plan->peak bytes */
+  int64_t iteration;         /* of the innermost loop */
+  int *last;                 /* by buffer: the last position that touched it */
+  bool straight;             /* no loops or branches were met */
+  Buf why;                   /* what went wrong */
   struct PlanTouch *touched; /* stb_ds: bytes read and written since the last barrier */
 } PlanRun;
 
-/* The outputs of the entry's graph, in order, as the plan leaves them. False and `why` on a violation: threads that touch
- * the same bytes without a barrier, a place outside of the arena, a life that is longer than its use. */
+/* The outputs of the entry's graph, in order, as the plan leaves them. False and `why` on a violation: threads that
+ * touch the same bytes without a barrier, a place outside of the arena, a life that is longer than its use. */
 bool plan_run(PlanRun *r, Tensor *outputs);
 #endif

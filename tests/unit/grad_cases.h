@@ -137,8 +137,7 @@ static NodeId case_mod(Case *c) {
   NodeId a = case_floats(c, 0.3, 0.7);
   int i = c->n_in - 1;
   NodeId b = case_signed(c, a);
-  for (int64_t k = 0; k < c->count[i]; k++)
-    c->data[i][k] = c->data[i + 1][k] * (c->data[i][k] + case_int(c, -2, 3));
+  for (int64_t k = 0; k < c->count[i]; k++) c->data[i][k] = c->data[i + 1][k] * (c->data[i][k] + case_int(c, -2, 3));
   return binary(c, OP_mod, a, b);
 }
 static NodeId case_pow(Case *c) {
@@ -148,7 +147,8 @@ static NodeId case_pow(Case *c) {
 /* b differs from a by at least 0.1 */
 static NodeId apart(Case *c, Op op) {
   NodeId a = case_floats(c, -2, 2), b = case_like(c, a, 0.1, 2);
-  for (int64_t k = 0; k < c->count[0]; k++) c->data[1][k] = c->data[0][k] + (case_int(c, 0, 1) ? 1 : -1) * c->data[1][k];
+  for (int64_t k = 0; k < c->count[0]; k++)
+    c->data[1][k] = c->data[0][k] + (case_int(c, 0, 1) ? 1 : -1) * c->data[1][k];
   return binary(c, op, a, b);
 }
 static NodeId case_maximum(Case *c) { return apart(c, OP_maximum); }
@@ -177,7 +177,8 @@ static NodeId case_transpose(Case *c) {
 }
 static NodeId case_broadcast(Case *c) {
   DimTab *t = c->g->dims;
-  Dim n = case_any(c), m = case_any(c), a[3] = {n, dim_int(t, 1), m}, y[5] = {case_any(c), n, case_any(c), m, case_dim(c, 2)};
+  Dim n = case_any(c), m = case_any(c), a[3] = {n, dim_int(t, 1), m},
+      y[5] = {case_any(c), n, case_any(c), m, case_dim(c, 2)};
   static const int axes[3] = {1, 2, 3};
   return g_broadcast(c->g, nowhere, case_input(c, F64, 3, a, -2, 2), 5, y, axes);
 }
@@ -281,7 +282,8 @@ static ConvCase conv_case(Case *c) {
   DimTab *t = c->g->dims;
   ConvCase v = {.ns = case_int(c, 1, 2), .groups = case_int(c, 1, 2)};
   int each = case_int(c, 1, 2), out = case_int(c, 1, 2);
-  Dim x[4] = {case_dim(c, case_int(c, 1, 2)), dim_int(t, v.groups * each)}, w[4] = {dim_int(t, v.groups * out), dim_int(t, each)};
+  Dim x[4] = {case_dim(c, case_int(c, 1, 2)), dim_int(t, v.groups * each)},
+      w[4] = {dim_int(t, v.groups * out), dim_int(t, each)};
   for (int k = 0; k < v.ns; k++) {
     int size = case_int(c, 1, 3);
     v.stride[k] = case_int(c, 1, 2), v.dilation[k] = case_int(c, 1, 2);
@@ -291,7 +293,8 @@ static ConvCase conv_case(Case *c) {
   }
   v.x = type_of(c->arena, F64, 2 + v.ns, x), v.w = type_of(c->arena, F64, 2 + v.ns, w);
   NodeId a = g_full(c->g, nowhere, 0, v.x), b = g_full(c->g, nowhere, 0, v.w);
-  v.y = graph_type(c->g, g_conv(c->g, OP_conv, nowhere, a, b, v.ns, v.stride, v.low, v.high, v.dilation, v.groups, NULL));
+  v.y =
+      graph_type(c->g, g_conv(c->g, OP_conv, nowhere, a, b, v.ns, v.stride, v.low, v.high, v.dilation, v.groups, NULL));
   return v;
 }
 static NodeId conv(Case *c, Op op, const ConvCase *v, Type a, Type b, const Type *want) {
@@ -352,15 +355,15 @@ static NodeId scatter(Case *c, Op op) {
 static NodeId case_scatter_add(Case *c) { return scatter(c, OP_scatter_add); }
 static NodeId case_scatter_set(Case *c) { return scatter(c, OP_scatter_set); }
 
-#define ROW(name) {OP_##name, case_##name}
+#define ROW(name)                                                                                                      \
+  { OP_##name, case_##name }
 const CaseRow case_rows[] = {
-    ROW(neg),     ROW(exp),       ROW(log),     ROW(log1p),     ROW(expm1),      ROW(sqrt),       ROW(rsqrt),
-    ROW(sin),     ROW(cos),       ROW(tan),     ROW(tanh),      ROW(sigmoid),    ROW(erf),        ROW(abs),
-    ROW(cast),    ROW(add),       ROW(sub),     ROW(mul),       ROW(div),        ROW(mod),        ROW(pow),
-    ROW(maximum), ROW(minimum),   ROW(where),   ROW(reshape),   ROW(transpose),  ROW(broadcast),  ROW(slice),
-    ROW(pad),     ROW(concat),    ROW(sum),     ROW(prod),      ROW(reduce_max), ROW(reduce_min), ROW(dot),
-    ROW(conv),    ROW(conv_dx),   ROW(conv_dw), ROW(max_pool),  ROW(gather),     ROW(scatter_add),
-    ROW(scatter_set),
+    ROW(neg),     ROW(exp),     ROW(log),     ROW(log1p),    ROW(expm1),      ROW(sqrt),        ROW(rsqrt),
+    ROW(sin),     ROW(cos),     ROW(tan),     ROW(tanh),     ROW(sigmoid),    ROW(erf),         ROW(abs),
+    ROW(cast),    ROW(add),     ROW(sub),     ROW(mul),      ROW(div),        ROW(mod),         ROW(pow),
+    ROW(maximum), ROW(minimum), ROW(where),   ROW(reshape),  ROW(transpose),  ROW(broadcast),   ROW(slice),
+    ROW(pad),     ROW(concat),  ROW(sum),     ROW(prod),     ROW(reduce_max), ROW(reduce_min),  ROW(dot),
+    ROW(conv),    ROW(conv_dx), ROW(conv_dw), ROW(max_pool), ROW(gather),     ROW(scatter_add), ROW(scatter_set),
 };
 const int case_row_count = sizeof case_rows / sizeof *case_rows;
 #undef ROW

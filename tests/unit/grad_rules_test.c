@@ -146,8 +146,9 @@ static void check_points(Op op, int n, const double *a, const double *b, int whi
     c.data[0][k] = a[k];
     if (b) c.data[1][k] = b[k];
   }
-  NodeId r = y ? g_map2(c.g, op, nowhere, x, y) : op_info[op].cls == REDUCE ? g_reduce(c.g, op, nowhere, x, (int[]){0}, 1)
-                                                                            : g_map1(c.g, op, nowhere, x);
+  NodeId r = y                           ? g_map2(c.g, op, nowhere, x, y)
+             : op_info[op].cls == REDUCE ? g_reduce(c.g, op, nowhere, x, (int[]){0}, 1)
+                                         : g_map1(c.g, op, nowhere, x);
   NodeId dxs[2];
   if (graph_type(c.g, r).rank) r = g_reduce(c.g, OP_sum, nowhere, r, (int[]){0}, 1);
   add_grad(&c, r, dxs);
@@ -159,7 +160,8 @@ static void check_points(Op op, int n, const double *a, const double *b, int whi
       fail_msg("%s: point %d has %g, not %g", op_info[op].name, k, tensor_get(out, k), want[k]);
 }
 
-#define P(...) (const double[]){__VA_ARGS__}
+#define P(...)                                                                                                         \
+  (const double[]) { __VA_ARGS__ }
 static void test_special_points(void **state) {
   check_points(OP_maximum, 3, P(1, 2, NAN), P(1, 3, 1), 0, P(1, 0, 1)); /* ties and NaN: to a */
   check_points(OP_maximum, 3, P(1, 2, NAN), P(1, 3, 1), 1, P(0, 1, 0));
@@ -284,9 +286,13 @@ static void test_places(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_every_op_has_a_case), cmocka_unit_test(test_rules), cmocka_unit_test(test_special_points),
-      cmocka_unit_test(test_cut),                 cmocka_unit_test(test_nested_and_stopped),
-      cmocka_unit_test(test_vjp_jvp),             cmocka_unit_test(test_never), cmocka_unit_test(test_places)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_op_has_a_case),
+                                     cmocka_unit_test(test_rules),
+                                     cmocka_unit_test(test_special_points),
+                                     cmocka_unit_test(test_cut),
+                                     cmocka_unit_test(test_nested_and_stopped),
+                                     cmocka_unit_test(test_vjp_jvp),
+                                     cmocka_unit_test(test_never),
+                                     cmocka_unit_test(test_places)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -144,8 +144,12 @@ static NodeId random_view(World *w) {
   Dim zero = dim_int(w->g->dims, 0), start[2] = {zero, zero}, flat = dim_int(w->g->dims, 16);
   switch (choose(w, 4)) {
   case 0: return g_transpose(w->g, nowhere, a, (const int[]){1, 0});
-  case 1: return g_slice(w->g, nowhere, g_concat(w->g, nowhere, (NodeId[]){a, a}, 2, 1), start, (int64_t[]){1, 2}, square.shape);
-  case 2: return g_slice(w->g, nowhere, g_concat(w->g, nowhere, (NodeId[]){b, b}, 2, 0), start, (int64_t[]){1, 1}, wide.shape);
+  case 1:
+    return g_slice(w->g, nowhere, g_concat(w->g, nowhere, (NodeId[]){a, a}, 2, 1), start, (int64_t[]){1, 2},
+                   square.shape);
+  case 2:
+    return g_slice(w->g, nowhere, g_concat(w->g, nowhere, (NodeId[]){b, b}, 2, 0), start, (int64_t[]){1, 1},
+                   wide.shape);
   default: {
     NodeId line = g_map1(w->g, OP_neg, nowhere, g_reshape(w->g, nowhere, a, 1, &flat));
     return g_reshape(w->g, nowhere, line, 2, square.shape);
@@ -247,11 +251,12 @@ static int kernels(const Plan *p) {
 }
 
 static void test_fusion(void **state) {
-  World w = world_parse("graph (N <= 8) {\n"
-                        "%1 = input() index=0 : f32[N, 4]\n%2 = input() index=1 : f32[4, 4]\n%3 = input() index=2 : f32[4]\n"
-                        "%4 = dot(%1, %2) la=[0,1] lb=[1,2] ly=[0,2] : f32[N, 4]\n"
-                        "%5 = broadcast(%3) axes=[1] : f32[N, 4]\n%6 = add(%4, %5) : f32[N, 4]\n"
-                        "%7 = full() value=0 : f32[N, 4]\n%8 = maximum(%7, %6) : f32[N, 4]\nreturn %8\n}\n");
+  World w =
+      world_parse("graph (N <= 8) {\n"
+                  "%1 = input() index=0 : f32[N, 4]\n%2 = input() index=1 : f32[4, 4]\n%3 = input() index=2 : f32[4]\n"
+                  "%4 = dot(%1, %2) la=[0,1] lb=[1,2] ly=[0,2] : f32[N, 4]\n"
+                  "%5 = broadcast(%3) axes=[1] : f32[N, 4]\n%6 = add(%4, %5) : f32[N, 4]\n"
+                  "%7 = full() value=0 : f32[N, 4]\n%8 = maximum(%7, %6) : f32[N, 4]\nreturn %8\n}\n");
   Plan *p = check_plan(&w); /* product, bias and relu are one kernel and need no arena */
   assert_int_equal(kernels(p), 1);
   assert_int_equal(p->peak, 0);
@@ -308,15 +313,15 @@ static void test_scan(void **state) {
 }
 
 static void test_while(void **state) {
-  World w = world_parse(
-      "graph {\n%1 = input() index=0 : f32[4]\n%2 = full() value=0 : i32[]\n"
-      "%3 = while(%1, %2) carried=2 limit=-1 : (f32[4], i32[]) {\n"
-      "  %1 = input() index=0 : f32[4]\n  %2 = input() index=1 : i32[]\n  %3 = full() value=5 : i32[]\n"
-      "  %4 = lt(%2, %3) : bool[]\n  return %4\n} {\n"
-      "  %1 = input() index=0 : f32[4]\n  %2 = input() index=1 : i32[]\n  %3 = full() value=1 : i32[]\n"
-      "  %4 = add(%2, %3) : i32[]\n  %5 = add(%1, %1) : f32[4]\n  %6 = sum(%5) axes=[0] : f32[]\n"
-      "  %7 = broadcast(%6) axes=[] : f32[4]\n  %8 = sub(%5, %7) : f32[4]\n  return %8, %4\n}\n"
-      "%4 = get(%3) index=0 : f32[4]\n%5 = get(%3) index=1 : i32[]\nreturn %4, %5\n}\n");
+  World w =
+      world_parse("graph {\n%1 = input() index=0 : f32[4]\n%2 = full() value=0 : i32[]\n"
+                  "%3 = while(%1, %2) carried=2 limit=-1 : (f32[4], i32[]) {\n"
+                  "  %1 = input() index=0 : f32[4]\n  %2 = input() index=1 : i32[]\n  %3 = full() value=5 : i32[]\n"
+                  "  %4 = lt(%2, %3) : bool[]\n  return %4\n} {\n"
+                  "  %1 = input() index=0 : f32[4]\n  %2 = input() index=1 : i32[]\n  %3 = full() value=1 : i32[]\n"
+                  "  %4 = add(%2, %3) : i32[]\n  %5 = add(%1, %1) : f32[4]\n  %6 = sum(%5) axes=[0] : f32[]\n"
+                  "  %7 = broadcast(%6) axes=[] : f32[4]\n  %8 = sub(%5, %7) : f32[4]\n  return %8, %4\n}\n"
+                  "%4 = get(%3) index=0 : f32[4]\n%5 = get(%3) index=1 : i32[]\nreturn %4, %5\n}\n");
   check_plan(&w);
 }
 
@@ -331,21 +336,23 @@ static void test_vmap(void **state) {
 
 /* A branch whose body holds a buffer of `rows` x 16 numbers. */
 static char *branch(Arena *a, int rows) {
-  return arena_printf(a,
-                      " {\n  %%1 = input() index=0 : f32[16]\n  %%2 = broadcast(%%1) axes=[1] : f32[%d, 16]\n"
-                      "  %%3 = dot(%%2, %%1) la=[0,1] lb=[1] ly=[0] : f32[%d]\n  %%4 = broadcast(%%3) axes=[0] : f32[%d, 16]\n"
-                      "  %%5 = dot(%%4, %%1) la=[0,1] lb=[1] ly=[0] : f32[%d]\n  %%6 = sum(%%5) axes=[0] : f32[]\n"
-                      "  return %%6\n}",
-                      rows, rows, rows, rows);
+  return arena_printf(
+      a,
+      " {\n  %%1 = input() index=0 : f32[16]\n  %%2 = broadcast(%%1) axes=[1] : f32[%d, 16]\n"
+      "  %%3 = dot(%%2, %%1) la=[0,1] lb=[1] ly=[0] : f32[%d]\n  %%4 = broadcast(%%3) axes=[0] : f32[%d, 16]\n"
+      "  %%5 = dot(%%4, %%1) la=[0,1] lb=[1] ly=[0] : f32[%d]\n  %%6 = sum(%%5) axes=[0] : f32[]\n"
+      "  return %%6\n}",
+      rows, rows, rows, rows);
 }
 static int64_t cond_peak(int then_rows, int else_rows) {
   Arena *a = arena_new();
   int64_t peak = 0;
   for (int taken = 0; taken < 2; taken++) {
-    World w = world_parse(arena_printf(a,
-                                       "graph {\n%%1 = input() index=0 : f32[16]\n%%2 = full() value=%d : bool[]\n"
-                                       "%%3 = cond(%%2, %%1) : (f32[])%s%s\n%%4 = get(%%3) index=0 : f32[]\nreturn %%4\n}\n",
-                                       taken, branch(a, then_rows), branch(a, else_rows)));
+    World w =
+        world_parse(arena_printf(a,
+                                 "graph {\n%%1 = input() index=0 : f32[16]\n%%2 = full() value=%d : bool[]\n"
+                                 "%%3 = cond(%%2, %%1) : (f32[])%s%s\n%%4 = get(%%3) index=0 : f32[]\nreturn %%4\n}\n",
+                                 taken, branch(a, then_rows), branch(a, else_rows)));
     peak = check_plan(&w)->peak;
   }
   return peak;
@@ -403,10 +410,10 @@ static void test_verify(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_random),      cmocka_unit_test(test_fusion),
-                                     cmocka_unit_test(test_reuse),       cmocka_unit_test(test_in_place),    cmocka_unit_test(test_scan),
-                                     cmocka_unit_test(test_while),       cmocka_unit_test(test_vmap),
-                                     cmocka_unit_test(test_branches),    cmocka_unit_test(test_checkpoint),
-                                     cmocka_unit_test(test_cells_trade), cmocka_unit_test(test_verify)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_random),      cmocka_unit_test(test_fusion),   cmocka_unit_test(test_reuse),
+      cmocka_unit_test(test_in_place),    cmocka_unit_test(test_scan),     cmocka_unit_test(test_while),
+      cmocka_unit_test(test_vmap),        cmocka_unit_test(test_branches), cmocka_unit_test(test_checkpoint),
+      cmocka_unit_test(test_cells_trade), cmocka_unit_test(test_verify)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
