@@ -123,6 +123,8 @@ bool graph_results(Graph *g, Op op, const NodeId *in, int n_in, const Attr *attr
 int op_region_count(Op op);          /* regions that an op must have */
 const char *op_spelling(Op op);      /* as the user writes it: `+`, `@`, max, relu's maximum */
 bool op_has_attr(Op op, AttrKey key); /* does ops.def list it */
+/* Do the data operands of an op take this dtype? Ops that only move, choose or test for equality take every one. */
+bool op_takes(Op op, DType t);
 
 /* Short forms, all with `loc`. Element-wise ones take equal shapes; the g_*to forms broadcast scalars themselves. */
 NodeId g_input(Graph *g, Loc loc, Type t); /* appends an input */

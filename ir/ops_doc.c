@@ -17,11 +17,9 @@ static const struct {
     [META] = {"Transformations", "Expanded by passes, innermost first; nothing of them reaches generated code."},
 };
 
-static const char *dtypes_of(const OpInfo *o) {
-  if (o->cls == LEAF || o->cls == REGION || o->cls == META) return "any";
-  if (o->flags & FLOAT) return "floats";
-  if (o->flags & BOOLS) return "bool";
-  return "numbers";
+static const char *dtypes_of(Op op) {
+  if (op_takes(op, BOOL)) return op_takes(op, F32) ? "any" : "bool";
+  return op_takes(op, I32) ? "numbers" : "floats";
 }
 
 static const char *gradient(const OpInfo *o) {
@@ -38,7 +36,8 @@ static void cell(Buf *b, const char *s) {
   }
 }
 
-static void row(Buf *b, const OpInfo *o) {
+static void row(Buf *b, Op op) {
+  const OpInfo *o = &op_info[op];
   static const struct {
     unsigned flag;
     const char *text;
@@ -52,7 +51,7 @@ static void row(Buf *b, const OpInfo *o) {
   else buf_printf(b, "%d", o->arity);
   buf_str(b, " | ");
   cell(b, o->formula);
-  buf_printf(b, " | %s%s%s | %s | %s | %d | ", *o->attrs ? "`" : "", o->attrs, *o->attrs ? "`" : "", dtypes_of(o),
+  buf_printf(b, " | %s%s%s | %s | %s | %d | ", *o->attrs ? "`" : "", o->attrs, *o->attrs ? "`" : "", dtypes_of(op),
              gradient(o), o->flops);
   int n = 0;
   for (size_t i = 0; i < sizeof notes / sizeof *notes; i++) {
@@ -62,17 +61,15 @@ static void row(Buf *b, const OpInfo *o) {
 }
 
 void ops_doc(Buf *b) {
-  buf_str(b,
-          "# Ops\n\nThe primitives of the graph, generated from `ir/ops.def`. The element-wise ones, comparisons that "
-          "test equality, views and moves take every dtype where the table says numbers and nothing is computed.\n"
-          "Operations are per result element (element-wise), per combined element (reductions, contractions, windows) "
-          "or per stored element (scatter); a multiply-add counts 2.\n");
+  buf_str(b, "# Ops\n\nThe primitives of the graph, generated from `ir/ops.def`.\n"
+             "Operations are per result element (element-wise), per combined element (reductions, contractions,\n"
+             "windows) or per stored element (scatter); a multiply-add counts 2.\n");
   for (OpClass c = LEAF; c <= META; c++) {
     buf_printf(b, "\n## %s\n\n%s\n\n", classes[c].title, classes[c].text);
     buf_str(b, "| op | operands | meaning | attributes | dtypes | gradient | operations | notes |\n"
                "|---|---|---|---|---|---|---|---|\n");
-    for (int op = 1; op < OP_COUNT; op++) {
-      if (op_info[op].cls == c) row(b, &op_info[op]);
+    for (Op op = 1; op < OP_COUNT; op++) {
+      if (op_info[op].cls == c) row(b, op);
     }
   }
 }

@@ -339,26 +339,34 @@ static ShapeRule *const rules[OP_COUNT] = {
 };
 #undef shape_same
 
-/* Do the operands' dtypes suit the op's flags? Ops that only move elements, compare or choose take every dtype. */
+bool op_takes(Op op, DType t) {
+  const OpInfo *info = &op_info[op];
+  if (t == TUPLE) return info->cls == META;
+  switch (op) {
+  case OP_scatter_set:
+  case OP_cast:
+  case OP_where:
+  case OP_stop_gradient:
+  case OP_eq:
+  case OP_ne:
+  case OP_reduce_max:
+  case OP_reduce_min: return true;
+  default: break;
+  }
+  if (info->cls == LEAF || info->cls == VIEW || info->cls == GATHER || info->cls == REGION || info->cls == META)
+    return true;
+  if (info->flags & FLOAT) return dtype_is_float(t);
+  return (t == BOOL) == ((info->flags & BOOLS) != 0);
+}
+
 static bool check_dtypes(Shape *s) {
-  const OpInfo *info = &op_info[s->op];
-  if (info->cls == LEAF || info->cls == META) return true;
-  bool any = info->cls == VIEW || info->cls == GATHER || s->op == OP_scatter_set || s->op == OP_cast ||
-             s->op == OP_where || s->op == OP_stop_gradient || s->op == OP_eq || s->op == OP_ne ||
-             s->op == OP_reduce_max || s->op == OP_reduce_min;
   for (int i = 0; i < s->n_in; i++) {
     DType t = s->in[i].dtype;
+    if (op_takes(s->op, t)) continue;
     if (t == TUPLE) return shape_fail(s, "`%s` needs tensors", s->spelling);
-    if (any) continue;
-    if ((info->flags & FLOAT) && !dtype_is_float(t)) {
-      return shape_fail(s, "`%s` needs floats, not %s", s->spelling, shape_type(s, s->in[i]));
-    }
-    if ((info->flags & BOOLS) && t != BOOL) {
-      return shape_fail(s, "`%s` needs bools, not %s", s->spelling, shape_type(s, s->in[i]));
-    }
-    if ((info->flags & INT) && t == BOOL) {
-      return shape_fail(s, "`%s` needs numbers, not %s", s->spelling, shape_type(s, s->in[i]));
-    }
+    unsigned flags = op_info[s->op].flags;
+    const char *need = flags & FLOAT ? "floats" : flags & BOOLS ? "bools" : "numbers";
+    return shape_fail(s, "`%s` needs %s, not %s", s->spelling, need, shape_type(s, s->in[i]));
   }
   return true;
 }

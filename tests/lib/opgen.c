@@ -71,18 +71,13 @@ static int some_axes(Gen *r, int rank, int *axes) {
 /* ---- one function per class ---- */
 
 static bool takes(Op op, DType t) {
-  unsigned f = op_info[op].flags;
   OpClass c = op_info[op].cls;
   if (t == TUPLE || c == REGION || c == META || op == OP_cell) return false;
   if (op == OP_uniform) return dtype_is_float(t);
   if (op == OP_clock) return t == I32 || t == I64;
   if (op == OP_mix_key) return t == I64;
   if (op == OP_iota) return t != BOOL;
-  if (f & FLOAT) return dtype_is_float(t);
-  if (f & BOOLS) return t == BOOL;
-  bool any = c == LEAF || c == VIEW || c == GATHER || op == OP_scatter_set || op == OP_cast || op == OP_where ||
-             op == OP_stop_gradient || op == OP_eq || op == OP_ne || op == OP_reduce_max || op == OP_reduce_min;
-  return any || t != BOOL;
+  return op_takes(op, t);
 }
 
 static NodeId leaf(Gen *r, Op op) {
@@ -450,7 +445,7 @@ static void fill_int(Tensor *t, const Graph *g, const Node *n, int operand, uint
     lo = 0;
     hi = dim_eval(g->dims, x.shape[node_int(g, n, A_axis)], vars) - 1;
   }
-  if (n && (n->op == OP_mix_key || n->op == OP_uniform)) lo = -((int64_t)1 << 62), hi = (int64_t)1 << 62;
+  if (n && (n->op == OP_mix_key || n->op == OP_uniform)) lo = -((int64_t)1 << 61), hi = (int64_t)1 << 61;
   for (int64_t i = 0; i < count; i++) {
     uint64_t bits = dnn_bits((int64_t)seed, 3, i) >> 1;
     tensor_set_int(t, i, t->dtype == BOOL ? (int64_t)(bits & 1) : lo + (int64_t)(bits % (uint64_t)(hi - lo + 1)));

@@ -93,6 +93,41 @@ static void test_order(void **state) {
   arena_free(a);
 }
 
+/* Damaged text is refused or accepted, and never harms: a byte changed, a piece cut out or doubled. */
+static void damage(const char *path) {
+  static uint32_t seed = 1;
+  Arena *outer = arena_new();
+  char *text = read_text(outer, path);
+  size_t n = strlen(text);
+  for (int i = 0; i < 300; i++) {
+    Arena *a = arena_new();
+    Buf b = {0}, why = {0};
+    seed = seed * 1664525 + 1013904223;
+    size_t at = (seed >> 8) % n, len = seed % 13;
+    if (at + len > n) len = n - at;
+    buf_bytes(&b, text, at);
+    int kind = seed >> 30;
+    if (kind == 0) buf_char(&b, " %()[]{}=:;,-019xBf\n"[(seed >> 5) % 20]);
+    if (kind == 1) buf_bytes(&b, text + at, len);
+    buf_str(&b, text + at + (kind == 0 ? 1 : kind == 1 ? 0 : len));
+    Graph *g = graph_parse(a, dimtab_new(a), NULL, b.s, &why);
+    if (g && graph_verify(g, &why)) {
+      Buf out = {0};
+      graph_print(g, &out);
+      buf_free(&out);
+    } else {
+      assert_true(why.n > 0);
+    }
+    buf_free(&b), buf_free(&why);
+    arena_free(a);
+  }
+  arena_free(outer);
+}
+static void test_damage(void **state) {
+  (void)state;
+  each(TEST_ROOT "/tests/ir/*.ir", 10, damage);
+}
+
 /* A variable of the table is found again by its name, so that graphs of one table can be compared. */
 static void test_same_table(void **state) {
   (void)state;
@@ -118,6 +153,7 @@ static void test_same_table(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_good), cmocka_unit_test(test_bad),
-                                     cmocka_unit_test(test_order), cmocka_unit_test(test_same_table)};
+                                     cmocka_unit_test(test_damage), cmocka_unit_test(test_order),
+                                     cmocka_unit_test(test_same_table)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
