@@ -1,0 +1,188 @@
+/* The loop IR: what a kernel is between the plan and C. Loops over integer ranges, scalar (and, in micro-kernels, vector)
+ * values, arrays addressed by one integer. Lowering builds expressions as a graph of shared nodes (equal nodes are one
+ * pointer); kernel_finish gives every shared or loop-invariant one a name (`let`) and collects the parameters.
+ *
+ * Index arithmetic is int64 without overflow; DIV and MOD have operands >= 0 and a divisor > 0. All expressions may be
+ * evaluated anywhere in their scope: a load that is not always in range carries its guard and gives 0 when it fails. */
+#ifndef CODEGEN_LOOP_H
+#define CODEGEN_LOOP_H
+#include "codegen/codegen.h"
+
+typedef enum XKind {
+  X_INT,                              /* i */
+  X_NUM,                              /* num, in dtype */
+  X_DIM,                              /* a dimension expression; gone after kernel_finish */
+  X_VAR,                              /* loop variable, let, mutable variable or size parameter */
+  X_ADD, X_SUB, X_MUL, X_DIV, X_MOD, X_MIN, X_MAX, /* on indices */
+  X_LT, X_GE, X_EQ, X_AND,            /* conditions on indices; BOOL */
+  X_OP,                               /* the MAP op `op` on in[0 .. n_in), giving dtype */
+  X_SELECT,                           /* in[0] ? in[1] : in[2], both are evaluated */
+  X_LOAD,                             /* arr[in[0]], lanes in a row; in[1]: the guard or NULL */
+  X_SPLAT,                            /* in[0] in all lanes */
+  X_FMA,                              /* in[0] * in[1] + in[2] */
+  X_UNIFORM,                          /* random number of key in[0], site in[1], element in[2] */
+  X_CHECK,                            /* in[0] if 0 <= in[0] < in[1], else the nearest such, and error in[2]; in[3]: guard */
+  X_KINDS
+} XKind;
+
+typedef struct LVar {
+  const char *name;
+  DType dtype;
+  int lanes;
+  int level;    /* nesting of the block that declares it */
+  bool mutable; /* assigned after its declaration */
+  int id;       /* number in the kernel, given by kernel_finish */
+} LVar;
+
+typedef enum ArrKind { ARR_BUF, ARR_TEMP, ARR_SCRATCH, ARR_STACK, ARR_TABLE } ArrKind;
+typedef struct LArr {
+  const char *name;
+  ArrKind kind; /* parameter (buffer, shared workspace), thread's scratch, small local array, constant table */
+  DType dtype;
+  bool written;
+  int buf;        /* BUF: plan buffer */
+  int64_t offset; /* TEMP: byte offset in the workspace; SCRATCH: in the thread's scratch */
+  int64_t count;  /* elements: SCRATCH, STACK, TABLE */
+  const void *data; /* TABLE */
+  int id;
+} LArr;
+
+typedef struct LExpr LExpr;
+struct LExpr {
+  XKind kind;
+  Op op;
+  DType dtype;
+  int lanes;
+  int n_in;
+  LExpr *in[4];
+  int64_t i;
+  double num;
+  Dim dim;
+  LVar *var;
+  LArr *arr;
+  /* facts */
+  int id;
+  int level; /* of the innermost variable it uses */
+  bool pure; /* neither memory nor mutable variables: may be computed in any enclosing block that has its variables */
+  bool heavy; /* holds a division: worth a name outside of inner loops */
+};
+
+typedef enum SKind { S_FOR, S_LET, S_VAR, S_ASSIGN, S_STORE, S_LOCAL, S_IF, S_CALL } SKind;
+typedef enum ForMode { FOR_SERIAL, FOR_PARALLEL, FOR_VECTOR } ForMode;
+typedef struct LStmt LStmt;
+typedef LStmt **LBlock; /* stb_ds */
+typedef struct CallArg {
+  LArr *arr;  /* array argument: arr + x; else the index x */
+  LExpr *x;
+} CallArg;
+struct LStmt {
+  SKind kind;
+  ForMode mode;
+  LVar *var;    /* FOR, LET, VAR, ASSIGN */
+  LArr *arr;    /* STORE, LOCAL */
+  LExpr *lo, *hi; /* FOR: lo <= var < hi */
+  int64_t step;
+  LExpr *index; /* STORE */
+  LExpr *value; /* LET, VAR, ASSIGN, STORE; IF: the condition */
+  LBlock body, other;
+  const Kernel *callee; /* CALL */
+  CallArg *args;        /* stb_ds */
+};
+
+typedef struct KParam {
+  LArr *arr; /* an array, or */
+  LVar *var; /* a size */
+} KParam;
+/* What a size parameter stands for in the group it was made for. */
+typedef struct KSize {
+  KArgKind kind; /* KARG_SIZE, KARG_CLOCK, KARG_INT */
+  int64_t value;
+  Dim dim;
+} KSize;
+
+struct Kernel {
+  Arena *arena;
+  const char *name;
+  const char *comment;  /* what it computes; the .dnn lines; operations and bytes */
+  KParam *params;       /* stb_ds: arrays, then sizes */
+  KSize *sizes;         /* stb_ds, parallel to the sizes among params; lowering only */
+  LArr **arrs;          /* stb_ds: all arrays, in order of id */
+  LVar **vars;          /* stb_ds: all variables, in order of id */
+  LBlock body;
+  const Kernel **callees; /* stb_ds */
+  int64_t scratch_bytes;
+  bool shared_arrays;   /* arrays may be the same memory (in place): no restrict */
+  const Target *target;
+  const char *prefix;   /* of the C name */
+  int index;            /* in its table */
+};
+
+/* Building. One LB per kernel. */
+typedef struct LB LB;
+LB *lb_new(Arena *a, DimTab *dims, const Target *target);
+Arena *lb_arena(const LB *b);
+DimTab *lb_dims(const LB *b);
+const Target *lb_target(const LB *b);
+
+LExpr *x_int(LB *b, int64_t v);
+LExpr *x_num(LB *b, double v, DType t);
+LExpr *x_dim(LB *b, Dim d);          /* a constant becomes X_INT */
+LExpr *x_param(LB *b, KSize s);      /* a size parameter that is not a dimension: clock or constant */
+LExpr *x_var(LB *b, LVar *v);
+LExpr *x_add(LB *b, LExpr *x, LExpr *y);
+LExpr *x_sub(LB *b, LExpr *x, LExpr *y);
+LExpr *x_mul(LB *b, LExpr *x, LExpr *y);
+LExpr *x_div(LB *b, LExpr *x, LExpr *y);
+LExpr *x_mod(LB *b, LExpr *x, LExpr *y);
+LExpr *x_min(LB *b, LExpr *x, LExpr *y);
+LExpr *x_max(LB *b, LExpr *x, LExpr *y);
+LExpr *x_lt(LB *b, LExpr *x, LExpr *y);
+LExpr *x_ge(LB *b, LExpr *x, LExpr *y);
+LExpr *x_eq(LB *b, LExpr *x, LExpr *y);
+LExpr *x_and(LB *b, LExpr *x, LExpr *y); /* NULL counts as true */
+LExpr *x_op(LB *b, Op op, DType t, LExpr *x, LExpr *y, LExpr *z);
+LExpr *x_cast(LB *b, LExpr *x, DType t);
+LExpr *x_select(LB *b, LExpr *c, LExpr *x, LExpr *y);
+LExpr *x_load(LB *b, LArr *a, LExpr *index, LExpr *guard);
+LExpr *x_vload(LB *b, LArr *a, LExpr *index, int lanes);
+LExpr *x_splat(LB *b, LExpr *x, int lanes);
+LExpr *x_fma(LB *b, LExpr *x, LExpr *y, LExpr *z);
+LExpr *x_uniform(LB *b, DType t, LExpr *key, LExpr *site, LExpr *index);
+LExpr *x_check(LB *b, LExpr *index, LExpr *bound, LExpr *site, LExpr *guard);
+bool x_is_int(const LExpr *x, int64_t *v);
+/* How many divisions the expression holds at `level` or deeper. */
+int x_divisions(const LExpr *x, int level);
+/* x = near + far, where `near` uses variables of level >= `level` only and `far` none of them. False when it is no such sum. */
+bool x_separate(LB *b, LExpr *x, LVar *const *near_vars, int n, LExpr **near, LExpr **far);
+/* x with the variables replaced. */
+LExpr *x_subst(LB *b, LExpr *x, LVar *const *vars, LExpr *const *by, int n);
+
+LArr *lb_array(LB *b, ArrKind kind, DType t, int64_t count, const char *name);
+
+/* Statements go to the innermost open block. */
+LVar *lb_for(LB *b, ForMode mode, const char *name, LExpr *lo, LExpr *hi, int64_t step); /* opens */
+void lb_range(LB *b, LVar *v, Dim end); /* 0 <= v < end is known */
+LStmt *lb_if(LB *b, LExpr *cond);                                                        /* opens */
+void lb_else(LB *b);
+void lb_end(LB *b); /* closes the innermost */
+int lb_level(const LB *b);
+LExpr *lb_let(LB *b, const char *name, LExpr *x);
+LVar *lb_var(LB *b, const char *name, LExpr *init);
+LExpr *x_read(LB *b, LVar *mutable);
+void lb_assign(LB *b, LVar *v, LExpr *x);
+void lb_store(LB *b, LArr *a, LExpr *index, LExpr *value);
+void lb_call(LB *b, const Kernel *callee, const CallArg *args, int n);
+/* Names what is shared, collects parameters and scratch. */
+Kernel *kernel_finish(LB *b, const char *name, const char *comment);
+
+/* Kernel tables. Returns the index of `k` or of an equal kernel that was there. */
+int kernels_add(KernelTable *t, Kernel *k);
+const Target *kernels_target(const KernelTable *t);
+const Prog *kernels_prog(const KernelTable *t);
+int kernels_site_of(KernelTable *t, Loc loc); /* 1 .. */
+Kernel *micro_kernel(KernelTable *t, Arena *a, DType dtype, int mr, int nr, int lanes);
+
+/* Shared by printer, parser and interpreter. */
+extern const char *const x_names[X_KINDS];
+int64_t scalar_wrap(DType t, int64_t v);
+#endif

@@ -1,0 +1,38 @@
+/* What the files of the loop IR share. */
+#ifndef CODEGEN_LOOP_INTERNAL_H
+#define CODEGEN_LOOP_INTERNAL_H
+#include "codegen/loop.h"
+
+typedef struct Open { /* an open block */
+  LBlock *body;
+  LStmt *stmt; /* FOR or IF that it belongs to; NULL for the kernel's */
+} Open;
+typedef struct FixedSize {
+  KSize size;
+  LVar *var;
+} FixedSize;
+struct XMap;
+struct XSeen {
+  const LExpr *key;
+  int value;
+};
+struct XRange {
+  LVar *key;
+  Dim value;
+};
+struct LB {
+  Arena *arena;
+  DimTab *dims;
+  const Target *target;
+  Kernel *k;
+  Open *open;          /* stb_ds */
+  FixedSize *fixed;    /* stb_ds */
+  struct XMap *map;    /* expressions by contents */
+  struct XRange *range; /* 0 <= variable < value */
+  int n_exprs;
+};
+
+/* Walks every expression that a statement itself (not its blocks) holds. */
+typedef void ExprFn(void *ctx, LExpr **slot);
+void stmt_exprs(LStmt *s, ExprFn *fn, void *ctx);
+#endif

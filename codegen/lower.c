@@ -1,0 +1,236 @@
+/* From a plan to kernel calls: each group by the class of its heavy node. */
+#include "base/ds.h"
+#include "codegen/lower.h"
+#include <string.h>
+
+/* ---- the table of kernels ---- */
+struct KernelTable {
+  Arena *arena;
+  const Prog *prog;
+  const Target *target;
+  Kernel **kernels; /* stb_ds */
+  struct {
+    char *key;
+    int value;
+  } *by_text;
+  Loc *sites; /* stb_ds */
+};
+KernelTable *kernels_new(Arena *a, const Prog *prog, const Target *target) {
+  KernelTable *t = arena_one(a, KernelTable);
+  *t = (KernelTable){.arena = a, .prog = prog, .target = target};
+  sh_new_strdup(t->by_text);
+  return t;
+}
+int kernels_count(const KernelTable *t) { return (int)arrlen(t->kernels); }
+const Kernel *kernels_get(const KernelTable *t, int i) { return t->kernels[i]; }
+const Target *kernels_target(const KernelTable *t) { return t->target; }
+const Prog *kernels_prog(const KernelTable *t) { return t->prog; }
+int kernels_site_count(const KernelTable *t) { return (int)arrlen(t->sites); }
+Loc kernels_site_loc(const KernelTable *t, int site) { return t->sites[site - 1]; }
+int kernels_site_of(KernelTable *t, Loc loc) {
+  for (int i = 0; i < arrlen(t->sites); i++)
+    if (!memcmp(&t->sites[i], &loc, sizeof loc)) return i + 1;
+  arrput(t->sites, loc);
+  return (int)arrlen(t->sites);
+}
+int kernels_add(KernelTable *t, Kernel *k) {
+  Buf text = {0};
+  kernel_print(k, &text);
+  ptrdiff_t at = shgeti(t->by_text, text.s);
+  int index = at >= 0 ? t->by_text[at].value : (int)arrlen(t->kernels);
+  if (at < 0) {
+    k->index = index;
+    k->prefix = t->prog ? t->prog->name : "dnn";
+    arrput(t->kernels, k);
+    shput(t->by_text, text.s, index);
+  }
+  buf_free(&text);
+  return index;
+}
+
+/* ---- kernels of a group ---- */
+void lower_begin(Lower *l) {
+  l->b = lb_new(l->arena, l->dims, l->target);
+  arrfree(l->bufs);
+  arrfree(l->temps);
+  hmfree(l->memo);
+  l->bufs = NULL;
+  l->temps = NULL;
+  l->memo = NULL;
+  l->guard = l->heavy_value = NULL;
+}
+int lower_same_buf(const Lower *l, int buf) {
+  const PlanBuf *x = &l->plan->bufs[buf];
+  for (int i = 0; i < buf && x->kind == BUF_CELL; i++)
+    if (l->plan->bufs[i].kind == BUF_CELL && l->plan->bufs[i].index == x->index) return i;
+  return buf;
+}
+LArr *lower_buf(Lower *l, int buf, DType t) {
+  buf = lower_same_buf(l, buf);
+  for (int i = 0; i < arrlen(l->bufs); i++)
+    if (l->bufs[i]->buf == buf && l->bufs[i]->dtype == t) return l->bufs[i];
+  bool out = false;
+  for (int i = 0; i < arrlen(l->group->outs); i++) out |= lower_same_buf(l, l->group->outs[i].buf) == buf;
+  LArr *a = lb_array(l->b, ARR_BUF, t, 0, out ? "y" : "x");
+  a->buf = buf;
+  a->written = out;
+  arrput(l->bufs, a);
+  return a;
+}
+int64_t lower_temp(Lower *l, DType t, int64_t count) {
+  int64_t at = l->temp_used;
+  l->temp_used += (count * dtype_size(t) + 63) / 64 * 64;
+  if (l->temp_used > l->temp_bytes) l->temp_bytes = l->temp_used;
+  return at;
+}
+LArr *lower_temp_array(Lower *l, int64_t offset, DType t, bool written) {
+  for (int i = 0; i < arrlen(l->temps); i++)
+    if (l->temps[i]->kind == ARR_TEMP && l->temps[i]->offset == offset) return l->temps[i];
+  LArr *a = lb_array(l->b, ARR_TEMP, t, 0, "w");
+  a->offset = offset;
+  a->written = written;
+  arrput(l->temps, a);
+  return a;
+}
+
+/* "relu over …" is not known here: the comment names the ops, the places and the work. */
+static const char *comment_of(Lower *l, const char *name) {
+  const Group *g = l->group;
+  Buf b = {0};
+  buf_printf(&b, "%s:", name);
+  for (int i = 0; i < arrlen(g->nodes) && i < 12; i++) buf_printf(&b, " %s", op_info[graph_node(l->g, g->nodes[i])->op].name);
+  if (arrlen(g->nodes) > 12) buf_str(&b, " …");
+  for (int i = 0; i < arrlen(g->outs) && i < 4; i++) {
+    buf_str(&b, i ? ", " : " -> ");
+    type_print(l->dims, &b, graph_type(l->g, g->outs[i].node));
+  }
+  Dim flops = dim_int(l->dims, 0), bytes = dim_int(l->dims, 0);
+  for (int i = 0; i < arrlen(g->nodes); i++) flops = dim_add(l->dims, flops, node_flops(l->g, g->nodes[i]));
+  for (int i = 0; i < arrlen(g->outs); i++) {
+    Type t = graph_type(l->g, g->outs[i].node);
+    bytes = dim_add(l->dims, bytes, dim_mul(l->dims, type_count(l->dims, t), dim_int(l->dims, dtype_size(t.dtype))));
+  }
+  for (int i = 0; i < arrlen(g->reads); i++) {
+    Type t = l->plan->bufs[g->reads[i]].type;
+    bytes = dim_add(l->dims, bytes, dim_mul(l->dims, type_count(l->dims, t), dim_int(l->dims, dtype_size(t.dtype))));
+  }
+  int seen[4] = {0}, n = 0;
+  for (int i = 0; i < arrlen(g->nodes) && n < 4; i++) {
+    Loc loc = graph_node(l->g, g->nodes[i])->loc;
+    int line = 0, col = 0;
+    if (!loc.file || !l->g->diag) continue;
+    diag_line_col(l->g->diag, loc, &line, &col);
+    bool known = false;
+    for (int k = 0; k < n; k++) known |= seen[k] == line;
+    if (known || !line) continue;
+    const char *file = diag_source_name(l->g->diag, loc.file), *slash = strrchr(file, '/');
+    buf_printf(&b, "%s%s:%d", n ? ", " : "\n * ", slash ? slash + 1 : file, line);
+    seen[n++] = line;
+  }
+  buf_str(&b, "\n * operations: ");
+  dim_print(l->dims, &b, flops);
+  buf_str(&b, "; bytes: ");
+  dim_print(l->dims, &b, bytes);
+  Buf safe = {0}; /* nothing in it may end the comment */
+  for (size_t i = 0; i < b.n; i++) {
+    buf_char(&safe, b.s[i]);
+    if (b.s[i] == '*' && b.s[i + 1] == '/') buf_char(&safe, ' ');
+  }
+  const char *s = arena_strdup(l->arena, safe.s);
+  buf_free(&b);
+  buf_free(&safe);
+  return s;
+}
+
+void lower_end(Lower *l, const char *name, bool barrier) {
+  Kernel *k = kernel_finish(l->b, name, comment_of(l, name));
+  for (int i = 0; i < arrlen(k->params); i++) /* one buffer under two element types */
+    for (int j = 0; j < i; j++)
+      if (k->params[i].arr && k->params[i].arr->kind == ARR_BUF && k->params[j].arr->buf == k->params[i].arr->buf)
+        k->shared_arrays = true;
+  if (k->scratch_bytes > l->scratch_bytes) l->scratch_bytes = k->scratch_bytes;
+  /* Workspace is shared by the threads, and by the groups in turns: whoever reads or reuses it waits for the others. */
+  for (int i = 0; i < arrlen(k->params); i++) barrier |= k->params[i].arr && k->params[i].arr->kind == ARR_TEMP;
+  KernelCall call = {.kernel = kernels_add(l->table, k), .barrier = barrier};
+  int size = 0;
+  for (int i = 0; i < arrlen(k->params); i++) {
+    KArg a = {.kind = KARG_BUF, .buf = -1};
+    LArr *arr = k->params[i].arr;
+    if (arr && arr->kind == ARR_BUF) a.buf = arr->buf;
+    else if (arr) {
+      a.kind = KARG_TEMP;
+      a.offset = arr->offset;
+    } else {
+      KSize s = k->sizes[size++];
+      a.kind = s.kind;
+      if (s.kind == KARG_CLOCK) a.buf = (int)s.value;
+      else if (s.kind == KARG_INT) a.offset = s.value;
+      else a.dim = s.dim;
+    }
+    arrput(call.args, a);
+  }
+  arrput(l->out->calls, call);
+  l->b = NULL;
+}
+
+/* ---- groups ---- */
+static bool elements(const Lower *l) { /* anything to do at all? */
+  Type t = l->plan->bufs[l->group->outs[0].buf].type;
+  for (int k = 0; k < t.rank; k++)
+    if (dim_is(l->dims, t.shape[k], 0)) return false;
+  return true;
+}
+static void lower_group(Lower *l) {
+  const Group *g = l->group;
+  if (!arrlen(g->outs) || !elements(l)) return;
+  if (!arrlen(g->nodes)) {
+    lower_copy(l);
+    return;
+  }
+  NodeId n = g->heavy;
+  for (int i = 0; i < arrlen(g->outs) && !n; i++)
+    if (op_info[graph_node(l->g, g->outs[i].node)->op].cls == SCATTER) n = g->outs[i].node;
+  if (!n) {
+    NodeId out = g->outs[0].node;
+    if (arrlen(g->outs) == 1 && graph_node(l->g, out)->op == OP_concat) lower_concat(l);
+    else lower_map(l);
+    return;
+  }
+  Op op = (Op)graph_node(l->g, n)->op;
+  switch (op_info[op].cls) {
+  case REDUCE:
+    if (op == OP_argmax || op == OP_argmin) lower_arg(l);
+    else lower_reduce(l);
+    break;
+  case CONTRACT: lower_contract(l); break;
+  case WINDOW: lower_window(l); break;
+  case SCATTER: lower_scatter(l); break;
+  default: INTERNAL("no lowering of a group around %s", op_info[op].name);
+  }
+}
+
+Lowered *lower_plan(Arena *a, const Plan *plan, KernelTable *t) {
+  Lowered *out = arena_one(a, Lowered);
+  int n = (int)arrlen(plan->groups);
+  out->plan = plan;
+  out->groups = arena_array(a, LoweredGroup, n + 1);
+  Lower l = {.arena = a, .plan = plan, .table = t, .dims = plan->graph->dims, .target = t->target};
+  for (int i = 0; i < n; i++) {
+    l.group = &plan->groups[i];
+    l.out = &out->groups[i];
+    const Scope *scope = arrlen(plan->scopes) ? &plan->scopes[l.group->scope] : NULL;
+    l.g = scope ? scope->graph : plan->graph;
+    l.buf_of = scope ? scope->buf_of : plan->buf_of;
+    l.here = arena_array(a, bool, arrlen(l.g->nodes));
+    l.temp_used = 0;
+    for (int k = 0; k < arrlen(l.group->nodes); k++) {
+      OpClass c = op_info[graph_node(l.g, l.group->nodes[k])->op].cls;
+      Op op = (Op)graph_node(l.g, l.group->nodes[k])->op;
+      l.here[l.group->nodes[k]] = !(c == LEAF && (op == OP_input || op == OP_cell));
+    }
+    lower_group(&l);
+  }
+  out->temp_bytes = l.temp_bytes;
+  out->scratch_bytes = l.scratch_bytes;
+  return out;
+}

@@ -1,0 +1,120 @@
+/* What the files of lowering share: the group being lowered, the kernel being built, values at an index. */
+#ifndef CODEGEN_LOWER_H
+#define CODEGEN_LOWER_H
+#include "codegen/loop.h"
+
+enum { MAX_AXES = 2 * MAX_RANK + 4 };
+typedef struct Axes { /* sizes of a nest's axes, outermost first */
+  int n;
+  Dim size[MAX_AXES];
+} Axes;
+typedef struct Idx { /* one index per axis */
+  LExpr *i[MAX_AXES];
+} Idx;
+
+typedef struct MemoKey {
+  uint32_t node;
+  int32_t guard;
+  int32_t at[MAX_RANK];
+} MemoKey;
+typedef struct LMemo { /* values already made, by node, guard and index */
+  MemoKey key;
+  LExpr *value;
+} LMemo;
+typedef struct Lower {
+  Arena *arena;
+  const Plan *plan;
+  KernelTable *table;
+  Graph *g;
+  const int *buf_of;
+  DimTab *dims;
+  const Target *target;
+  const Group *group;
+  bool *here;   /* by node: the group computes it */
+  LB *b;        /* the kernel being built */
+  LArr **bufs;  /* stb_ds: its plan buffers */
+  LArr **temps; /* stb_ds: its workspace arrays */
+  LMemo *memo;
+  LExpr *guard;       /* everything is read under this condition; NULL: always */
+  LExpr *heavy_value; /* of the group's heavy node at the current element */
+  LoweredGroup *out;
+  int64_t temp_used, temp_bytes, scratch_bytes;
+} Lower;
+
+/* A kernel begins; lower_end adds it to the table and its call to the group. lower_begin may be repeated: what was
+ * built since is dropped. */
+void lower_begin(Lower *l);
+void lower_end(Lower *l, const char *name, bool barrier);
+/* Workspace of `count` elements for this group; the same offset names it in several kernels. */
+int64_t lower_temp(Lower *l, DType t, int64_t count);
+LArr *lower_temp_array(Lower *l, int64_t offset, DType t, bool written);
+/* The parameter array of plan buffer `buf`; buffers of one cell are one array. */
+LArr *lower_buf(Lower *l, int buf, DType t);
+int lower_same_buf(const Lower *l, int buf);
+
+/* Value of node n at an index (one per axis of n) as an expression; shared parts are one pointer. */
+LExpr *value_at(Lower *l, NodeId n, const Idx *at);
+LExpr *axes_linear(LB *b, const Axes *a, const Idx *at); /* row-major position */
+void axes_split(LB *b, const Dim *size, int n, LExpr *e, LExpr **out); /* the indices of row-major position e */
+Axes axes_of(const Lower *l, NodeId n);
+Dim axes_count(DimTab *t, const Axes *a, int from, int to);
+/* Stores every out of the group at `at`, an index on `axes` of as many elements in the same order. */
+void store_outs(Lower *l, const Axes *axes, const Idx *at);
+/* As store_outs, with the heavy node's value. */
+void store_epilogue(Lower *l, const Axes *axes, const Idx *at, LExpr *heavy);
+Dim dim_ceil_div(DimTab *t, Dim a, int64_t b);
+int64_t dim_most(const Lower *l, Dim d); /* upper bound; an internal error when there is none */
+
+/* Nests. Neighbouring axes are merged into loops. */
+typedef struct Merge {
+  unsigned cuts; /* bit k: axis k begins a loop; bit 0 is always set */
+} Merge;
+int merge_loops(DimTab *t, const Axes *a, Merge m, Dim *size); /* sizes of the loops; returns how many, at least 1 */
+void merge_index(LB *b, const Axes *a, Merge m, LExpr *const *loop, Idx *at);
+/* Opens the loops of work that is spread over the threads: everything but the last loop of the merged nest is one parallel
+ * loop, the last is cut into blocks where the rest is small. Returns how many blocks were opened. */
+typedef void NestFn(Lower *l, const Axes *a, const Idx *at, bool trial, int *cost, void *ctx);
+/* A kernel of one nest over `a`: the merge with the fewest divisions in the inner loop, found by trial runs of `fn`. */
+void lower_nest(Lower *l, const Axes *a, const char *name, NestFn *fn, void *ctx);
+/* One parallel loop over all elements of `a`, nothing inside. */
+void open_items(Lower *l, const Axes *a, Idx *at);
+int open_nest(Lower *l, const Axes *a, Merge m, Idx *at);
+void close_nest(Lower *l, int opened);
+
+/* Folding `red` axes for each element of `kept`. value: the element to fold; done: what to do with the result. */
+typedef struct Fold {
+  Op op; /* OP_add, OP_mul, OP_maximum, OP_minimum */
+  DType dtype; /* of the accumulator */
+  Axes kept, red;
+  bool rows; /* the last kept axis is the contiguous one: whole rows are accumulated */
+  LExpr *(*value)(Lower *l, const struct Fold *f, const Idx *kept, const Idx *red);
+  void (*done)(Lower *l, const struct Fold *f, const Idx *kept, LExpr *result);
+  const void *ctx;
+  const char *name;
+} Fold;
+void lower_fold(Lower *l, const Fold *f);
+double fold_start(Op op, DType t);
+
+void lower_map(Lower *l);
+void lower_concat(Lower *l);
+void lower_copy(Lower *l);
+void lower_reduce(Lower *l);
+void lower_arg(Lower *l);
+void lower_window(Lower *l);
+void lower_scatter(Lower *l);
+void lower_contract(Lower *l);
+
+/* A contraction as a product: out[b.., m.., n..] = sum over k.. of A(b, m, k) * B(b, n, k), up to the order of axes. */
+typedef struct Product Product;
+struct Product {
+  Axes b, m, n, k;
+  DType dtype; /* of the accumulator: f32 or f64 */
+  LExpr *(*a)(Lower *l, const Product *p, const Idx *b, const Idx *m, const Idx *k);
+  LExpr *(*bv)(Lower *l, const Product *p, const Idx *b, const Idx *n, const Idx *k);
+  void (*done)(Lower *l, const Product *p, const Idx *b, const Idx *m, const Idx *n, LExpr *sum);
+  const void *ctx;
+  const char *name;
+  bool slack; /* B is read from workspace that may be read a vector past its end */
+};
+void lower_product(Lower *l, const Product *p);
+#endif

@@ -1,0 +1,169 @@
+/* Loop nests over the elements of a tensor: neighbouring axes are merged as far as no index needs a division, work is cut
+ * into pieces fixed at compile time, and the pieces are spread over the threads. */
+#include "base/ds.h"
+#include "codegen/lower.h"
+
+enum { BLOCK = 2048 }; /* elements of one piece of a long row */
+
+Dim dim_ceil_div(DimTab *t, Dim a, int64_t b) {
+  return b == 1 ? a : dim_floordiv(t, dim_add(t, a, dim_int(t, b - 1)), dim_int(t, b));
+}
+int64_t dim_most(const Lower *l, Dim d) {
+  int64_t n = dim_upper(l->dims, d);
+  if (n < 0) INTERNAL("a dimension without a bound reached lowering");
+  return n;
+}
+
+int merge_loops(DimTab *t, const Axes *a, Merge m, Dim *size) {
+  int n = 0;
+  for (int k = 0; k < a->n; k++) {
+    if (n == 0 || m.cuts >> k & 1) size[n++] = a->size[k];
+    else size[n - 1] = dim_mul(t, size[n - 1], a->size[k]);
+  }
+  if (n == 0) size[n++] = dim_int(t, 1);
+  return n;
+}
+
+void merge_index(LB *b, const Axes *a, Merge m, LExpr *const *loop, Idx *at) {
+  int n = -1;
+  for (int k = 0; k < a->n;) {
+    int end = k + 1;
+    while (end < a->n && !(m.cuts >> end & 1)) end++;
+    axes_split(b, a->size + k, end - k, loop[++n], at->i + k);
+    k = end;
+  }
+}
+
+int open_nest(Lower *l, const Axes *a, Merge m, Idx *at) {
+  LB *b = l->b;
+  Dim size[MAX_AXES];
+  int n = merge_loops(l->dims, a, m, size), opened = 0;
+  Dim rows = dim_int(l->dims, 1), last = size[n - 1];
+  for (int k = 0; k < n - 1; k++) rows = dim_mul(l->dims, rows, size[k]);
+  int64_t most_rows = dim_most(l, rows), most_last = dim_most(l, last);
+  bool cut = most_last > BLOCK && most_rows < 64;
+  LExpr *loop[MAX_AXES], *row, *lo = x_int(b, 0), *hi = x_dim(b, last);
+  if (cut) {
+    Dim blocks = dim_ceil_div(l->dims, last, BLOCK);
+    LVar *v = lb_for(b, FOR_PARALLEL, n > 1 ? "piece" : "block", x_int(b, 0), x_dim(b, dim_mul(l->dims, rows, blocks)), 1);
+    row = x_div(b, x_var(b, v), x_dim(b, blocks));
+    lo = x_mul(b, n > 1 ? x_mod(b, x_var(b, v), x_dim(b, blocks)) : x_var(b, v), x_int(b, BLOCK));
+    if (!dim_is(l->dims, dim_mod(l->dims, last, dim_int(l->dims, BLOCK)), 0)) hi = x_min(b, x_add(b, lo, x_int(b, BLOCK)), hi);
+    else hi = x_add(b, lo, x_int(b, BLOCK));
+  } else {
+    row = x_var(b, lb_for(b, FOR_PARALLEL, n > 1 ? "row" : "all", x_int(b, 0), x_dim(b, n > 1 ? rows : dim_int(l->dims, 1)), 1));
+  }
+  opened++;
+  axes_split(b, size, n - 1, row, loop);
+  if (dim_is(l->dims, last, 1)) {
+    loop[n - 1] = x_int(b, 0);
+  } else {
+    LVar *i = lb_for(b, FOR_VECTOR, "i", lo, hi, 1);
+    lb_range(b, i, last);
+    loop[n - 1] = x_var(b, i);
+    opened++;
+  }
+  merge_index(b, a, m, loop, at);
+  return opened;
+}
+void close_nest(Lower *l, int opened) {
+  while (opened--) lb_end(l->b);
+}
+
+void lower_nest(Lower *l, const Axes *a, const char *name, NestFn *fn, void *ctx) {
+  Merge best = {1};
+  int best_cost = -1;
+  for (unsigned cuts = 0; cuts < 1u << (a->n ? a->n - 1 : 0); cuts++) {
+    Merge m = {cuts << 1 | 1};
+    Idx at = {0};
+    int cost = 0;
+    lower_begin(l);
+    int opened = open_nest(l, a, m, &at);
+    fn(l, a, &at, true, &cost, ctx);
+    close_nest(l, opened);
+    cost = 16 * cost + __builtin_popcount(cuts);
+    if (best_cost < 0 || cost < best_cost) {
+      best_cost = cost;
+      best = m;
+    }
+    if (best_cost == 0) break;
+  }
+  Idx at = {0};
+  lower_begin(l);
+  int opened = open_nest(l, a, best, &at);
+  fn(l, a, &at, false, &best_cost, ctx);
+  close_nest(l, opened);
+  lower_end(l, name, false);
+}
+
+void open_items(Lower *l, const Axes *a, Idx *at) {
+  LVar *v = lb_for(l->b, FOR_PARALLEL, "item", x_int(l->b, 0), x_dim(l->b, axes_count(l->dims, a, 0, a->n)), 1);
+  axes_split(l->b, a->size, a->n, x_var(l->b, v), at->i);
+}
+
+/* ---- element-wise groups ---- */
+static void map_body(Lower *l, const Axes *a, const Idx *at, bool trial, int *cost, void *ctx) {
+  (void)ctx;
+  if (!trial) {
+    store_outs(l, a, at);
+    return;
+  }
+  for (int i = 0; i < arrlen(l->group->outs); i++) {
+    NodeId n = l->group->outs[i].node;
+    Axes out = axes_of(l, n);
+    Idx to = *at;
+    if (out.n != a->n) axes_split(l->b, out.size, out.n, axes_linear(l->b, a, at), to.i);
+    *cost += x_divisions(value_at(l, n, &to), lb_level(l->b));
+  }
+}
+void lower_map(Lower *l) {
+  Axes a = axes_of(l, l->group->outs[0].node);
+  lower_nest(l, &a, "map", map_body, NULL);
+}
+
+/* ---- a group without nodes: reads[0] -> outs[0] ---- */
+static void copy_body(Lower *l, const Axes *a, const Idx *at, bool trial, int *cost, void *ctx) {
+  (void)cost;
+  (void)ctx;
+  int from = l->group->reads[0], to = l->group->outs[0].buf;
+  DType t = l->plan->bufs[to].type.dtype;
+  if (trial) return;
+  LExpr *i = axes_linear(l->b, a, at);
+  lb_store(l->b, lower_buf(l, to, t), i, x_load(l->b, lower_buf(l, from, t), i, NULL));
+}
+void lower_copy(Lower *l) {
+  Type t = l->plan->bufs[l->group->outs[0].buf].type;
+  Axes a = {.n = t.rank};
+  for (int k = 0; k < t.rank; k++) a.size[k] = t.shape[k];
+  lower_nest(l, &a, "copy", copy_body, NULL);
+}
+
+/* ---- operands end to end: each is copied to its place ---- */
+typedef struct ConcatPart {
+  NodeId whole, operand;
+  int axis;
+  Dim begin;
+} ConcatPart;
+static void concat_body(Lower *l, const Axes *a, const Idx *at, bool trial, int *cost, void *ctx) {
+  const ConcatPart *c = ctx;
+  Axes out = axes_of(l, c->whole);
+  Idx to = *at;
+  to.i[c->axis] = x_add(l->b, at->i[c->axis], x_dim(l->b, c->begin));
+  LExpr *i = axes_linear(l->b, &out, &to), *v = value_at(l, c->operand, at);
+  (void)a;
+  if (trial) *cost = x_divisions(i, lb_level(l->b)) + x_divisions(v, lb_level(l->b));
+  else lb_store(l->b, lower_buf(l, l->group->outs[0].buf, v->dtype), i, v);
+}
+void lower_concat(Lower *l) {
+  NodeId whole = l->group->outs[0].node;
+  const Node *n = graph_node(l->g, whole);
+  ConcatPart c = {.whole = whole, .axis = (int)node_int(l->g, n, A_axis), .begin = dim_int(l->dims, 0)};
+  for (int k = 0; k < n->n_in; k++) {
+    Axes a = axes_of(l, n->in[k]);
+    c.operand = n->in[k];
+    bool empty = false;
+    for (int j = 0; j < a.n; j++) empty |= dim_is(l->dims, a.size[j], 0);
+    if (!empty) lower_nest(l, &a, "concat", concat_body, &c);
+    c.begin = dim_add(l->dims, c.begin, a.size[c.axis]);
+  }
+}

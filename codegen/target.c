@@ -1,0 +1,53 @@
+/* The table of targets: everything about a processor that the compiler asks. One table of flags serves every compiler. */
+#include "codegen/codegen.h"
+#include <string.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
+/* No -ffast-math: only what does not change results. Math functions need not set errno, and no one reads the floating
+ * point exception flags. */
+#define GCC "-O3 -std=gnu11 -ffp-contract=fast -fno-math-errno -fno-trapping-math "
+#define CLANG "-O3 -std=gnu11 -ffp-contract=on -fno-math-errno -fno-trapping-math "
+#define KB INT64_C(1024)
+
+static const Target targets[] = {
+    {"x86-64-v4", 64, 32, 32 * KB, 1024 * KB, 16384 * KB, GCC "-march=x86-64-v4 -mprefer-vector-width=512",
+     CLANG "-march=x86-64-v4 -mprefer-vector-width=512", "avx512f avx512bw avx512cd avx512dq avx512vl", 64},
+    {"x86-64-v3", 32, 16, 32 * KB, 256 * KB, 8192 * KB, GCC "-march=x86-64-v3", CLANG "-march=x86-64-v3",
+     "avx avx2 bmi bmi2 fma", 64},
+    {"x86-64-v2", 16, 16, 32 * KB, 256 * KB, 8192 * KB, GCC "-march=x86-64-v2", CLANG "-march=x86-64-v2",
+     "sse3 ssse3 sse4.1 sse4.2 popcnt", 64},
+    {"aarch64", 16, 32, 32 * KB, 512 * KB, 4096 * KB, GCC "-march=armv8-a", CLANG "-march=armv8-a", "", 64},
+    {"plain", 4, 16, 32 * KB, 256 * KB, 4096 * KB, "-O2 -std=c11 -ffp-contract=fast", "-O2 -std=c11 -ffp-contract=on", "", 64},
+};
+
+static const Target *native(void) {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd") &&
+      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+    return &targets[0];
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2")) return &targets[1];
+  return __builtin_cpu_supports("sse4.2") ? &targets[2] : &targets[4];
+#elif defined(__aarch64__)
+  return &targets[3];
+#else
+  return &targets[4];
+#endif
+}
+
+const Target *target_find(const char *name) {
+  if (!strcmp(name, "native")) {
+    static Target here;
+    here = *native();
+    /* What runs here was compiled here: gcc may use all of this processor. Clang gets the level's name, because
+     * -march=native makes clang-19 warn about itself on processors with AVX10. */
+    if (!strncmp(here.name, "x86", 3))
+      here.gcc_flags = here.vector_bytes == 64 ? GCC "-march=native -mprefer-vector-width=512" : GCC "-march=native";
+    return &here;
+  }
+  for (size_t i = 0; i < sizeof targets / sizeof *targets; i++)
+    if (!strcmp(targets[i].name, name)) return &targets[i];
+  return NULL;
+}
