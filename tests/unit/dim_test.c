@@ -94,6 +94,63 @@ static void test_eval(void **state) {
   }
 }
 
+/* Random expressions: the normal form has the value of the expression, and lies within its bounds. */
+typedef struct Term {
+  Dim d;
+  int64_t v;
+  bool ok;
+} Term;
+
+static uint32_t rnd(uint32_t n) {
+  static uint32_t seed = 7;
+  seed = seed * 1664525 + 1013904223;
+  return (seed >> 12) % n;
+}
+
+static int64_t fdiv(int64_t p, int64_t q) { return p / q - (p % q != 0 && (p < 0) != (q < 0)); }
+
+static Term expression(int depth, const int64_t *v) {
+  if (depth == 0 || rnd(5) == 0) {
+    if (rnd(3) == 0) {
+      int64_t c = (int64_t)rnd(13) - 4;
+      return (Term){dim_int(T, c), c, true};
+    }
+    int var = (int)rnd(3);
+    return (Term){dim_of_var(T, var), v[var], true};
+  }
+  Term p = expression(depth - 1, v), q = expression(depth - 1, v);
+  int64_t c = (int64_t)rnd(7) - 2;
+  if (rnd(4)) q = rnd(2) ? q : (Term){dim_int(T, c), c, true};
+  if (!p.ok || !q.ok) return (Term){0, 0, false};
+  switch (rnd(5)) {
+  case 0: return (Term){dim_add(T, p.d, q.d), p.v + q.v, true};
+  case 1: return (Term){dim_sub(T, p.d, q.d), p.v - q.v, true};
+  case 2: return (Term){dim_mul(T, p.d, q.d), p.v * q.v, true};
+  case 3: return q.v == 0 ? (Term){0, 0, false} : (Term){dim_floordiv(T, p.d, q.d), fdiv(p.v, q.v), true};
+  default: return q.v == 0 ? (Term){0, 0, false} : (Term){dim_mod(T, p.d, q.d), p.v - q.v * fdiv(p.v, q.v), true};
+  }
+}
+
+static void test_random(void **state) {
+  (void)state;
+  int done = 0;
+  for (int i = 0; i < 20000; i++) {
+    int64_t v[3] = {rnd(20), 1 + rnd(9), rnd(65)};
+    Term e = expression(3, v);
+    if (!e.ok || e.v > 1000000 || e.v < -1000000 || e.d == DIM_OVERFLOW) continue;
+    Buf b = {0};
+    dim_print(T, &b, e.d);
+    if (dim_eval(T, e.d, v) != e.v) fail_msg("%s is %d, not %d", b.s, (int)dim_eval(T, e.d, v), (int)e.v);
+    if (P(b.s) != e.d) fail_msg("%s is read as another dimension", b.s);
+    if (dim_le(T, e.d, dim_int(T, e.v - 1)) == DIM_YES || dim_le(T, dim_int(T, e.v), e.d) == DIM_NO) {
+      fail_msg("wrong bounds of %s", b.s);
+    }
+    buf_free(&b);
+    done++;
+  }
+  assert_true(done > 10000);
+}
+
 static void test_text(void **state) {
   (void)state;
   prints("1 + 2*H", "2*H + 1");
@@ -187,6 +244,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(test_normal_form, setup, teardown),
       cmocka_unit_test_setup_teardown(test_eval, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_random, setup, teardown),
       cmocka_unit_test_setup_teardown(test_text, setup, teardown),
       cmocka_unit_test_setup_teardown(test_bounds, setup, teardown),
       cmocka_unit_test_setup_teardown(test_solve, setup, teardown),
