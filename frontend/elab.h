@@ -19,6 +19,7 @@ typedef struct Scope Scope;
 typedef struct Inst Inst;
 typedef struct Fn Fn;
 typedef struct ModDef ModDef;
+typedef struct NativeSig NativeSig;
 
 typedef enum ValueKind {
   V_ERROR,  /* reported already */
@@ -140,7 +141,7 @@ struct Env {
   Binding *binds; /* stb_ds */
   Scope *scope;   /* the file */
   Inst *self;     /* set on the environment of a method: its fields are names */
-  bool param_scope;
+  bool fixed;     /* of a file or a made module: never changes, closures share it */
 };
 
 /* The top level of a file. */
@@ -156,7 +157,8 @@ struct Scope {
   const char *name; /* file or namespace */
   const AstFile *file;
   uint32_t source;
-  bool is_std, is_main;
+  bool is_std, is_main, loading;
+  Loc used_at; /* the `use` that read it first */
   Global *globals; /* stb_ds */
   struct {
     const char *name;
@@ -200,6 +202,8 @@ struct Trace {
   NodeId *effect_values; /* stb_ds, parallel to the values of effects until the entry is closed */
   NodeId *reports;       /* stb_ds */
   const char **report_names; /* stb_ds */
+  Port *report_ports;        /* stb_ds */
+  Effect *effects;           /* stb_ds; values count from the first effect value */
   bool no_calls;
 };
 
@@ -216,19 +220,28 @@ struct Elab {
   Value *poison, *none, *yes, *no;
   const Native *native; /* the one that is being called */
   Loc call_loc;     /* innermost call site in a user's file: where std code's nodes and errors are placed */
-  const char *left_text, *right_text; /* source of the operands of the operation at hand, for suggestions; or NULL */
+  const AstExpr *left, *right; /* operands of the operation at hand, for suggestions; or NULL */
   uint64_t *reported; /* stb_ds: hashes of errors told already */
+  Env *place_env;
+  const AstFn **stepped; /* stb_ds: steps that became entries */
+  bool asserted;    /* an `assert` of the block at hand failed */
   bool drop_notes;  /* the last error was a repeat: its notes are dropped too */
   int mute;         /* > 0: errors are counted, not reported */
   int errors;       /* counted, reported or not */
   int64_t fuel;     /* evaluation steps left */
   char *stack_base;
   size_t stack_size;
-  Dim metas[64];    /* unknowns of signatures while they are solved */
-  int n_metas;
+  int alias_depth;
+  struct MetaVar {
+    const char *name;
+    int var;
+    bool busy;
+    Dim solved; /* DIM_NONE: not yet */
+    Loc loc;
+    const char *where;
+  } *metas; /* stb_ds: unknown dimensions of the signatures that are being solved, by name */
   struct { const char *key; const Native *value; } *natives; /* stb_ds string map */
-  int *model_cells; /* stb_ds */
-  struct { const char *name; Value *v; Loc loc; } *models; /* stb_ds: main file's models and states, as V_CELL trees */
+  struct { const Native *key; struct NativeSig *value; } *native_sigs; /* stb_ds map: parsed parameter lists */
   void *data;       /* data.c's */
   void *train;      /* train.c's */
 };
@@ -369,4 +382,9 @@ void data_register(Elab *e);                          /* natives: source.*, toke
 Value *data_declare(Elab *e, Scope *file, const AstItem *item);
 Value *data_field(Elab *e, Value *d, const char *name, Loc at); /* d.train, d.test; NULL: no such part, reported */
 void train_elaborate(Elab *e, const AstItem *item);   /* `train { }`: prog->actions, steps' entries */
+/* The natives split, zip and concat, when their first argument is a V_DATA. `shares`: the named arguments of
+ * split(d, train = 0.8, test = 0.2) as a named tuple. */
+Value *data_split(Elab *e, Value *d, Value *shares, Loc at);
+Value *data_zip(Elab *e, Value *a, Value *b, Loc at);
+Value *data_chain(Elab *e, Value *a, Value *b, Loc at);
 #endif

@@ -1,0 +1,335 @@
+/* The front end from a file to a Prog: loading, imports, the order of elaboration. */
+#include "frontend/elab_priv.h"
+#include <ctype.h>
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+
+enum { FUEL = 10000000, MAX_SOURCE = 64 << 20 };
+static const size_t STACK = (size_t)1 << 30;
+
+/* --- files -------------------------------------------------------------------------------------------------------- */
+static const AstName *item_name(const AstItem *it) {
+  if (it->kind == AI_FN || it->kind == AI_STEP) return &it->fn->name;
+  if (it->kind == AI_TRAIN || it->kind == AI_SWEEP || it->kind == AI_USE) return NULL;
+  return &it->name;
+}
+
+static bool add_global(Elab *e, Scope *s, const AstItem *it) {
+  const AstName *name = item_name(it);
+  if (!name || !name->name) return true;
+  for (ptrdiff_t i = 0; i < arrlen(s->globals); i++)
+    if (s->globals[i].name == name->name) {
+      elab_error(e, name->loc, E0214, "`%s` is declared twice", name->name);
+      elab_note(e, s->globals[i].item->loc, "it is declared here first");
+      return false;
+    }
+  Global g = {.name = name->name, .item = it};
+  arrput(s->globals, g);
+  return true;
+}
+
+static Scope *scope_new(Elab *e, const char *name, const AstFile *file, bool is_std) {
+  Scope *s = arena_one(e->arena, Scope);
+  s->name = name;
+  s->file = file;
+  s->source = file->source;
+  s->is_std = is_std;
+  s->env = env_new(e, NULL);
+  s->env->scope = s;
+  s->env->fixed = true;
+  arrput(e->files, s);
+  for (int i = 0; i < file->n_items; i++) add_global(e, s, file->items[i]);
+  return s;
+}
+
+static bool has_native_space(Elab *e, const char *name) {
+  size_t n = strlen(name);
+  for (ptrdiff_t i = 0; i < shlen(e->natives); i++)
+    if (strncmp(e->natives[i].key, name, n) == 0 && e->natives[i].key[n] == '.') return true;
+  return false;
+}
+
+static void load_uses(Elab *e, Scope *s);
+
+static Scope *load_std(Elab *e, const char *name) {
+  size_t n;
+  for (ptrdiff_t i = 0; i < arrlen(e->files); i++)
+    if (e->files[i]->is_std && strcmp(e->files[i]->name, name) == 0) return e->files[i];
+  const char *text = std_source(name, &n);
+  if (!text) return NULL;
+  uint32_t f = diag_add_source(e->diag, arena_printf(e->arena, "std/%s.dnn", name), text, n, 1);
+  int errors = diag_errors(e->diag);
+  AstFile *file = parse_file(e->arena, e->diag, f);
+  if (diag_errors(e->diag) != errors) e->errors++;
+  Scope *s = scope_new(e, intern(name), file, true);
+  load_uses(e, s);
+  return s;
+}
+
+static bool read_source(Elab *e, const char *path, Buf *b) { return buf_read_file(b, path, MAX_SOURCE) != 0; }
+
+static const char *folder_of(Elab *e, const char *path) {
+  const char *slash = strrchr(path, '/');
+  return slash ? arena_strndup(e->arena, path, (size_t)(slash - path) + 1) : "";
+}
+
+/* A file of the user; `path` as it was written. Reports what cannot be read and cycles. */
+Scope *elab_load(Elab *e, const char *path, Loc at, bool is_std) {
+  Buf b = {0};
+  if (is_std) return load_std(e, path);
+  const char *from = at.file ? diag_source_name(e->diag, at.file) : "";
+  const char *full = path[0] == '/' ? path : arena_printf(e->arena, "%s%s", folder_of(e, from), path);
+  bool ok = read_source(e, full, &b);
+  int err = errno;
+  for (const char *const *p = e->opts ? e->opts->path : NULL; !ok && p && *p; p++) {
+    full = arena_printf(e->arena, "%s/%s", *p, path);
+    ok = read_source(e, full, &b);
+  }
+  if (!ok) {
+    elab_error(e, at, E0001, "cannot read `%s`: %s", path, strerror(err));
+    return NULL;
+  }
+  const char *name = intern(full);
+  for (ptrdiff_t i = 0; i < arrlen(e->files); i++) {
+    Scope *s = e->files[i];
+    if (s->is_std || strcmp(s->name, name) != 0) continue;
+    buf_free(&b);
+    if (!s->loading) return s;
+    elab_error(e, at, E0215, "the file `%s` uses itself, through this chain of imports", path);
+    for (ptrdiff_t k = i + 1; k < arrlen(e->files); k++)
+      if (e->files[k]->loading && e->files[k]->used_at.file) elab_note(e, e->files[k]->used_at, "`%s` is used here", e->files[k]->name);
+    return NULL;
+  }
+  char *text = arena_strndup(e->arena, b.s ? b.s : "", b.n);
+  uint32_t f = diag_add_source(e->diag, name, text, b.n, 0);
+  buf_free(&b);
+  int errors = diag_errors(e->diag);
+  AstFile *file = parse_file(e->arena, e->diag, f);
+  Scope *s = scope_new(e, name, file, false);
+  s->used_at = at;
+  if (diag_errors(e->diag) != errors) e->errors++;
+  s->loading = true;
+  load_uses(e, s);
+  s->loading = false;
+  return s;
+}
+
+static void use_one(Elab *e, Scope *s, const AstUse *u) {
+  static const char *const planned[] = {"plot", "search", "detect"};
+  Value *v = arena_one(e->arena, Value);
+  v->kind = V_SPACE;
+  v->s = u->name.name;
+  v->loc = u->loc;
+  v->scope = u->file ? elab_load(e, u->file, u->loc, false) : load_std(e, u->name.name);
+  if (!v->scope) {
+    if (u->file) return;
+    if (!has_native_space(e, u->name.name)) {
+      for (size_t i = 0; i < sizeof planned / sizeof *planned; i++)
+        if (strcmp(planned[i], u->name.name) == 0) {
+          not_yet(e, u->loc, arena_printf(e->arena, "the namespace `%s`", u->name.name));
+          return;
+        }
+      elab_error(e, u->loc, E0213, "there is no namespace `%s` in the library", u->name.name);
+      static const char *const known[] = {"nn", "init", "loss", "optim", "metric", "source", "tokens", "tree", "augment", "sample"};
+      const char *near = diag_nearest(u->name.name, known, (int)(sizeof known / sizeof *known));
+      if (near) elab_help(e, "did you mean `%s`?", near);
+      else elab_help(e, "a file is used as `use \"%s.dnn\" as %s`", u->name.name, u->name.name);
+      return;
+    }
+  }
+  for (ptrdiff_t i = 0; i < arrlen(s->uses); i++)
+    if (s->uses[i].name == u->name.name) {
+      elab_error(e, u->loc, E0214, "`%s` is used twice", u->name.name);
+      elab_note(e, s->uses[i].loc, "it is used here first");
+      return;
+    }
+  arraddnptr(s->uses, 1);
+  arrlast(s->uses).name = u->name.name;
+  arrlast(s->uses).v = v;
+  arrlast(s->uses).loc = u->loc;
+}
+
+static void load_uses(Elab *e, Scope *s) {
+  for (int i = 0; i < s->file->n_items; i++)
+    for (int k = 0; k < s->file->items[i]->n_uses; k++) use_one(e, s, &s->file->items[i]->uses[k]);
+}
+
+/* --- order of elaboration ----------------------------------------------------------------------------------------- */
+static void check_sets(Elab *e) {
+  for (const char *const *o = e->opts ? e->opts->sets : NULL; o && *o; o++) {
+    size_t n = strcspn(*o, "=");
+    bool found = false;
+    const char **names = NULL;
+    for (ptrdiff_t i = 0; i < arrlen(e->main->globals); i++) {
+      Global *g = &e->main->globals[i];
+      if (g->item->kind != AI_CONST) continue;
+      found |= strlen(g->name) == n && strncmp(g->name, *o, n) == 0;
+      arrput(names, g->name);
+    }
+    if (!found) {
+      const char *wrong = arena_strndup(e->arena, *o, n);
+      elab_error(e, (Loc){0}, E0407, "`--set %s`: the file has no constant `%s`", *o, wrong);
+      const char *near = diag_nearest(wrong, names, (int)arrlen(names));
+      if (near) elab_help(e, "did you mean `%s`?", near);
+    }
+    arrfree(names);
+  }
+}
+
+static void finish_init(Elab *e) {
+  trace_close(e, e->init);
+  e->prog->entries[e->prog->init] = *e->init->entry;
+}
+
+static bool was_stepped(Elab *e, const AstFn *f) {
+  for (ptrdiff_t i = 0; i < arrlen(e->stepped); i++)
+    if (e->stepped[i] == f) return true;
+  return false;
+}
+
+static void elaborate(Elab *e) {
+  const AstFile *file = e->main->file;
+  const AstItem *train = NULL;
+  for (int i = 0; i < file->n_items; i++)
+    if (file->items[i]->kind == AI_MODEL || file->items[i]->kind == AI_STATE) declare_model(e, e->main, file->items[i]);
+  for (int i = 0; i < file->n_items; i++) {
+    const AstItem *it = file->items[i];
+    if (it->kind == AI_CONST || it->kind == AI_DATA) elab_global(e, e->main, it->name.name, it->name.loc);
+    if (it->kind == AI_SWEEP) not_yet(e, it->loc, "`sweep`");
+  }
+  for (int i = 0; i < file->n_items; i++) {
+    const AstItem *it = file->items[i];
+    if (it->kind != AI_TRAIN) continue;
+    train = it;
+    train_elaborate(e, it);
+  }
+  for (int i = 0; i < file->n_items; i++) {
+    const AstItem *it = file->items[i];
+    if (it->kind != AI_STEP && it->kind != AI_FN) continue;
+    if (it->kind == AI_FN && it->fn->exported) elab_export_entry(e, it->fn);
+    if (it->kind == AI_STEP && it->fn->exported && !was_stepped(e, it->fn)) elab_export_entry(e, it->fn);
+    else if (it->kind == AI_STEP && !was_stepped(e, it->fn)) elab_check_step(e, it->fn, !train);
+  }
+  finish_init(e);
+}
+
+static const char *prog_name(Elab *e, const char *path) {
+  const char *base = strrchr(path, '/');
+  base = base ? base + 1 : path;
+  size_t n = strcspn(base, ".");
+  char *s = arena_printf(e->arena, "%s%.*s", isdigit((unsigned char)base[0]) || n == 0 ? "m" : "", (int)n, base);
+  for (char *p = s; *p; p++)
+    if (!isalnum((unsigned char)*p)) *p = '_';
+  return s;
+}
+
+typedef struct Job {
+  Elab *e;
+  const char *path, *text;
+  size_t n;
+  pthread_attr_t attr;
+} Job;
+
+static void start_traces(Elab *e) {
+  Entry empty = {0};
+  e->init = trace_new(e, T_INIT, "init", (Loc){0});
+  e->trace = e->init;
+  e->prog->init = (int)arrlen(e->prog->entries);
+  arrput(e->prog->entries, empty);
+}
+
+static void register_all(Elab *e) {
+  natives_math(e);
+  natives_shape(e);
+  natives_reduce(e);
+  natives_nn(e);
+  natives_random(e);
+  natives_tree(e);
+  natives_static(e);
+  natives_einsum(e);
+  natives_planned(e);
+  data_register(e);
+}
+
+static void run(Job *j) {
+  Elab *e = j->e;
+  char here;
+  e->stack_base = &here;
+  start_traces(e);
+  register_all(e);
+  e->prelude = load_std(e, "prelude");
+  if (e->errors) return;
+  uint32_t f = diag_add_source(e->diag, j->path, j->text, j->n, 0);
+  AstFile *file = parse_file(e->arena, e->diag, f);
+  if (diag_errors(e->diag)) return;
+  e->main = scope_new(e, intern(j->path), file, false);
+  e->main->is_main = true;
+  e->main->loading = true;
+  load_uses(e, e->main);
+  e->main->loading = false;
+  if (e->errors || diag_errors(e->diag)) return;
+  check_sets(e);
+  elaborate(e);
+}
+
+static void *run_thread(void *p) {
+  run(p);
+  return NULL;
+}
+
+static Elab *elab_new(Arena *a, Diag *d, const char *path, const ElabOpts *o) {
+  Elab *e = arena_one(a, Elab);
+  e->arena = a;
+  e->diag = d;
+  e->opts = o;
+  e->dims = dimtab_new(a);
+  e->fuel = FUEL;
+  e->prog = arena_one(a, Prog);
+  *e->prog = (Prog){.arena = a, .dims = e->dims, .diag = d, .name = prog_name(e, path)};
+  e->poison = arena_one(a, Value);
+  e->none = arena_one(a, Value);
+  e->none->kind = V_NONE;
+  e->yes = arena_one(a, Value);
+  e->yes->kind = V_BOOL;
+  e->yes->b = true;
+  e->no = arena_one(a, Value);
+  e->no->kind = V_BOOL;
+  sh_new_arena(e->natives);
+  return e;
+}
+
+/* Elaboration follows the nesting of the program, so it gets a stack of its own that is large; what is deeper still is
+ * reported. */
+static Prog *load_text(Elab *e, Job *j) {
+  pthread_t t;
+  pthread_attr_init(&j->attr);
+  e->stack_size = STACK - (16 << 20);
+  bool big = pthread_attr_setstacksize(&j->attr, STACK) == 0 && pthread_create(&t, &j->attr, run_thread, j) == 0;
+  if (big) {
+    pthread_join(t, NULL);
+  } else {
+    e->stack_size = 4 << 20;
+    run(j);
+  }
+  pthread_attr_destroy(&j->attr);
+  return diag_errors(e->diag) || e->errors ? NULL : e->prog;
+}
+
+Prog *frontend_load_text(Arena *a, Diag *d, const char *name, const char *text, size_t n, const ElabOpts *o) {
+  Elab *e = elab_new(a, d, name, o);
+  Job j = {.e = e, .path = name, .text = text, .n = n};
+  return load_text(e, &j);
+}
+
+Prog *frontend_load(Arena *a, Diag *d, const char *path, const ElabOpts *o) {
+  Buf b = {0};
+  if (!buf_read_file(&b, path, MAX_SOURCE)) {
+    diag_error(d, (Loc){0}, E0001, "cannot read `%s`: %s", path, strerror(errno));
+    return NULL;
+  }
+  const char *text = arena_strndup(a, b.s ? b.s : "", b.n);
+  size_t n = b.n;
+  buf_free(&b);
+  return frontend_load_text(a, d, path, text, n, o);
+}

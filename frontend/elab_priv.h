@@ -1,0 +1,155 @@
+/* What the files of the elaborator share beside elab.h. */
+#ifndef FRONTEND_ELAB_PRIV_H
+#define FRONTEND_ELAB_PRIV_H
+#include "frontend/elab.h"
+#include "runtime/core/random.h"
+
+static inline uint64_t hash_mix(uint64_t h, uint64_t x) { return dnn_mix64(h, x); }
+static inline uint64_t hash_text(uint64_t h, const char *s) {
+  uint64_t x = 0xcbf29ce484222325u;
+  for (; *s; s++) x = (x ^ (unsigned char)*s) * 0x100000001b3u;
+  return dnn_mix64(h, x);
+}
+
+/* errors */
+Value *not_yet(Elab *e, Loc at, const char *what);
+
+/* cells: the current value of a cell in the current trace; v_read turns V_CELL into V_TENSOR. */
+NodeId cell_now(Elab *e, int cell, Loc at);
+Value *v_read(Elab *e, Value *v);
+void cell_write(Elab *e, int cell, NodeId value, Loc at);
+
+/* tensors of the current graph (elab_ops.c) */
+static inline NodeId nid(const Value *v) { return v->t.id; }
+bool broadcast_shapes(Elab *e, const char *what, Type a, Type b, Loc at, int *rank, Dim *shape);
+NodeId broadcast_node(Elab *e, NodeId n, int rank, const Dim *shape, Loc at);
+/* Two operands of one element-wise operation: numbers adapted, dtypes equal, shapes broadcast. */
+bool tensor_pair(Elab *e, const char *what, Value **a, Value **b, Loc at);
+Value *adapt_number(Elab *e, Value *v, Type like, Loc at);
+Value *full_value(Elab *e, double x, DType dtype, int rank, const Dim *shape, Loc at);
+bool too_big(Elab *e, Type t, Loc at); /* reports a tensor whose size overflows or passes the limit */
+NodeId reduce_axes(Elab *e, Op op, NodeId n, const int *axes, int n_axes, bool keep, Loc at);
+NodeId index_axis(Elab *e, NodeId n, int axis, Dim at_index, Loc at); /* one element of an axis; the axis vanishes */
+Value *matmul(Elab *e, Value *a, Value *b, Loc at);
+Value *static_binary(Elab *e, Op op, Value *a, Value *b, Loc at);
+Value *static_unary(Elab *e, Op op, Value *a, Loc at);
+/* A comparison of sizes that is not decided while compiling. */
+static inline bool is_open_bool(const Value *v) { return v->kind == V_SYM && v->sym.op >= OP_eq && v->sym.op <= OP_ge; }
+
+/* trees (elab_tree.c) */
+typedef Value *LeafFn(Elab *e, void *ctx, Value **leaf, int n, const char *path);
+Value *tree_map(Elab *e, Value **t, int n, LeafFn *fn, void *ctx, const char *path, Loc at);
+bool is_tree(const Value *v); /* instance, tuple: what arithmetic goes through leaf by leaf */
+bool holds_inst(const Value *v);
+Value *tree_binary(Elab *e, Op op, Value *a, Value *b, Loc at);
+Value *tree_unary(Elab *e, Value *t, Value *(*fn)(Elab *, int data, Value *, Loc), int data, Loc at);
+typedef struct LeafRef {
+  Value *v;
+  const char *path;
+} LeafRef;
+void tree_leaves(Elab *e, Value *t, const char *path, LeafRef **out /* stb_ds */);
+
+/* modules (elab_module.c) */
+Inst *inst_copy(Elab *e, const Inst *from);
+Value *v_inst(Elab *e, Inst *m);
+Field *inst_field(const Inst *m, const char *name);
+const AstMember *module_fn(const ModDef *def, const char *name);
+Value *method_value(Elab *e, Inst *self, const AstMember *m);
+Value *make_blueprint(Elab *e, ModDef *def, const Args *a, Loc at);
+bool inst_training(Elab *e, const Inst *m);
+int64_t inst_params(Elab *e, const Inst *m);
+bool path_covers(const char *a, const char *b); /* b is a or lies under a */
+void init_cell(Elab *e, int cell, const Leaf *l);
+void init_with(Elab *e, Env *env, const char *model, Value *real, const AstWith *w);
+void declare_model(Elab *e, Scope *s, const AstItem *item);
+Value *model_value(Elab *e, Value *template); /* parameters as current values of the trace */
+void assign_tree(Elab *e, Value *to, Value *v, Loc at); /* to: a tree of cells; v: the new values */
+
+/* calls (elab_call.c) */
+bool bind_params(Elab *e, Env *env, const AstParam *params, int n, const Args *a, const char *what, Loc decl, Loc at);
+Value *call_fn(Elab *e, Fn *f, const Args *a, Loc at);
+int call_begin(Elab *e, const char *label, const char *path, int64_t params, Loc at);
+void call_end(Elab *e, int index, Value *result);
+void frame_push(Elab *e, Frame *f, const char *name, Loc at, uint64_t salt);
+void frame_pop(Elab *e);
+uint64_t site_next(Elab *e, const char *name);
+Env *env_snapshot(Elab *e, Env *env);
+
+/* types (elab_types.c) */
+typedef struct Sig {
+  Env *env;
+  int base; /* first of its metas in `used` */
+  int *used; /* stb_ds: indices into e->metas */
+  struct Pending {
+    Dim pattern, actual;
+    const char *what;
+    Loc at, decl;
+  } *pending; /* stb_ds: dimensions with more than one unknown */
+  const char **open_dtypes; /* stb_ds */
+  bool entry; /* makes inputs: bounds are taken over, not proved */
+} Sig;
+void sig_begin(Elab *e, Sig *s, Env *env);
+bool sig_end(Elab *e, Sig *s); /* solves what is left, binds the names */
+TypeX *resolve_type(Elab *e, Sig *s, const AstType *t);
+Value *unify_type(Elab *e, Sig *s, TypeX *t, Value *v, const char *what, Loc at);
+bool match_dim(Elab *e, Sig *s, Dim pattern, Dim actual, const char *what, Loc at, Loc decl, bool last);
+Dim sig_subst(Elab *e, Dim d);
+bool sig_open(Elab *e, const Sig *s, Dim d); /* has unsolved unknowns */
+void sig_solve(Elab *e, int meta, Dim d, const char *what, Loc at);
+bool type_fixed(Elab *e, Env *env, const AstType *t, Type *out); /* a tensor type without unknowns */
+const char *typex_text(Elab *e, const TypeX *t);
+
+/* flow (elab_stmt.c, elab_expr.c) */
+Value *choose_static(Elab *e, Env *env, const AstExpr *x);
+Value *block_in(Elab *e, Env *env, const AstBlock *b); /* in this very scope */
+void elab_stmt(Elab *e, Env *env, const AstStmt *s);
+void elab_assign(Elab *e, Env *env, const AstStmt *s);
+bool spend(Elab *e, Loc at); /* one step of fuel; false: stop */
+const char *expr_text(Elab *e, const AstExpr *x); /* source text, short and of a user's file, or NULL */
+const char *elab_op_sign(Op op);
+Op op_of_ast(AstOp op);
+Value *binary_ast(Elab *e, AstOp op, Value *a, Value *b, Loc at);
+Value *select_value(Elab *e, Value *c, Value *a, Value *b, Loc at); /* where, through trees */
+Value *cast_value(Elab *e, DType t, Value *v, Loc at);
+Value *call_value(Elab *e, Value *f, const Args *a, const AstExpr *callee, Loc at);
+
+/* assignment (elab_assign.c) */
+void assign_place(Elab *e, Env *env, const AstExpr *place, Op op, Value *v, Loc at);
+void note_trained(Elab *e, const AstExpr *place, Value *v);
+void note_place(Elab *e, Env *env, const AstExpr *place);
+Env *place_env(Elab *e);
+
+/* steps (elab_step.c) */
+void elab_update(Elab *e, Env *env, const AstStmt *s);
+Value *read_tree(Elab *e, Value *v);
+Value *grad_value(Elab *e, Value *y, Value *x, Loc at);
+
+/* entries (elab_entry.c) */
+Trace *trace_new(Elab *e, TraceKind kind, const char *name, Loc loc);
+void trace_close(Elab *e, Trace *t);
+int elab_export_entry(Elab *e, const AstFn *f);
+void elab_check_step(Elab *e, const AstFn *f, bool keep);
+
+/* index (elab_index.c) */
+typedef struct IndexItem {
+  AstIndexKind kind;
+  Value *v;         /* EXPR */
+  Value *from, *to, *step; /* SLICE; NULL when left out */
+  Loc loc;
+} IndexItem;
+int eval_index_items(Elab *e, Env *env, const AstExpr *x, IndexItem **items); /* -1 after an error */
+Value *index_value(Elab *e, Value *v, const IndexItem *items, int n, Loc at);
+/* `base` with the part under `items` replaced by (or, with `op` OP_add.., combined with) v. */
+Value *index_store(Elab *e, Value *base, const IndexItem *items, int n, Op op, Value *v, Loc at);
+
+/* natives */
+void natives_math(Elab *e);
+void natives_shape(Elab *e);
+void natives_reduce(Elab *e);
+void natives_nn(Elab *e);
+void natives_random(Elab *e);
+void natives_tree(Elab *e); /* natives_tree.c: tree.*, is_function, is_float, axes */
+void natives_static(Elab *e);
+void natives_planned(Elab *e);
+void natives_einsum(Elab *e);
+#endif

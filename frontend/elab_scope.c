@@ -1,0 +1,297 @@
+/* Scopes and names: local bindings, fields of `self`, the file, what it uses, the prelude, natives. */
+#include "frontend/elab_priv.h"
+#include <string.h>
+
+Env *env_new(Elab *e, Env *up) {
+  Env *env = arena_one(e->arena, Env);
+  env->up = up;
+  env->scope = up ? up->scope : NULL;
+  return env;
+}
+
+static void bind(Env *env, const char *name, Value *v, bool var, Loc loc) {
+  Binding b = {.name = name, .v = v, .var = var, .loc = loc};
+  arrput(env->binds, b);
+}
+
+void env_bind(Env *env, const char *name, Value *v, Loc loc) { bind(env, name, v, false, loc); }
+void env_var(Env *env, const char *name, Value *v, Loc loc) { bind(env, name, v, true, loc); }
+
+Binding *env_find(Env *env, const char *name) {
+  for (ptrdiff_t i = arrlen(env->binds) - 1; i >= 0; i--)
+    if (env->binds[i].name == name || strcmp(env->binds[i].name, name) == 0) return &env->binds[i];
+  return NULL;
+}
+
+/* A copy of the local scopes for a closure: it sees the values of now and may not assign them. */
+Env *env_snapshot(Elab *e, Env *env) {
+  if (!env || env->fixed) return env;
+  Env *c = arena_one(e->arena, Env);
+  *c = *env;
+  c->binds = NULL;
+  c->up = env_snapshot(e, env->up);
+  c->fixed = true;
+  for (ptrdiff_t i = 0; i < arrlen(env->binds); i++) {
+    arrput(c->binds, env->binds[i]);
+    c->binds[i].captured = true;
+  }
+  return c;
+}
+
+/* --- globals ------------------------------------------------------------------------------------------------------ */
+static Value *new_value(Elab *e, ValueKind kind, Loc loc) {
+  Value *v = arena_one(e->arena, Value);
+  v->kind = kind;
+  v->loc = loc;
+  return v;
+}
+
+static Value *global_fn(Elab *e, Scope *s, const AstItem *item) {
+  Value *v = new_value(e, V_FN, item->loc);
+  v->fn = arena_one(e->arena, Fn);
+  v->fn->name = item->fn->name.name;
+  v->fn->decl = item->fn;
+  v->fn->env = s->env;
+  return v;
+}
+
+/* `--set name=value`: text as a value of the kind of `like`. */
+static Value *override_const(Elab *e, Scope *s, const AstItem *item, Value *like) {
+  if (!s->is_main || !e->opts || !e->opts->sets) return like;
+  size_t n = strlen(item->name.name);
+  for (const char *const *o = e->opts->sets; *o; o++) {
+    if (strncmp(*o, item->name.name, n) != 0 || (*o)[n] != '=') continue;
+    const char *text = *o + n + 1;
+    char *end = NULL;
+    if (like->kind == V_STR) return v_str(e, text);
+    if (like->kind == V_BOOL && strcmp(text, "true") == 0) return e->yes;
+    if (like->kind == V_BOOL && strcmp(text, "false") == 0) return e->no;
+    long long i = strtoll(text, &end, 10);
+    if (like->kind == V_INT && *text && !*end) return v_int(e, i);
+    double f = strtod(text, &end);
+    if (like->kind == V_FLOAT && *text && !*end) return v_float(e, f);
+    return elab_error(e, item->name.loc, E0407, "`--set %s`: `%s` is not of the constant's kind, which is %s", *o, text,
+                      value_kind_name(e, like));
+  }
+  return like;
+}
+
+static Value *eval_const(Elab *e, Scope *s, const AstItem *item) {
+  Env *env = env_new(e, s->env);
+  Value *v = override_const(e, s, item, elab_expr(e, env, item->value));
+  if (!item->type || is_poison(v)) return v;
+  Sig sig;
+  sig_begin(e, &sig, env);
+  TypeX *t = resolve_type(e, &sig, item->type);
+  v = t ? unify_type(e, &sig, t, v, arena_printf(e->arena, "the constant `%s`", item->name.name), item->value->loc) : e->poison;
+  sig_end(e, &sig);
+  return v;
+}
+
+static Value *eval_global(Elab *e, Scope *s, const AstItem *item) {
+  Value *v;
+  switch (item->kind) {
+  case AI_CONST: return eval_const(e, s, item);
+  case AI_FN: case AI_STEP: return global_fn(e, s, item);
+  case AI_MODULE:
+    v = new_value(e, V_MODULE, item->loc);
+    v->mod = arena_one(e->arena, ModDef);
+    *v->mod = (ModDef){item->name.name, item, s};
+    return v;
+  case AI_DATA: return s->is_main ? data_declare(e, s, item) : NULL;
+  default: return NULL;
+  }
+}
+
+static Value *cycle_error(Elab *e, Global *g, Loc at) {
+  elab_error(e, at, E0202, "`%s` is defined by itself", g->name);
+  elab_note(e, g->item->loc, "its definition is here");
+  return e->poison;
+}
+
+/* Constants may hold tensors, which belong to one trace: those are evaluated once per trace. */
+static Value *global_value(Elab *e, Scope *s, Global *g, Loc at) {
+  if (g->item->kind == AI_MODEL || g->item->kind == AI_STATE) {
+    if (g->state == G_BUSY) return cycle_error(e, g, at);
+    if (!s->is_main) {
+      elab_error(e, at, E0203, "`%s` is a %s of another file; only its constants, types, modules and functions can be used",
+                 g->name, g->item->kind == AI_MODEL ? "model" : "state");
+      return e->poison;
+    }
+    if (g->state == G_NEW) declare_model(e, s, g->item);
+    g = &s->globals[g - s->globals];
+    return g->v ? (is_poison(g->v) ? g->v : model_value(e, g->v)) : e->poison;
+  }
+  bool again = g->state == G_DONE && g->trace && g->trace != e->trace;
+  if (g->state == G_DONE && !again) return g->v;
+  if (g->state == G_BUSY) return cycle_error(e, g, at);
+  ptrdiff_t k = g - s->globals;
+  g->state = G_BUSY;
+  Loc outer = e->call_loc;
+  Frame f;
+  if (!s->is_std) e->call_loc = (Loc){0};
+  frame_push(e, &f, g->name, (Loc){0}, 1);
+  Value *v = eval_global(e, s, g->item);
+  frame_pop(e);
+  e->call_loc = outer;
+  g = &s->globals[k];
+  g->state = G_DONE;
+  if (!v) v = elab_error(e, at, E0203, "`%s` is not a value that can be used here", g->name);
+  g->v = v;
+  g->trace = g->item->kind == AI_CONST && v_has_tensor(v) ? e->trace : NULL;
+  return v;
+}
+
+Value *elab_global(Elab *e, Scope *s, const char *name, Loc at) {
+  for (ptrdiff_t i = 0; i < arrlen(s->globals); i++)
+    if (strcmp(s->globals[i].name, name) == 0) return global_value(e, s, &s->globals[i], at);
+  for (ptrdiff_t i = 0; i < arrlen(s->uses); i++)
+    if (strcmp(s->uses[i].name, name) == 0) return s->uses[i].v;
+  return NULL;
+}
+
+/* --- look-up ------------------------------------------------------------------------------------------------------ */
+static Value *native_value(Elab *e, const char *name) {
+  ptrdiff_t i = shgeti(e->natives, name);
+  if (i < 0) return NULL;
+  const Native *n = e->natives[i].value;
+  if (n->params) return v_native(e, n, NULL);
+  const Native *outer = e->native; /* a constant: `pi`, `clock.step` */
+  e->native = n;
+  Value *v = n->fn(e, NULL, 0, e->call_loc);
+  e->native = outer;
+  return v;
+}
+
+static bool native_space(Elab *e, const char *name) {
+  size_t n = strlen(name);
+  for (ptrdiff_t i = 0; i < shlen(e->natives); i++)
+    if (strncmp(e->natives[i].key, name, n) == 0 && e->natives[i].key[n] == '.') return true;
+  return false;
+}
+
+static Value *self_name(Elab *e, Inst *self, const char *name) {
+  Field *f = inst_field(self, name);
+  if (f) return f->kind == FIELD_STATIC ? f->v : v_read(e, f->v);
+  const AstMember *m = module_fn(self->def, name);
+  if (m) return method_value(e, self, m);
+  if (strcmp(name, "self") == 0) return v_inst(e, self);
+  if (strcmp(name, "training") == 0) return v_bool(e, inst_training(e, self));
+  return NULL;
+}
+
+static void collect(const char ***names, const char *name) { arrput(*names, name); }
+
+static void suggest(Elab *e, Env *env, const char *wrong) {
+  const char **names = NULL;
+  for (Env *s = env; s; s = s->up) {
+    for (ptrdiff_t i = 0; i < arrlen(s->binds); i++)
+      if (s->binds[i].name[0] != '.') collect(&names, s->binds[i].name);
+    for (int i = 0; s->self && i < s->self->n; i++) collect(&names, s->self->fields[i].name);
+  }
+  Scope *files[2] = {env->scope, e->prelude};
+  for (int k = 0; k < 2; k++) {
+    for (ptrdiff_t i = 0; files[k] && i < arrlen(files[k]->globals); i++) collect(&names, files[k]->globals[i].name);
+    for (ptrdiff_t i = 0; files[k] && i < arrlen(files[k]->uses); i++) collect(&names, files[k]->uses[i].name);
+  }
+  for (ptrdiff_t i = 0; i < shlen(e->natives); i++)
+    if (!strchr(e->natives[i].key, '.')) collect(&names, e->natives[i].key);
+  const char *near = diag_nearest(wrong, names, (int)arrlen(names));
+  size_t n;
+  if (near) elab_help(e, "did you mean `%s`?", near);
+  else if (std_source(wrong, &n)) elab_help(e, "`use %s` at the top of the file brings the namespace in", wrong);
+  arrfree(names);
+}
+
+/* The value of a name, or NULL: nothing is reported. */
+static Value *find_name(Elab *e, Env *env, const char *name, Loc at) {
+  DType t;
+  for (Env *s = env; s; s = s->up) {
+    Binding *b = env_find(s, name);
+    if (b) return v_read(e, b->v);
+    Value *v = s->self ? self_name(e, s->self, name) : NULL;
+    if (v) return v;
+  }
+  Value *v = elab_global(e, env->scope, name, at);
+  if (!v && env->scope->is_std) v = native_value(e, arena_printf(e->arena, "%s.%s", env->scope->name, name));
+  if (!v && e->prelude) v = elab_global(e, e->prelude, name, at);
+  if (!v && env->scope->is_std) v = native_value(e, arena_printf(e->arena, "%s.%s", env->scope->name, name));
+  if (!v) v = native_value(e, name);
+  if (!v && dtype_parse(name, &t) && t != TUPLE) v = v_dtype(e, t);
+  if (!v && (strcmp(name, "random") == 0 || strcmp(name, "clock") == 0) && native_space(e, name)) {
+    v = new_value(e, V_SPACE, at);
+    v->s = intern(name);
+  }
+  return v;
+}
+
+Value *elab_name(Elab *e, Env *env, const char *name, Loc at) {
+  Value *v = find_name(e, env, name, at);
+  if (v) return v;
+  if (strcmp(name, "training") == 0 || strcmp(name, "self") == 0)
+    return elab_error(e, at, E0204, "`%s` stands inside of a module's functions only", name);
+  elab_error(e, at, E0201, "there is no `%s` here", name);
+  suggest(e, env, name);
+  return e->poison;
+}
+
+/* A member of a namespace: of its file, or a native `space.name`. */
+static Value *space_field(Elab *e, Value *space, const char *name, Loc at) {
+  Scope *s = space->scope;
+  Value *v = s ? elab_global(e, s, name, at) : NULL;
+  bool prelude = strcmp(space->s, "prelude") == 0;
+  if (!v) v = native_value(e, prelude ? name : arena_printf(e->arena, "%s.%s", space->s, name));
+  if (v) return v;
+  elab_error(e, at, E0205, "`%s` has no `%s`", space->s, name);
+  const char **names = NULL;
+  size_t n = strlen(space->s);
+  for (ptrdiff_t i = 0; s && i < arrlen(s->globals); i++) collect(&names, s->globals[i].name);
+  for (ptrdiff_t i = 0; i < shlen(e->natives); i++)
+    if (strncmp(e->natives[i].key, space->s, n) == 0 && e->natives[i].key[n] == '.') collect(&names, e->natives[i].key + n + 1);
+  const char *near = diag_nearest(name, names, (int)arrlen(names));
+  if (near) elab_help(e, "did you mean `%s.%s`?", space->s, near);
+  arrfree(names);
+  return e->poison;
+}
+
+static Value *inst_member(Elab *e, Value *v, const char *name, Loc at) {
+  Inst *m = v->inst;
+  Field *f = inst_field(m, name);
+  if (f) return f->kind == FIELD_STATIC ? f->v : v_read(e, f->v);
+  const AstMember *fn = module_fn(m->def, name);
+  if (fn) return method_value(e, m, fn);
+  elab_error(e, at, E0501, "%s has no field `%s`", value_kind_name(e, v), name);
+  elab_note(e, m->def->decl->loc, "the module is declared here");
+  const char **names = NULL;
+  for (int i = 0; i < m->n; i++) collect(&names, m->fields[i].name);
+  for (int i = 0; i < m->def->decl->n_members; i++) collect(&names, m->def->decl->members[i].name.name);
+  const char *near = diag_nearest(name, names, (int)arrlen(names));
+  if (near) elab_help(e, "did you mean `%s`?", near);
+  arrfree(names);
+  return e->poison;
+}
+
+Value *elab_field(Elab *e, Value *v, const char *name, Loc at) {
+  Value *f;
+  switch (v->kind) {
+  case V_ERROR: return v;
+  case V_INST: return inst_member(e, v, name, at);
+  case V_SPACE: return space_field(e, v, name, at);
+  case V_DATA: f = data_field(e, v, name, at); return f ? f : e->poison;
+  case V_TOKENISER: case V_TUPLE:
+    f = v->kind == V_TUPLE ? v_field(v, name) : NULL;
+    for (int i = 0; v->kind == V_TOKENISER && i < v->list.n; i++)
+      if (strcmp(v->list.names[i], name) == 0) f = v->list.items[i];
+    if (f) return v_read(e, f);
+    break;
+  default: break;
+  }
+  elab_error(e, at, E0206, "%s has no field `%s`", value_kind_name(e, v), name);
+  if (v->kind == V_TENSOR && strcmp(name, "shape") == 0) elab_help(e, "did you mean `shape(x)`?");
+  else if (v->kind == V_TENSOR && strcmp(name, "T") == 0) elab_help(e, "did you mean `transpose(x)`?");
+  else if (v->kind == V_TUPLE && v->list.names) {
+    const char *near = diag_nearest(name, v->list.names, v->list.n);
+    if (near) elab_help(e, "did you mean `%s`?", near);
+  }
+  return e->poison;
+}

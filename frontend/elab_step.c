@@ -1,0 +1,276 @@
+/* What only steps do: gradients as values, `update`, the optimiser's cells. */
+#include "frontend/elab_priv.h"
+#include <string.h>
+
+/* --- grad --------------------------------------------------------------------------------------------------------- */
+static bool reaches(Elab *e, NodeId y, const NodeId *x, int n) {
+  const Graph *g = e->trace->graph;
+  NodeId low = y;
+  for (int i = 0; i < n; i++)
+    if (x[i] < low) low = x[i];
+  unsigned char *mark = calloc((size_t)y + 1, 1); /* 1 wanted, 2 on a path from y */
+  bool found = false;
+  for (int i = 0; i < n; i++)
+    if (x[i] <= y) mark[x[i]] |= 1;
+  mark[y] |= 2;
+  for (NodeId i = y; i >= low && i > 0 && !found; i--) {
+    if (!(mark[i] & 2)) continue;
+    found = (mark[i] & 1) != 0;
+    const Node *node = graph_node(g, i);
+    for (int k = 0; k < node->n_in; k++) mark[node->in[k]] |= 2;
+  }
+  free(mark);
+  return found;
+}
+
+typedef struct GradCtx {
+  NodeId op;
+  int next;
+  Loc at;
+} GradCtx;
+
+static Value *grad_leaf(Elab *e, void *ctx, Value **leaf, int n, const char *path) {
+  GradCtx *c = ctx;
+  if (leaf[0]->kind != V_TENSOR || !dtype_is_float(v_type(leaf[0]).dtype)) return e->none;
+  return v_tensor(e, g_get(e->trace->graph, elab_place(e, c->at), c->op, c->next++));
+}
+
+/* Gradients have no states. */
+static Value *without_state(Elab *e, Value *v) {
+  if (v->kind == V_INST) {
+    for (int i = 0; i < v->inst->n; i++) {
+      Field *f = &v->inst->fields[i];
+      if (f->kind == FIELD_STATE) f->v = e->none;
+      else if (f->kind == FIELD_STATIC && holds_inst(f->v)) f->v = without_state(e, f->v);
+    }
+  } else if ((v->kind == V_LIST || v->kind == V_TUPLE) && holds_inst(v)) {
+    for (int i = 0; i < v->list.n; i++) without_state(e, v->list.items[i]);
+  }
+  return v;
+}
+
+static bool grad_target(Elab *e, Value **y, Loc at) {
+  if (is_poison(*y)) return false;
+  *y = v_read(e, *y);
+  if ((*y)->kind != V_TENSOR) {
+    elab_error(e, at, E0701, "`grad` takes the derivative of a scalar tensor, not of %s", value_kind_name(e, *y));
+    return false;
+  }
+  if (!want_tensor(e, y, "the loss", at)) return false;
+  Type t = v_type(*y);
+  if (!dtype_is_float(t.dtype)) {
+    elab_error(e, at, E0702, "integer and bool values have no gradient: this is %s", type_text(e, t));
+    elab_help(e, "compute it in floats: `f32(x)`");
+    return false;
+  }
+  if (t.rank != 0) {
+    elab_error(e, at, E0703, "`grad` takes the derivative of a scalar, but this is %s", type_text(e, t));
+    elab_help(e, "did you mean its `mean(…)` or `sum(…)`?");
+    return false;
+  }
+  return true;
+}
+
+/* dy/dx for every float leaf of x, as a tree like x. */
+Value *grad_value(Elab *e, Value *y, Value *x, Loc at) {
+  LeafRef *leaves = NULL;
+  NodeId *in = NULL;
+  if (is_poison(x) || !grad_target(e, &y, at)) return e->poison;
+  x = v_read(e, x);
+  tree_leaves(e, x, "", &leaves);
+  arrput(in, nid(y));
+  for (ptrdiff_t i = 0; i < arrlen(leaves); i++) {
+    Value *v = leaves[i].v;
+    if (v->kind == V_TENSOR && v->t.graph == e->trace->graph && dtype_is_float(v_type(v).dtype)) arrput(in, nid(v));
+  }
+  int n = (int)arrlen(in) - 1;
+  bool integer = arrlen(leaves) == 1 && leaves[0].v->kind == V_TENSOR && n == 0;
+  arrfree(leaves);
+  Value *r = e->poison;
+  if (integer) {
+    elab_error(e, at, E0702, "there is no gradient with respect to %s", value_kind_name(e, x));
+  } else if (n == 0) {
+    elab_error(e, at, E0704, "there is nothing to take the gradient for: %s has no float tensors", value_kind_name(e, x));
+  } else if (!reaches(e, nid(y), in + 1, n)) {
+    elab_error(e, at, E0705, "the loss does not depend on %s", x->kind == V_INST ? value_kind_name(e, x) : "what the gradient is asked for");
+    elab_note(e, graph_node(e->trace->graph, nid(y))->loc, "the loss was computed here");
+    for (ptrdiff_t i = 0; i < arrlen(e->trace->cells); i++)
+      if (e->trace->cells[i].written) {
+        elab_note(e, e->trace->cells[i].loc, "`%s` was updated here; the loss was computed with its value before", e->prog->cells[i].path);
+        break;
+      }
+    elab_help(e, "take the gradient for the very value the loss was computed from");
+  } else {
+    GradCtx c = {.at = at};
+    c.op = graph_add(e->trace->graph, OP_grad, elab_place(e, at), in, n + 1, NULL, 0, NULL);
+    r = without_state(e, tree_map(e, &x, 1, grad_leaf, &c, "", at));
+  }
+  arrfree(in);
+  return r;
+}
+
+/* --- the optimiser's state ---------------------------------------------------------------------------------------- */
+static int opt_cell(Elab *e, const char *path, Value *v, Loc at) {
+  if (!want_tensor(e, &v, "the optimiser's state", at)) return -1;
+  Type t = v_type(v);
+  for (ptrdiff_t i = 0; i < arrlen(e->prog->cells); i++) {
+    Cell *c = &e->prog->cells[i];
+    if (c->kind != DNN_OPT || strcmp(c->path, path) != 0) continue;
+    if (type_same(c->type, t)) return (int)i;
+    elab_error(e, at, E0614, "the optimiser's state `%s` is %s here and %s before", path, type_text(e, t), type_text(e, c->type));
+    return -1;
+  }
+  Cell c = {.path = path, .type = t, .kind = DNN_OPT, .loc = elab_place(e, at)};
+  arrput(e->prog->cells, c);
+  int k = (int)arrlen(e->prog->cells) - 1;
+  cell_write(e, k, nid(v), at);
+  return k;
+}
+
+static Value *opt_cell_leaf(Elab *e, void *ctx, Value **leaf, int n, const char *path) {
+  const char *const *prefix = ctx;
+  if (leaf[0]->kind == V_NONE) return leaf[0];
+  int k = opt_cell(e, arena_printf(e->arena, "%s%s%s", prefix[0], *path ? "." : "", path), leaf[0], *(Loc *)prefix[1]);
+  if (k < 0) return e->poison;
+  Value *v = arena_one(e->arena, Value);
+  v->kind = V_CELL;
+  v->cell = k;
+  return v;
+}
+
+/* An instance inside of `(m = net)` names its own path: m.net.w. */
+static Value *opt_cells(Elab *e, Value *v, const char *prefix, Loc at) {
+  const void *ctx[2] = {prefix, &at};
+  if (v->kind != V_TUPLE && v->kind != V_LIST) return tree_map(e, &v, 1, opt_cell_leaf, ctx, "", at);
+  Value **items = arena_array(e->arena, Value *, v->list.n + 1);
+  for (int i = 0; i < v->list.n; i++) {
+    const char *name = v->list.names ? v->list.names[i] : NULL;
+    const char *p = name ? arena_printf(e->arena, "%s.%s", prefix, name) : arena_printf(e->arena, "%s[%d]", prefix, i);
+    items[i] = opt_cells(e, v->list.items[i], p, at);
+    if (is_poison(items[i])) return items[i];
+  }
+  Value *t = v_tuple(e, items, v->list.names, v->list.n);
+  t->kind = v->kind;
+  return t;
+}
+
+/* --- update ------------------------------------------------------------------------------------------------------- */
+static const AstExpr *place_root(const AstExpr *p) {
+  while (p->kind == AX_FIELD || p->kind == AX_INDEX) p = p->kind == AX_FIELD ? p->field.base : p->index.base;
+  return p;
+}
+
+static bool is_model_place(Elab *e, Env *env, const AstExpr *p) {
+  const AstExpr *root = place_root(p);
+  bool local = false;
+  for (Env *s = env; s && root->kind == AX_NAME; s = s->up) local |= env_find(s, root->name) != NULL;
+  for (ptrdiff_t i = 0; !local && root->kind == AX_NAME && i < arrlen(env->scope->globals); i++)
+    if (strcmp(env->scope->globals[i].name, root->name) == 0 && env->scope->globals[i].item->kind == AI_MODEL) return true;
+  elab_error(e, p->loc, E0612, "`update` trains a model or a part of one, and this is neither");
+  if (local) elab_help(e, "a local tree is changed by an assignment: `fast = fast - rate * grad(l, fast)`");
+  return false;
+}
+
+static Value *places_value(Elab *e, Env *env, const AstStmt *s) {
+  if (s->n_places == 1) return elab_expr(e, env, s->places[0]);
+  Value **v = arena_array(e->arena, Value *, s->n_places);
+  for (int i = 0; i < s->n_places; i++) {
+    v[i] = elab_expr(e, env, s->places[i]);
+    if (is_poison(v[i])) return v[i];
+  }
+  return v_tuple(e, v, NULL, s->n_places);
+}
+
+static bool rule_parts(Elab *e, Value *r, Value **init, Value **apply, Loc at) {
+  if (is_poison(r)) return false;
+  *init = v_field(r, "init");
+  *apply = v_field(r, "apply");
+  if (*init && *apply) return true;
+  elab_error(e, at, E0613, "an optimiser is a pair (init = fn(p), apply = fn(p, g, s, t)), but this is %s", value_kind_name(e, r));
+  if (r->kind == V_FN) elab_help(e, "did you forget its arguments? `%s(…)`", r->fn->name);
+  return false;
+}
+
+typedef struct OptState {
+  Value *cells; /* tree of V_CELL */
+  Value *count; /* V_CELL: updates done */
+} OptState;
+
+/* Elaborates R.init(P) in the INIT trace and makes the cells. */
+static bool opt_state(Elab *e, Env *env, const AstStmt *s, Value *init, const char *prefix, OptState *o) {
+  Trace *outer = e->trace;
+  Frame fr;
+  e->trace = e->init;
+  frame_push(e, &fr, "init", (Loc){0}, hash_text(11, prefix));
+  Value *p = places_value(e, env, s);
+  Value *st = elab_call_values(e, init, &p, 1, s->rule->loc);
+  o->cells = is_poison(st) ? st : opt_cells(e, st, prefix, s->rule->loc);
+  o->count = opt_cells(e, v_to_tensor(e, v_int(e, 0), I32, s->loc), arena_printf(e->arena, "%s.t", prefix), s->loc);
+  frame_pop(e);
+  e->trace = outer;
+  return !is_poison(o->cells) && !is_poison(o->count);
+}
+
+static bool update_allowed(Elab *e, Loc at) {
+  Trace *t = e->trace;
+  if ((t->kind == T_STEP || t->kind == T_CHECK) && t->frame && t->frame->depth == 0) return true;
+  elab_error(e, at, E0610, "`update` stands in a step, not in a function");
+  elab_help(e, "a `step` has effects, a `fn` has not");
+  return false;
+}
+
+void elab_update(Elab *e, Env *env, const AstStmt *s) {
+  Trace *t = e->trace;
+  Value *init, *apply, *args[4];
+  OptState o;
+  if (!update_allowed(e, s->op)) return;
+  const char *prefix = arena_printf(e->arena, "%s.%d", t->step ? t->step : "step", t->n_updates++);
+  for (int i = 0; i < s->n_places; i++)
+    if (!is_model_place(e, env, s->places[i])) return;
+  if (t->discover) {
+    for (int i = 0; i < s->n_places; i++) note_place(e, env, s->places[i]);
+    return;
+  }
+  Value *p = places_value(e, env, s), *l = elab_expr(e, env, s->value), *r = elab_expr(e, env, s->rule);
+  if (is_poison(p) || is_poison(l) || !rule_parts(e, r, &init, &apply, s->rule->loc)) return;
+  LeafRef *leaves = NULL;
+  tree_leaves(e, p, "", &leaves);
+  bool empty = arrlen(leaves) == 0;
+  arrfree(leaves);
+  if (empty) {
+    elab_error(e, s->places[0]->loc, E0611, "%s has no parameters to update", value_kind_name(e, p));
+    return;
+  }
+  Value *g = s->with_gradient ? l : grad_value(e, l, p, s->value->loc);
+  if (is_poison(g) || !opt_state(e, env, s, init, prefix, &o)) return;
+  Value *count = elab_binary(e, OP_add, v_read(e, o.count), v_int(e, 1), s->loc);
+  args[0] = p;
+  args[1] = g;
+  args[2] = model_value(e, read_tree(e, o.cells));
+  args[3] = count;
+  Value *res = elab_call_values(e, apply, args, 4, s->loc);
+  if (is_poison(res)) return;
+  if (res->kind != V_TUPLE || res->list.n != 2) {
+    elab_error(e, s->rule->loc, E0613, "the optimiser's `apply` must return (parameters, state), but it returns %s", value_kind_name(e, res));
+    return;
+  }
+  Value *np = res->list.items[0];
+  for (int i = 0; i < s->n_places; i++) {
+    Value *v = s->n_places == 1 ? np : np->kind == V_TUPLE && i < np->list.n ? np->list.items[i] : e->none;
+    assign_place(e, env, s->places[i], OP_NONE, v, s->loc);
+  }
+  assign_tree(e, o.cells, res->list.items[1], s->loc);
+  assign_tree(e, o.count, count, s->loc);
+}
+
+/* Cells in lists and tuples as their current values. */
+Value *read_tree(Elab *e, Value *v) {
+  if (v->kind == V_CELL) return v_read(e, v);
+  if (v->kind == V_INST) return model_value(e, v);
+  if (v->kind != V_LIST && v->kind != V_TUPLE) return v;
+  Value **items = arena_array(e->arena, Value *, v->list.n + 1);
+  for (int i = 0; i < v->list.n; i++) items[i] = read_tree(e, v->list.items[i]);
+  Value *t = v_tuple(e, items, v->list.names, v->list.n);
+  t->kind = v->kind;
+  return t;
+}
