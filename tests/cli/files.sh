@@ -1,10 +1,10 @@
 # Files that are not there, not readable, not text, or in the way: status 1 and the file's name, never a crash.
 . "$ROOT/tests/cli/expect"
 line="$ROOT/models/first/line.dnn"
-for c in check summary ir train eval; do
-  status 1 "$DNNC" "$c" "$TMP/none.dnn"
+for c in check summary ir train "eval --weights none.dnnw"; do
+  status 1 "$DNNC" $c "$TMP/none.dnn"
   has "$err" none.dnn
-  status 1 "$DNNC" "$c" "$TMP"
+  status 1 "$DNNC" $c "$TMP"
   has "$err" "$TMP"
 done
 status 1 "$DNNC" fmt "$TMP/none.dnn"

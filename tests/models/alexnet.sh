@@ -12,7 +12,7 @@ P
 "$DNNC" run "$f" --entry classify --in image=x.npy --out out >log
 python3 - <<'P'
 import numpy as np
-y = np.load("out/result.npy")
+y = np.load("out/out.npy")
 assert y.shape == (2, 1000) and np.allclose(y.sum(1), 1, atol=1e-4)
 P
 "$DNNC" train "$f" >log 2>&1 || { cat log; exit 1; }

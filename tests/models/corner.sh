@@ -5,10 +5,10 @@ f="$ROOT/models/vision/corner.dnn"
 "$DNNC" run "$f" --entry padded --out padded
 "$DNNC" build "$f" --target native -o corner
 ./corner plain --out exe
-cmp run/result.npy exe/result.npy
+cmp run/out.npy exe/out.npy
 python3 - <<'P'
 import numpy as np
-a, b = np.load("run/result.npy"), np.load("padded/result.npy")
+a, b = np.load("run/out.npy"), np.load("padded/out.npy")
 assert a.shape == (3, 3) and a[2, 2] == -22, a
 assert b.shape == (5, 5) and b[4, 4] == 7, b
 P

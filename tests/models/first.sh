@@ -31,14 +31,14 @@ P
 python3 - <<'P'
 import numpy as np
 x = np.load("line_x.npy")
-assert np.allclose(np.load("line.predict/result.npy"), 3 * x, atol=1e-3)
+assert np.allclose(np.load("line.predict/out.npy"), 3 * x, atol=1e-3)
 
 x = np.load("sine_x.npy").astype(float)
-y = np.load("sine.predict/result.npy")
+y = np.load("sine.predict/out.npy")
 assert np.mean((y - np.sin(x)) ** 2) < 3e-3, np.mean((y - np.sin(x)) ** 2)
 w = np.load("sine.npz")
 w1, b1, w2, b2 = (w["net." + n].astype(float) for n in ("w1", "b1", "w2", "b2"))
-elbows = np.load("sine.elbows/result.npy")
+elbows = np.load("sine.elbows/out.npy")
 assert np.allclose(elbows, -b1 / w1, rtol=1e-4)
 inside = (elbows > -3.2) & (elbows < 3.2)
 assert inside.sum() >= 10, "elbows are where the data is"
@@ -57,7 +57,7 @@ image = np.array([[1, 3, -2, 4], [0, 8, 6, 5], [2, 1, -9, 0], [4, -1, 3, 7]], fl
 filt = np.array([[1, 2], [-2, -1]], float)
 def slide(a):
     return np.array([[(a[i:i + 2, j:j + 2] * filt).sum() for j in range(a.shape[1] - 1)] for i in range(a.shape[0] - 1)])
-plain, padded = np.load("corner/result.npy"), np.load("padded/result.npy")
+plain, padded = np.load("corner/out.npy"), np.load("padded/out.npy")
 assert plain.shape == (3, 3) and plain[2, 2] == -22 and np.array_equal(plain, slide(image))
 assert padded.shape == (5, 5) and padded[4, 4] == 7 and np.array_equal(padded, slide(np.pad(image, 1)))
 

@@ -16,7 +16,7 @@ P
 "$DNNC" run "$f" --entry predict --weights run/last.dnnw --in x=x.npy --out out >log
 python3 - <<'P'
 import numpy as np
-np.testing.assert_allclose(np.load("out/result.npy"), [3, 6, -12], rtol=1e-3)
+np.testing.assert_allclose(np.load("out/out.npy"), [3, 6, -12], rtol=1e-3)
 P
 # A clang-made program learns the same within rounding.
 if command -v clang-19 >/dev/null; then

@@ -47,11 +47,11 @@ P
 for n in 1 7 64; do
   "$DNNC" run "$model" --entry classify --weights one/last.dnnw --in image=x$n.npy --out run$n >log
   ./small classify --in image=x$n.npy --out exe$n >log
-  cmp run$n/result.npy exe$n/result.npy
+  cmp run$n/out.npy exe$n/out.npy
 done
 python3 - <<'P'
 import numpy as np
-one, seven = np.load("run1/result.npy"), np.load("run7/result.npy")
+one, seven = np.load("run1/out.npy"), np.load("run7/out.npy")
 assert one.shape == (1, 10) and seven.shape == (7, 10)
 assert np.allclose(seven.sum(1), 1, atol=1e-5)
 P
@@ -65,4 +65,4 @@ grep -q 'net.conv.w' list
 "$DNNC" weights one/last.dnnw --to w.npz
 "$DNNC" weights again.dnnw --from w.npz
 "$DNNC" run "$model" --entry classify --weights again.dnnw --in image=x7.npy --out again >log
-cmp again/result.npy run7/result.npy
+cmp again/out.npy run7/out.npy
