@@ -10,7 +10,8 @@ struct Backend {
 };
 
 static const DnnProgram *open_object(const char *path, Backend *b, Buf *why) {
-  b->object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+  /* never unmapped: OpenMP's idle threads live in a library that would go with it */
+  b->object = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
   void *symbol = b->object ? dlsym(b->object, DNN_PROGRAM_SYMBOL) : NULL;
   if (!symbol) {
     buf_printf(why, "%s", dlerror());
