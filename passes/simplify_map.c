@@ -116,6 +116,12 @@ THEN(max_max) { return (void)s, d.in[0]; }
 WHEN(min_min) { return twice(s, d); }
 THEN(min_min) { return (void)s, d.in[0]; }
 
+WHEN(or_false) { return is_zero(s, d, 1); }
+THEN(or_false) { return (void)s, d.in[0]; }
+
+WHEN(and_true) { return FULL(1, 1.0); }
+THEN(and_true) { return (void)s, d.in[0]; }
+
 WHEN(not_not) { return IS(0, not ); }
 THEN(not_not) { return inner(s, d, 0, 0); }
 

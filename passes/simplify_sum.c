@@ -114,6 +114,29 @@ THEN(dot_transpose) {
   return relabel(s, d, k, t->in[0], now, rank);
 }
 
+WHEN(dot_outer) {
+  int64_t la[MAX_RANK], y[MAX_RANK];
+  int n = node_ints(s->g, d, A_la, la, MAX_RANK), ny = node_ints(s->g, d, A_ly, y, MAX_RANK);
+  for (int j = 0; j < n; j++)
+    if (!has(y, ny, la[j])) return false;
+  return true;
+}
+/* Operand k with its labels in the order they have in y, stretched to y. */
+static NodeId laid_out(const Simplify *s, Node d, int k) {
+  int64_t l[MAX_RANK], y[MAX_RANK];
+  int n = node_ints(s->g, &d, k ? A_lb : A_la, l, MAX_RANK), ny = node_ints(s->g, &d, A_ly, y, MAX_RANK);
+  int perm[MAX_RANK], axes[MAX_RANK], at = 0;
+  for (int j = 0; j < ny; j++)
+    for (int i = 0; i < n; i++)
+      if (l[i] == y[j]) perm[at] = i, axes[at++] = j;
+  NodeId a = g_transpose(s->g, d.loc, d.in[k], perm);
+  return g_broadcast(s->g, d.loc, a, d.type.rank, d.type.shape, axes);
+}
+THEN(dot_outer) {
+  NodeId a = laid_out(s, d, 0), b = laid_out(s, d, 1);
+  return g_map2(s->g, OP_mul, d.loc, a, b);
+}
+
 /* Every label that operand k only repeats stands in the other operand and in y; no axis is stretched from 1. */
 static bool repeats_elsewhere(const Simplify *s, const Node *d, int k) {
   if (simp_in(s, d, k)->op != OP_broadcast) return false;
