@@ -189,7 +189,7 @@ Dim node_bytes(const Graph *g, NodeId n);
 
 /* Checks every invariant (order, arity, types, attributes, regions); false and the reasons in `why`. */
 bool graph_verify(const Graph *g, Buf *why);
-void graph_print(const Graph *g, Buf *b); /* text form, see docs/ARCHITECTURE.md; lossless but for places */
+void graph_print(const Graph *g, Buf *b); /* text form, see docs/ir.md; lossless but for places */
 /* Reads what graph_print wrote. Dimension variables of the header are found in `dims` by name or made there. NULL and
  * `line N: why` when the text is wrong; the result is not verified. */
 Graph *graph_parse(Arena *a, DimTab *dims, Diag *diag, const char *text, Buf *why);
