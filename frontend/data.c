@@ -112,7 +112,17 @@ static bool fields_fit(Elab *e, int row, const Port *want, int n, Loc at) {
 
 bool data_settle(Elab *e, int row, const Port *fields, int n, Loc at) {
   DataInfo *info = data_info(e, row);
-  if (info->typed) return fields_fit(e, row, fields, n, at);
+  if (info->typed && !fields_fit(e, row, fields, n, at)) return false;
+  if (info->typed) { /* what the declaration adds: places for notes, bounds of values */
+    Port *known = info->fields;
+    for (int i = 0; i < arrlen(known); i++) {
+      const Port *p = port_named(fields, n, known[i].name);
+      if (p && p->loc.file) known[i].loc = p->loc;
+      if (p && p->below != DIM_NONE) known[i].below = p->below;
+    }
+    data_set_fields(e, row, known, (int)arrlen(known));
+    return true;
+  }
   data_set_fields(e, row, fields, n);
   return info->up < 0 || data_settle(e, data_info(e, row)->up, fields, n, at);
 }
@@ -173,6 +183,7 @@ Value *data_field(Elab *e, Value *v, const char *name, Loc at) {
     if (e->prog->data[row].name)
       e->prog->data[part].name = arena_printf(e->arena, "%s.%s", e->prog->data[row].name, name);
     data_info(e, part)->up = row;
+    data_info(e, part)->loc = info->loc;
     data_info(e, part)->count = count;
     if (info->typed) data_set_fields(e, part, info->fields, (int)arrlen(info->fields));
     return v_data(e, part);

@@ -284,8 +284,7 @@ static bool has_feed(const Act *stage) {
 /* A body with a length: [once before] stage [once after], appended to `out`. */
 static void stage_acts(Elab *e, const char *name, const Flat *flat, const Settings *s, Loc at, Act ***out) {
   Act *stage = act_new(e, DNN_STAGE, at), **after = NULL;
-  bool ran = false;
-  int errors = e->errors;
+  bool ran = false, broken = false;
   stage->a.name = name;
   stage->a.unit = s->unit;
   stage->a.count = s->length;
@@ -299,6 +298,7 @@ static void stage_acts(Elab *e, const char *name, const Flat *flat, const Settin
     }
     Act *a = plain_act(e, &flat[i], s);
     ran |= t->kind == AR_RUN;
+    broken |= !a;
     if (!a) continue;
     if (!is_once(t->kind)) arrput(stage->kids, a);
     else if (ran) arrput(after, a);
@@ -307,7 +307,7 @@ static void stage_acts(Elab *e, const char *name, const Flat *flat, const Settin
   if (!ran) {
     elab_error(e, at, E0825, "this stage runs nothing");
     elab_help(e, "add `run step on data`");
-  } else if (s->unit == DNN_EPOCHS && e->errors == errors && !has_feed(stage)) {
+  } else if (s->unit == DNN_EPOCHS && !broken && !has_feed(stage)) {
     elab_error(e, s->length_loc, E0825, "an epoch is one pass over a data set, but no `run` here has one");
     elab_help(e, "say how often with `steps %lld`", (long long)s->length);
   }

@@ -158,6 +158,7 @@ static bool all_given(Elab *e, const AstTrain *t, const AstFn *decl, const char 
     const char **fields = NULL;
     for (int k = 0; k < feeds[0].n_fields; k++) arrput(fields, feeds[0].fields[k].name);
     const char *near = diag_nearest(p->name.name, fields, (int)arrlen(fields));
+    if (!near && arrlen(fields)) near = fields[0];
     if (near) elab_help(e, "the records have `%s`; rename the parameter, or the field with `map`", near);
     arrfree(fields);
   }
