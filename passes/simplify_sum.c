@@ -114,6 +114,34 @@ THEN(dot_transpose) {
   return relabel(s, d, k, t->in[0], now, rank);
 }
 
+/* Each row gets one element, so none is added to another; a gather at the same indices reports those out of range. */
+WHEN(scatter_one) {
+  if (!simp_full(s, d, 0, 0.0) || IN(1)->type.rank != node_int(s->g, d, A_batch)) return false;
+  int64_t axis = node_int(s->g, d, A_axis);
+  Dim size = d->type.shape[axis];
+  for (NodeId n = d->in[1] + 1; n < (NodeId)arrlen(s->g->nodes); n++) {
+    const Node *x = graph_node(s->g, n);
+    if (x->op != OP_gather || x->in[1] != d->in[1]) continue;
+    if (graph_type(s->g, x->in[0]).shape[node_int(s->g, x, A_axis)] == size) return true;
+  }
+  return false;
+}
+THEN(scatter_one) {
+  int axes[MAX_RANK], rest[MAX_RANK], axis = (int)node_int(s->g, &d, A_axis), n = 0;
+  Type t = d.type;
+  for (int k = 0; k < t.rank; k++) {
+    axes[k] = k;
+    if (k != axis) rest[n++] = k;
+  }
+  NodeId i = d.in[1];
+  if (dtype_size(graph_type(s->g, i).dtype) < 4) i = g_cast(s->g, d.loc, i, I32);
+  Type at = {graph_type(s->g, i).dtype, t.rank, t.shape};
+  NodeId here = g_iota(s->g, d.loc, at, axis), there = g_broadcast(s->g, d.loc, i, t.rank, t.shape, axes);
+  NodeId mask = g_map2(s->g, OP_eq, d.loc, here, there);
+  NodeId u = g_broadcast(s->g, d.loc, d.in[2], t.rank, t.shape, rest);
+  return g_where(s->g, d.loc, mask, u, d.in[0]);
+}
+
 WHEN(dot_outer) {
   int64_t la[MAX_RANK], y[MAX_RANK];
   int n = node_ints(s->g, d, A_la, la, MAX_RANK), ny = node_ints(s->g, d, A_ly, y, MAX_RANK);
