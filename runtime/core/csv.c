@@ -117,7 +117,9 @@ static bool is_number(const char *s, double *v) {
 
 bool dnn_csv_column(const DnnCsv *c, const char *name, int32_t *column, int64_t *first, DnnError *e) {
   double v;
-  for (int32_t i = 0; i < c->columns; i++) {
+  bool header = false; /* a row of numbers is none */
+  for (int32_t i = 0; i < c->columns; i++) header |= !is_number(c->cells[i].text, &v);
+  for (int32_t i = 0; i < c->columns && header; i++) {
     if (strcmp(c->cells[i].text, name)) continue;
     *column = i, *first = 1;
     return true;
