@@ -81,9 +81,7 @@ char *arena_printf(Arena *a, const char *fmt, ...) {
 }
 
 const char *intern_n(const char *s, size_t n) {
-  static struct Name {
-    char *key;
-  } *names;
+  static struct Name { char *key; } * names;
   static Arena *arena;
   if (!arena) {
     arena = arena_new();

@@ -6,7 +6,8 @@
 #include <strings.h>
 
 #define ERROR(id, title, text) [E##id] = {"E" #id, title, text},
-const ErrorInfo error_info[E_COUNT] = {[E_NONE] = {"", "", ""},
+const ErrorInfo error_info[E_COUNT] = {
+    [E_NONE] = {"", "", ""},
 #include "base/errors.def"
 };
 #undef ERROR
@@ -256,7 +257,8 @@ static void show_head(const Diag *d, Loc at, FILE *out, int color) {
   int line, col;
   diag_line_col(d, at, &line, &col);
   if (!line) return;
-  fprintf(out, "%s%s:%d:%d:%s ", color ? "\033[1m" : "", diag_source_name(d, at.file), line, col, color ? "\033[0m" : "");
+  fprintf(out, "%s%s:%d:%d:%s ", color ? "\033[1m" : "", diag_source_name(d, at.file), line, col,
+          color ? "\033[0m" : "");
 }
 
 static void show(const Diag *d, const Message *m, FILE *out, int color) {
@@ -320,7 +322,8 @@ void diag_flush_json(Diag *d, FILE *out) {
     buf_free(&b);
   }
   for (int k = 0; k < 2; k++)
-    if (d->left_out[k]) fprintf(out, "{\"left_out\":%d,\"severity\":\"%s\"}\n", d->left_out[k], k ? "warning" : "error");
+    if (d->left_out[k])
+      fprintf(out, "{\"left_out\":%d,\"severity\":\"%s\"}\n", d->left_out[k], k ? "warning" : "error");
   forget_messages(d);
 }
 
@@ -348,7 +351,8 @@ static int distance(const char *a, const char *b) {
       int best = up[j - 1] + (a[i - 1] != b[j - 1]);
       if (up[j] + 1 < best) best = up[j] + 1;
       if (now[j - 1] + 1 < best) best = now[j - 1] + 1;
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && up2[j - 2] + 1 < best) best = up2[j - 2] + 1;
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && up2[j - 2] + 1 < best)
+        best = up2[j - 2] + 1;
       now[j] = best;
     }
   }

@@ -77,6 +77,7 @@ typedef enum AstExprKind {
   AX_ERROR          /* stands for text that could not be parsed; an error has been reported */
 } AstExprKind;
 
+/* clang-format off */
 /* AST_OP(enumerator, spelling): from the weakest to the strongest binding. */
 #define AST_OPS(AST_OP)                                                                                                \
   AST_OP(AST_OR, "or") AST_OP(AST_AND, "and") AST_OP(AST_NOT, "not") AST_OP(AST_EQ, "==") AST_OP(AST_NE, "!=")         \
@@ -89,6 +90,7 @@ typedef enum AstOp {
 #undef AST_OP
   AST_OP_COUNT
 } AstOp;
+/* clang-format on */
 extern const char *const ast_op_text[AST_OP_COUNT];
 
 /* A piece of a string: text (escapes resolved; `expr` NULL) or "{" expr "}" (`text` NULL). */
@@ -384,21 +386,21 @@ typedef struct AstItem {
 /* ---- training programs ---- */
 
 typedef enum AstTrainKind {
-  AR_SEED,      /* value */
-  AR_EPOCHS,    /* value */
-  AR_STEPS,     /* value */
-  AR_BATCH,     /* batch */
-  AR_STAGE,     /* [name or text], body */
-  AR_RUN,       /* name, args, feeds, [times] */
-  AR_EACH,      /* each epoch: body */
-  AR_EVERY,     /* value, unit, body */
-  AR_STOP,      /* stop when place cmp value, or place stalls for value unit */
-  AR_KEEP,      /* max, place */
-  AR_SAVE,      /* value */
-  AR_LOAD,      /* place from value */
-  AR_WRITE,     /* place(text expression) = value */
-  AR_FOR,       /* pattern, range, body */
-  AR_IF         /* arms */
+  AR_SEED,   /* value */
+  AR_EPOCHS, /* value */
+  AR_STEPS,  /* value */
+  AR_BATCH,  /* batch */
+  AR_STAGE,  /* [name or text], body */
+  AR_RUN,    /* name, args, feeds, [times] */
+  AR_EACH,   /* each epoch: body */
+  AR_EVERY,  /* value, unit, body */
+  AR_STOP,   /* stop when place cmp value, or place stalls for value unit */
+  AR_KEEP,   /* max, place */
+  AR_SAVE,   /* value */
+  AR_LOAD,   /* place from value */
+  AR_WRITE,  /* place(text expression) = value */
+  AR_FOR,    /* pattern, range, body */
+  AR_IF      /* arms */
 } AstTrainKind;
 
 typedef enum AstUnit { AST_STEPS, AST_EPOCHS } AstUnit;
@@ -436,7 +438,7 @@ struct AstTrain {
   AstName name;
   AstExpr *text; /* AR_STAGE with a string */
   AstExpr *value;
-  AstExpr *place; /* AR_STOP, AR_KEEP: a metric (step.name, step(s = 0).name); AR_LOAD: a place; AR_WRITE: the file's name */
+  AstExpr *place; /* AR_STOP, AR_KEEP: a metric (step.name, step(s = 0).name); AR_LOAD; AR_WRITE: the file's name */
   AstBatch batch;
   AstTrainBlock body;
   AstArg *args;
@@ -463,8 +465,8 @@ typedef struct AstFile {
 } AstFile;
 
 /* The tree of a registered source. Never NULL: after errors (reported to `d`; compare diag_errors before and after) it
- * holds what could be parsed, with AX_ERROR and AT_ERROR in the gaps. Nesting is limited to 200, a chain of operators or
- * of calls to 1000, so that a walk of the tree by recursion is safe. */
+ * holds what could be parsed, with AX_ERROR and AT_ERROR in the gaps. Nesting is limited to 200, a chain of operators
+ * or of calls to 1000, so that a walk of the tree by recursion is safe. */
 AstFile *parse_file(Arena *a, Diag *d, uint32_t source);
 
 /* Whether the expression has the form of a place: a name, then fields and indices. */

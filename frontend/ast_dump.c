@@ -97,7 +97,8 @@ static void stmt(Dump *d, const AstStmt *s) {
       word(d, "="), expr(d, s->reports[i].value);
     }
     break;
-  case AS_ASSERT: case AS_CHECK:
+  case AS_ASSERT:
+  case AS_CHECK:
     word(d, s->kind == AS_ASSERT ? "(assert" : "(check");
     part(d, s->value);
     if (s->message) part(d, s->message);
@@ -172,7 +173,8 @@ static void expr(Dump *d, const AstExpr *e) {
     if (e->each.cond) word(d, " if"), part(d, e->each.cond);
     word(d, ")");
     break;
-  case AX_UNARY: case AX_BINARY:
+  case AX_UNARY:
+  case AX_BINARY:
     buf_printf(d->out, "(%s", ast_op_text[e->binary.op]);
     part(d, e->binary.a);
     if (e->binary.b) part(d, e->binary.b);
@@ -181,9 +183,11 @@ static void expr(Dump *d, const AstExpr *e) {
   case AX_CALL: word(d, "(call"), part(d, e->call.fn), args(d, e->call.args, e->call.n), word(d, ")"); break;
   case AX_INDEX: index_form(d, e); break;
   case AX_FIELD: word(d, "(."), part(d, e->field.base), buf_printf(d->out, " %s)", e->field.name.name); break;
-  case AX_IF: case AX_COND: choice(d, e); break;
+  case AX_IF:
+  case AX_COND: choice(d, e); break;
   case AX_FN: fn(d, e->fn); break;
-  case AX_SCAN: case AX_VMAP:
+  case AX_SCAN:
+  case AX_VMAP:
     word(d, e->kind == AX_SCAN ? "(scan " : "(vmap ");
     pattern(d, e->loop.pattern), word(d, " "), range(d, &e->loop.range), block(d, &e->loop.body), word(d, ")");
     break;
@@ -276,7 +280,8 @@ static void fn(Dump *d, const AstFn *f) {
   word(d, ")");
 }
 
-static void typed_value(Dump *d, const char *kind, AstName name, const char *text, const AstType *t, const AstExpr *value) {
+static void typed_value(Dump *d, const char *kind, AstName name, const char *text, const AstType *t,
+                        const AstExpr *value) {
   buf_printf(d->out, "(%s %s", kind, name.name ? name.name : "");
   doc(d, text);
   if (t) word(d, ": "), type(d, t);
@@ -388,7 +393,8 @@ static void item(Dump *d, const AstItem *x) {
     for (int i = 0; i < x->n_members; i++) line(d), member(d, &x->members[i]);
     d->indent--;
     break;
-  case AI_FN: case AI_STEP: fn(d, x->fn); return;
+  case AI_FN:
+  case AI_STEP: fn(d, x->fn); return;
   case AI_TRAIN:
     buf_printf(d->out, "(train%s%s", x->name.name ? " " : "", x->name.name ? x->name.name : "");
     doc(d, x->doc);

@@ -5,12 +5,12 @@
 
 enum { WIDTH = 120, INDENT = 2, SMALL_BLOCK = 40 };
 
-/* A token or a comment. Newlines are marks on the pieces they stand before, taken from the text first and added to where
- * a line is too long; the output is a function of the pieces and these marks alone. */
+/* A token or a comment. Newlines are marks on the pieces they stand before, taken from the text first and added to
+ * where a line is too long; the output is a function of the pieces and these marks alone. */
 typedef struct Piece {
   const char *s;
-  int n;     /* bytes */
-  int width; /* code points */
+  int n;          /* bytes */
+  int width;      /* code points */
   TokenKind kind; /* T_EOF: a comment */
   bool own_line;  /* a comment with a line of its own */
   bool boundary;  /* a statement ended before it */
@@ -21,12 +21,12 @@ typedef struct Piece {
 } Piece;
 
 typedef struct Open {
-  int piece;      /* the opening bracket; -1: the file */
-  int base;       /* what its contents are indented from */
-  int column;     /* behind the bracket */
-  bool hanging;   /* a newline follows it */
-  int line;       /* the first piece of the line it stands on */
-  int stmt;       /* indentation of the statement that is being printed inside */
+  int piece;       /* the opening bracket; -1: the file */
+  int base;        /* what its contents are indented from */
+  int column;      /* behind the bracket */
+  bool hanging;    /* a newline follows it */
+  int line;        /* the first piece of the line it stands on */
+  int stmt;        /* indentation of the statement that is being printed inside */
   TokenKind first; /* the first token of that statement */
 } Open;
 
@@ -209,13 +209,29 @@ static int reluctance(const Fmt *f, int k, int depth) {
   if (here == T_ARROW) return 0;
   switch (before) {
   case T_COMMA: return depth ? 0 : 1;
-  case K_AND: case K_OR: return 1;
-  case T_SET: case T_PLUS_SET: case T_MINUS_SET: case T_TIMES_SET: case T_DIV_SET: return depth ? 8 : 1;
-  case T_EQ: case T_NE: case T_LT: case T_LE: case T_GT: case T_GE: return 2;
-  case T_PLUS: case T_MINUS: return f->p[k].space ? 3 : -1; /* not behind a sign */
-  case T_TIMES: case T_DIV: case T_FLOORDIV: case T_MOD: case T_AT: return 4;
+  case K_AND:
+  case K_OR: return 1;
+  case T_SET:
+  case T_PLUS_SET:
+  case T_MINUS_SET:
+  case T_TIMES_SET:
+  case T_DIV_SET: return depth ? 8 : 1;
+  case T_EQ:
+  case T_NE:
+  case T_LT:
+  case T_LE:
+  case T_GT:
+  case T_GE: return 2;
+  case T_PLUS:
+  case T_MINUS: return f->p[k].space ? 3 : -1; /* not behind a sign */
+  case T_TIMES:
+  case T_DIV:
+  case T_FLOORDIV:
+  case T_MOD:
+  case T_AT: return 4;
   case T_POW: return 7;
-  case T_LPAREN: case T_LBRACKET: return 9;
+  case T_LPAREN:
+  case T_LBRACKET: return 9;
   case T_NAME: return depth == 0 && f->p[k - 1].n == 4 && !memcmp(f->p[k - 1].s, "with", 4) ? 0 : -1;
   default: return -1;
   }
@@ -226,7 +242,8 @@ static bool break_statements(Fmt *f, int i, int j, int indent) {
   int depth = 0, at = -1;
   for (int k = i, w = indent; k < j; k++) {
     w += f->p[k].width + (k > i ? gap(f, k) : 0);
-    if (k > i && depth == 0 && f->p[k].starts && !is_comment(&f->p[k]) && (at < 0 || w - f->p[k].width - 2 <= WIDTH)) at = k;
+    if (k > i && depth == 0 && f->p[k].starts && !is_comment(&f->p[k]) && (at < 0 || w - f->p[k].width - 2 <= WIDTH))
+      at = k;
     depth += opens(f->p[k].kind) - closes(f->p[k].kind);
   }
   if (at < 0) return false;
@@ -257,15 +274,16 @@ static bool open_blocks(Fmt *f, int i, int j, int indent, bool all) {
   return done;
 }
 
-/* Breaks the statement of the line [i, j) at the place where it is least unwelcome; of equal ones at the last that fits. */
+/* Breaks the statement of the line [i, j) at the place where it is least unwelcome; of equal ones at the last that
+ * fits. */
 static bool break_inside(Fmt *f, int i, int j, int indent) {
   int best = -1, best_rank = 0, first = -1, depth = 0, stmt = f->p[i].starts ? indent : top(f)->stmt;
   for (int k = i, w = indent; k < j; k++) {
     if (k > i && w <= WIDTH) {
       int r = reluctance(f, k, depth);
       if (r >= 0 && first < 0) first = k;
-      if (r == 1 && depth == 0 && f->p[k - 1].kind == T_SET &&
-          width_of(f, k, j, stmt + INDENT) > WIDTH) r = 12; /* it would not help */
+      if (r == 1 && depth == 0 && f->p[k - 1].kind == T_SET && width_of(f, k, j, stmt + INDENT) > WIDTH)
+        r = 12; /* it would not help */
       int rank = 10 * depth + r;
       if (r >= 0 && (best < 0 || rank <= best_rank)) best = k, best_rank = rank;
     }

@@ -25,14 +25,17 @@ static const struct {
 };
 
 const char *lex_kind_text(TokenKind kind) {
-  static const char *const text[T_KINDS] = {
-      [T_EOF] = "the end of the file", [T_END] = "the end of the statement", [T_NAME] = "a name",
-      [T_INT] = "a number",            [T_FLOAT] = "a number",               [T_STRING] = "a string",
+  static const char *const text[T_KINDS] = {[T_EOF] = "the end of the file",
+                                            [T_END] = "the end of the statement",
+                                            [T_NAME] = "a name",
+                                            [T_INT] = "a number",
+                                            [T_FLOAT] = "a number",
+                                            [T_STRING] = "a string",
 #define SIGN(kind, text) [kind] = "`" text "`",
-      LEX_SIGNS(SIGN)
+                                            LEX_SIGNS(SIGN)
 #undef SIGN
 #define WORD(kind, text) [kind] = "`" text "`",
-          LEX_WORDS(WORD)
+                                                LEX_WORDS(WORD)
 #undef WORD
   };
   return text[kind];
@@ -56,7 +59,8 @@ static bool is_word_char(char c) { return is_letter(c) || is_digit(c); }
 static char char_at(const Lexer *l, uint32_t i) { return i < l->end ? l->s[i] : 0; }
 
 static Token *put(Lexer *l, TokenKind kind, uint32_t begin, uint32_t end) {
-  Token t = {.kind = kind, .begin = begin, .end = end, .depth = (uint32_t)arrlenu(l->open), .line_start = l->line_start};
+  Token t = {
+      .kind = kind, .begin = begin, .end = end, .depth = (uint32_t)arrlenu(l->open), .line_start = l->line_start};
   l->line_start = false;
   arrput(l->tokens, t);
   return &arrlast(l->tokens);
@@ -113,7 +117,8 @@ static void lex_string(Lexer *l) {
 
 static void number_error(Lexer *l, uint32_t begin, const char *help) {
   while (is_word_char(char_at(l, l->at)) || (l->s[l->at] == '.' && is_digit(char_at(l, l->at + 1)))) l->at++;
-  diag_error(l->diag, (Loc){l->file, begin, l->at}, E0007, "`%.*s` is not a number", (int)(l->at - begin), l->s + begin);
+  diag_error(l->diag, (Loc){l->file, begin, l->at}, E0007, "`%.*s` is not a number", (int)(l->at - begin),
+             l->s + begin);
   if (help) diag_help(l->diag, "%s", help);
   put(l, T_INT, begin, l->at)->i = 0;
 }
@@ -167,7 +172,8 @@ static void lex_number(Lexer *l) {
 /* A word at the left edge that can only begin an item. A bracket that is still open there was forgotten further up, so
  * the count of brackets starts again: one forgotten sign then costs one message and not the rest of the file. */
 static bool begins_item(const Lexer *l, TokenKind kind, uint32_t end) {
-  static const TokenKind items[] = {K_USE, K_CONST, K_TYPE, K_MODULE, K_MODEL, K_DATA, K_EXPORT, K_STEP, K_TRAIN, K_SWEEP};
+  static const TokenKind items[] = {K_USE,  K_CONST,  K_TYPE, K_MODULE, K_MODEL,
+                                    K_DATA, K_EXPORT, K_STEP, K_TRAIN,  K_SWEEP};
   bool item = false;
   for (size_t i = 0; i < sizeof items / sizeof *items; i++) item |= items[i] == kind;
   item |= kind == K_FN && (l->item != K_MODULE || arrlenu(l->open) > 1);
@@ -199,10 +205,31 @@ static bool goes_on_behind(const Lexer *l) {
   if (!arrlenu(l->tokens)) return true;
   const Token *t = &arrlast(l->tokens);
   switch (t->kind) {
-  case T_DOTS: case T_ARROW: case T_POW: case T_FLOORDIV: case T_PLUS_SET: case T_MINUS_SET: case T_TIMES_SET:
-  case T_DIV_SET: case T_EQ: case T_NE: case T_LE: case T_GE: case T_LT: case T_GT: case T_SET: case T_PLUS:
-  case T_MINUS: case T_TIMES: case T_DIV: case T_MOD: case T_AT: case T_COMMA: case K_AND: case K_OR: case K_NOT:
-    return true;
+  case T_DOTS:
+  case T_ARROW:
+  case T_POW:
+  case T_FLOORDIV:
+  case T_PLUS_SET:
+  case T_MINUS_SET:
+  case T_TIMES_SET:
+  case T_DIV_SET:
+  case T_EQ:
+  case T_NE:
+  case T_LE:
+  case T_GE:
+  case T_LT:
+  case T_GT:
+  case T_SET:
+  case T_PLUS:
+  case T_MINUS:
+  case T_TIMES:
+  case T_DIV:
+  case T_MOD:
+  case T_AT:
+  case T_COMMA:
+  case K_AND:
+  case K_OR:
+  case K_NOT: return true;
   case T_NAME: return !strcmp(t->name, "with");
   default: return false;
   }
@@ -213,8 +240,8 @@ static bool word_is(const Lexer *l, uint32_t at, const char *word) {
   return at + n <= l->end && !memcmp(l->s + at, word, n) && !is_word_char(char_at(l, at + n));
 }
 
-/* Whether the next line that says something begins with a word that goes on: "else", "->" and, outside all braces, "pad",
- * "pack", "backward". */
+/* Whether the next line that says something begins with a word that goes on: "else", "->" and, outside all braces,
+ * "pad", "pack", "backward". */
 static bool goes_on_before(const Lexer *l, uint32_t i) {
   for (; i < l->end; i++) {
     if (l->s[i] == '#')
@@ -319,7 +346,8 @@ static void lex_strange(Lexer *l) {
     if (char_at(l, i) == '\'') l->at = i + 1;
   }
   Loc at = {l->file, begin, l->at};
-  if (c < 0x20 || c == 0x7F) diag_error(l->diag, at, E0003, "the control character 0x%02x cannot stand in a program", c);
+  if (c < 0x20 || c == 0x7F)
+    diag_error(l->diag, at, E0003, "the control character 0x%02x cannot stand in a program", c);
   else diag_error(l->diag, at, E0003, "`%.*s` is no sign of the language", (int)(l->at - begin), l->s + begin);
   int k = foreign_sign(l, begin);
   if (k < 0) return;
@@ -366,8 +394,7 @@ Lexed lex_source(Arena *a, Diag *d, uint32_t source, uint32_t begin, uint32_t en
     else if (c == '#' && !inside) lex_comment(&l);
     else if (c == '"') lex_string(&l);
     else if (is_digit(c)) lex_number(&l);
-    else if (c == '.' && is_digit(char_at(&l, l.at + 1)) &&
-             (!arrlenu(l.tokens) || arrlast(l.tokens).kind != T_DOT)) {
+    else if (c == '.' && is_digit(char_at(&l, l.at + 1)) && (!arrlenu(l.tokens) || arrlast(l.tokens).kind != T_DOT)) {
       number_error(&l, l.at, "write a digit before the point: `0.5`");
     } else if (is_letter(c)) lex_word(&l);
     else if (c == ';') {

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* clang-format off */
 /* SIGN(kind, spelling): longer ones first where one begins another. */
 #define LEX_SIGNS(SIGN)                                                                                                \
   SIGN(T_ELLIPSIS, "...") SIGN(T_DOTS, "..") SIGN(T_DOT, ".") SIGN(T_ARROW, "->") SIGN(T_POW, "**")                    \
@@ -25,7 +26,9 @@
   WORD(K_UPDATE, "update") WORD(K_REPORT, "report") WORD(K_ASSERT, "assert") WORD(K_CHECK, "check")                    \
   WORD(K_PRINT, "print") WORD(K_AND, "and") WORD(K_OR, "or") WORD(K_NOT, "not") WORD(K_TRUE, "true")                   \
   WORD(K_FALSE, "false") WORD(K_NONE, "none")
+/* clang-format on */
 
+/* clang-format off */
 typedef enum TokenKind {
   T_EOF,
   T_END,    /* a newline that ends a statement, or ";" */
@@ -41,6 +44,7 @@ typedef enum TokenKind {
 #undef WORD
   T_KINDS
 } TokenKind;
+/* clang-format on */
 
 typedef struct Token {
   TokenKind kind;
@@ -48,7 +52,7 @@ typedef struct Token {
   uint32_t depth;  /* how many brackets are open around it; an opening and its closing one have the same */
   bool line_start; /* the first token of its line */
   bool stray;      /* a closing bracket that closes nothing */
-  bool tight;      /* set by the parser: a bracket that belongs to what stands before it, a minus sign before its operand */
+  bool tight; /* set by the parser: a bracket that belongs to what stands before it, a minus sign before its operand */
   bool loose_colon; /* set by the parser: a colon before a type */
   union {
     const char *name;
@@ -74,8 +78,8 @@ typedef struct Lexed {
  * (interpolated expressions). Errors E0002 to E0008 are reported; the text goes on behind the place. */
 Lexed lex_source(Arena *a, Diag *d, uint32_t source, uint32_t begin, uint32_t end, bool inside);
 
-/* The offset behind the string literal that begins at `at` (its opening quote), interpolated parts and their own strings
- * included; *closed tells whether it ends before the line does. */
+/* The offset behind the string literal that begins at `at` (its opening quote), interpolated parts and their own
+ * strings included; *closed tells whether it ends before the line does. */
 uint32_t lex_string_end(const char *text, uint32_t at, uint32_t end, bool *closed);
 /* The offset of the "}" that ends the interpolation whose "{" is at `at`, or `end` when there is none on the line. */
 uint32_t lex_interpolation_end(const char *text, uint32_t at, uint32_t end);

@@ -109,9 +109,23 @@ void tok_expect_colon(Parser *p, const char *where) {
 /* Signs that go on with an expression but cannot begin one. */
 static bool goes_on(TokenKind k) {
   switch (k) {
-  case T_PLUS: case T_TIMES: case T_DIV: case T_FLOORDIV: case T_MOD: case T_AT: case T_POW: case T_EQ: case T_NE:
-  case T_LT: case T_LE: case T_GT: case T_GE: case K_AND: case K_OR: case T_DOT: case T_DOTS:
-    return true;
+  case T_PLUS:
+  case T_TIMES:
+  case T_DIV:
+  case T_FLOORDIV:
+  case T_MOD:
+  case T_AT:
+  case T_POW:
+  case T_EQ:
+  case T_NE:
+  case T_LT:
+  case T_LE:
+  case T_GT:
+  case T_GE:
+  case K_AND:
+  case K_OR:
+  case T_DOT:
+  case T_DOTS: return true;
   default: return false;
   }
 }
@@ -128,8 +142,8 @@ void tok_expect_end(Parser *p) {
   if (at(p, K_ELSE)) parse_fail(p, here, E0110, NULL, "this `else` belongs to no `if` or `cond`");
   if (at(p, T_LBRACE) || at(p, T_COLON))
     parse_fail(p, here, E0104, NULL, "%s cannot follow here; expected the end of the statement", tok_text(p, p->t));
-  parse_fail(p, here, E0104, "statements are separated by a newline or `;`", "expected the end of the statement, found %s",
-             tok_text(p, p->t));
+  parse_fail(p, here, E0104, "statements are separated by a newline or `;`",
+             "expected the end of the statement, found %s", tok_text(p, p->t));
 }
 
 /* ---- errors and recovery ---- */
@@ -181,7 +195,8 @@ void *parse_guarded(Parser *p, void *(*one)(Parser *), uint32_t depth) {
 
 void parse_deeper(Parser *p) {
   if (++p->depth > PARSE_DEPTH)
-    parse_fail(p, tok_loc(p, p->t), E0108, "give parts a name with `let`", "this is nested more than %d deep", PARSE_DEPTH);
+    parse_fail(p, tok_loc(p, p->t), E0108, "give parts a name with `let`", "this is nested more than %d deep",
+               PARSE_DEPTH);
 }
 
 void *parse_grow(Parser *p, void *items, int n, size_t size) {
@@ -233,7 +248,8 @@ const char *parse_doc(Parser *p, const Token *t) {
 /* file = { item END } . */
 void parse_tokens(Parser *p, AstFile *file) {
   for (;;) {
-    while (tok_accept(p, T_END)) {}
+    while (tok_accept(p, T_END)) {
+    }
     if (at(p, T_EOF)) return;
     const Token *before = p->t;
     AstItem *item = parse_guarded(p, parse_item, 0);

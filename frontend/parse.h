@@ -1,5 +1,5 @@
-/* The parser's inside: recursive descent, one function for each production of the grammar, the production in the comment
- * above it (docs/language.md is checked against these comments by tests/check-grammar).
+/* The parser's inside: recursive descent, one function for each production of the grammar, the production in the
+ * comment above it (docs/language.md is checked against these comments by tests/check-grammar).
  *
  * The first mistake of a statement (item, member) ends it: parse_fail reports and jumps back to the loop over the
  * statements, which goes on behind the next END at the same depth of brackets. */
@@ -15,8 +15,8 @@ typedef struct Parser {
   uint32_t source;
   const char *text;
   Lexed lexed;
-  Token *t;   /* the next token */
-  int depth;  /* of nesting */
+  Token *t;  /* the next token */
+  int depth; /* of nesting */
   jmp_buf *recover;
 } Parser;
 
@@ -43,7 +43,7 @@ void tok_expect_end(Parser *p); /* END, or the end of the block or file */
 
 Loc tok_loc(const Parser *p, const Token *t);
 Loc tok_loc_since(const Parser *p, const Token *first); /* from `first` to the last token taken */
-const char *tok_text(const Parser *p, const Token *t); /* as it is quoted in messages */
+const char *tok_text(const Parser *p, const Token *t);  /* as it is quoted in messages */
 
 /* ---- errors and recovery ---- */
 _Noreturn void parse_fail(Parser *p, Loc where, ErrorId id, const char *help, const char *fmt, ...)

@@ -144,7 +144,8 @@ static AstExpr *index_of(Parser *p, AstExpr *base, const Token *first) {
   AstIndex *items = NULL;
   int n = 0;
   if (at(p, T_RBRACKET))
-    parse_fail(p, tok_loc_since(p, open), E0118, "`x[:]` is all of it; empty brackets stand in types only", "an index is missing");
+    parse_fail(p, tok_loc_since(p, open), E0118, "`x[:]` is all of it; empty brackets stand in types only",
+               "an index is missing");
   do PUSH(p, items, n, parse_index(p));
   while (tok_accept(p, T_COMMA));
   tok_expect_close(p, open, T_RBRACKET, "`,` or ");
@@ -203,7 +204,8 @@ static void check_args(Parser *p, const AstArg *args, int n, bool tuple) {
     bool named = args[i].name.name;
     if (tuple ? named != !!args[0].name.name : !named && i > 0 && args[i - 1].name.name) {
       diag_error(p->diag, args[i].value->loc, E0111,
-                 tuple ? "a tuple names all of its parts or none" : "this argument has no name but stands behind a named one");
+                 tuple ? "a tuple names all of its parts or none"
+                       : "this argument has no name but stands behind a named one");
       diag_note(p->diag, args[tuple ? 0 : i - 1].value->loc,
                 args[tuple ? 0 : i - 1].name.name ? "this one has a name" : "this one has none");
       return;
@@ -220,8 +222,8 @@ static void check_args(Parser *p, const AstArg *args, int n, bool tuple) {
 AstArg *parse_args(Parser *p, const Token *open, int *n, bool tuple) {
   AstArg *args = NULL;
   *n = 0;
-  if (!at(p, T_RPAREN))
-    do PUSH(p, args, *n, parse_arg(p));
+  if (!at(p, T_RPAREN)) do
+      PUSH(p, args, *n, parse_arg(p));
     while (tok_accept(p, T_COMMA));
   tok_expect_close(p, open, T_RPAREN, "`,` or ");
   check_args(p, args, *n, tuple);
@@ -240,8 +242,7 @@ AstRange parse_range(Parser *p) {
 /* place = postfix . */
 AstExpr *parse_place(Parser *p) {
   AstExpr *e = parse_postfix(p);
-  if (!ast_is_place(e))
-    parse_fail(p, e->loc, E0107, NULL, "expected a place: a name, then fields and indices");
+  if (!ast_is_place(e)) parse_fail(p, e->loc, E0107, NULL, "expected a place: a name, then fields and indices");
   return e;
 }
 

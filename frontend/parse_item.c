@@ -23,8 +23,8 @@ AstParam *parse_params(Parser *p, int *n) {
   *n = 0;
   p->t->tight = true;
   const Token *open = tok_expect(p, T_LPAREN, "before the parameters");
-  if (!at(p, T_RPAREN))
-    do PUSH(p, params, *n, parse_param(p));
+  if (!at(p, T_RPAREN)) do
+      PUSH(p, params, *n, parse_param(p));
     while (tok_accept(p, T_COMMA));
   tok_expect_close(p, open, T_RPAREN, "`,` or ");
   for (int i = 0; i < *n; i++)
@@ -79,7 +79,8 @@ static AstFit parse_fit(Parser *p, bool pack) {
 }
 
 static void value_of(Parser *p, AstItem *x, const char *what) {
-  if (!tok_accept(p, T_SET)) parse_fail(p, tok_loc(p, p->t), E0120, NULL, "expected `=` and %s, found %s", what, tok_text(p, p->t));
+  if (!tok_accept(p, T_SET))
+    parse_fail(p, tok_loc(p, p->t), E0120, NULL, "expected `=` and %s, found %s", what, tok_text(p, p->t));
   x->value = parse_expr(p);
 }
 
@@ -101,8 +102,8 @@ static void *parse_member(Parser *p) {
     m->kind = AM_PARAM;
     m->name = tok_expect_name(p, "the name of the parameter");
     if (!tok_accept_colon(p))
-      parse_fail(p, tok_loc(p, p->t), E0120, "`param w: f32[n, m] = init.he`", "expected `:` and the type of the parameter, found %s",
-                 tok_text(p, p->t));
+      parse_fail(p, tok_loc(p, p->t), E0120, "`param w: f32[n, m] = init.he`",
+                 "expected `:` and the type of the parameter, found %s", tok_text(p, p->t));
     m->type = parse_type(p);
   } else if (tok_accept(p, K_STATE)) {
     m->kind = AM_STATE;
@@ -118,7 +119,8 @@ static void *parse_member(Parser *p) {
     m->loc = m->fn->loc = tok_loc_since(p, first);
     tok_expect_end(p);
     return m;
-  } else if (at(p, T_NAME) && p->t[1].kind != T_LPAREN && p->t[1].kind != T_NAME) m->name = tok_expect_name(p, "a field");
+  } else if (at(p, T_NAME) && p->t[1].kind != T_LPAREN && p->t[1].kind != T_NAME)
+    m->name = tok_expect_name(p, "a field");
   else if (at(p, K_NONE) || at(p, T_NAME) || p->t->kind >= K_USE)
     parse_fail(p, tok_loc(p, first), E0119, "a module holds `name = expr`, `param`, `state`, `fn` and `assert`",
                "%s cannot begin a member of a module", tok_text(p, first));
@@ -134,7 +136,8 @@ static void *parse_member(Parser *p) {
 static void members(Parser *p, AstItem *x) {
   const Token *open = tok_expect(p, T_LBRACE, "before the members of the module");
   for (;;) {
-    while (tok_accept(p, T_END)) {}
+    while (tok_accept(p, T_END)) {
+    }
     if (at(p, T_RBRACE) || at(p, T_EOF) || p->t->depth <= open->depth) break;
     const Token *before = p->t;
     AstMember *m = parse_guarded(p, parse_member, open->depth + 1);
@@ -206,7 +209,8 @@ static void *sweep_line(Parser *p) {
 static void sweep(Parser *p, AstItem *x) {
   const Token *open = tok_expect(p, T_LBRACE, "behind `sweep`");
   for (;;) {
-    while (tok_accept(p, T_END)) {}
+    while (tok_accept(p, T_END)) {
+    }
     if (at(p, T_RBRACE) || at(p, T_EOF) || p->t->depth <= open->depth) break;
     const Token *before = p->t;
     AstSweep *s = parse_guarded(p, sweep_line, open->depth + 1);
@@ -236,14 +240,15 @@ static _Noreturn void no_item(Parser *p) {
   static const char usual[] = "a file holds use, const, type, module, model, state, data, fn, step, train and sweep";
   const char *help = usual;
   if (at(p, K_LET) || tok_at_word(p, "var")) help = "a value for the whole file is a `const`";
-  if (tok_at_word(p, "def") || tok_at_word(p, "func") || tok_at_word(p, "function")) help = "a function is `fn name(x) { ... }`";
+  if (tok_at_word(p, "def") || tok_at_word(p, "func") || tok_at_word(p, "function"))
+    help = "a function is `fn name(x) { ... }`";
   if (tok_at_word(p, "import") || tok_at_word(p, "from") || tok_at_word(p, "include")) help = "write `use nn, optim`";
   if (tok_at_word(p, "class") || tok_at_word(p, "struct")) help = "a module is `module Name(...) { ... }`";
   if (at(p, T_RBRACE) || at(p, T_RPAREN) || at(p, T_RBRACKET))
     parse_fail(p, here, E0103, NULL, "%s closes nothing: no such bracket is open", tok_text(p, p->t));
   if (at(p, T_NAME) && help == usual) {
-    static const char *const names[] = {"use",  "const", "type",   "module", "model", "state", "data",
-                                        "step", "train", "export", "sweep"};
+    static const char *const names[] = {"use",  "const", "type",  "module", "model", "state",
+                                        "data", "step",  "train", "export", "sweep"};
     const char *near = diag_nearest(p->t->name, names, sizeof names / sizeof *names);
     if (near) help = arena_printf(p->arena, "did you mean `%s`?", near);
   }

@@ -82,7 +82,8 @@ AstExpr *parse_string(Parser *p) {
 AstExpr *parse_condition(Parser *p, const char *word) {
   AstExpr *e = parse_expr(p);
   if (at(p, T_SET))
-    parse_fail(p, tok_loc(p, p->t), E0115, "equality is asked with `==`", "`=` cannot stand in the condition of `%s`", word);
+    parse_fail(p, tok_loc(p, p->t), E0115, "equality is asked with `==`", "`=` cannot stand in the condition of `%s`",
+               word);
   return e;
 }
 
@@ -213,19 +214,35 @@ AstExpr *parse_primary(Parser *p) {
   const Token *t = p->t;
   AstExpr *e;
   switch (t->kind) {
-  case T_INT: e = (tok_take(p), parse_new_expr(p, AX_INT, t)); e->i = t->i; return e;
-  case T_FLOAT: e = (tok_take(p), parse_new_expr(p, AX_FLOAT, t)); e->f = t->f; return e;
-  case T_NAME: e = (tok_take(p), parse_new_expr(p, AX_NAME, t)); e->name = t->name; return e;
-  case K_TRUE: case K_FALSE: e = (tok_take(p), parse_new_expr(p, AX_BOOL, t)); e->b = t->kind == K_TRUE; return e;
+  case T_INT:
+    e = (tok_take(p), parse_new_expr(p, AX_INT, t));
+    e->i = t->i;
+    return e;
+  case T_FLOAT:
+    e = (tok_take(p), parse_new_expr(p, AX_FLOAT, t));
+    e->f = t->f;
+    return e;
+  case T_NAME:
+    e = (tok_take(p), parse_new_expr(p, AX_NAME, t));
+    e->name = t->name;
+    return e;
+  case K_TRUE:
+  case K_FALSE:
+    e = (tok_take(p), parse_new_expr(p, AX_BOOL, t));
+    e->b = t->kind == K_TRUE;
+    return e;
   case K_NONE: tok_take(p); return parse_new_expr(p, AX_NONE, t);
   case T_STRING: return parse_string(p);
   case T_LPAREN: return parens(p);
   case T_LBRACKET: return list(p);
-  case K_IF: case K_COND: return parse_choice(p);
+  case K_IF:
+  case K_COND: return parse_choice(p);
   case K_FN: return lambda(p);
-  case K_SCAN: case K_VMAP: return loop(p);
+  case K_SCAN:
+  case K_VMAP: return loop(p);
   case K_WHILE: return whilst(p);
-  case K_SEEDED: case K_CHECKPOINT: return with(p);
+  case K_SEEDED:
+  case K_CHECKPOINT: return with(p);
   default: parse_fail_expected(p, "an expression");
   }
 }

@@ -121,7 +121,8 @@ static void *parse_stmt(Parser *p) {
   AstStmt *s = new_stmt(p, AS_EXPR, first);
   TokenKind k = first->kind;
   foreign_word(p);
-  if (k == K_LET || k == K_FOR || k == K_UPDATE || k == K_REPORT || k == K_ASSERT || k == K_CHECK || k == K_PRINT) tok_take(p);
+  if (k == K_LET || k == K_FOR || k == K_UPDATE || k == K_REPORT || k == K_ASSERT || k == K_CHECK || k == K_PRINT)
+    tok_take(p);
   if (k == K_LET) s->kind = AS_LET, let(p, s);
   else if (k == K_FOR) s->kind = AS_FOR, for_loop(p, s);
   else if (k == K_UPDATE) s->kind = AS_UPDATE, update(p, s);
@@ -151,7 +152,8 @@ AstBlock parse_block(Parser *p) {
   const Token *open = tok_expect(p, T_LBRACE, "before a block");
   AstBlock b = {0};
   for (;;) {
-    while (tok_accept(p, T_END)) {}
+    while (tok_accept(p, T_END)) {
+    }
     if (at(p, T_RBRACE) || at(p, T_EOF) || p->t->depth <= open->depth) break;
     const Token *before = p->t;
     AstStmt *s = parse_guarded(p, parse_stmt, open->depth + 1);

@@ -45,8 +45,8 @@ static void run(Parser *p, AstTrain *r) {
     const Token *open = tok_take(p);
     r->args = parse_args(p, open, &r->n_args, false);
   }
-  if (tok_accept_word(p, "on"))
-    do PUSH(p, r->feeds, r->n_feeds, parse_feed(p));
+  if (tok_accept_word(p, "on")) do
+      PUSH(p, r->feeds, r->n_feeds, parse_feed(p));
     while (tok_accept(p, T_COMMA));
   if (tok_accept_word(p, "times")) r->times = parse_expr(p);
 }
@@ -97,9 +97,9 @@ static void if_chain(Parser *p, AstTrain *r) {
 static const struct {
   const char *word;
   AstTrainKind kind;
-} words[] = {{"seed", AR_SEED},   {"epochs", AR_EPOCHS}, {"steps", AR_STEPS}, {"batch", AR_BATCH}, {"stage", AR_STAGE},
-             {"run", AR_RUN},     {"each", AR_EACH},     {"every", AR_EVERY}, {"stop", AR_STOP},   {"keep", AR_KEEP},
-             {"save", AR_SAVE},   {"load", AR_LOAD},     {"write", AR_WRITE}, {"for", AR_FOR},     {"if", AR_IF}};
+} words[] = {{"seed", AR_SEED}, {"epochs", AR_EPOCHS}, {"steps", AR_STEPS}, {"batch", AR_BATCH}, {"stage", AR_STAGE},
+             {"run", AR_RUN},   {"each", AR_EACH},     {"every", AR_EVERY}, {"stop", AR_STOP},   {"keep", AR_KEEP},
+             {"save", AR_SAVE}, {"load", AR_LOAD},     {"write", AR_WRITE}, {"for", AR_FOR},     {"if", AR_IF}};
 
 static AstTrainKind kind_of(Parser *p) {
   enum { N = sizeof words / sizeof *words };
@@ -173,11 +173,15 @@ static void *parse_tstmt(Parser *p) {
   r->kind = kind_of(p);
   if (r->kind != AR_IF) tok_take(p);
   switch (r->kind) {
-  case AR_SEED: case AR_EPOCHS: case AR_STEPS: case AR_SAVE: r->value = parse_expr(p); break;
+  case AR_SEED:
+  case AR_EPOCHS:
+  case AR_STEPS:
+  case AR_SAVE: r->value = parse_expr(p); break;
   case AR_BATCH: r->batch = parse_batch(p); break;
   case AR_STAGE: stage(p, r); break;
   case AR_RUN: run(p, r); break;
-  case AR_EACH: case AR_EVERY: each(p, r); break;
+  case AR_EACH:
+  case AR_EVERY: each(p, r); break;
   case AR_STOP: stop(p, r); break;
   case AR_KEEP: keep(p, r); break;
   case AR_LOAD: load(p, r); break;
@@ -196,7 +200,8 @@ AstTrainBlock parse_train_block(Parser *p) {
   const Token *open = tok_expect(p, T_LBRACE, "before the statements of the training program");
   AstTrainBlock b = {0};
   for (;;) {
-    while (tok_accept(p, T_END)) {}
+    while (tok_accept(p, T_END)) {
+    }
     if (at(p, T_RBRACE) || at(p, T_EOF) || p->t->depth <= open->depth) break;
     const Token *before = p->t;
     AstTrain *r = parse_guarded(p, parse_tstmt, open->depth + 1);

@@ -46,8 +46,8 @@ static void check_fields(Parser *p, const AstType *t) {
 static AstType *tuple_type(Parser *p, AstType *t, const Token *first) {
   const Token *open = tok_take(p);
   t->kind = AT_TUPLE;
-  if (!at(p, T_RPAREN))
-    do PUSH(p, t->fields, t->n_fields, parse_field(p));
+  if (!at(p, T_RPAREN)) do
+      PUSH(p, t->fields, t->n_fields, parse_field(p));
     while (tok_accept(p, T_COMMA));
   tok_expect_close(p, open, T_RPAREN, "`,` or ");
   if (t->n_fields == 1 && !t->fields[0].name.name) return t->fields[0].type;
@@ -63,8 +63,8 @@ static void fn_type(Parser *p, AstType *t) {
   p->t->tight = true;
   const Token *open = tok_take(p);
   t->has_params = true;
-  if (!at(p, T_RPAREN))
-    do PUSH(p, t->params, t->n_params, parse_type(p));
+  if (!at(p, T_RPAREN)) do
+      PUSH(p, t->params, t->n_params, parse_type(p));
     while (tok_accept(p, T_COMMA));
   tok_expect_close(p, open, T_RPAREN, "`,` or ");
   if (tok_accept(p, T_ARROW)) t->result = parse_type(p);
@@ -78,16 +78,16 @@ static void named_type(Parser *p, AstType *t) {
     p->t->tight = true;
     const Token *open = tok_take(p);
     t->has_dims = true;
-    if (!at(p, T_RBRACKET))
-      do PUSH(p, t->dims, t->n_dims, parse_dim(p));
+    if (!at(p, T_RBRACKET)) do
+        PUSH(p, t->dims, t->n_dims, parse_dim(p));
       while (tok_accept(p, T_COMMA));
     tok_expect_close(p, open, T_RBRACKET, "`,` or ");
   } else if (at(p, T_LPAREN)) {
     p->t->tight = true;
     const Token *open = tok_take(p);
     t->has_args = true;
-    if (!at(p, T_RPAREN))
-      do PUSH(p, t->args, t->n_args, parse_expr(p));
+    if (!at(p, T_RPAREN)) do
+        PUSH(p, t->args, t->n_args, parse_expr(p));
       while (tok_accept(p, T_COMMA));
     tok_expect_close(p, open, T_RPAREN, "`,` or ");
   }

@@ -55,7 +55,8 @@ static void buf_grows_and_prints(void **state) {
 
 static void c_text_is_safe(void **state) {
   Buf b = {0};
-  buf_c(&b, "a\"b\\1?\?/ */ // /* \n\x01" "7\xC3\xA4");
+  buf_c(&b, "a\"b\\1?\?/ */ // /* \n\x01"
+            "7\xC3\xA4");
   assert_string_equal(b.s, "a\\\"b\\1341\\?\\?/ *\\057 /\\057 /\\052 \\n\\0017\\303\\244");
   buf_free(&b);
 }
@@ -75,7 +76,8 @@ static void utf8_is_judged(void **state) {
   assert_int_equal(utf8_len("\xC3\xA4", 2), 2);
   assert_int_equal(utf8_len("\xE2\x82\xAC", 3), 3);
   assert_int_equal(utf8_len("\xF0\x9F\x98\x80", 4), 4);
-  const char *bad[] = {"\x80", "\xC3", "\xC0\xAF", "\xE0\x80\xAF", "\xED\xA0\x80", "\xF0\x80\x80\x80", "\xF4\x90\x80\x80", "\xFF"};
+  const char *bad[] = {
+      "\x80", "\xC3", "\xC0\xAF", "\xE0\x80\xAF", "\xED\xA0\x80", "\xF0\x80\x80\x80", "\xF4\x90\x80\x80", "\xFF"};
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) assert_int_equal(utf8_len(bad[i], strlen(bad[i])), 0);
 }
 
@@ -104,9 +106,12 @@ static void files_are_replaced_whole(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(arena_gives_zeroed_aligned_memory), cmocka_unit_test(equal_names_are_one_pointer),
-      cmocka_unit_test(buf_grows_and_prints),              cmocka_unit_test(c_text_is_safe),
-      cmocka_unit_test(json_text_is_valid),                cmocka_unit_test(utf8_is_judged),
+      cmocka_unit_test(arena_gives_zeroed_aligned_memory),
+      cmocka_unit_test(equal_names_are_one_pointer),
+      cmocka_unit_test(buf_grows_and_prints),
+      cmocka_unit_test(c_text_is_safe),
+      cmocka_unit_test(json_text_is_valid),
+      cmocka_unit_test(utf8_is_judged),
       cmocka_unit_test(files_are_replaced_whole),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -101,9 +101,10 @@ static void json_lines(void **state) {
   diag_note(d, (Loc){f, 0, 1}, "n");
   diag_help(d, "h");
   char *s = flushed(d, 1);
-  assert_string_equal(s, "{\"file\":\"m\\\".dnn\",\"line\":2,\"col\":1,\"end_line\":2,\"end_col\":3,\"severity\":\"error\","
-                         "\"id\":\"E0001\",\"message\":\"bad \\\"x\\\"\",\"notes\":[{\"file\":\"m\\\".dnn\",\"line\":1,"
-                         "\"col\":1,\"end_line\":1,\"end_col\":2,\"message\":\"n\"}],\"help\":[\"h\"]}\n");
+  assert_string_equal(
+      s, "{\"file\":\"m\\\".dnn\",\"line\":2,\"col\":1,\"end_line\":2,\"end_col\":3,\"severity\":\"error\","
+         "\"id\":\"E0001\",\"message\":\"bad \\\"x\\\"\",\"notes\":[{\"file\":\"m\\\".dnn\",\"line\":1,"
+         "\"col\":1,\"end_line\":1,\"end_col\":2,\"message\":\"n\"}],\"help\":[\"h\"]}\n");
   free(s);
   arena_free(a);
 }

@@ -47,7 +47,8 @@ static void tree_is_kept(void **state) {
   each_file("../models/*/*.dnn", one_round_trip);
 }
 
-/* The same programs with their layout destroyed: every blank doubled, every line indented at random, statements kept. */
+/* The same programs with their layout destroyed: every blank doubled, every line indented at random, statements kept.
+ */
 static void one_messy(const char *path, const Buf *text) {
   Buf messy = {0};
   bool in_string = false, in_comment = false;

@@ -50,7 +50,8 @@ static void newlines_end_statements(void **state) {
   expect_tokens("a =\n1\nb", "a = 1 | b |");
   expect_tokens("f(a\nb)[c\nd]\ne", "f ( a b ) [ c d ] | e |");
   expect_tokens("f(fn() {\na\nb\n})\nc", "f ( fn ( ) { a | b | } ) | c |");
-  const char *binary[] = {"+", "-", "*", "/", "//", "%", "@", "**", "==", "<=", "and", "or", "not", ",", "->", "..", "with"};
+  const char *binary[] = {
+      "+", "-", "*", "/", "//", "%", "@", "**", "==", "<=", "and", "or", "not", ",", "->", "..", "with"};
   for (size_t i = 0; i < sizeof binary / sizeof *binary; i++) {
     char text[64], want[64];
     snprintf(text, sizeof text, "a %s  # why\n\n b\nc", binary[i]);

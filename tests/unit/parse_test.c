@@ -106,7 +106,8 @@ static void places_in_strings_and_statements(void **state) {
 
 /* After a mistake the rest is still there. */
 static void recovery(void **state) {
-  const char *text = "const a = )\nconst b = 1\nfn f(x) {\n  let y = \n  let z = ]\n  z\n}\nmodule M() {\n  a = 1 2\n  b = 3\n}\n";
+  const char *text =
+      "const a = )\nconst b = 1\nfn f(x) {\n  let y = \n  let z = ]\n  z\n}\nmodule M() {\n  a = 1 2\n  b = 3\n}\n";
   Syntax s = syntax_of(text, strlen(text));
   assert_int_equal(diag_errors(s.diag), 3); /* `=` goes on over the newline: the two `let` are one mistake */
   assert_int_equal(s.file->n_items, 3);
@@ -117,9 +118,12 @@ static void recovery(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(trees),  cmocka_unit_test(programs),
-      cmocka_unit_test(errors), cmocka_unit_test(places),
-      cmocka_unit_test(places_in_strings_and_statements), cmocka_unit_test(recovery),
+      cmocka_unit_test(trees),
+      cmocka_unit_test(programs),
+      cmocka_unit_test(errors),
+      cmocka_unit_test(places),
+      cmocka_unit_test(places_in_strings_and_statements),
+      cmocka_unit_test(recovery),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,9 +13,10 @@ static uint32_t draw(uint32_t n) {
   return (uint32_t)(state_of >> 32) % n;
 }
 
-static const char *const pieces[] = {"(",    ")",   "[",    "]",     "{",   "}",    "\"",    "\n",    ";",    ",",    "=",
-                                     "->",   "..",  "...",  ":",     "#",   "##",   " else ", " if ", " fn ", "{x}",  "\\",
-                                     "\xff", "\x01", " with ", "1e999", "0x", " - ", " ** ", " not ", "\ntrain {", "\nmodule "};
+static const char *const pieces[] = {"(",      ")",      "[",    "]",    "{",    "}",     "\"",        "\n",
+                                     ";",      ",",      "=",    "->",   "..",   "...",   ":",         "#",
+                                     "##",     " else ", " if ", " fn ", "{x}",  "\\",    "\xff",      "\x01",
+                                     " with ", "1e999",  "0x",   " - ",  " ** ", " not ", "\ntrain {", "\nmodule "};
 
 static char *texts[64];
 static int n_texts;
@@ -35,7 +36,7 @@ static void mutate(Buf *b, const char *text) {
     case 0: buf_bytes(&out, b->s + at + len, b->n - at - len); break; /* cut out */
     case 1: buf_str(&out, pieces[draw(sizeof pieces / sizeof *pieces)]), buf_bytes(&out, b->s + at, b->n - at); break;
     case 2: buf_bytes(&out, b->s + at, len), buf_bytes(&out, b->s + at, b->n - at); break; /* twice */
-    default: break; /* cut off */
+    default: break;                                                                        /* cut off */
     }
     if (!out.s) buf_bytes(&out, "", 0);
     buf_free(b);
@@ -71,8 +72,9 @@ static void damaged_programs(void **state) {
 }
 
 static void nests(void **state) {
-  static const char *const openers[] = {"(", "[", "f(", "x[", "-", "not ", "fn() {", "if x {", "if ", "(x, ", "{", "\"{",
-                                        "x ** ", "[x for ", "f(a = ", "scan x in ", "f32[", "module M() {", "1 + "};
+  static const char *const openers[] = {
+      "(", "[",   "f(",    "x[",      "-",      "not ",       "fn() {", "if x {",       "if ", "(x, ",
+      "{", "\"{", "x ** ", "[x for ", "f(a = ", "scan x in ", "f32[",   "module M() {", "1 + "};
   for (size_t k = 0; k < sizeof openers / sizeof *openers; k++) {
     static const char *const begins[] = {"const a = ", "fn f() {", "train {", "", "type T = ", "fn f("};
     for (size_t j = 0; j < sizeof begins / sizeof *begins; j++) {
