@@ -1,6 +1,7 @@
 /* One call of an entry on files. */
 #include "runtime/core/run.h"
 #include "runtime/core/file.h"
+#include "runtime/core/shapes.h"
 #include "runtime/core/show.h"
 #include "runtime/core/tensor_file.h"
 #include <math.h>
@@ -11,31 +12,11 @@ typedef struct Call {
   const DnnProgram *p;
   const DnnEntry *x;
   DnnTensor *in, *out;
-  int64_t *vars, *sizes;
+  int64_t *vars;
   DnnError *e;
 } Call;
 
 static int n_outputs(const DnnEntry *x) { return x->n_results + x->n_reports; }
-
-static char *port_text(char *s, size_t n, const DnnEntry *x, const DnnPort *t) {
-  size_t at = (size_t)snprintf(s, n, "%s[", dnn_dtype_name(t->dtype));
-  for (int k = 0; k < t->rank && at < n; k++) {
-    const DnnAxis *a = &t->axes[k];
-    if (k) at += (size_t)snprintf(s + at, n - at, ", ");
-    if (at >= n) break;
-    if (a->var == -1) at += (size_t)snprintf(s + at, n - at, "%lld", (long long)a->add);
-    else if (a->var == -2) at += (size_t)snprintf(s + at, n - at, "…");
-    else {
-      const DnnVar *v = &x->vars[a->var];
-      if (a->mul != 1) at += (size_t)snprintf(s + at, n - at, "%lld*", (long long)a->mul);
-      if (at < n) at += (size_t)snprintf(s + at, n - at, "%s", v->name);
-      if (a->add && at < n) at += (size_t)snprintf(s + at, n - at, " %c %lld", a->add < 0 ? '-' : '+', (long long)llabs(a->add));
-      if (at < n) at += (size_t)snprintf(s + at, n - at, " <= %lld", (long long)(a->mul * v->bound + a->add));
-    }
-  }
-  if (at < n) snprintf(s + at, n - at, "]");
-  return s;
-}
 
 void dnn_list_entries(const DnnProgram *p, FILE *file) {
   char text[400];
@@ -44,10 +25,10 @@ void dnn_list_entries(const DnnProgram *p, FILE *file) {
     if (!x->exported && x->kind != DNN_STEP) continue;
     fprintf(file, "  %s(", x->name);
     for (int k = 0; k < x->n_inputs; k++)
-      fprintf(file, "%s%s: %s", k ? ", " : "", x->inputs[k].name, port_text(text, sizeof text, x, &x->inputs[k]));
+      fprintf(file, "%s%s: %s", k ? ", " : "", x->inputs[k].name, dnn_port_text(x, k, text, sizeof text));
     fprintf(file, ")");
     for (int k = 0; k < n_outputs(x); k++)
-      fprintf(file, "%s%s: %s", k ? ", " : " -> ", x->outputs[k].name, port_text(text, sizeof text, x, &x->outputs[k]));
+      fprintf(file, "%s%s: %s", k ? ", " : " -> ", x->outputs[k].name, dnn_port_text(x, x->n_inputs + k, text, sizeof text));
     fprintf(file, "\n");
   }
 }
@@ -107,64 +88,29 @@ static bool read_input(Call *c, const DnnPort *t, const char *text, DnnTensor *t
   return ok;
 }
 
-static bool wrong_shape(const Call *c, int i) {
-  char want[400], have[200];
-  return dnn_fail(c->e, "input %s of %s wants %s, but it is %s", c->x->inputs[i].name, c->x->name,
-                  port_text(want, sizeof want, c->x, &c->x->inputs[i]),
-                  dnn_type_text(have, sizeof have, c->in[i].dtype, c->in[i].rank, c->in[i].shape));
-}
-
-/* Solves the variables from the sizes, then holds every axis against what the entry expects. */
+/* The variables from the sizes of the inputs; every axis and every value bound is checked. */
 static bool bind_sizes(Call *c) {
   const DnnEntry *x = c->x;
-  for (int v = 0; v < x->n_vars; v++) c->vars[v] = -1;
-  for (int i = 0; i < x->n_inputs; i++) {
-    const DnnPort *t = &x->inputs[i];
-    if (c->in[i].rank != t->rank) return wrong_shape(c, i);
-    for (int k = 0; k < t->rank; k++) {
-      const DnnAxis *a = &t->axes[k];
-      if (a->var < 0 || c->vars[a->var] >= 0) continue;
-      int64_t d = c->in[i].shape[k] - a->add;
-      if (a->mul == 0 || d % a->mul || d / a->mul < 0) return wrong_shape(c, i);
-      c->vars[a->var] = d / a->mul;
-      if (c->vars[a->var] > x->vars[a->var].bound)
-        return dnn_fail(c->e, "input %s of %s: %s is %lld, but this program was compiled for at most %lld", t->name, x->name,
-                        x->vars[a->var].name, (long long)c->vars[a->var], (long long)x->vars[a->var].bound);
-    }
+  int32_t *ranks = calloc((size_t)x->n_inputs + 1, sizeof *ranks);
+  int64_t(*shapes)[DNN_MAX_RANK] = calloc((size_t)x->n_inputs + 1, sizeof *shapes);
+  bool ok = ranks && shapes ? true : dnn_fail(c->e, "out of memory");
+  for (int i = 0; ok && i < x->n_inputs; i++) {
+    ranks[i] = c->in[i].rank;
+    memcpy(shapes[i], c->in[i].shape, sizeof shapes[i]);
   }
-  for (int v = 0; v < x->n_vars; v++)
-    if (c->vars[v] < 0) c->vars[v] = x->vars[v].bound;
-  x->shapes(c->vars, c->sizes);
-  for (int i = 0, at = 0; i < x->n_inputs; at += x->inputs[i].rank, i++)
-    for (int k = 0; k < x->inputs[i].rank; k++)
-      if (c->in[i].shape[k] != c->sizes[at + k]) return wrong_shape(c, i);
-  return true;
-}
-
-static bool check_bounds(Call *c) {
-  for (int i = 0; i < c->x->n_inputs; i++) {
-    const DnnPort *t = &c->x->inputs[i];
-    const DnnAxis *b = &t->below;
-    if (b->var == -1 && b->add == 0) continue;
-    int64_t below = b->var >= 0 ? b->mul * c->vars[b->var] + b->add : b->add;
-    int64_t n = dnn_count(c->in[i].rank, c->in[i].shape, 1);
-    for (int64_t k = 0; k < n; k++) {
-      int64_t v = dnn_get_int(c->in[i].data, t->dtype, k);
-      if (v < 0 || v >= below)
-        return dnn_fail(c->e, "input %s of %s: element %lld is %lld, but all must be in 0 .. %lld", t->name, c->x->name,
-                        (long long)k, (long long)v, (long long)(below - 1));
-    }
-  }
-  return true;
+  ok = ok && dnn_bind_shapes(x, ranks, (const int64_t(*)[DNN_MAX_RANK])shapes, c->vars, c->e);
+  for (int i = 0; ok && i < x->n_inputs; i++)
+    ok = dnn_check_bound(x, i, c->vars, c->in[i].data, dnn_count(c->in[i].rank, c->in[i].shape, 1), c->e);
+  free(ranks), free(shapes);
+  return ok;
 }
 
 static bool make_outputs(Call *c) {
-  int at = 0;
-  for (int i = 0; i < c->x->n_inputs; i++) at += c->x->inputs[i].rank;
+  int64_t shape[DNN_MAX_RANK];
   for (int i = 0; i < n_outputs(c->x); i++) {
     const DnnPort *t = &c->x->outputs[i];
-    if (!dnn_tensor_new(&c->out[i], t->dtype, t->rank, c->sizes + at, c->e)) return false;
-    at += t->rank;
+    dnn_port_shape(c->x, c->x->n_inputs + i, c->vars, shape);
+    if (!dnn_tensor_new(&c->out[i], t->dtype, t->rank, shape, c->e)) return false;
   }
   return true;
 }
@@ -231,10 +177,10 @@ static bool perform(Call *c, DnnContext *ctx, const DnnRunOpts *o) {
     char type[400];
     if (!text)
       return dnn_fail(c->e, "%s: input %s is missing; give it as --in %s=file.npy, %s", x->name, x->inputs[i].name,
-                      x->inputs[i].name, port_text(type, sizeof type, x, &x->inputs[i]));
+                      x->inputs[i].name, dnn_port_text(x, i, type, sizeof type));
     if (!read_input(c, &x->inputs[i], text, &c->in[i])) return false;
   }
-  if (!bind_sizes(c) || !check_bounds(c) || !make_outputs(c)) return false;
+  if (!bind_sizes(c) || !make_outputs(c)) return false;
   if (o->out_dir && !dnn_make_dir(o->out_dir, c->e)) return false;
   const void **in = calloc((size_t)x->n_inputs + 1, sizeof *in);
   void **out = calloc((size_t)n_outputs(x) + 1, sizeof *out);
@@ -257,14 +203,12 @@ bool dnn_run_entry(const DnnProgram *p, DnnContext *ctx, const DnnRunOpts *o, Dn
     return false;
   }
   const DnnEntry *x = &p->entries[k];
-  int axes = 0, n_in = x->n_inputs, n_out = n_outputs(x);
-  for (int i = 0; i < n_in; i++) axes += x->inputs[i].rank;
-  for (int i = 0; i < n_out; i++) axes += x->outputs[i].rank;
+  int n_in = x->n_inputs, n_out = n_outputs(x);
   Call c = {p, x, calloc((size_t)n_in + 1, sizeof *c.in), calloc((size_t)n_out + 1, sizeof *c.out),
-            calloc((size_t)x->n_vars + 1, sizeof *c.vars), calloc((size_t)axes + 1, sizeof *c.sizes), e};
-  bool ok = c.in && c.out && c.vars && c.sizes ? perform(&c, ctx, o) : dnn_fail(e, "out of memory");
+            calloc((size_t)x->n_vars + 1, sizeof *c.vars), e};
+  bool ok = c.in && c.out && c.vars ? perform(&c, ctx, o) : dnn_fail(e, "out of memory");
   for (int i = 0; c.in && i < n_in; i++) dnn_tensor_free(&c.in[i]);
   for (int i = 0; c.out && i < n_out; i++) dnn_tensor_free(&c.out[i]);
-  free(c.in), free(c.out), free(c.vars), free(c.sizes);
+  free(c.in), free(c.out), free(c.vars);
   return ok;
 }

@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { MAX_PORTS = 256 };
 
@@ -52,9 +53,17 @@ typedef struct Loop {
   DnnProgress progress;
 } Loop;
 
+/* A stage without a name is called by its first run. */
+static const char *title_of(const Loop *l, const DnnAction *stage) {
+  if (stage->name) return stage->name;
+  for (int i = 0; i < stage->n; i++)
+    if (l->p->actions[stage->first + i].kind == DNN_RUN) return l->p->entries[l->p->actions[stage->first + i].entry].name;
+  return "train";
+}
+
 static volatile sig_atomic_t interrupted;
 static void on_signal(int sig) {
-  (void)sig;
+  if (interrupted) _exit(128 + sig); /* the second time at once */
   interrupted = 1;
 }
 
@@ -170,6 +179,12 @@ static void keep_best(Loop *l, const DnnAction *a) {
   tell(l, DNN_EVENT_BEST, "", NULL, NULL);
 }
 
+/* The best cells back, at the end of the stage that kept them or of an interrupted training. */
+static void restore_best(Loop *l) {
+  if (l->have_best) memcpy(l->c->cells, l->best, (size_t)l->p->cell_bytes);
+  l->have_best = 0;
+}
+
 static bool holds(const DnnAction *a, double v) {
   switch (a->compare) {
   case '<': return v < a->value;
@@ -211,6 +226,8 @@ static int act(Loop *l, const DnnAction *a);
 static int run_pass(Loop *l, const DnnAction *a) {
   Runner *r = runner_of(l, a);
   if (!r) return 1;
+  if (r->feeder && dnn_feeder_batches(r->feeder) < 0)
+    return dnn_fail(l->e, "%s: a pass over data without an end; take some records", a->place), 1;
   DnnContext was = *l->c;
   double began = dnn_seconds();
   l->c->stage = ((int64_t)1 << 40) + l->passes++;
@@ -335,11 +352,11 @@ static int stage_step(Loop *l, Stage *s, int64_t step) {
     l->c->step = step;
     l->c->stage = s->number;
     note_metrics(l, r->entry, r->values);
-    tell(l, DNN_EVENT_STEP, s->a->name, r, r->values);
+    tell(l, DNN_EVENT_STEP, title_of(l, s->a), r, r->values);
     if (!first) first = r;
   }
   if (first)
-    dnn_progress_step(&l->progress, s->a->name, step + 1, s->steps, l->c->epoch + 1, s->epochs, total,
+    dnn_progress_step(&l->progress, title_of(l, s->a), step + 1, s->steps, l->c->epoch + 1, s->epochs, total,
                       first->entry->n_reports, first->names, first->values);
   return 0;
 }
@@ -352,14 +369,20 @@ static void epoch_line(Loop *l, Stage *s, int64_t epoch, double began) {
     if (s->children[i].kind != DNN_RUN || !r->action || !r->entry->n_reports) continue;
     char title[200];
     if (s->a->unit == DNN_EPOCHS)
-      snprintf(title, sizeof title, "%s epoch %lld/%lld", s->a->name, (long long)(epoch + 1), (long long)s->epochs);
-    else snprintf(title, sizeof title, "%s %s", s->a->name, r->entry->name);
+      snprintf(title, sizeof title, "%s epoch %lld/%lld", title_of(l, s->a), (long long)(epoch + 1), (long long)s->epochs);
+    else snprintf(title, sizeof title, "%s %s", title_of(l, s->a), r->entry->name);
     double *means = r->sums;
     for (int k = 0; k < r->entry->n_reports; k++) means[k] = r->weight > 0 ? means[k] / r->weight : NAN;
-    tell(l, DNN_EVENT_EPOCH, s->a->name, r, means);
+    note_metrics(l, r->entry, means);
+    tell(l, DNN_EVENT_EPOCH, title_of(l, s->a), r, means);
     dnn_progress_line(&l->progress, title, r->entry->n_reports, r->names, means,
                       r->feeder ? r->weight / (spent > 0 ? spent : 1) : 0, spent);
   }
+}
+
+static void look_at_keeps(Loop *l, const Stage *s) {
+  for (int k = 0; k < s->a->n; k++)
+    if (s->children[k].kind == DNN_KEEP) keep_best(l, &s->children[k]);
 }
 
 /* Blocks that are due after this step; `keep` and `stop` look at what they measured. */
@@ -372,9 +395,9 @@ static int after_step(Loop *l, Stage *s, int64_t step, bool epoch_ends) {
     if ((a->unit == DNN_EPOCHS && !epoch_ends) || at % (a->count > 0 ? a->count : 1)) continue;
     int status = act_all(l, l->p->actions + a->first, a->n);
     if (status) return status;
-    for (int k = 0; k < s->a->n; k++)
-      if (s->children[k].kind == DNN_KEEP) keep_best(l, &s->children[k]);
+    if (!epoch_ends) look_at_keeps(l, s);
   }
+  if (epoch_ends) look_at_keeps(l, s);
   look_at_stops(l, s->children, s->a->n, DNN_STEPS);
   if (epoch_ends) look_at_stops(l, s->children, s->a->n, DNN_EPOCHS);
   return 0;
@@ -410,6 +433,7 @@ static int run_stage(Loop *l, const DnnAction *a, int number) {
     if (status) return status;
     if (interrupted) return 2;
   }
+  restore_best(l);
   for (int i = 0; i < a->n; i++) { /* what a stage says beside its runs happens at its end */
     int kind = s.children[i].kind;
     if (kind != DNN_SAVE && kind != DNN_WRITE && kind != DNN_LOAD) continue;
@@ -479,7 +503,7 @@ int dnn_train(const DnnProgram *p, DnnContext *c, const DnnTrainOpts *o, DnnErro
   int status = 0;
   if (o->evaluate_only) status = evaluate(&l);
   for (int i = 0; !o->evaluate_only && i < p->n_stages && !status; i++) status = act(&l, &p->actions[i]);
-  if (l.have_best && status != 1) memcpy(c->cells, l.best, (size_t)p->cell_bytes);
+  if (status != 1) restore_best(&l);
   if (status == 2) dnn_progress_note(&l.progress, "stopped");
   sigaction(SIGINT, &old_int, NULL);
   sigaction(SIGTERM, &old_term, NULL);

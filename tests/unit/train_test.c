@@ -216,6 +216,10 @@ static void stops_when_told(void **state) {
   assert_int_equal(trained(&c, 5, &e), 0);
   const float *p = (float *)(void *)c.cells; /* the worst moment is kept: after the first epoch */
   float early[2] = {p[0], p[16]};
+  DnnWeights w;
+  assert_true(dnn_weights_open(in_folder("w.dnnw"), &w, &e)); /* what comes after the stage sees the kept ones */
+  assert_memory_equal(w.rows[dnn_weights_find(&w, "net.w")].data, early, 4);
+  dnn_weights_close(&w);
   dnn_context_free(&c);
   actions[5] = (DnnAction){.kind = DNN_STOP, .metric = "look.loss", .compare = '<', .value = -1};
   actions[0].count = 1;
