@@ -159,6 +159,8 @@ LExpr *x_subst(LB *b, LExpr *x, LVar *const *vars, LExpr *const *by, int n);
 
 LArr *lb_array(LB *b, ArrKind kind, DType t, int64_t count, const char *name);
 
+void lb_param(LB *b, LArr *a); /* a parameter in this place, used or not */
+
 /* Statements go to the innermost open block. */
 LVar *lb_for(LB *b, ForMode mode, const char *name, LExpr *lo, LExpr *hi, int64_t step); /* opens */
 void lb_range(LB *b, LVar *v, Dim end); /* 0 <= v < end is known */
@@ -166,6 +168,7 @@ LStmt *lb_if(LB *b, LExpr *cond);                                               
 void lb_else(LB *b);
 void lb_end(LB *b); /* closes the innermost */
 int lb_level(const LB *b);
+int lb_divisions(const LB *b); /* divisions in the statements of the innermost open block */
 LExpr *lb_let(LB *b, const char *name, LExpr *x);
 LVar *lb_var(LB *b, const char *name, LExpr *init);
 LExpr *x_read(LB *b, LVar *mutable);
@@ -180,7 +183,8 @@ int kernels_add(KernelTable *t, Kernel *k);
 const Target *kernels_target(const KernelTable *t);
 const Prog *kernels_prog(const KernelTable *t);
 int kernels_site_of(KernelTable *t, Loc loc); /* 1 .. */
-Kernel *micro_kernel(KernelTable *t, Arena *a, DType dtype, int mr, int nr, int lanes);
+/* The register tile: C[mr, nr] (+)= A[k, mr]^T B[k, nr] from packed panels; parameters a, b, c, k, ldc, more. */
+const Kernel *micro_kernel(KernelTable *t, Arena *a, DimTab *dims, DType dtype, int mr, int nr, int lanes);
 
 /* Shared by printer, parser and interpreter. */
 extern const char *const x_names[X_KINDS];

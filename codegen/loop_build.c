@@ -52,6 +52,10 @@ LArr *lb_array(LB *b, ArrKind kind, DType t, int64_t count, const char *name) {
   a->written = true;
   return a;
 }
+void lb_param(LB *b, LArr *a) {
+  a->id = (int)arrlen(b->k->arrs);
+  arrput(b->k->arrs, a);
+}
 LExpr *lb_let(LB *b, const char *name, LExpr *x) {
   if (x->kind == X_VAR || x->kind == X_INT || x->kind == X_NUM || x->kind == X_DIM) return x;
   LStmt *s = put(b, S_LET);
@@ -81,6 +85,16 @@ void lb_call(LB *b, const Kernel *callee, const CallArg *args, int n) {
   LStmt *s = put(b, S_CALL);
   s->callee = callee;
   for (int i = 0; i < n; i++) arrput(s->args, args[i]);
+}
+
+int lb_divisions(const LB *b) {
+  LBlock body = *arrlast(b->open).body;
+  int n = 0, level = lb_level(b);
+  for (int i = 0; i < arrlen(body); i++) {
+    if (body[i]->index) n += x_divisions(body[i]->index, level);
+    if (body[i]->value) n += x_divisions(body[i]->value, level);
+  }
+  return n;
 }
 
 void stmt_exprs(LStmt *s, ExprFn *fn, void *ctx) {

@@ -117,4 +117,13 @@ struct Product {
   bool slack; /* B is read from workspace that may be read a vector past its end */
 };
 void lower_product(Lower *l, const Product *p);
+
+/* How a product is tiled: a function of bounds and target only. */
+typedef struct Tile {
+  int mr, nr, lanes;  /* register tile and vector length */
+  int64_t mc, nc, kc; /* block of the result, and how much of K is packed at a time */
+  int64_t splits;     /* pieces of K that are summed apart */
+} Tile;
+bool tile_choose(Lower *l, const Product *p, Tile *t); /* false: too small or too thin, fold instead */
+void lower_tiled(Lower *l, const Product *p, const Tile *t);
 #endif

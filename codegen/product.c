@@ -1,5 +1,6 @@
+/* Products too small or too thin for tiles: a fold of A * B, whole rows of the result at a time. */
 #include "codegen/lower.h"
-/* Small products: a fold of A * B. */
+
 static void split_kept(const Product *p, const Idx *kept, Idx *b, Idx *m, Idx *n) {
   for (int i = 0; i < p->b.n; i++) b->i[i] = kept->i[i];
   for (int i = 0; i < p->m.n; i++) m->i[i] = kept->i[p->b.n + i];
@@ -18,6 +19,11 @@ static void small_done(Lower *l, const Fold *f, const Idx *kept, LExpr *result) 
   p->done(l, p, &b, &m, &n, result);
 }
 void lower_product(Lower *l, const Product *p) {
+  Tile t;
+  if (tile_choose(l, p, &t)) {
+    lower_tiled(l, p, &t);
+    return;
+  }
   Fold f = {.op = OP_add, .dtype = p->dtype, .red = p->k, .value = small_value, .done = small_done, .ctx = p, .name = p->name};
   const Axes *parts[] = {&p->b, &p->m, &p->n};
   for (int k = 0; k < 3; k++)
