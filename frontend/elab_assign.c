@@ -164,7 +164,8 @@ static Value *with_field(Elab *e, Value *base, const char *name, Value *v, Loc a
     return v_tuple(e, items, base->list.names, base->list.n);
   }
   Field *f = base->kind == V_INST ? inst_field(base->inst, name) : NULL;
-  if (!f) return elab_field(e, base, name, at), elab_error(e, at, E0211, "%s has no field `%s` to assign", value_kind_name(e, base), name);
+  if (!f && is_poison(elab_field(e, base, name, at))) return e->poison;
+  if (!f) return elab_error(e, at, E0211, "%s has no field `%s` to assign", value_kind_name(e, base), name);
   if (f->kind == FIELD_STATE) {
     if (may_write(e, arena_printf(e->arena, "the state `%s`", name), false, at)) assign_tree(e, f->v, v, at);
     return base;
@@ -231,7 +232,7 @@ void assign_place(Elab *e, Env *env, const AstExpr *place, Op op, Value *v, Loc 
     Value *changed = with_field(e, base, place->field.name.name, v, place->loc);
     if (changed != base && !is_poison(changed)) assign_place(e, env, place->field.base, OP_NONE, changed, at);
   } else {
-    elab_error(e, place->loc, E0212, "this cannot be assigned; a place is a name with fields and indices");
+    elab_error(e, place->loc, E0107, "this cannot be assigned to; a place is a name with fields and indices");
   }
 }
 

@@ -529,7 +529,7 @@ int elab_step_entry(Elab *e, const char *step, Value **statics, const char **nam
   const AstFn *fn;
   bool ok;
   if (!elab_is_step(e, step, &fn)) {
-    elab_error(e, at, E0908, "there is no step `%s`", step);
+    elab_error(e, at, E0819, "there is no step `%s`", step);
     const char **all = NULL;
     for (ptrdiff_t i = 0; i < arrlen(e->main->globals); i++)
       if (e->main->globals[i].item->kind == AI_STEP) arrput(all, e->main->globals[i].name);

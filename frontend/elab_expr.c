@@ -9,7 +9,7 @@ bool spend(Elab *e, Loc at) {
   if (e->fuel <= 0) return false;
   if (used > e->stack_size) {
     e->fuel = 0;
-    elab_error(e, at, E0406, "static evaluation is nested too deeply");
+    elab_error(e, at, E0408, "static evaluation is nested too deeply");
     return false;
   }
   if (--e->fuel > 0) return true;
@@ -188,14 +188,7 @@ static Value *eval_tuple(Elab *e, Env *env, const AstExpr *x) {
   for (int i = 0; i < n; i++) {
     items[i] = elab_expr(e, env, x->tuple.items[i].value);
     bad |= is_poison(items[i]);
-    if (!names) continue;
-    names[i] = x->tuple.items[i].name.name;
-    for (int k = 0; k < i; k++)
-      if (names[k] == names[i]) {
-        elab_error(e, x->tuple.items[i].name.loc, E0207, "the field `%s` stands twice in this tuple", names[i]);
-        elab_note(e, x->tuple.items[k].name.loc, "it stands here first");
-        bad = true;
-      }
+    if (names) names[i] = x->tuple.items[i].name.name;
   }
   return bad ? e->poison : v_tuple(e, items, names, n);
 }

@@ -21,7 +21,8 @@ int eval_index_items(Elab *e, Env *env, const AstExpr *x, IndexItem **out) {
 }
 
 /* --- slices ------------------------------------------------------------------------------------------------------- */
-static Dim clamp_end(Elab *e, Dim at, Dim size, Dim low, bool *ok, Loc loc) {
+/* A constant start beyond an axis whose size is open is a matter of run time: `x[1:]` needs an element. */
+static Dim clamp_end(Elab *e, Dim at, Dim size, Dim low, bool start, bool *ok, Loc loc) {
   DimTab *t = e->dims;
   int64_t k;
   Dim zero = dim_int(t, 0);
@@ -34,13 +35,14 @@ static Dim clamp_end(Elab *e, Dim at, Dim size, Dim low, bool *ok, Loc loc) {
   DimTruth fits = dim_le(t, at, size);
   if (fits == DIM_YES) return at;
   if (fits == DIM_NO) return size;
+  if (start && dim_is_int(t, at, &k)) return at;
   elab_error(e, loc, E0330, "it cannot be proved that the slice's end %s lies within the axis of size %s", dim_text(e, at), dim_text(e, size));
-  elab_help(e, "bound the size, as in `N <= 512`, so that it is known to fit");
+  elab_help(e, "only an axis of known size, or an end in terms of the axis' own size, proves it");
   *ok = false;
   return size;
 }
 
-static bool slice_end(Elab *e, Value *v, Dim size, Dim missing, Dim low, Dim *out, Loc at) {
+static bool slice_end(Elab *e, Value *v, Dim size, Dim missing, Dim low, bool start, Dim *out, Loc at) {
   bool ok = true;
   if (!v || v->kind == V_NONE) {
     *out = missing;
@@ -51,7 +53,7 @@ static bool slice_end(Elab *e, Value *v, Dim size, Dim missing, Dim low, Dim *ou
     if (v->kind == V_TENSOR) elab_help(e, "`slice(x, start, size)` takes a run-time start");
     return false;
   }
-  *out = clamp_end(e, v->i, size, low, &ok, at);
+  *out = clamp_end(e, v->i, size, low, start, &ok, at);
   return ok;
 }
 
@@ -66,11 +68,13 @@ static bool resolve_slice(Elab *e, const IndexItem *t, Dim size, Dim *start, int
     return false;
   }
   if (*step > 0) {
-    if (!slice_end(e, t->from, size, zero, zero, start, t->loc) || !slice_end(e, t->to, size, size, zero, &to, t->loc)) return false;
+    if (!slice_end(e, t->from, size, zero, zero, true, start, t->loc) ||
+        !slice_end(e, t->to, size, size, zero, false, &to, t->loc)) return false;
     *count = dim_floordiv(d, dim_add(d, dim_sub(d, to, *start), dim_int(d, *step - 1)), dim_int(d, *step));
   } else {
     Dim last = dim_sub(d, size, one), before = dim_int(d, -1);
-    if (!slice_end(e, t->from, last, last, before, start, t->loc) || !slice_end(e, t->to, size, before, before, &to, t->loc)) return false;
+    if (!slice_end(e, t->from, last, last, before, false, start, t->loc) ||
+        !slice_end(e, t->to, size, before, before, true, &to, t->loc)) return false;
     if (t->from && t->from->kind == V_INT && dim_is_int(d, t->from->i, &k) && k < 0) *start = dim_add(d, size, t->from->i);
     *count = dim_floordiv(d, dim_add(d, dim_sub(d, *start, to), dim_int(d, -*step - 1)), dim_int(d, -*step));
   }

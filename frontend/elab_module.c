@@ -105,11 +105,6 @@ static bool add_member(Elab *e, Inst *m, Env *env, const AstMember *a) {
   if (a->kind == AM_ASSERT) return module_assert(e, env, a);
   Field *f = &m->fields[m->n];
   f->name = a->name.name;
-  for (int i = 0; i < m->n; i++)
-    if (strcmp(m->fields[i].name, f->name) == 0) {
-      elab_error(e, a->name.loc, E0509, "the field `%s` stands twice in this module", f->name);
-      return false;
-    }
   if (a->kind == AM_FIELD) {
     f->kind = FIELD_STATIC;
     f->v = elab_expr(e, env, a->value);

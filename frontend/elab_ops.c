@@ -351,6 +351,10 @@ static Value *power(Elab *e, Value *a, Value *b, Loc at) {
 static Value *tensor_binary(Elab *e, Op op, Value *a, Value *b, Loc at) {
   const char *what = elab_op_sign(op);
   if (op == OP_pow) return power(e, a, b, at);
+  if (op == OP_and || op == OP_or) {
+    if (a->kind == V_TENSOR && !takes_dtype(e, op, what, v_type(a).dtype, at)) return e->poison;
+    if (b->kind == V_TENSOR && !takes_dtype(e, op, what, v_type(b).dtype, at)) return e->poison;
+  }
   if (!tensor_pair(e, what, &a, &b, at) || !takes_dtype(e, op, what, v_type(a).dtype, at)) return e->poison;
   return v_tensor(e, g_map2(e->trace->graph, op, elab_place(e, at), nid(a), nid(b)));
 }

@@ -151,14 +151,14 @@ Value *elab_global(Elab *e, Scope *s, const char *name, Loc at) {
 }
 
 /* --- look-up ------------------------------------------------------------------------------------------------------ */
-static Value *native_value(Elab *e, const char *name) {
+static Value *native_value(Elab *e, const char *name, Loc at) {
   ptrdiff_t i = shgeti(e->natives, name);
   if (i < 0) return NULL;
   const Native *n = e->natives[i].value;
   if (n->params) return v_native(e, n, NULL);
   const Native *outer = e->native; /* a constant: `pi`, `clock.step` */
   e->native = n;
-  Value *v = n->fn(e, NULL, 0, e->call_loc);
+  Value *v = n->fn(e, NULL, 0, at);
   e->native = outer;
   return v;
 }
@@ -213,10 +213,10 @@ static Value *find_name(Elab *e, Env *env, const char *name, Loc at) {
     if (v) return v;
   }
   Value *v = elab_global(e, env->scope, name, at);
-  if (!v && env->scope->is_std) v = native_value(e, arena_printf(e->arena, "%s.%s", env->scope->name, name));
+  if (!v && env->scope->is_std) v = native_value(e, arena_printf(e->arena, "%s.%s", env->scope->name, name), at);
   if (!v && e->prelude) v = elab_global(e, e->prelude, name, at);
-  if (!v && env->scope->is_std) v = native_value(e, arena_printf(e->arena, "%s.%s", env->scope->name, name));
-  if (!v) v = native_value(e, name);
+  if (!v && env->scope->is_std) v = native_value(e, arena_printf(e->arena, "%s.%s", env->scope->name, name), at);
+  if (!v) v = native_value(e, name, at);
   if (!v && dtype_parse(name, &t) && t != TUPLE) v = v_dtype(e, t);
   if (!v && (strcmp(name, "random") == 0 || strcmp(name, "clock") == 0) && native_space(e, name)) {
     v = new_value(e, V_SPACE, at);
@@ -240,7 +240,7 @@ static Value *space_field(Elab *e, Value *space, const char *name, Loc at) {
   Scope *s = space->scope;
   Value *v = s ? elab_global(e, s, name, at) : NULL;
   bool prelude = strcmp(space->s, "prelude") == 0;
-  if (!v) v = native_value(e, prelude ? name : arena_printf(e->arena, "%s.%s", space->s, name));
+  if (!v) v = native_value(e, prelude ? name : arena_printf(e->arena, "%s.%s", space->s, name), at);
   if (v) return v;
   elab_error(e, at, E0205, "`%s` has no `%s`", space->s, name);
   const char **names = NULL;

@@ -63,12 +63,28 @@ static void rebind_solved(Elab *e, Sig *s) {
   }
 }
 
-/* Notes where the variables of `pattern` got their sizes. */
-static void note_sources(Elab *e, const Sig *s, Dim pattern) {
+/* Does the text at `at` have `name` as a word? */
+static bool mentions(Elab *e, Loc at, const char *name) {
+  size_t n, len = strlen(name);
+  const char *text = at.file ? diag_source_text(e->diag, at.file, &n) : NULL;
+  for (uint32_t i = at.begin; text && i + len <= at.end; i++) {
+    bool before = i > at.begin && (isalnum((unsigned char)text[i - 1]) || text[i - 1] == '_');
+    bool after = i + len < at.end && (isalnum((unsigned char)text[i + len]) || text[i + len] == '_');
+    if (!before && !after && strncmp(text + i, name, len) == 0) return true;
+  }
+  return false;
+}
+
+/* Notes what the signature says at `decl`, and where its variables got their sizes. */
+static void note_signature(Elab *e, const Sig *s, Loc decl, Dim value) {
+  size_t n;
+  const char *text = decl.file ? diag_source_text(e->diag, decl.file, &n) : NULL;
+  if (text)
+    elab_note(e, decl, "the signature says `%.*s` here, which is %s", (int)(decl.end - decl.begin), text + decl.begin, dim_text(e, value));
   for (int i = 0; i < arrlen(s->used); i++) {
     struct MetaVar *m = &e->metas[s->used[i]];
-    if (m->solved == DIM_NONE || !dim_uses(e->dims, pattern, m->var)) continue;
-    elab_note(e, m->loc, "`%s` is %s by %s", m->name, dim_text(e, m->solved), m->where ? m->where : "this");
+    if (m->solved == DIM_NONE || !m->where || !mentions(e, decl, m->name)) continue;
+    elab_note(e, m->loc, "`%s` is %s by %s", m->name, dim_text(e, m->solved), m->where);
   }
 }
 
@@ -81,8 +97,7 @@ bool match_dim(Elab *e, Sig *s, Dim pattern, Dim actual, const char *what, Loc a
   if (n == 0) {
     if (p == actual || dim_eq(e->dims, p, actual) == DIM_YES) return true;
     elab_error(e, at, E0311, "%s: size %s is needed where %s is given", what, dim_text(e, p), dim_text(e, actual));
-    if (p != pattern || decl.file != 0) elab_note(e, decl, "the signature says `%s` here", dim_text(e, pattern));
-    note_sources(e, s, pattern);
+    note_signature(e, s, decl, p);
     return false;
   }
   if (n > 1 && !last) {
