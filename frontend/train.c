@@ -285,7 +285,7 @@ static bool has_feed(const Act *stage) {
 static void stage_acts(Elab *e, const char *name, const Flat *flat, const Settings *s, Loc at, Act ***out) {
   Act *stage = act_new(e, DNN_STAGE, at), **after = NULL;
   bool ran = false, broken = false;
-  stage->a.name = name;
+  stage->a.name = name ? name : "train";
   stage->a.unit = s->unit;
   stage->a.count = s->length;
   for (int i = 0; i < arrlen(flat); i++) {

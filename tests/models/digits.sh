@@ -10,7 +10,7 @@ echo "LeNet $(accuracy lenet), linear $(accuracy linear)"
 [ "$(accuracy linear | awk '{ print ($1 < 0.92) }')" = 1 ]
 [ "$(nproc)" -ge 2 ] || exit 0
 "$DNNC" build "$ROOT/models/vision/digits.dnn" --train --target native -o trainer
-now() { python3 -c 'import time; print(time.monotonic())'; }
+now() { /usr/bin/python3 -c 'import time; print(time.monotonic())'; }
 for t in 1 2; do
   a=$(now)
   ./trainer train --epochs 1 --threads $t --quiet

@@ -2,7 +2,7 @@
 cd "$TMP"
 train() { name=$1; shift; "$DNNC" train "$ROOT/models/$1.dnn" --out "$name" --seed 1 >log 2>&1 || { cat log; exit 1; }; }
 run() { "$DNNC" run "$ROOT/models/$1.dnn" --entry "$2" --weights "$3/last.dnnw" --out "$3.$2" $4 >log 2>&1 || { cat log; exit 1; }; }
-python3 - <<'P'
+/usr/bin/python3 - <<'P'
 import numpy as np
 np.save("line_x.npy", np.linspace(-1, 1, 5, dtype=np.float32))
 np.save("sine_x.npy", np.linspace(-3, 3, 301, dtype=np.float32))
@@ -21,14 +21,14 @@ run regression/elbows elbows sine ""
 "$DNNC" run "$ROOT/models/vision/corner.dnn" --entry padded --out padded >log
 "$DNNC" train "$ROOT/models/vision/corner.dnn" --out check >log 2>&1 || { cat log; exit 1; }
 "$DNNC" train "$ROOT/models/byhand/by_hand.dnn" --out hand >log 2>&1 || { cat log; exit 1; }
-python3 - <<'P'
+/usr/bin/python3 - <<'P'
 import numpy as np
 np.save("key.npy", np.array([2, 0, 3, 1], np.int32))
 np.save("value.npy", np.array([1, 1, 0, 3], np.int32))
 P
 "$DNNC" run "$ROOT/models/byhand/by_hand.dnn" --entry select --in key=key.npy --in value=value.npy --out select >log
 
-python3 - <<'P'
+/usr/bin/python3 - <<'P'
 import numpy as np
 x = np.load("line_x.npy")
 assert np.allclose(np.load("line.predict/out.npy"), 3 * x, atol=1e-3)

@@ -6,11 +6,11 @@ accuracy() { # model seed more
   m=$1; s=$2; shift 2
   "$DNNC" train "$ROOT/models/vision/$m.dnn" --out run --seed $s "$@" >log 2>&1 || { cat log; exit 1; }
   "$DNNC" eval "$ROOT/models/vision/$m.dnn" --weights run/last.dnnw "$@" >eval
-  python3 -c "
+  /usr/bin/python3 -c "
 import re
 print(re.search(r'evaluate\.accuracy\D*([0-9.]+)', open('eval').read()).group(1))"
 }
-least() { python3 -c "
+least() { /usr/bin/python3 -c "
 import sys
 v = [float(x) for x in '''$2'''.split()]
 print('$1', v)

@@ -2,7 +2,7 @@
 cd "$TMP"
 "$DNNC" train "$ROOT/models/optim/optimisers.dnn" --out run >log 2>&1 || { cat log; exit 1; }
 "$DNNC" weights run/last.dnnw --to w.npz >log
-python3 - "$ROOT/tests/golden/optimisers.txt" <<'P'
+/usr/bin/python3 - "$ROOT/tests/golden/optimisers.txt" <<'P'
 import sys
 import numpy as np
 w, compared = np.load("w.npz"), 0
@@ -18,12 +18,12 @@ for line in open(sys.argv[1]):
 assert compared == 36
 P
 "$DNNC" train "$ROOT/models/init/init.dnn" --out init >log 2>&1 || { cat log; exit 1; }
-python3 - <<'P'
+/usr/bin/python3 - <<'P'
 import numpy as np
 np.save("x.npy", np.random.default_rng(0).standard_normal((512, 64)).astype(np.float32))
 P
 "$DNNC" run "$ROOT/models/init/init.dnn" --entry profile --weights init/last.dnnw --in x=x.npy --out profile >log
-python3 - <<'P'
+/usr/bin/python3 - <<'P'
 import numpy as np
 xavier, he = np.load("profile/xavier.npy"), np.load("profile/he.npy")
 ratio = (xavier[-1] / xavier[0]) ** (1 / 7)
