@@ -82,7 +82,7 @@ static DnnData rows[] = {
     ROW(drop, a_drop, number), ROW(take, a_take, number), ROW(zip, a_zip, both), ROW(chain, a_chain, number), /* 10 .. 13 */
     ROW(split, a_split, number), ROW(part, a_share, number), ROW(part, a_rest, number), /* 14 15 16 */
     ROW(generate, a_endless, number), ROW(csv, a_csv, kind), ROW(groups, a_groups, kinds), /* 17 18 19 */
-    ROW(columns, a_columns, kind), /* 20 */
+    ROW(columns, a_columns, kind), ROW(columns, a_columns, kinds), /* 20 21 */
 };
 static const char *error_text(const DnnContext *c) {
   (void)c;
@@ -240,6 +240,21 @@ static void grouped(void **state) {
   fails(20, "a record is f32[30], but field `v` is declared f32[]"); /* whole columns */
 }
 
+static void columns(void **state) {
+  (void)state;
+  put_text("table.csv", "value,kind\n1.5,b\n2.5,a\n3.5,b\n4.5,c\n");
+  DnnDataSets *d = opened(21);
+  DnnError e;
+  float v[4];
+  int32_t k[4];
+  const int32_t want[4] = {1, 0, 1, 2};
+  assert_int_equal(dnn_data_count(d, 21), 1);
+  assert_true(dnn_data_read(d, 21, 0, 0, v, &e) && dnn_data_read(d, 21, 1, 0, k, &e));
+  assert_true(v[3] == 4.5f);
+  assert_memory_equal(k, want, 16);
+  dnn_data_free(d);
+}
+
 /* Every value of a pass in order, with or without the thread. */
 static int pass(DnnFeeder *f, int64_t epoch, float *v, int32_t *row, int64_t *sizes) {
   const void *in[2];
@@ -325,6 +340,6 @@ static void batch_forms(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(idx_parts), cmocka_unit_test(drawn),   cmocka_unit_test(text_windows), cmocka_unit_test(derived),
-      cmocka_unit_test(endless),   cmocka_unit_test(grouped), cmocka_unit_test(batches),      cmocka_unit_test(batch_forms)};
+      cmocka_unit_test(endless),   cmocka_unit_test(grouped), cmocka_unit_test(columns), cmocka_unit_test(batches),      cmocka_unit_test(batch_forms)};
   return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }

@@ -1,4 +1,5 @@
 #include "runtime_files.h"
+#include "runtime/core/flat.h"
 #include "runtime/core/tensor_file.h"
 #include "runtime/core/weights.h"
 #include "runtime/core/xxh64.h"
@@ -129,6 +130,34 @@ static void damaged(void **state) {
   assert_says(&e, "is not a weights file");
 }
 
+/* Every bit of the table changed, its checksum made good again: what is left is the verifier. */
+static void forged(void **state) {
+  (void)state;
+  size_t n;
+  static unsigned char copy[4096];
+  bool ok = true;
+  memcpy(copy, get_file(saved("g.dnnw", 7), &n), sizeof copy);
+  DnnFlat f = {copy, (int64_t)n};
+  int64_t root = dnn_flat_root(f, "DNNW", &ok), sum = dnn_flat_field(f, root, 1, 8, &ok);
+  int64_t bytes = (int64_t)dnn_flat_number(f, root, 2, 8, &ok);
+  assert_true(ok && sum && bytes > 200 && bytes < (int64_t)n);
+  for (int64_t k = 0; k < bytes * 8; k++) {
+    if (k / 8 >= sum && k / 8 < sum + 8) continue;
+    copy[k / 8] ^= (unsigned char)(1 << k % 8);
+    memset(copy + sum, 0, 8);
+    uint64_t good = dnn_xxh64(copy, bytes, 0);
+    memcpy(copy + sum, &good, 8);
+    DnnWeights w;
+    DnnError e;
+    unsigned char memory[192];
+    if (dnn_weights_open_memory("forged", copy, (int64_t)n, &w, &e)) {
+      dnn_weights_load(&program, memory, NULL, &w, &e);
+      dnn_weights_close(&w);
+    }
+    copy[k / 8] ^= (unsigned char)(1 << k % 8);
+  }
+}
+
 /* An independent reader: flatc and the schema. */
 static void flatc_reads_it(void **state) {
   (void)state;
@@ -172,6 +201,6 @@ static void npz(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(there_and_back), cmocka_unit_test(differences), cmocka_unit_test(initial),
-                                     cmocka_unit_test(damaged), cmocka_unit_test(flatc_reads_it), cmocka_unit_test(npz)};
+                                     cmocka_unit_test(damaged), cmocka_unit_test(forged), cmocka_unit_test(flatc_reads_it), cmocka_unit_test(npz)};
   return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }
