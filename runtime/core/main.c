@@ -4,6 +4,9 @@
  *   EXE train [--data DIR] [--out DIR] [--weights W] [--epochs N] [--threads N] [--seed N] [--quiet]     (-DDNN_TRAINER)
  *
  * With -DDNN_EMBEDDED the symbols dnn_embedded_weights .. dnn_embedded_weights_end hold a .dnnw file. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include "runtime/core/file.h"
 #include "runtime/core/run.h"
 #include "runtime/core/weights.h"
