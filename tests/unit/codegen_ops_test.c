@@ -26,6 +26,7 @@ typedef struct Case {
   Op op;
   DType dt;
   uint64_t seed;
+  int product; /* 0: a case of the generator; else a row of `products` */
   int id;
   Prog prog;
   Entry entry;
@@ -39,12 +40,56 @@ typedef struct Case {
 static const int64_t clock_values[4] = {3, 10, 1, 42};
 typedef void Glue(int call, unsigned char **bufs, unsigned char *temp, const int64_t *v, DnnTeam *team);
 
+/* Products around the sizes of tiles and blocks, with several blocks of K, pieces of K, and an epilogue. */
+static const int64_t products[][6] = {
+    {0}, /* op, then dot: batch, M, N, K, operands transposed; convolutions: N, C, O, size, stride + 10 groups */
+    {OP_dot, 1, 17, 49, 300, 0}, {OP_dot, 1, 14, 32, 256, 1}, {OP_dot, 1, 15, 97, 257, 2}, {OP_dot, 1, 270, 33, 513, 3},
+    {OP_dot, 1, 3, 1000, 7, 0}, {OP_dot, 1, 8, 8, 5000, 1}, {OP_dot, 1, 64, 10, 2100, 2}, {OP_dot, 3, 20, 40, 33, 3},
+    {OP_dot, 1, 1, 300, 70, 0}, {OP_dot, 5, 300, 3, 65, 0}, {OP_dot, 1, 9, 400, 1, 0}, {OP_dot, 2, 8, 390, 1100, 1},
+    {OP_conv, 3, 3, 16, 13, 1}, {OP_conv, 2, 8, 7, 15, 2}, {OP_conv, 2, 8, 16, 9, 21}, {OP_conv, 5, 1, 32, 28, 1},
+    {OP_conv_dx, 3, 3, 16, 13, 1}, {OP_conv_dx, 2, 8, 7, 15, 2}, {OP_conv_dx, 2, 8, 16, 9, 22}, {OP_conv_dx, 1, 32, 8, 14, 1},
+    {OP_conv_dw, 3, 3, 16, 13, 1}, {OP_conv_dw, 2, 8, 7, 15, 2}, {OP_conv_dw, 2, 8, 16, 9, 21}, {OP_conv_dw, 6, 2, 8, 28, 1},
+};
+
+static Type shape4(Case *c, DType t, int64_t a, int64_t b, int64_t h, int64_t w) {
+  Dim d[4] = {dim_int(c->g->dims, a), dim_int(c->g->dims, b), dim_int(c->g->dims, h), dim_int(c->g->dims, w)};
+  return type_of(c->a, t, 4, d);
+}
+static NodeId make_dot(Case *c, const int64_t *r) {
+  Dim b = dim_int(c->g->dims, r[1]), m = dim_int(c->g->dims, r[2]), n = dim_int(c->g->dims, r[3]), k = dim_int(c->g->dims, r[4]);
+  bool ta = r[5] & 1, tb = r[5] & 2;
+  if (r[1] == 1) m = dim_var(c->g->dims, "M", r[2]); /* rows are a run-time size */
+  Dim da[3] = {b, ta ? k : m, ta ? m : k}, db[3] = {b, tb ? n : k, tb ? k : n}, dy[3] = {b, m, n};
+  int la[3] = {0, ta ? 3 : 1, ta ? 1 : 3}, lb[3] = {0, tb ? 2 : 3, tb ? 3 : 2}, ly[3] = {0, 1, 2};
+  NodeId x = g_input(c->g, (Loc){0}, type_of(c->a, c->dt, 3, da)), w = g_input(c->g, (Loc){0}, type_of(c->a, c->dt, 3, db));
+  NodeId bias = g_input(c->g, (Loc){0}, type_of(c->a, c->dt, 1, &n));
+  NodeId y = g_dot(c->g, (Loc){0}, x, w, la, lb, ly, 3);
+  y = g_map2(c->g, OP_add, (Loc){0}, y, g_broadcast_to(c->g, (Loc){0}, bias, 3, dy));
+  return g_map2(c->g, OP_maximum, (Loc){0}, y, g_full_like(c->g, (Loc){0}, 0, y));
+}
+static NodeId make_conv(Case *c, const int64_t *r) {
+  int64_t stride[2] = {r[5] % 10, r[5] % 10}, groups = r[5] / 10 ? r[5] / 10 : 1, low[2] = {2, 1}, high[2] = {1, 2};
+  int64_t dilation[2] = {1, groups > 1 ? 2 : 1}, out[2];
+  for (int i = 0; i < 2; i++) out[i] = (r[4] + 3 - (2 + i) * dilation[i] - 1) / stride[i] + 1;
+  Type x = shape4(c, c->dt, r[1], r[2], r[4], r[4]), w = shape4(c, c->dt, r[3], r[2] / groups, 3, 4);
+  Type y = shape4(c, c->dt, r[1], r[3], out[0], out[1]);
+  Type a = c->op == OP_conv_dx ? y : x, b = c->op == OP_conv_dw ? y : w;
+  Type want = c->op == OP_conv_dx ? x : w;
+  Attr attrs[] = {attr_ints(c->g, A_stride, stride, 2), attr_ints(c->g, A_low, low, 2), attr_ints(c->g, A_high, high, 2),
+                  attr_ints(c->g, A_dilation, dilation, 2), attr_int(c->g, A_groups, groups)};
+  NodeId in[2] = {g_input(c->g, (Loc){0}, a), g_input(c->g, (Loc){0}, b)};
+  return graph_add(c->g, c->op, (Loc){0}, in, 2, attrs, 5, c->op == OP_conv ? NULL : &want);
+}
+
 static bool make_case(Case *c, const Target *target) {
   c->a = arena_new();
   DimTab *dims = dimtab_new(c->a);
   c->g = graph_new(c->a, dims, diag_new(c->a));
   NodeId y;
-  if (!opgen_case(c->a, c->g, c->op, c->dt, c->seed, &y)) {
+  if (c->product) {
+    y = c->op == OP_dot ? make_dot(c, products[c->product]) : make_conv(c, products[c->product]);
+    arrput(c->g->outputs, y);
+  } else if (!opgen_case(c->a, c->g, c->op, c->dt, c->seed, &y)) {
     arena_free(c->a);
     return false;
   }
@@ -229,6 +274,18 @@ static bool wanted(Op op) {
   return k != REGION && k != META && op != OP_cell;
 }
 
+static void check_cases(Case *cases, const char *text, const char *compiler, const char *flags) {
+  for (int i = 0; i < arrlen(cases); i++) {
+    check_text(&cases[i]);
+    check_interpreted(&cases[i], 1 + (int)(cases[i].seed % 3));
+  }
+  void *so = compile(text, compiler, flags);
+  for (int i = 0; i < arrlen(cases); i++) {
+    check_compiled(&cases[i], so);
+    arena_free(cases[i].a);
+  }
+  dlclose(so);
+}
 static void check_target(const char *target, const char *compiler, bool clang) {
   const Target *t = target_find(target);
   Case *cases = NULL;
@@ -246,18 +303,30 @@ static void check_target(const char *target, const char *compiler, bool clang) {
       }
     if (wanted(op)) assert_true(found > 0);
   }
-  for (int i = 0; i < arrlen(cases); i++) {
-    check_text(&cases[i]);
-    check_interpreted(&cases[i], 1 + (int)(cases[i].seed % 3));
-  }
-  void *so = compile(text.s, compiler, clang ? t->clang_flags : t->gcc_flags);
-  for (int i = 0; i < arrlen(cases); i++) {
-    check_compiled(&cases[i], so);
-    arena_free(cases[i].a);
-  }
-  dlclose(so);
+  check_cases(cases, text.s, compiler, clang ? t->clang_flags : t->gcc_flags);
   arrfree(cases);
   buf_free(&text);
+}
+static void test_products(void **state) {
+  (void)state;
+  static const char *const targets[] = {"native", "x86-64-v3", "x86-64-v2"};
+  for (int k = 0; k < 3; k++) {
+    const Target *t = target_find(targets[k]);
+    Case *cases = NULL;
+    Buf text = {0};
+    buf_str(&text, "#include \"runtime/core/kernel.h\"\n");
+    for (int i = 1; i < (int)(sizeof products / sizeof *products); i++)
+      for (DType dt = F64; dt <= F32; dt++) {
+        Case c = {.op = (Op)products[i][0], .dt = dt, .seed = (uint64_t)i, .id = (int)arrlen(cases), .product = i};
+        if (!wanted(c.op) || (dt == F64 && k)) continue;
+        assert_true(make_case(&c, t));
+        print_case(&c, &text);
+        arrput(cases, c);
+      }
+    check_cases(cases, text.s, "gcc", t->gcc_flags);
+    arrfree(cases);
+    buf_free(&text);
+  }
 }
 
 static void test_native(void **state) {
@@ -276,6 +345,6 @@ static void test_clang(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_native), cmocka_unit_test(test_plain),
-                                     cmocka_unit_test(test_clang)};
+                                     cmocka_unit_test(test_clang), cmocka_unit_test(test_products)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
