@@ -33,8 +33,8 @@ static void put_argument(const Emit *e, int i, Buf *b, const KArg *x) {
   }
 }
 
-static void put_call(const Emit *e, int i, Buf *b, const KernelCall *call) {
-  if (call->barrier) buf_str(b, "  dnn_barrier(team);\n");
+static void put_call(const Emit *e, int i, Buf *b, const KernelCall *call, bool barrier) {
+  if (barrier) buf_str(b, "  dnn_barrier(team);\n");
   buf_printf(b, "  %s(", kernel_name(kernels_get(e->kernels, call->kernel)));
   size_t line = b->n;
   for (int k = 0; k < (int)arrlen(call->args); k++) {
@@ -51,9 +51,10 @@ static void put_call(const Emit *e, int i, Buf *b, const KernelCall *call) {
 static void put_steps(const Emit *e, int i, Buf *b, const PlanStep *steps) {
   for (int s = 0; s < (int)arrlen(steps); s++) {
     if (steps[s].kind != PLAN_KERNEL) INTERNAL("%s: a loop or branch reached the emitter", e->prog->entries[i].name);
-    if (steps[s].barrier) buf_str(b, "  dnn_barrier(team);\n");
     const LoweredGroup *g = &e->lowered[i]->groups[steps[s].group];
-    for (int k = 0; k < (int)arrlen(g->calls); k++) put_call(e, i, b, &g->calls[k]);
+    bool meet = steps[s].barrier;
+    for (int k = 0; k < (int)arrlen(g->calls); k++, meet = false) put_call(e, i, b, &g->calls[k], meet || g->calls[k].barrier);
+    if (meet) buf_str(b, "  dnn_barrier(team);\n"); /* a group of no elements */
   }
 }
 
