@@ -73,12 +73,14 @@ static void name_entries(Emit *e) {
   for (int i = 0; i < e->n_entries; i++) {
     const Entry *entry = &e->prog->entries[i];
     EmitEntry *x = &e->entries[i];
-    x->id = taken[RESERVED + i] = fresh(e->arena, emit_identifier(e->arena, entry->name), taken, RESERVED + i);
+    bool in_header = emit_in_interface(entry);
+    const char *id = emit_identifier(e->arena, entry->name);
+    x->id = taken[RESERVED + i] = in_header ? fresh(e->arena, id, taken, RESERVED + i) : fresh(e->arena, id, taken + RESERVED, i);
     int n_in = (int)arrlen(entry->inputs), n_vars = (int)arrlen(entry->vars);
     x->n_out = entry->n_results + entry->n_reports;
     const char **used = arena_array(e->arena, const char *, n_in + n_vars + x->n_out + 6);
     int n = 0;
-    used[n++] = "m", used[n++] = "v", used[n++] = "in", used[n++] = "out", used[n++] = "error";
+    used[n++] = "m", used[n++] = "v_", used[n++] = "in_", used[n++] = "out_", used[n++] = "error_";
     for (int k = 0; k < n_vars; k++) {
       const char *var = dim_var_name(e->prog->dims, entry->vars[k]);
       used[n] = fresh(e->arena, emit_identifier(e->arena, var), used, n);

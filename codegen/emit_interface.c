@@ -101,18 +101,18 @@ static void put_wrapper(Emit *e, int i, Buf *b) {
   buf_printf(b, "\nint %s_%s(", e->name, n->id);
   emit_parameters(e, i, b);
   buf_str(b, ") {\n");
-  if (n_vars) buf_str(b, "  const int64_t v[] = {");
+  if (n_vars) buf_str(b, "  const int64_t v_[] = {");
   for (int k = 0; k < n_vars; k++) buf_printf(b, "%s%s", k ? ", " : "", n->in_names[k - n_vars]);
   if (n_vars) buf_str(b, "};\n");
-  if (n_in) buf_str(b, "  const void *const in[] = {");
+  if (n_in) buf_str(b, "  const void *const in_[] = {");
   for (int k = 0; k < n_in; k++) buf_printf(b, "%s%s", k ? ", " : "", n->in_names[k]);
   if (n_in) buf_str(b, "};\n");
-  if (n->n_out) buf_str(b, "  void *const out[] = {");
+  if (n->n_out) buf_str(b, "  void *const out_[] = {");
   for (int k = 0; k < n->n_out; k++) buf_printf(b, "%s%s", k ? ", " : "", n->out_names[k]);
   if (n->n_out) buf_str(b, "};\n");
-  const char *v = n_vars ? "v" : "0", *in = n_in ? "in" : "0", *out = n->n_out ? "out" : "0";
+  const char *v = n_vars ? "v_" : "0", *in = n_in ? "in_" : "0", *out = n->n_out ? "out_" : "0";
   if (x->kind == DNN_STEP)
-    buf_printf(b, "  const int error = %s_call_%s(m, %s, %s, %s);\n  if (!error) m->step++;\n  return error;\n}\n", e->name,
+    buf_printf(b, "  const int error_ = %s_call_%s(m, %s, %s, %s);\n  if (!error_) m->step++;\n  return error_;\n}\n", e->name,
                n->id, v, in, out);
   else buf_printf(b, "  return %s_call_%s(m, %s, %s, %s);\n}\n", e->name, n->id, v, in, out);
 }

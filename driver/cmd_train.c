@@ -16,6 +16,12 @@ static int copy_source(Machine *m, const char *dir) {
   return bad ? program_error("%s: %s", to, strerror(errno)) : EXIT_OK;
 }
 
+/* dnnc eval: one line per value. */
+static void print_pass(void *user, const DnnEvent *event) {
+  if (event->kind != DNN_EVENT_PASS) return;
+  for (int i = 0; i < event->n; i++) printf("%s.%s %.6g\n", event->entry, event->names[i], event->values[i]);
+}
+
 static int train(Machine *m, bool evaluate_only) {
   const Args *a = m->s.args;
   const char *out = evaluate_only ? NULL : args_get(a, "out", NULL);
@@ -25,6 +31,10 @@ static int train(Machine *m, bool evaluate_only) {
   DnnTrainOpts o = {.data_dir = args_get(a, "data", NULL), .file_dir = machine_file_dir(m), .out_dir = out,
                     .seed = m->seed, .epochs = epochs, .evaluate_only = evaluate_only, .log = stdout,
                     .quiet = args_has(a, "quiet") ? 1 : args_has(a, "json") ? 2 : 0};
+  if (evaluate_only && !args_has(a, "json")) {
+    o.event = print_pass;
+    o.quiet = 1;
+  }
   DnnFolder folder;
   if (out) {
     if (!dnn_folder_open(&folder, m->s.program, &m->context, out, &m->error)) return program_error("%s", m->error.text);

@@ -42,11 +42,11 @@ int main(void) {
   for (int i = 0; i < 50 * 784; i++) image[i] = (uint8_t)(i * 2654435761u >> 24);
   for (int i = 0; i < 50; i++) label[i] = (uint8_t)(i % 10);
   if (small_open(&m, memory, 2) || small_init(&m, 3)) return 1;
-  for (int step = 0; step < 6; step++) {
+  for (int step = 0; step < 40; step++) {
     if (small_learn(&m, 50, image, label, &loss)) return 2;
     if (!step) first = loss;
   }
-  if (m.step != 6 || !(loss < first)) return 3;
+  if (m.step != 40 || !(loss < first)) return 3;
   if (small_prepare(&m) || small_classify(&m, 50, image, p)) return 4;
   if (!small_classify(&m, 65, image, p)) return 5;
   printf("%s\n", small_error(&m));
