@@ -437,6 +437,14 @@ static Value *fed_param(Elab *e, Env *env, Fill *f, const AstParam *p, const Ast
   return e->poison;
 }
 
+/* Where the field that fills a parameter is declared; no place when there is none. */
+static Loc field_place(const Fill *f, const char *name) {
+  for (int i = 0; i < f->n_feeds; i++)
+    for (int k = 0; !f->feeds[i].name && k < f->feeds[i].n_fields; k++)
+      if (strcmp(f->feeds[i].fields[k].name, name) == 0) return f->feeds[i].fields[k].loc;
+  return (Loc){0};
+}
+
 static bool fill_feeds(Elab *e, Env *env, const AstFn *fn, void *ctx) {
   Fill *f = ctx;
   Sig s;
@@ -460,8 +468,10 @@ static bool fill_feeds(Elab *e, Env *env, const AstFn *fn, void *ctx) {
     if (p->type && !is_poison(v)) {
       TypeX *t = resolve_type(e, &s, p->type);
       v = t ? unify_type(e, &s, t, v, arena_printf(e->arena, "the field `%s` given to the step `%s`", p->name.name, fn->name.name), p->loc) : e->poison;
-      if (is_poison(v)) elab_note(e, f->at, "it is run here");
-      else if (t->kind == TX_TENSOR && t->below != DIM_NONE && port >= 0) {
+      if (is_poison(v)) {
+        elab_note(e, field_place(f, p->name.name), "the field of the record is declared here");
+        elab_note(e, f->at, "it is run here");
+      } else if (t->kind == TX_TENSOR && t->below != DIM_NONE && port >= 0) {
         Dim below = sig_subst(e, t->below);
         if (!sig_open(e, &s, below)) e->trace->entry->inputs[port].below = below;
       }
