@@ -62,8 +62,8 @@ int dnn_find_entry(const DnnProgram *p, const char *name) {
   return -1;
 }
 
-bool dnn_context_init(const DnnProgram *p, DnnContext *c, uint64_t seed, char *(*find)(void *, const char *), void *user,
-                      DnnError *e) {
+bool dnn_context_init(const DnnProgram *p, DnnContext *c, uint64_t seed, char *(*find)(void *, const char *),
+                      void *user, DnnError *e) {
   c->seed = (int64_t)seed;
   c->stage = c->step = c->steps = c->epoch = 0;
   int64_t none = 0;

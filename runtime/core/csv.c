@@ -70,7 +70,8 @@ static int take_cell(Reader *r, DnnError *e) {
 static bool parse(DnnCsv *c, DnnError *e) {
   char *text = (char *)c->bytes.data;
   if (c->bytes.size >= 3 && !memcmp(text, "\xef\xbb\xbf", 3)) text += 3;
-  Reader r = {.c = c, .s = text, .end = (char *)c->bytes.data + c->bytes.size, .separator = separator_of(text), .line = 1};
+  Reader r = {
+      .c = c, .s = text, .end = (char *)c->bytes.data + c->bytes.size, .separator = separator_of(text), .line = 1};
   if (memchr(text, 0, (size_t)(r.end - text))) return dnn_fail(e, "%s: holds zero bytes, so it is not text", c->path);
   while (r.s < r.end) {
     if (*r.s == '\n' || (*r.s == '\r' && r.s[1] == '\n')) { /* an empty line */
@@ -87,7 +88,8 @@ static bool parse(DnnCsv *c, DnnError *e) {
     if (columns > 100000) return dnn_fail(e, "%s:%d: more than 100000 columns", c->path, line);
     if (c->rows == 0) c->columns = (int32_t)columns;
     else if (columns != c->columns)
-      return dnn_fail(e, "%s:%d: has %lld columns, the first line has %d", c->path, line, (long long)columns, c->columns);
+      return dnn_fail(e, "%s:%d: has %lld columns, the first line has %d", c->path, line, (long long)columns,
+                      c->columns);
     c->rows++;
   }
   return c->rows || dnn_fail(e, "%s: is empty", c->path);
@@ -158,7 +160,8 @@ static bool read_categories(const DnnCsvCell *cells, int32_t stride, int64_t n, 
     dnn_put(t->data, t->dtype, i, (double)(at - words));
   }
   free(words);
-  return kinds <= hi || dnn_fail(e, "%lld different words do not fit into %s", (long long)kinds, dnn_dtype_name(t->dtype));
+  return kinds <= hi ||
+         dnn_fail(e, "%lld different words do not fit into %s", (long long)kinds, dnn_dtype_name(t->dtype));
 }
 
 bool dnn_csv_read(const DnnCsv *c, int32_t column, int64_t first, int dtype, DnnTensor *t, DnnError *e) {
@@ -168,7 +171,8 @@ bool dnn_csv_read(const DnnCsv *c, int32_t column, int64_t first, int dtype, Dnn
   double v;
   if (!dnn_tensor_new(t, dtype, 1, &n, e)) return false;
   dnn_dtype_range(dtype, &lo, &hi);
-  for (int64_t i = 0; words && i < n; i++) words = *cells[i * c->columns].text && !is_number(cells[i * c->columns].text, &v);
+  for (int64_t i = 0; words && i < n; i++)
+    words = *cells[i * c->columns].text && !is_number(cells[i * c->columns].text, &v);
   bool ok = true;
   if (words) ok = read_categories(cells, c->columns, n, t, e);
   for (int64_t i = 0; ok && !words && i < n; i++) {
@@ -182,8 +186,9 @@ bool dnn_csv_read(const DnnCsv *c, int32_t column, int64_t first, int dtype, Dnn
       errno = 0;
       long long k = strtoll(x->text, &end, 10);
       if (*end && v == floor(v) && fabs(v) < 9e15) k = (long long)v, end = "";
-      if (*end) ok = dnn_fail(e, "%s:%d: column %d is %.40s, which is no whole number; the field is %s", c->path, x->line,
-                              column, x->text, dnn_dtype_name(dtype));
+      if (*end)
+        ok = dnn_fail(e, "%s:%d: column %d is %.40s, which is no whole number; the field is %s", c->path, x->line,
+                      column, x->text, dnn_dtype_name(dtype));
       else if (errno || k < lo || k > hi)
         ok = dnn_fail(e, "%s:%d: column %d is %.40s, which does not fit into %s", c->path, x->line, column, x->text,
                       dnn_dtype_name(dtype));

@@ -77,7 +77,9 @@ static bool link_fields(DnnDataSets *d, int row, int from, int second, int64_t t
   return true;
 }
 
-static int source_of(const DnnData *s, int at) { return s->n_args > at && s->args[at].kind == 'd' ? s->args[at].index : -1; }
+static int source_of(const DnnData *s, int at) {
+  return s->n_args > at && s->args[at].kind == 'd' ? s->args[at].index : -1;
+}
 
 static int64_t number_of(const DnnData *s, int at, const char *name, int64_t otherwise) {
   for (int i = 0; i < s->n_args; i++)
@@ -158,7 +160,8 @@ static bool open_made(DnnDataSets *d, int row, int entry, int from, int64_t n, D
   set->kind = DNN_SET_MADE, set->n = n, set->entry = entry, set->from = from;
   for (int i = 0; i < s->n_fields; i++) {
     set->fields[i].field = result_of(x, s, i);
-    if (set->fields[i].field < 0) return dnn_fail(e, "%s: `%s` makes no field `%s`", s->place, x->name, s->fields[i].name);
+    if (set->fields[i].field < 0)
+      return dnn_fail(e, "%s: `%s` makes no field `%s`", s->place, x->name, s->fields[i].name);
     bytes += set->fields[i].bytes;
   }
   if (n == DNN_ENDLESS || n > MAX_MADE / (bytes + 1)) return true; /* made when they are read */
@@ -180,7 +183,8 @@ static bool open_filter(DnnDataSets *d, int row, int from, int entry, DnnError *
   DnnSet *set = &d->sets[row];
   int64_t n = d->sets[from].n, kept = 0;
   void *out[MAX_PORTS + 1];
-  if (n == DNN_ENDLESS) return dnn_fail(e, "%s: endless records cannot be filtered; take some first", d->program->data[row].place);
+  if (n == DNN_ENDLESS)
+    return dnn_fail(e, "%s: endless records cannot be filtered; take some first", d->program->data[row].place);
   if (!need_scratch(d, &d->program->entries[entry], e) || !link_fields(d, row, from, -1, 1, e)) return false;
   set->rows = malloc((size_t)(n + 1) * sizeof *set->rows);
   if (!set->rows) return dnn_fail(e, "no memory");
@@ -239,7 +243,8 @@ static bool open_groups(DnnDataSets *d, int row, int from, const char *by, int64
   int64_t n = d->sets[from].n, groups = 0;
   int field = field_named(up, by);
   if (n == DNN_ENDLESS) return dnn_fail(e, "%s: endless records cannot be grouped", s->place);
-  if (field < 0 || up->fields[field].rank) return dnn_fail(e, "%s: no field `%s` of one number to group by", s->place, by);
+  if (field < 0 || up->fields[field].rank)
+    return dnn_fail(e, "%s: no field `%s` of one number to group by", s->place, by);
   if (size < 1 || !link_fields(d, row, from, -1, size, e)) return false;
   Keyed *keys = malloc((size_t)(n + 1) * sizeof *keys);
   set->rows = malloc((size_t)(n + 1) * sizeof *set->rows);
@@ -329,7 +334,8 @@ static bool open_row(DnnDataSets *d, int row, DnnError *e) {
   case DNN_DATA_chain: return open_pair(d, row, from, second, e);
   case DNN_DATA_windows: return open_windows(d, row, from, e);
   case DNN_DATA_groups:
-    return open_groups(d, row, from, s->n_args > 1 && s->args[1].str ? s->args[1].str : "", number_of(s, 2, "size", 1), e);
+    return open_groups(d, row, from, s->n_args > 1 && s->args[1].str ? s->args[1].str : "", number_of(s, 2, "size", 1),
+                       e);
   case DNN_DATA_split: return dnn_fail(e, "%s: a share of the split must be chosen", s->place);
   default: return dnn_source_open(d, s, NULL, s, &d->sets[row], e);
   }

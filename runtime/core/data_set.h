@@ -53,8 +53,8 @@ void dnn_shuffle(int64_t *rows, int64_t n, int64_t key);
 /* data_source.c: reads a source; `part` is NULL, "train" or "test". Fills fields' arrays and n of `set`. */
 bool dnn_source_open(DnnDataSets *d, const DnnData *source, const char *part, const DnnData *typed, DnnSet *set,
                      DnnError *e);
-/* A malloc'd path of a file named in a program, NULL when it is nowhere: below the data folder, the data folder itself, the program's
- * folder, the current one, /usr/share/datasets; with and without .gz. */
+/* A malloc'd path of a file named in a program, NULL when it is nowhere: below the data folder, the data folder itself,
+ * the program's folder, the current one, /usr/share/datasets; with and without .gz. */
 char *dnn_data_find(const DnnDataSets *d, const char *name);
 /* Bytes of a field's record. */
 int64_t dnn_field_bytes(const DnnPort *p);

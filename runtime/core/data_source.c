@@ -49,7 +49,8 @@ char *dnn_data_find(const DnnDataSets *d, const char *name) {
 static bool find_file(const DnnDataSets *d, const DnnData *s, const char *name, char **path, DnnError *e) {
   *path = dnn_data_find(d, name);
   if (*path) return true;
-  if (d->opts.data_dir) return dnn_fail(e, "%s: `%s` is not found in %s, nor beside the program", s->place, name, d->opts.data_dir);
+  if (d->opts.data_dir)
+    return dnn_fail(e, "%s: `%s` is not found in %s, nor beside the program", s->place, name, d->opts.data_dir);
   return dnn_fail(e, "%s: `%s` is not found beside the program; say where the data is with --data DIR", s->place, name);
 }
 
@@ -65,13 +66,15 @@ static char *record_text(char *buf, size_t size, const DnnPort *p, int dtype) {
   return dnn_type_text(buf, size, dtype, p->rank, shape);
 }
 
-static bool check_bound(const char *file, const DnnData *s, const DnnPort *p, const void *data, int64_t n, DnnError *e) {
+static bool check_bound(const char *file, const DnnData *s, const DnnPort *p, const void *data, int64_t n,
+                        DnnError *e) {
   if (!p->below.add || dnn_dtype_is_float(p->dtype)) return true;
   int64_t most = -1, at = 0;
   for (int64_t i = 0; i < n; i++) {
     int64_t v = dnn_get_int(data, p->dtype, i);
-    if (v < 0) return dnn_fail(e, "%s: `%s` is declared < %lld at %s, but value %lld is %lld, below 0", file, p->name,
-                               (long long)p->below.add, s->place, (long long)i, (long long)v);
+    if (v < 0)
+      return dnn_fail(e, "%s: `%s` is declared < %lld at %s, but value %lld is %lld, below 0", file, p->name,
+                      (long long)p->below.add, s->place, (long long)i, (long long)v);
     if (v > most) most = v, at = i;
   }
   if (most < p->below.add) return true;
@@ -156,7 +159,8 @@ static bool open_arrays(DnnDataSets *d, const DnnData *s, const char *part, cons
     const DnnDataArg *a = arg_of(s, p->name);
     if (!a) return dnn_fail(e, "%s: the source says nothing of field `%s`", s->place, p->name);
     const char *after;
-    char *text = with_part(d, a->str, part), *name = text ? dnn_path_cut(text, &after) : NULL, *path = NULL, *full = NULL;
+    char *text = with_part(d, a->str, part), *name = text ? dnn_path_cut(text, &after) : NULL, *path = NULL,
+         *full = NULL;
     DnnTensor t = {0};
     bool ok = name && find_file(d, s, name, &path, e);
     if (ok && s->op == DNN_DATA_npz) {
@@ -201,7 +205,8 @@ static bool open_csv(DnnDataSets *d, const DnnData *s, const DnnData *typed, Dnn
     DnnTensor t = {0};
     if (ok) ok = dnn_csv_column(&c, column, &k, &first, e) && dnn_csv_read(&c, k, first, p->dtype, &t, e);
     if (ok && !whole && p->rank)
-      ok = dnn_fail(e, "%s: field `%s` is one column, so it is declared %s[]", s->place, p->name, dnn_dtype_name(p->dtype));
+      ok = dnn_fail(e, "%s: field `%s` is one column, so it is declared %s[]", s->place, p->name,
+                    dnn_dtype_name(p->dtype));
     if (ok && whole) set->n = -1;
     ok = ok && take_field(path, s, p, &t, whole, set, &set->fields[i], e);
     dnn_tensor_free(&t);
@@ -267,17 +272,19 @@ static bool open_drawn(const DnnData *s, const char *part, const DnnData *typed,
   for (int k = 0; k < 2; k++)
     if (!drawn_field(typed, set, names[k])) free(base[k]);
   for (int i = 0; i < typed->n_fields; i++)
-    if (!set->fields[i].base) return dnn_fail(e, "%s: the drawn records have no field `%s`", s->place, typed->fields[i].name);
+    if (!set->fields[i].base)
+      return dnn_fail(e, "%s: the drawn records have no field `%s`", s->place, typed->fields[i].name);
   return true;
 }
 
-bool dnn_source_open(DnnDataSets *d, const DnnData *s, const char *part, const DnnData *typed, DnnSet *set, DnnError *e) {
+bool dnn_source_open(DnnDataSets *d, const DnnData *s, const char *part, const DnnData *typed, DnnSet *set,
+                     DnnError *e) {
   set->kind = DNN_SET_DENSE, set->n = -1;
   for (int i = 0; i < typed->n_fields; i++)
     for (int k = 0; k < typed->fields[i].rank; k++)
       if (typed->fields[i].axes[k].var != -1)
-        return dnn_fail(e, "%s: field `%s` has a size that differs from record to record; this source has none", s->place,
-                        typed->fields[i].name);
+        return dnn_fail(e, "%s: field `%s` has a size that differs from record to record; this source has none",
+                        s->place, typed->fields[i].name);
   switch (s->op) {
   case DNN_DATA_idx:
   case DNN_DATA_npz: return open_arrays(d, s, part, typed, set, e);

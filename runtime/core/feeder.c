@@ -11,7 +11,7 @@
 
 typedef struct Feed {
   const DnnFeed *feed;
-  int64_t n, batch, batches; /* records, rows of a full batch, batches of a pass (-1: without end) */
+  int64_t n, batch, batches;  /* records, rows of a full batch, batches of a pass (-1: without end) */
   int64_t *order, order_pass; /* shuffled: the order of this pass */
 } Feed;
 
@@ -39,7 +39,8 @@ struct DnnFeeder {
 };
 
 /* ---- one batch ---- */
-/* Which pass of feed `j` batch `number` falls into, and where in it. Feeds beside the first go on from epoch to epoch. */
+/* Which pass of feed `j` batch `number` falls into, and where in it. Feeds beside the first go on from epoch to epoch.
+ */
 static int64_t place_in(const DnnFeeder *f, int j, int64_t number, int64_t *pass) {
   const Feed *x = &f->feeds[j];
   if (x->batches < 0) {
@@ -150,7 +151,8 @@ static bool open_feed(DnnFeeder *f, int j, DnnError *e) {
 static bool check_input(const DnnFeeder *f, int i, DnnError *e) {
   const DnnPort *p = &f->entry->inputs[i];
   const DnnBind *b = &f->run->binds[i];
-  if (b->feed < 0 || b->feed >= f->run->n_feeds) return dnn_fail(e, "%s: input `%s` has no feed", f->run->place, p->name);
+  if (b->feed < 0 || b->feed >= f->run->n_feeds)
+    return dnn_fail(e, "%s: input `%s` has no feed", f->run->place, p->name);
   const DnnData *d = &f->data->program->data[f->run->feeds[b->feed].data];
   if (b->field >= d->n_fields) return dnn_fail(e, "%s: input `%s` has no field", f->run->place, p->name);
   if (b->field < 0 || d->fields[b->field].dtype == p->dtype) return true;
@@ -227,7 +229,8 @@ void dnn_feeder_start(DnnFeeder *f, int64_t stage, int64_t epoch) {
   f->slots[0].number = f->slots[1].number = -1;
 }
 
-/* The variables for the rows of this batch, and the entry's own value bounds where the record declares none as tight. */
+/* The variables for the rows of this batch, and the entry's own value bounds where the record declares none as tight.
+ */
 static bool bind_batch(const DnnFeeder *f, const Slot *s, int64_t *vars, DnnError *e) {
   int32_t ranks[256];
   int64_t shapes[256][DNN_MAX_RANK];

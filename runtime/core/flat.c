@@ -21,7 +21,8 @@ static int64_t check_table(DnnFlat f, int64_t table, bool *ok) {
   int64_t vtable = table - (int32_t)(uint32_t)number(f, table, 4);
   if (!inside(f, vtable, 4) || vtable % 2) return bad(ok);
   int64_t size = (int64_t)number(f, vtable, 2), bytes = (int64_t)number(f, vtable + 2, 2);
-  return size >= 4 && size % 2 == 0 && inside(f, vtable, size) && bytes >= 4 && inside(f, table, bytes) ? table : bad(ok);
+  return size >= 4 && size % 2 == 0 && inside(f, vtable, size) && bytes >= 4 && inside(f, table, bytes) ? table
+                                                                                                        : bad(ok);
 }
 
 int64_t dnn_flat_root(DnnFlat f, const char identifier[4], bool *ok) {
@@ -117,7 +118,9 @@ int64_t dnn_flat_table(DnnFlatOut *o, int n, const int *sizes, int64_t *places) 
   return table;
 }
 
-void dnn_flat_link(DnnFlatOut *o, int64_t place, int64_t target) { dnn_flat_put(o, place, (uint64_t)(target - place), 4); }
+void dnn_flat_link(DnnFlatOut *o, int64_t place, int64_t target) {
+  dnn_flat_put(o, place, (uint64_t)(target - place), 4);
+}
 
 int64_t dnn_flat_put_string(DnnFlatOut *o, const char *s) {
   int64_t n = (int64_t)strlen(s), at = dnn_flat_space(o, 0, 4, 4 + n + 1);

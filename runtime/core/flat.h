@@ -1,6 +1,6 @@
 /* FlatBuffers by hand (flatbuffers.dev, "FlatBuffer Internals"): verified reading of tables, vectors and strings, and
- * forward writing. Little-endian hosts. A table begins with the signed distance back to its vtable; a vtable holds its own
- * size, the table's size and one 16-bit offset per field, 0 for a field that is absent. */
+ * forward writing. Little-endian hosts. A table begins with the signed distance back to its vtable; a vtable holds its
+ * own size, the table's size and one 16-bit offset per field, 0 for a field that is absent. */
 #ifndef DNN_FLAT_H
 #define DNN_FLAT_H
 #include <stdbool.h>
@@ -11,7 +11,8 @@ typedef struct DnnFlat {
   int64_t n;
 } DnnFlat;
 
-/* Positions count from byte 0 and are > 0; 0 means absent or damaged, which *ok tells apart (it is only ever cleared). */
+/* Positions count from byte 0 and are > 0; 0 means absent or damaged, which *ok tells apart (it is only ever cleared).
+ */
 int64_t dnn_flat_root(DnnFlat f, const char identifier[4], bool *ok);
 /* Where field `id` of a table stands, `size` bytes of it inside the table. */
 int64_t dnn_flat_field(DnnFlat f, int64_t table, int id, int size, bool *ok);

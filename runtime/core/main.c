@@ -1,7 +1,7 @@
 /* main() of built executables.
  *
  *   EXE ENTRY --in name=file.npy … [--out DIR] [--show] [--weights W] [--threads N] [--seed N]
- *   EXE train [--data DIR] [--out DIR] [--weights W] [--epochs N] [--threads N] [--seed N] [--quiet]     (-DDNN_TRAINER)
+ *   EXE train [--data DIR] [--out DIR] [--weights W] [--epochs N] [--threads N] [--seed N] [--quiet] (-DDNN_TRAINER)
  *
  * With -DDNN_EMBEDDED the symbols dnn_embedded_weights .. dnn_embedded_weights_end hold a .dnnw file. */
 #ifndef _GNU_SOURCE
@@ -30,9 +30,13 @@ typedef struct Options {
 } Options;
 
 static void usage(FILE *f, const char *self, const DnnProgram *p) {
-  fprintf(f, "usage: %s ENTRY --in NAME=FILE.npy ... [--out DIR] [--show] [--weights FILE.dnnw] [--threads N] [--seed N]\n", self);
+  fprintf(
+      f, "usage: %s ENTRY --in NAME=FILE.npy ... [--out DIR] [--show] [--weights FILE.dnnw] [--threads N] [--seed N]\n",
+      self);
 #ifdef DNN_TRAINER
-  fprintf(f, "       %s train [--data DIR] [--out DIR] [--weights FILE.dnnw] [--epochs N] [--threads N] [--seed N] [--quiet]\n",
+  fprintf(f,
+          "       %s train [--data DIR] [--out DIR] [--weights FILE.dnnw] [--epochs N] [--threads N] [--seed N] "
+          "[--quiet]\n",
           self);
 #endif
   fprintf(f, "entries of %s, compiled for %s:\n", p->name, p->target);
@@ -67,8 +71,14 @@ static int parse(Options *o, int argc, char **argv) {
       o->quiet = 1;
       continue;
     }
-    const char **text = !strcmp(a, "--weights") ? &o->weights : !strcmp(a, "--out") ? &o->out : !strcmp(a, "--data") ? &o->data : NULL;
-    long long *number = !strcmp(a, "--threads") ? &o->threads : !strcmp(a, "--seed") ? &o->seed : !strcmp(a, "--epochs") ? &o->epochs : NULL;
+    const char **text = !strcmp(a, "--weights") ? &o->weights
+                        : !strcmp(a, "--out")   ? &o->out
+                        : !strcmp(a, "--data")  ? &o->data
+                                                : NULL;
+    long long *number = !strcmp(a, "--threads")  ? &o->threads
+                        : !strcmp(a, "--seed")   ? &o->seed
+                        : !strcmp(a, "--epochs") ? &o->epochs
+                                                 : NULL;
     if (!text && !number && strcmp(a, "--in")) return usage_error(argv[0], "unknown option ", a);
     if (!v) return usage_error(argv[0], "no value after ", a);
     i++;
@@ -110,7 +120,8 @@ static bool fill(const DnnProgram *p, DnnContext *c, const Options *o, DnnError 
 
 #ifdef DNN_TRAINER
 static int train(const DnnProgram *p, DnnContext *c, const Options *o, DnnError *e) {
-  DnnTrainOpts t = {.data_dir = o->data, .out_dir = o->out, .seed = (uint64_t)c->seed, .epochs = o->epochs, .quiet = o->quiet};
+  DnnTrainOpts t = {
+      .data_dir = o->data, .out_dir = o->out, .seed = (uint64_t)c->seed, .epochs = o->epochs, .quiet = o->quiet};
   DnnFolder folder;
   if (o->out) {
     if (!dnn_folder_open(&folder, p, c, o->out, e)) return 1;

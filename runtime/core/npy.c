@@ -60,8 +60,7 @@ static bool parse_header(const char *name, const char *h, Descr *d, DnnError *e)
   if (strchr("<>|=", *t)) byte_order = *t++;
   d->kind = *t, d->size = atoi(t + 1), d->swap = byte_order == '>' && d->size > 1;
   bool known = (d->kind == 'f' && (d->size == 2 || d->size == 4 || d->size == 8)) || (d->kind == 'b' && d->size == 1) ||
-               ((d->kind == 'i' || d->kind == 'u') &&
-                (d->size == 1 || d->size == 2 || d->size == 4 || d->size == 8));
+               ((d->kind == 'i' || d->kind == 'u') && (d->size == 1 || d->size == 2 || d->size == 4 || d->size == 8));
   if (!known) return dnn_fail(e, "%s: holds numbers of NumPy type %s, which is not read; convert them", name, text);
   d->fortran = !strncmp(order, "True", 4);
   return parse_shape(name, shape, d, e);
@@ -123,8 +122,9 @@ bool dnn_npy_parse(const char *name, const unsigned char *data, int64_t size, Dn
   if (size < start) return dnn_fail(e, "%s: ends within the header", name);
   int64_t length = data[8] | data[9] << 8;
   if (version > 1) length |= (int64_t)data[10] << 16 | (int64_t)data[11] << 24;
-  if (length > size - start) return dnn_fail(e, "%s: the header wants %lld bytes, the file has %lld", name,
-                                             (long long)(start + length), (long long)size);
+  if (length > size - start)
+    return dnn_fail(e, "%s: the header wants %lld bytes, the file has %lld", name, (long long)(start + length),
+                    (long long)size);
   if (length > 65536) return dnn_fail(e, "%s: a header of %lld bytes is not plausible", name, (long long)length);
   char *h = malloc((size_t)length + 1);
   if (!h) return dnn_fail(e, "%s: no memory", name);

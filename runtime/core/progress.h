@@ -5,12 +5,12 @@
 
 typedef struct DnnProgress {
   FILE *log;
-  int quiet;        /* DnnTrainOpts.quiet */
-  int terminal;     /* the log is one: the line may be rewritten */
-  int drawn;        /* a line is standing there */
+  int quiet;    /* DnnTrainOpts.quiet */
+  int terminal; /* the log is one: the line may be rewritten */
+  int drawn;    /* a line is standing there */
   double started, last_drawn;
-  double smooth;    /* moving average of the first report, of the last 50 steps or so */
-  int64_t seen;     /* rows since the stage began */
+  double smooth; /* moving average of the first report, of the last 50 steps or so */
+  int64_t seen;  /* rows since the stage began */
   int64_t smooth_n;
 } DnnProgress;
 

@@ -28,7 +28,8 @@ void dnn_list_entries(const DnnProgram *p, FILE *file) {
       fprintf(file, "%s%s: %s", k ? ", " : "", x->inputs[k].name, dnn_port_text(x, k, text, sizeof text));
     fprintf(file, ")");
     for (int k = 0; k < n_outputs(x); k++)
-      fprintf(file, "%s%s: %s", k ? ", " : " -> ", x->outputs[k].name, dnn_port_text(x, x->n_inputs + k, text, sizeof text));
+      fprintf(file, "%s%s: %s", k ? ", " : " -> ", x->outputs[k].name,
+              dnn_port_text(x, x->n_inputs + k, text, sizeof text));
     fprintf(file, "\n");
   }
 }
@@ -52,7 +53,9 @@ static bool check_names(const Call *c, const DnnRunOpts *o) {
       known |= strlen(name) == (size_t)(eq - o->in[i]) && !strncmp(name, o->in[i], (size_t)(eq - o->in[i]));
     }
     if (known) continue;
-    dnn_fail(c->e, eq ? "%s has no input `%.*s`; its inputs are" : "%s: an input is given as name=file.npy, not `%.*s`; its inputs are",
+    dnn_fail(c->e,
+             eq ? "%s has no input `%.*s`; its inputs are"
+                : "%s: an input is given as name=file.npy, not `%.*s`; its inputs are",
              c->x->name, eq ? (int)(eq - o->in[i]) : (int)strlen(o->in[i]), o->in[i]);
     for (int k = 0; k < c->x->n_inputs; k++) dnn_fail_more(c->e, "%s %s", k ? "," : "", c->x->inputs[k].name);
     return false;
@@ -60,7 +63,8 @@ static bool check_names(const Call *c, const DnnRunOpts *o) {
   return true;
 }
 
-/* The tensor behind "name=…": a file, or a number for a scalar. Converted to the port's dtype where every value fits. */
+/* The tensor behind "name=…": a file, or a number for a scalar. Converted to the port's dtype where every value fits.
+ */
 static bool read_input(Call *c, const DnnPort *t, const char *text, DnnTensor *to) {
   DnnTensor raw = {0};
   char *end;
@@ -80,9 +84,10 @@ static bool read_input(Call *c, const DnnPort *t, const char *text, DnnTensor *t
   int64_t n = dnn_count(raw.rank, raw.shape, 1), bad = -1;
   bool ok = dnn_tensor_new(to, t->dtype, raw.rank, raw.shape, c->e);
   if (ok && !dnn_convert(to->data, t->dtype, raw.data, raw.dtype, n, &bad)) {
-    ok = bad < 0 ? dnn_fail(c->e, "%s: input %s wants %s, the file holds %s", text, t->name, dnn_dtype_name(t->dtype),
-                            dnn_dtype_name(raw.dtype))
-                 : dnn_fail(c->e, "%s: element %lld does not fit into %s", text, (long long)bad, dnn_dtype_name(t->dtype));
+    ok = bad < 0
+             ? dnn_fail(c->e, "%s: input %s wants %s, the file holds %s", text, t->name, dnn_dtype_name(t->dtype),
+                        dnn_dtype_name(raw.dtype))
+             : dnn_fail(c->e, "%s: element %lld does not fit into %s", text, (long long)bad, dnn_dtype_name(t->dtype));
   }
   dnn_tensor_free(&raw);
   return ok;
@@ -199,13 +204,18 @@ bool dnn_run_entry(const DnnProgram *p, DnnContext *ctx, const DnnRunOpts *o, Dn
   if (k < 0) {
     dnn_fail(e, "%s has no entry `%s`; there are", p->name, o->entry);
     for (int i = 0, n = 0; i < p->n_entries; i++)
-      if (p->entries[i].exported || p->entries[i].kind == DNN_STEP) dnn_fail_more(e, "%s %s", n++ ? "," : "", p->entries[i].name);
+      if (p->entries[i].exported || p->entries[i].kind == DNN_STEP)
+        dnn_fail_more(e, "%s %s", n++ ? "," : "", p->entries[i].name);
     return false;
   }
   const DnnEntry *x = &p->entries[k];
   int n_in = x->n_inputs, n_out = n_outputs(x);
-  Call c = {p, x, calloc((size_t)n_in + 1, sizeof *c.in), calloc((size_t)n_out + 1, sizeof *c.out),
-            calloc((size_t)x->n_vars + 1, sizeof *c.vars), e};
+  Call c = {p,
+            x,
+            calloc((size_t)n_in + 1, sizeof *c.in),
+            calloc((size_t)n_out + 1, sizeof *c.out),
+            calloc((size_t)x->n_vars + 1, sizeof *c.vars),
+            e};
   bool ok = c.in && c.out && c.vars ? perform(&c, ctx, o) : dnn_fail(e, "out of memory");
   for (int i = 0; c.in && i < n_in; i++) dnn_tensor_free(&c.in[i]);
   for (int i = 0; c.out && i < n_out; i++) dnn_tensor_free(&c.out[i]);

@@ -11,8 +11,8 @@ bool dnn_context_new(const DnnProgram *p, DnnContext *c, int threads, DnnError *
 void dnn_context_free(DnnContext *c);
 /* Fills all cells: the init entry with this seed, then the weights files that the program names (weights("…")), whose
  * place `find` gives (malloc'd). */
-bool dnn_context_init(const DnnProgram *p, DnnContext *c, uint64_t seed, char *(*find)(void *, const char *), void *user,
-                      DnnError *e);
+bool dnn_context_init(const DnnProgram *p, DnnContext *c, uint64_t seed, char *(*find)(void *, const char *),
+                      void *user, DnnError *e);
 /* Entry by name among exported ones and steps; -1 when there is none. */
 int dnn_find_entry(const DnnProgram *p, const char *name);
 /* e := "what: the program's message". Returns false. */
@@ -22,8 +22,8 @@ typedef struct DnnRunOpts {
   const char *entry;
   const char *const *in; /* "name=file.npy" or "name=3.5" for a scalar; n_in of them */
   int n_in;
-  const char *out_dir;   /* each output as OUT/name.npy; NULL: only printed */
-  int show;              /* draw image-like inputs in the terminal */
+  const char *out_dir; /* each output as OUT/name.npy; NULL: only printed */
+  int show;            /* draw image-like inputs in the terminal */
 } DnnRunOpts;
 
 /* Reads the inputs, checks dtypes, shapes and value bounds, calls, writes and prints the outputs. */

@@ -11,9 +11,9 @@ static const struct {
   const char *name;
   int size;
 } dtypes[DNN_DTYPES] = {
-    [DNN_F64] = {"f64", 8}, [DNN_F32] = {"f32", 4}, [DNN_F16] = {"f16", 2}, [DNN_BF16] = {"bf16", 2},
-    [DNN_I64] = {"i64", 8}, [DNN_I32] = {"i32", 4}, [DNN_I8] = {"i8", 1},   [DNN_U8] = {"u8", 1},
-    [DNN_BOOL] = {"bool", 1},
+    [DNN_F64] = {"f64", 8},   [DNN_F32] = {"f32", 4}, [DNN_F16] = {"f16", 2},
+    [DNN_BF16] = {"bf16", 2}, [DNN_I64] = {"i64", 8}, [DNN_I32] = {"i32", 4},
+    [DNN_I8] = {"i8", 1},     [DNN_U8] = {"u8", 1},   [DNN_BOOL] = {"bool", 1},
 };
 
 int64_t dnn_dtype_size(int dtype) { return dtypes[dtype].size; }

@@ -49,7 +49,8 @@ void dnn_npz_cancel(DnnNpzOut *z);
 /* ---- idx, also .gz: 0 0 type rank, big-endian sizes, big-endian numbers ---- */
 bool dnn_idx_read(const char *path, DnnTensor *t, DnnError *e);
 
-/* ---- csv, also .gz: RFC 4180 with quotes, LF or CRLF; the separator is the one of `,` `;` and tab in the first line ---- */
+/* ---- csv, also .gz: RFC 4180 with quotes, LF or CRLF; the separator is the one of `,` `;` and tab in the first line
+ * ---- */
 typedef struct DnnCsvCell {
   const char *text; /* ends with a zero byte, quotes taken off */
   int32_t line;

@@ -32,8 +32,8 @@ bool dnn_tensor_read(const char *text, DnnTensor *t, DnnError *e) {
       int i = after ? dnn_npz_find(&z, after) : z.n == 1 ? 0 : -1;
       if (i >= 0) ok = dnn_npz_read(&z, i, t, e);
       else {
-        dnn_fail(e, after ? "%s: has no array `%s`; it holds" : "%s: name one of its arrays behind a colon; it holds", path,
-                 after);
+        dnn_fail(e, after ? "%s: has no array `%s`; it holds" : "%s: name one of its arrays behind a colon; it holds",
+                 path, after);
         for (int k = 0; k < z.n && k < 30; k++) dnn_fail_more(e, "%s %s", k ? "," : "", z.entries[k].name);
       }
       dnn_npz_close(&z);
@@ -43,7 +43,8 @@ bool dnn_tensor_read(const char *text, DnnTensor *t, DnnError *e) {
     int32_t column = 0;
     int64_t first = 0;
     if (dnn_csv_open(path, &c, e)) {
-      ok = dnn_csv_column(&c, after ? after : "0", &column, &first, e) && dnn_csv_read(&c, column, first, DNN_F32, t, e);
+      ok =
+          dnn_csv_column(&c, after ? after : "0", &column, &first, e) && dnn_csv_read(&c, column, first, DNN_F32, t, e);
       dnn_csv_close(&c);
     }
   } else {

@@ -23,11 +23,11 @@ enum { MAX_PORTS = 256 };
 typedef struct Runner {
   const DnnAction *action;
   const DnnEntry *entry;
-  DnnFeeder *feeder; /* NULL: no feeds */
-  void **out;        /* one buffer per output */
+  DnnFeeder *feeder;  /* NULL: no feeds */
+  void **out;         /* one buffer per output */
   const char **names; /* of the reports */
   double *values, *sums;
-  double weight;     /* rows behind `sums` */
+  double weight; /* rows behind `sums` */
 } Runner;
 
 typedef struct Metric { /* the last value of a report */
@@ -48,8 +48,8 @@ typedef struct Loop {
   int n_metrics;
   unsigned char *best; /* a copy of the cells by `keep` */
   int have_best;
-  int64_t passes;  /* so far: each has its own random key */
-  int stopped;     /* by a `stop` of the stage */
+  int64_t passes; /* so far: each has its own random key */
+  int stopped;    /* by a `stop` of the stage */
   DnnProgress progress;
 } Loop;
 
@@ -57,7 +57,8 @@ typedef struct Loop {
 static const char *title_of(const Loop *l, const DnnAction *stage) {
   if (stage->name) return stage->name;
   for (int i = 0; i < stage->n; i++)
-    if (l->p->actions[stage->first + i].kind == DNN_RUN) return l->p->entries[l->p->actions[stage->first + i].entry].name;
+    if (l->p->actions[stage->first + i].kind == DNN_RUN)
+      return l->p->entries[l->p->actions[stage->first + i].entry].name;
   return "train";
 }
 
@@ -162,8 +163,9 @@ static void note_metrics(Loop *l, const DnnEntry *x, const double *values) {
 
 static void tell(Loop *l, DnnEventKind kind, const char *stage, const Runner *r, const double *values) {
   if (!l->o->event) return;
-  DnnEvent v = {kind, stage, r ? r->entry->name : "", l->c->step + 1, l->c->steps, l->c->epoch + 1,
-                r ? r->entry->n_reports : 0, r ? r->names : NULL, values};
+  DnnEvent v = {kind,        stage,           r ? r->entry->name : "",     l->c->step + 1,
+                l->c->steps, l->c->epoch + 1, r ? r->entry->n_reports : 0, r ? r->names : NULL,
+                values};
   l->o->event(l->o->user, &v);
 }
 
@@ -369,7 +371,8 @@ static void epoch_line(Loop *l, Stage *s, int64_t epoch, double began) {
     if (s->children[i].kind != DNN_RUN || !r->action || !r->entry->n_reports) continue;
     char title[200];
     if (s->a->unit == DNN_EPOCHS)
-      snprintf(title, sizeof title, "%s epoch %lld/%lld", title_of(l, s->a), (long long)(epoch + 1), (long long)s->epochs);
+      snprintf(title, sizeof title, "%s epoch %lld/%lld", title_of(l, s->a), (long long)(epoch + 1),
+               (long long)s->epochs);
     else snprintf(title, sizeof title, "%s %s", title_of(l, s->a), r->entry->name);
     double *means = r->sums;
     for (int k = 0; k < r->entry->n_reports; k++) means[k] = r->weight > 0 ? means[k] / r->weight : NAN;

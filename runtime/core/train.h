@@ -1,5 +1,6 @@
 /* The one training loop, for `dnnc train` and built trainers alike: walks the actions of a program (program.h).
- * What it prints and what it tells its caller is the same in both; pictures, run folders and event files hang on events. */
+ * What it prints and what it tells its caller is the same in both; pictures, run folders and event files hang on
+ * events. */
 #ifndef DNN_TRAIN_H
 #define DNN_TRAIN_H
 #include "runtime/core/error.h"
@@ -15,10 +16,10 @@ typedef enum DnnEventKind {
 } DnnEventKind;
 typedef struct DnnEvent {
   DnnEventKind kind;
-  const char *stage, *entry; /* stage's name; the step's name with static arguments */
+  const char *stage, *entry;  /* stage's name; the step's name with static arguments */
   int64_t step, steps, epoch; /* counted from 1 within the stage */
   int32_t n;
-  const char *const *names;  /* of the reports */
+  const char *const *names; /* of the reports */
   const double *values;
 } DnnEvent;
 
@@ -26,16 +27,16 @@ typedef struct DnnTrainOpts {
   const char *data_dir, *file_dir; /* --data; the folder of the program's file */
   const char *out_dir;             /* where save and write put files; NULL: the current folder */
   uint64_t seed;
-  int64_t epochs;     /* > 0: in place of every stage's number of epochs */
-  int evaluate_only;  /* only the top-level passes and the passes of `each epoch` blocks, once */
-  int quiet;          /* 1: nothing but errors; 2: JSON lines */
-  FILE *log;          /* lines for people; NULL: stdout */
+  int64_t epochs;    /* > 0: in place of every stage's number of epochs */
+  int evaluate_only; /* only the top-level passes and the passes of `each epoch` blocks, once */
+  int quiet;         /* 1: nothing but errors; 2: JSON lines */
+  FILE *log;         /* lines for people; NULL: stdout */
   void (*event)(void *user, const DnnEvent *event);
   void *user;
 } DnnTrainOpts;
 
-/* Runs the whole training program on cells that are already filled. 0; 1 after an error (its text in `e`); 2 when SIGINT
- * or SIGTERM stopped it cleanly after a step. */
+/* Runs the whole training program on cells that are already filled. 0; 1 after an error (its text in `e`); 2 when
+ * SIGINT or SIGTERM stopped it cleanly after a step. */
 int dnn_train(const DnnProgram *p, DnnContext *c, const DnnTrainOpts *o, DnnError *e);
 
 #endif

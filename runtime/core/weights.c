@@ -64,7 +64,8 @@ static bool verify(DnnWeights *w, DnnError *e) {
   int64_t root = dnn_flat_root(f, "DNNW", &ok);
   uint64_t version = dnn_flat_number(f, root, FILE_VERSION, 4, &ok);
   if (ok && version != 1)
-    return dnn_fail(e, "%s: has version %llu of the format; this program reads 1", w->name, (unsigned long long)version);
+    return dnn_fail(e, "%s: has version %llu of the format; this program reads 1", w->name,
+                    (unsigned long long)version);
   int64_t sum_at = dnn_flat_field(f, root, FILE_CHECKSUM, 8, &ok);
   uint64_t sum = dnn_flat_number(f, root, FILE_CHECKSUM, 8, &ok);
   int64_t table_bytes = (int64_t)dnn_flat_number(f, root, FILE_TABLE_BYTES, 8, &ok);

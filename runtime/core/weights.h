@@ -1,5 +1,6 @@
-/* Weights files (.dnnw): a FlatBuffer of schema/dnn.fbs, then tensor data on multiples of 64. Reader and writer are plain
- * C on the FlatBuffers format; a file is verified whole (every offset, every size, every checksum) before anything is taken from it. */
+/* Weights files (.dnnw): a FlatBuffer of schema/dnn.fbs, then tensor data on multiples of 64. Reader and writer are
+ * plain C on the FlatBuffers format; a file is verified whole (every offset, every size, every checksum) before
+ * anything is taken from it. */
 #ifndef DNN_WEIGHTS_H
 #define DNN_WEIGHTS_H
 #include "runtime/core/program.h"
@@ -18,8 +19,8 @@ typedef struct DnnWeights {
   char *name;                 /* for messages */
   const unsigned char *bytes; /* the whole file */
   int64_t size;
-  void *mapped;               /* what is unmapped at the end; NULL: the caller owns the bytes */
-  char *program;              /* who wrote it; may be NULL */
+  void *mapped;  /* what is unmapped at the end; NULL: the caller owns the bytes */
+  char *program; /* who wrote it; may be NULL */
   DnnWeight *rows;
   int32_t n;
 } DnnWeights;
@@ -37,11 +38,12 @@ bool dnn_weights_write(const char *path, const char *program, const DnnWeight *r
 enum { DNN_SAVE_PARAM = 1, DNN_SAVE_STATE = 2, DNN_SAVE_OPT = 4 };
 /* The program's cells of these kinds. */
 bool dnn_weights_save(const DnnProgram *p, const unsigned char *cells, int kinds, const char *path, DnnError *e);
-/* Fills the cells whose path is `prefix` or lies below it (NULL: all) from tensors of the same path. Parameters and state must be
- * there with the same shape and dtype, and no parameter may be left over; otherwise nothing is changed and the text lists
- * the differences. Optimiser state is taken when it is there. */
+/* Fills the cells whose path is `prefix` or lies below it (NULL: all) from tensors of the same path. Parameters and
+ * state must be there with the same shape and dtype, and no parameter may be left over; otherwise nothing is changed
+ * and the text lists the differences. Optimiser state is taken when it is there. */
 bool dnn_weights_load(const DnnProgram *p, unsigned char *cells, const char *prefix, const DnnWeights *w, DnnError *e);
-/* Fills the cells that the program initialises by weights("file", "path"): `find` gives the malloc'd place of a file. */
+/* Fills the cells that the program initialises by weights("file", "path"): `find` gives the malloc'd place of a file.
+ */
 bool dnn_weights_initial(const DnnProgram *p, unsigned char *cells, char *(*find)(void *, const char *), void *user,
                          DnnError *e);
 

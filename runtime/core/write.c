@@ -54,7 +54,8 @@ static uint8_t level(const Result *r, int64_t i) {
   return (uint8_t)(v > 0 ? (v < 255 ? v : 255) : 0); /* NaN is black */
 }
 
-/* [h, w], [h, w, 3], [c, h, w] with 1 or 3 channels, or a batch [n, h, w] or [n, c, h, w], which is laid out as a square. */
+/* [h, w], [h, w, 3], [c, h, w] with 1 or 3 channels, or a batch [n, h, w] or [n, c, h, w], which is laid out as a
+ * square. */
 static bool put_picture(const Result *r, const char *path, DnnError *e) {
   const int64_t *s = r->shape;
   int64_t n = 1, channels = 1, h = 0, w = 0;

@@ -24,7 +24,8 @@ static inline uint64_t hash(const void *data, int64_t size, uint64_t seed, const
   if (n >= 32) {
     uint64_t a = seed + P1 + P2, b = seed + P2, c = seed, d = seed - P1;
     for (; n >= 32; n -= 32, p += 32) {
-      a = turn(a, word(p, hole)), b = turn(b, word(p + 8, hole)), c = turn(c, word(p + 16, hole)), d = turn(d, word(p + 24, hole));
+      a = turn(a, word(p, hole)), b = turn(b, word(p + 8, hole)), c = turn(c, word(p + 16, hole)),
+      d = turn(d, word(p + 24, hole));
     }
     h = rotate(a, 1) + rotate(b, 7) + rotate(c, 12) + rotate(d, 18);
     h = merge(merge(merge(merge(h, a), b), c), d);

@@ -1,6 +1,6 @@
 /* XXH64, the 64-bit hash of Yann Collet's xxHash (specification at github.com/Cyan4973/xxHash, doc/xxhash_spec.md). The
- * checksum of weights: several GB/s without tables, published test vectors, and Debian's library as the test's oracle. It
- * is written out here because built programs depend on libc and libm only. */
+ * checksum of weights: several GB/s without tables, published test vectors, and Debian's library as the test's oracle.
+ * It is written out here because built programs depend on libc and libm only. */
 #ifndef DNN_XXH64_H
 #define DNN_XXH64_H
 #include <stdint.h>

@@ -32,7 +32,9 @@ static void tables(void **state) {
   assert_column("\"a \"\"x\"\"\",\"b, c\"\n\"line\nbreak\",2\n3,4.5\n", "b, c", 2, b);
   assert_column("a;b\n1;2\n3;4.5\n", "b", 2, b);
   assert_column("a\tb\n1\t2\n3\t4.5\n", "b", 2, b);
-  assert_column("\xef\xbb\xbf" "b,a\n2,1\n 4.5 ,3\n", "b", 2, b);
+  assert_column("\xef\xbb\xbf"
+                "b,a\n2,1\n 4.5 ,3\n",
+                "b", 2, b);
 }
 
 static void whole_numbers(void **state) {
@@ -98,7 +100,7 @@ static void damaged(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(tables), cmocka_unit_test(whole_numbers), cmocka_unit_test(refusals),
-                                     cmocka_unit_test(damaged)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(tables), cmocka_unit_test(whole_numbers),
+                                     cmocka_unit_test(refusals), cmocka_unit_test(damaged)};
   return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }

@@ -4,17 +4,24 @@
 #include "runtime/core/draw.h"
 #include "runtime/core/tensor_file.h"
 
-#define CONST_AXIS(n) {-1, 0, n}
-static const DnnAxis image_axes[] = {CONST_AXIS(2), CONST_AXIS(3)}, four[] = {CONST_AXIS(4)}, side28[] = {CONST_AXIS(28), CONST_AXIS(28)};
-static const DnnPort pair[] = {{"image", DNN_U8, 2, image_axes, CONST_AXIS(0), NULL}, {"label", DNN_I32, 0, NULL, CONST_AXIS(10), NULL}};
-static const DnnPort digit[] = {{"image", DNN_U8, 2, side28, CONST_AXIS(0), NULL}, {"label", DNN_U8, 0, NULL, CONST_AXIS(10), NULL}};
+#define CONST_AXIS(n)                                                                                                  \
+  { -1, 0, n }
+static const DnnAxis image_axes[] = {CONST_AXIS(2), CONST_AXIS(3)}, four[] = {CONST_AXIS(4)},
+                     side28[] = {CONST_AXIS(28), CONST_AXIS(28)};
+static const DnnPort pair[] = {{"image", DNN_U8, 2, image_axes, CONST_AXIS(0), NULL},
+                               {"label", DNN_I32, 0, NULL, CONST_AXIS(10), NULL}};
+static const DnnPort digit[] = {{"image", DNN_U8, 2, side28, CONST_AXIS(0), NULL},
+                                {"label", DNN_U8, 0, NULL, CONST_AXIS(10), NULL}};
 static const DnnPort token[] = {{"id", DNN_I32, 0, NULL, CONST_AXIS(128), NULL}};
 static const DnnPort window[] = {{"id", DNN_I32, 1, four, CONST_AXIS(0), NULL}};
 static const DnnPort number[] = {{"v", DNN_F32, 0, NULL, CONST_AXIS(0), NULL}};
 static const DnnPort other[] = {{"w", DNN_F32, 0, NULL, CONST_AXIS(0), NULL}};
-static const DnnPort both[] = {{"v", DNN_F32, 0, NULL, CONST_AXIS(0), NULL}, {"w", DNN_F32, 0, NULL, CONST_AXIS(0), NULL}};
-static const DnnPort kind[] = {{"v", DNN_F32, 0, NULL, CONST_AXIS(0), NULL}, {"kind", DNN_I32, 0, NULL, CONST_AXIS(0), NULL}};
-static const DnnPort kinds[] = {{"v", DNN_F32, 1, four, CONST_AXIS(0), NULL}, {"kind", DNN_I32, 1, four, CONST_AXIS(0), NULL}};
+static const DnnPort both[] = {{"v", DNN_F32, 0, NULL, CONST_AXIS(0), NULL},
+                               {"w", DNN_F32, 0, NULL, CONST_AXIS(0), NULL}};
+static const DnnPort kind[] = {{"v", DNN_F32, 0, NULL, CONST_AXIS(0), NULL},
+                               {"kind", DNN_I32, 0, NULL, CONST_AXIS(0), NULL}};
+static const DnnPort kinds[] = {{"v", DNN_F32, 1, four, CONST_AXIS(0), NULL},
+                                {"kind", DNN_I32, 1, four, CONST_AXIS(0), NULL}};
 static const DnnPort yes[] = {{"keep", DNN_BOOL, 0, NULL, CONST_AXIS(0), NULL}};
 
 static void no_sizes(const int64_t *vars, int64_t *sizes) { (void)vars, (void)sizes; }
@@ -38,10 +45,14 @@ static int v_is_even(DnnContext *c, const int64_t *vars, const void *const *in, 
 enum { E_MAKE, E_MAP, E_FILTER, E_STEP, E_IMAGES };
 static const DnnAxis batch_axes[] = {{0, 1, 0}}, batch_image[] = {{0, 1, 0}, CONST_AXIS(2), CONST_AXIS(3)};
 static const DnnVar small_batch[] = {{"B", 4}};
-static const DnnPort step_in[] = {{"v", DNN_F32, 1, batch_axes, CONST_AXIS(0), NULL}, {"row", DNN_I32, 1, batch_axes, CONST_AXIS(0), NULL}};
-static const DnnPort image_in[] = {{"image", DNN_U8, 3, batch_image, CONST_AXIS(0), NULL}, {"label", DNN_I32, 1, batch_axes, CONST_AXIS(0), NULL}};
+static const DnnPort step_in[] = {{"v", DNN_F32, 1, batch_axes, CONST_AXIS(0), NULL},
+                                  {"row", DNN_I32, 1, batch_axes, CONST_AXIS(0), NULL}};
+static const DnnPort image_in[] = {{"image", DNN_U8, 3, batch_image, CONST_AXIS(0), NULL},
+                                   {"label", DNN_I32, 1, batch_axes, CONST_AXIS(0), NULL}};
 static void step_sizes(const int64_t *vars, int64_t *sizes) { sizes[0] = sizes[1] = vars[0]; }
-static void image_sizes(const int64_t *vars, int64_t *sizes) { sizes[0] = sizes[3] = vars[0], sizes[1] = 2, sizes[2] = 3; }
+static void image_sizes(const int64_t *vars, int64_t *sizes) {
+  sizes[0] = sizes[3] = vars[0], sizes[1] = 2, sizes[2] = 3;
+}
 static const DnnEntry entries[] = {
     {"make", DNN_RECORD, 0, 0, 0, 1, 0, NULL, NULL, number, no_sizes, make_v},
     {"plus", DNN_RECORD, 0, 0, 1, 1, 0, NULL, number, other, no_sizes, v_to_w},
@@ -68,28 +79,48 @@ static const DnnDataArg a_split[] = {{NULL, 'd', 7, 0, NULL}, {"a", 'f', 0, 0.7,
 static const DnnDataArg a_share[] = {{NULL, 'd', 14, 0, NULL}, {NULL, 's', 0, 0, "a"}};
 static const DnnDataArg a_rest[] = {{NULL, 'd', 14, 0, NULL}, {NULL, 's', 0, 0, "b"}};
 static const DnnDataArg a_endless[] = {{NULL, 'i', 0, -1, NULL}, {NULL, 'e', E_MAKE, 0, NULL}};
-static const DnnDataArg a_csv[] = {{NULL, 's', 0, 0, "table.csv"}, {"v", 's', 0, 0, "value"}, {"kind", 's', 0, 0, "kind"}};
+static const DnnDataArg a_csv[] = {
+    {NULL, 's', 0, 0, "table.csv"}, {"v", 's', 0, 0, "value"}, {"kind", 's', 0, 0, "kind"}};
 static const DnnDataArg a_groups[] = {{NULL, 'd', 18, 0, NULL}, {NULL, 's', 0, 0, "kind"}, {NULL, 'i', 0, 4, NULL}};
 static const DnnDataArg a_columns[] = {{"v", 's', 0, 0, "table.csv:value"}, {"kind", 's', 0, 0, "table.csv:kind"}};
 
-#define ROW(op, args, fields) {DNN_DATA_##op, #op, "t.dnn:7", sizeof args / sizeof *args, sizeof fields / sizeof *fields, 0, args, fields, NULL}
+#define ROW(op, args, fields)                                                                                          \
+  { DNN_DATA_##op, #op, "t.dnn:7", sizeof args / sizeof *args, sizeof fields / sizeof *fields, 0, args, fields, NULL }
 static DnnData rows[] = {
     {DNN_DATA_idx, "set", "t.dnn:7", 2, 2, 0, a_idx, pair, NULL}, /* 0 */
-    ROW(part, a_train, pair), ROW(part, a_test, pair),            /* 1 2 */
-    ROW(digits, a_digits, digit), ROW(part, a_part, digit),       /* 3 4 */
-    ROW(text, a_text, token), ROW(windows, a_windows, window),    /* 5 6 */
-    ROW(generate, a_generate, number), ROW(map, a_map, other), ROW(filter, a_filter, number), /* 7 8 9 */
-    ROW(drop, a_drop, number), ROW(take, a_take, number), ROW(zip, a_zip, both), ROW(chain, a_chain, number), /* 10 .. 13 */
-    ROW(split, a_split, number), ROW(part, a_share, number), ROW(part, a_rest, number), /* 14 15 16 */
-    ROW(generate, a_endless, number), ROW(csv, a_csv, kind), ROW(groups, a_groups, kinds), /* 17 18 19 */
-    ROW(columns, a_columns, kind), ROW(columns, a_columns, kinds), /* 20 21 */
+    ROW(part, a_train, pair),
+    ROW(part, a_test, pair), /* 1 2 */
+    ROW(digits, a_digits, digit),
+    ROW(part, a_part, digit), /* 3 4 */
+    ROW(text, a_text, token),
+    ROW(windows, a_windows, window), /* 5 6 */
+    ROW(generate, a_generate, number),
+    ROW(map, a_map, other),
+    ROW(filter, a_filter, number), /* 7 8 9 */
+    ROW(drop, a_drop, number),
+    ROW(take, a_take, number),
+    ROW(zip, a_zip, both),
+    ROW(chain, a_chain, number), /* 10 .. 13 */
+    ROW(split, a_split, number),
+    ROW(part, a_share, number),
+    ROW(part, a_rest, number), /* 14 15 16 */
+    ROW(generate, a_endless, number),
+    ROW(csv, a_csv, kind),
+    ROW(groups, a_groups, kinds), /* 17 18 19 */
+    ROW(columns, a_columns, kind),
+    ROW(columns, a_columns, kinds), /* 20 21 */
 };
 static const char *error_text(const DnnContext *c) {
   (void)c;
   return "failed";
 }
-static const DnnProgram program = {.name = "t", .arena_bytes = 64, .n_entries = 5, .n_data = sizeof rows / sizeof *rows,
-                                   .entries = entries, .data = rows, .error_text = error_text};
+static const DnnProgram program = {.name = "t",
+                                   .arena_bytes = 64,
+                                   .n_entries = 5,
+                                   .n_data = sizeof rows / sizeof *rows,
+                                   .entries = entries,
+                                   .data = rows,
+                                   .error_text = error_text};
 static DnnContext context;
 
 static DnnDataSets *opened(int row) {
@@ -278,7 +309,8 @@ static void batches(void **state) {
   (void)state;
   for (int shuffled = 0; shuffled < 2; shuffled++) {
     DnnFeed feed = {.data = 7, .shuffled = shuffled, .batch = 4};
-    DnnAction run = {.kind = DNN_RUN, .place = "t.dnn:9", .entry = E_STEP, .n_feeds = 1, .feeds = &feed, .binds = binds};
+    DnnAction run = {
+        .kind = DNN_RUN, .place = "t.dnn:9", .entry = E_STEP, .n_feeds = 1, .feeds = &feed, .binds = binds};
     float v[2][3][16];
     int32_t row[2][3][16];
     for (int prefetch = 0; prefetch < 2; prefetch++) {
@@ -339,7 +371,8 @@ static void batch_forms(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(idx_parts), cmocka_unit_test(drawn),   cmocka_unit_test(text_windows), cmocka_unit_test(derived),
-      cmocka_unit_test(endless),   cmocka_unit_test(grouped), cmocka_unit_test(columns), cmocka_unit_test(batches),      cmocka_unit_test(batch_forms)};
+      cmocka_unit_test(idx_parts), cmocka_unit_test(drawn),   cmocka_unit_test(text_windows),
+      cmocka_unit_test(derived),   cmocka_unit_test(endless), cmocka_unit_test(grouped),
+      cmocka_unit_test(columns),   cmocka_unit_test(batches), cmocka_unit_test(batch_forms)};
   return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }

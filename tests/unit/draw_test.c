@@ -74,7 +74,7 @@ static void curves(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(digits), cmocka_unit_test(digits_are_no_gift), cmocka_unit_test(fast),
-                                     cmocka_unit_test(curves)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(digits), cmocka_unit_test(digits_are_no_gift),
+                                     cmocka_unit_test(fast), cmocka_unit_test(curves)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

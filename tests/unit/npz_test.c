@@ -88,7 +88,7 @@ static void damaged(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(there_and_back), cmocka_unit_test(numpy_agrees), cmocka_unit_test(damaged)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(there_and_back), cmocka_unit_test(numpy_agrees),
+                                     cmocka_unit_test(damaged)};
   return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }

@@ -11,7 +11,8 @@
 enum { BOUND = 32, RECORDS = 100 };
 static const DnnAxis rows_axes[] = {{0, 1, 0}};
 static const DnnVar vars[] = {{"B", BOUND}};
-static const DnnPort xy[] = {{"x", DNN_F32, 1, rows_axes, {-1, 0, 0}, NULL}, {"y", DNN_F32, 1, rows_axes, {-1, 0, 0}, NULL}};
+static const DnnPort xy[] = {{"x", DNN_F32, 1, rows_axes, {-1, 0, 0}, NULL},
+                             {"y", DNN_F32, 1, rows_axes, {-1, 0, 0}, NULL}};
 static const DnnPort record[] = {{"x", DNN_F32, 0, NULL, {-1, 0, 0}, NULL}, {"y", DNN_F32, 0, NULL, {-1, 0, 0}, NULL}};
 static const DnnPort loss_out[] = {{"loss", DNN_F32, 0, NULL, {-1, 0, 0}, NULL}};
 static const DnnPort guess_out[] = {{"guess", DNN_F32, 1, rows_axes, {-1, 0, 0}, NULL}};
@@ -115,9 +116,22 @@ static const char *error_text(const DnnContext *c) {
   return "t.dnn:4: the check failed";
 }
 static int supported(void) { return 1; }
-static const DnnProgram program = {.name = "t", .target = "plain", .cell_bytes = 128, .arena_bytes = 64, .max_threads = 8,
-                                   .n_cells = 2, .n_entries = 6, .n_data = 1, .n_actions = 7, .n_stages = 3, .cells = cells,
-                                   .entries = entries, .data = data, .actions = actions, .init = INIT, .supported = supported,
+static const DnnProgram program = {.name = "t",
+                                   .target = "plain",
+                                   .cell_bytes = 128,
+                                   .arena_bytes = 64,
+                                   .max_threads = 8,
+                                   .n_cells = 2,
+                                   .n_entries = 6,
+                                   .n_data = 1,
+                                   .n_actions = 7,
+                                   .n_stages = 3,
+                                   .cells = cells,
+                                   .entries = entries,
+                                   .data = data,
+                                   .actions = actions,
+                                   .init = INIT,
+                                   .supported = supported,
                                    .error_text = error_text};
 
 static int n_epochs, n_passes;
@@ -208,7 +222,8 @@ static void stops_when_told(void **state) {
   assert_true(n_epochs < 50 && n_epochs > 1);
   int by_loss = n_epochs;
   dnn_context_free(&c);
-  actions[5] = (DnnAction){.kind = DNN_STALL, .place = "t.dnn:5", .metric = "look.loss", .unit = DNN_EPOCHS, .count = 2};
+  actions[5] =
+      (DnnAction){.kind = DNN_STALL, .place = "t.dnn:5", .metric = "look.loss", .unit = DNN_EPOCHS, .count = 2};
   assert_int_equal(trained(&c, 5, &e), 0);
   assert_true(n_epochs >= by_loss); /* it goes on falling until float has no more digits */
   dnn_context_free(&c);
@@ -290,8 +305,11 @@ static void entry_on_files(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(learns_the_line), cmocka_unit_test(same_bits_again), cmocka_unit_test(means_are_weighted_by_rows),
-      cmocka_unit_test(stops_when_told), cmocka_unit_test(failures),        cmocka_unit_test(entry_on_files)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(learns_the_line),
+                                     cmocka_unit_test(same_bits_again),
+                                     cmocka_unit_test(means_are_weighted_by_rows),
+                                     cmocka_unit_test(stops_when_told),
+                                     cmocka_unit_test(failures),
+                                     cmocka_unit_test(entry_on_files)};
   return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }

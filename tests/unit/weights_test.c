@@ -175,9 +175,15 @@ static void flatc_reads_it(void **state) {
   float first[6];
   for (int i = 0; i < 6; i++) first[i] = (float)i + 0.5f;
   snprintf(sum, sizeof sum, "\"checksum\": %llu", (unsigned long long)dnn_xxh64(first, 24, 0));
-  static const char *const words[] = {"\"version\": 1", "\"program\": \"test\"", "\"path\": \"net.fc.w\"", "\"dtype\": \"f32\"",
-                                      "\"path\": \"learn.0.m.net.fc.w\"", "\"kind\": \"opt\"", "\"kind\": \"state\"",
-                                      "\"dtype\": \"i32\"", "\"bytes\": 24"};
+  static const char *const words[] = {"\"version\": 1",
+                                      "\"program\": \"test\"",
+                                      "\"path\": \"net.fc.w\"",
+                                      "\"dtype\": \"f32\"",
+                                      "\"path\": \"learn.0.m.net.fc.w\"",
+                                      "\"kind\": \"opt\"",
+                                      "\"kind\": \"state\"",
+                                      "\"dtype\": \"i32\"",
+                                      "\"bytes\": 24"};
   for (size_t i = 0; i < sizeof words / sizeof *words; i++)
     if (!strstr(text, words[i])) fail_msg("flatc does not see %s in %s", words[i], text);
   assert_non_null(strstr(text, sum));
@@ -200,7 +206,12 @@ static void npz(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(there_and_back), cmocka_unit_test(differences), cmocka_unit_test(initial),
-                                     cmocka_unit_test(damaged), cmocka_unit_test(forged), cmocka_unit_test(flatc_reads_it), cmocka_unit_test(npz)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(there_and_back),
+                                     cmocka_unit_test(differences),
+                                     cmocka_unit_test(initial),
+                                     cmocka_unit_test(damaged),
+                                     cmocka_unit_test(forged),
+                                     cmocka_unit_test(flatc_reads_it),
+                                     cmocka_unit_test(npz)};
   return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }

@@ -14,7 +14,8 @@ static void sizes(const int64_t *vars, int64_t *s) {
   memcpy(s, shape, (size_t)port.rank * 8);
 }
 
-static bool written(const char *name, const char *as, int dtype, int rank, const int64_t *sh, const void *data, DnnError *e) {
+static bool written(const char *name, const char *as, int dtype, int rank, const int64_t *sh, const void *data,
+                    DnnError *e) {
   for (int i = 0; i < rank; i++) shape[i] = sh[i], axes[i] = (DnnAxis){-1, 0, sh[i]};
   port = (DnnPort){"r", dtype, rank, axes, {-1, 0, 0}, NULL};
   entry = (DnnEntry){.name = "w", .n_results = 1, .outputs = &port, .shapes = sizes};
@@ -51,7 +52,9 @@ static void numbers(void **state) {
   dnn_tensor_free(&t);
 }
 
-static uint32_t be32(const unsigned char *p) { return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3]; }
+static uint32_t be32(const unsigned char *p) {
+  return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
 
 /* The pixels of a PNG, every checksum looked at. */
 static size_t pixels(const char *name, uint32_t *w, uint32_t *h, int *color, unsigned char *to, size_t room) {
