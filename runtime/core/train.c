@@ -353,7 +353,7 @@ static int stage_step(Loop *l, Stage *s, int64_t step) {
     }
     l->c->step = step;
     l->c->stage = s->number;
-    note_metrics(l, r->entry, r->values);
+    if (s->a->unit == DNN_STEPS) note_metrics(l, r->entry, r->values); /* in epochs: their means, by epoch_line */
     tell(l, DNN_EVENT_STEP, title_of(l, s->a), r, r->values);
     if (!first) first = r;
   }

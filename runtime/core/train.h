@@ -35,6 +35,8 @@ typedef struct DnnTrainOpts {
   void *user;
 } DnnTrainOpts;
 
+/* What `stop`, `keep` and `stalls` see of a metric: of a pass its means by rows; of a training step in a stage of epochs
+ * the means of the last whole epoch, in a stage of steps the values of the last step. */
 /* Runs the whole training program on cells that are already filled. 0; 1 after an error (its text in `e`); 2 when
  * SIGINT or SIGTERM stopped it cleanly after a step. */
 int dnn_train(const DnnProgram *p, DnnContext *c, const DnnTrainOpts *o, DnnError *e);
