@@ -5,7 +5,7 @@
 #include <pthread.h>
 #include <string.h>
 
-enum { FUEL = 10000000, MAX_SOURCE = 64 << 20 };
+enum { MAX_SOURCE = 64 << 20 };
 static const size_t STACK = (size_t)1 << 30;
 
 /* --- files -------------------------------------------------------------------------------------------------------- */
@@ -284,7 +284,7 @@ static Elab *elab_new(Arena *a, Diag *d, const char *path, const ElabOpts *o) {
   e->diag = d;
   e->opts = o;
   e->dims = dimtab_new(a);
-  e->fuel = FUEL;
+  e->fuel = ELAB_FUEL;
   e->prog = arena_one(a, Prog);
   *e->prog = (Prog){.arena = a, .dims = e->dims, .diag = d, .name = prog_name(e, path)};
   e->poison = arena_one(a, Value);

@@ -27,6 +27,7 @@ static void enter(Elab *e, Outer *o, Trace *t, const char *name) {
   o->call_loc = e->call_loc;
   e->trace = t;
   e->call_loc = (Loc){0};
+  e->fuel = ELAB_FUEL;
   o->frame = (Frame){.name = name, .site = hash_text(0, name)};
   t->frame = &o->frame;
 }
@@ -285,7 +286,6 @@ static Trace *trace_fn(Elab *e, TraceKind kind, const AstFn *f, const char *name
     e->mute -= pass == 0;
     if (pass == 0) {
       e->errors = errors;
-      e->fuel = e->fuel > 0 ? e->fuel : 1;
     }
     if (pass == 1 && *ok) trace_close(e, t);
     leave(e, &o);

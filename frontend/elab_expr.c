@@ -13,7 +13,7 @@ bool spend(Elab *e, Loc at) {
     return false;
   }
   if (--e->fuel > 0) return true;
-  elab_error(e, at, E0408, "static evaluation takes more than 10 million steps; is a static `for` meant to be a loop of the graph?");
+  elab_error(e, at, E0408, "static evaluation takes more than 2 million steps; is a static `for` meant to be a loop of the graph?");
   return false;
 }
 

@@ -11,6 +11,8 @@ static inline uint64_t hash_text(uint64_t h, const char *s) {
   return dnn_mix64(h, x);
 }
 
+enum { ELAB_FUEL = 2000000 }; /* steps of static evaluation for one entry point, or for all models */
+
 /* errors */
 Value *not_yet(Elab *e, Loc at, const char *what);
 

@@ -111,7 +111,7 @@ static AstTrainKind kind_of(Parser *p) {
   if (at(p, K_FOR)) return AR_FOR;
   if (at(p, K_IF)) return AR_IF;
   if (!tok_is_word(p->t)) parse_fail_expected(p, "a statement of the training program");
-  const char *near = diag_nearest(p->t->name, names, N);
+  const char *near = p->t->name ? diag_nearest(p->t->name, names, N) : NULL; /* a reserved word has no name */
   diag_error(p->diag, tok_loc(p, p->t), E0116, "%s is no statement of a training program", tok_text(p, p->t));
   if (near) diag_help(p->diag, "did you mean `%s`?", near);
   else diag_help(p->diag, "computations stand in a `step`, which `run NAME` runs");
