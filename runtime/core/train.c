@@ -32,7 +32,7 @@ typedef struct Runner {
 
 typedef struct Metric { /* the last value of a report */
   char *name;
-  double value, best;
+  double value, best, kept; /* best: by `stalls`, since best_at; kept: by `keep` */
   int64_t best_at;
   int known;
 } Metric;
@@ -173,9 +173,9 @@ static void tell(Loop *l, DnnEventKind kind, const char *stage, const Runner *r,
 static void keep_best(Loop *l, const DnnAction *a) {
   Metric *m = metric_of(l, a->metric);
   if (!m || !m->known || !l->best) return;
-  bool better = !l->have_best || (a->compare == '<' ? m->value < m->best : m->value > m->best);
+  bool better = !l->have_best || (a->compare == '<' ? m->value < m->kept : m->value > m->kept);
   if (!better) return;
-  m->best = m->value;
+  m->kept = m->value;
   l->have_best = 1;
   memcpy(l->best, l->c->cells, (size_t)l->p->cell_bytes);
   tell(l, DNN_EVENT_BEST, "", NULL, NULL);
@@ -422,6 +422,7 @@ static int run_stage(Loop *l, const DnnAction *a, int number) {
   if (measure(l, &s)) return 1;
   l->c->stage = number, l->c->steps = s.steps, l->c->epoch = 0;
   l->stopped = 0;
+  for (int i = 0; i < l->n_metrics; i++) l->metrics[i].best_at = 0;
   l->progress.started = dnn_seconds(), l->progress.seen = 0, l->progress.smooth = 0, l->progress.smooth_n = 0;
   for (int i = 0; i < a->n; i++)
     if (s.children[i].kind == DNN_RUN && !runner_of(l, &s.children[i])) return 1;

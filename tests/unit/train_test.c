@@ -244,6 +244,30 @@ static void stops_when_told(void **state) {
   dnn_context_free(&c);
 }
 
+/* `keep` and `stalls` on one metric do not disturb each other, and a second stage begins afresh. */
+static void keep_and_stall(void **state) {
+  (void)state;
+  DnnContext c;
+  DnnError e = {{0}};
+  DnnAction both[9];
+  memcpy(both, actions, sizeof actions);
+  both[7] = both[3], both[8] = both[4]; /* moved behind, so that there is room for one more child */
+  both[0].first = 5, both[0].n = 4, both[0].count = 6;
+  both[5] = (DnnAction){.kind = DNN_KEEP, .place = "t.dnn:5", .metric = "look.loss", .compare = '<'};
+  both[3] = both[6];
+  both[6] = (DnnAction){.kind = DNN_STALL, .place = "t.dnn:5", .metric = "look.loss", .unit = DNN_EPOCHS, .count = 2};
+  both[8].first = 3;
+  both[1] = both[0];
+  DnnProgram p = program;
+  p.actions = both, p.n_actions = 9, p.n_stages = 2;
+  DnnTrainOpts o = {.seed = 5, .quiet = 1, .event = on_event};
+  n_epochs = 0;
+  assert_true(dnn_context_new(&p, &c, 1, &e) && dnn_context_init(&p, &c, 5, no_place, NULL, &e));
+  if (dnn_train(&p, &c, &o, &e)) fail_msg("%s", e.text);
+  assert_int_equal(n_epochs, 12);
+  dnn_context_free(&c);
+}
+
 static void failures(void **state) {
   (void)state;
   DnnContext c;
@@ -309,6 +333,7 @@ int main(void) {
                                      cmocka_unit_test(same_bits_again),
                                      cmocka_unit_test(means_are_weighted_by_rows),
                                      cmocka_unit_test(stops_when_told),
+                                     cmocka_unit_test(keep_and_stall),
                                      cmocka_unit_test(failures),
                                      cmocka_unit_test(entry_on_files)};
   return cmocka_run_group_tests(tests, folder_make, folder_remove);
