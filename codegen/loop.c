@@ -141,6 +141,11 @@ LExpr *x_add(LB *b, LExpr *x, LExpr *y) {
         x->in[0]->in[0]->in[0] == t && x->in[0]->in[0]->in[1] == n)
       return x_mod(b, t, x_mul(b, x->in[0]->in[1], n));
   }
+  /* (u + t / n) * n + t % n = u * n + t */
+  if (y->kind == X_MOD && x->kind == X_MUL && x->in[1] == y->in[1] && x->in[0]->kind == X_ADD) {
+    LExpr *t = y->in[0], *n = y->in[1], *q = x->in[0]->in[1];
+    if (q->kind == X_DIV && q->in[0] == t && q->in[1] == n) return x_add(b, x_mul(b, x->in[0]->in[0], n), t);
+  }
   return two(b, X_ADD, x, y);
 }
 LExpr *x_sub(LB *b, LExpr *x, LExpr *y) {

@@ -162,44 +162,111 @@ static void column_tables(Lower *l, const Tiled *s, const Idx *b, LExpr *j0, Col
   lb_end(x);
 }
 
-/* panel `jp` of the packed block: rows k0 .. k0 + kc of K */
-static void pack_b(Lower *l, const Tiled *s, const Idx *b, const Columns *c, LArr *bp, LExpr *j0, LExpr *jp, LExpr *k0,
-                   LExpr *kc) {
+/* One panel of the packed block and where it comes from. */
+typedef struct Panel {
+  const Idx *b;
+  const Columns *c;
+  LArr *bp;
+  LExpr *j0, *jp, *k0, *kc;
+} Panel;
+
+/* Opens the loop over the panel's rows k0 .. k0 + kc of K: their indices, and the row's begin in bp. */
+static LExpr *open_rows(Lower *l, const Tiled *s, const Panel *q, Idx *k) {
+  LB *x = l->b;
+  LVar *r = lb_for(x, FOR_SERIAL, "k", x_int(x, 0), q->kc, 1);
+  LExpr *kk = x_add(x, q->k0, x_var(x, r));
+  if (s->p->k.n == 1) k->i[0] = kk;
+  else axes_split(x, s->p->k.size, s->p->k.n, kk, k->i);
+  return x_mul(x, x_add(x, x_mul(x, q->jp, q->kc), x_var(x, r)), x_int(x, s->t->nr));
+}
+/* The part of the address in c->src that the row alone decides. */
+static LExpr *row_address(Lower *l, const Tiled *s, const Panel *q, const Idx *k) {
+  const Product *p = s->p;
+  Idx n = {0};
+  for (int i = 0; i < p->n.n; i++) n.i[i] = x_int(l->b, 0);
+  LExpr *v = p->bv(l, p, q->b, &n, k);
+  return x_sub(l->b, v->in[0], x_subst(l->b, q->c->near, q->c->coord, n.i, p->n.n));
+}
+static LExpr *panel_column(Lower *l, const Tiled *s, const Panel *q, LExpr *j) {
+  return x_add(l->b, x_mul(l->b, q->jp, x_int(l->b, s->t->nr)), j);
+}
+
+/* The columns are the last index itself: nothing to look up. */
+static void pack_direct(Lower *l, const Tiled *s, const Panel *q) {
   LB *x = l->b;
   const Product *p = s->p;
   int nr = s->t->nr;
-  LVar *r = lb_for(x, FOR_SERIAL, "k", x_int(x, 0), kc, 1);
   Idx k = {0}, n = {0};
-  LExpr *kk = x_add(x, k0, x_var(x, r));
-  if (p->k.n == 1) k.i[0] = kk;
-  else axes_split(x, p->k.size, p->k.n, kk, k.i);
-  LExpr *to = x_mul(x, x_add(x, x_mul(x, jp, kc), x_var(x, r)), x_int(x, nr));
-  bool direct = p->n.n == 1; /* the column is the index */
-  LExpr *full = direct ? x_ge(x, x_dim(x, s->N), x_add(x, x_add(x, j0, x_mul(x, jp, x_int(x, nr))), x_int(x, nr))) : NULL;
-  for (int pass = 0; pass < (direct ? 2 : 1); pass++) {
-    if (direct && pass == 0) lb_if(x, full);
+  LExpr *to = open_rows(l, s, q, &k), *last = x_sub(x, x_dim(x, s->N), x_int(x, 1));
+  LExpr *full = x_ge(x, x_dim(x, s->N), x_add(x, x_add(x, q->j0, x_mul(x, q->jp, x_int(x, nr))), x_int(x, nr)));
+  bool whole = dim_is(l->dims, dim_mod(l->dims, s->N, dim_int(l->dims, nr)), 0);
+  if (!whole) lb_if(x, full);
+  for (int pass = 0; pass < (whole ? 1 : 2); pass++) {
     if (pass == 1) lb_else(x);
     LVar *j = lb_for(x, FOR_VECTOR, "j", x_int(x, 0), x_int(x, nr), 1);
-    LExpr *col = x_add(x, x_mul(x, jp, x_int(x, nr)), x_var(x, j));
-    if (direct) {
-      n.i[0] = x_add(x, j0, col);
-      if (pass == 1) n.i[0] = x_min(x, n.i[0], x_sub(x, x_dim(x, s->N), x_int(x, 1)));
-    } else if (c->src) {
-      for (int i = 0; i < p->n.n; i++) n.i[i] = x_int(x, 0);
-    } else {
-      for (int i = 0; i < p->n.n; i++) n.i[i] = x_load(x, c->table[i], col, NULL);
-    }
-    LExpr *v = p->bv(l, p, b, &n, &k);
-    if (!direct && c->src) {
-      /* at column index 0 the near part may be a constant: take the far part from the general form */
-      LExpr *near0 = x_subst(x, c->near, c->coord, n.i, p->n.n);
-      v = x_load(x, c->src, x_add(x, x_load(x, c->table[0], col, NULL), x_sub(x, v->in[0], near0)), NULL);
-    }
-    lb_store(x, bp, x_add(x, to, x_var(x, j)), v);
+    n.i[0] = x_add(x, q->j0, panel_column(l, s, q, x_var(x, j)));
+    if (pass == 1) n.i[0] = x_min(x, n.i[0], last);
+    lb_store(x, q->bp, x_add(x, to, x_var(x, j)), p->bv(l, p, q->b, &n, &k));
     lb_end(x);
   }
-  if (direct) lb_end(x);
+  close_nest(l, whole ? 1 : 2);
+}
+
+/* Each column's address or indices stand in tables. */
+static void pack_gather(Lower *l, const Tiled *s, const Panel *q) {
+  LB *x = l->b;
+  const Product *p = s->p;
+  Idx k = {0}, n = {0};
+  LExpr *to = open_rows(l, s, q, &k), *far = q->c->src ? row_address(l, s, q, &k) : NULL, *v;
+  LVar *j = lb_for(x, FOR_VECTOR, "j", x_int(x, 0), x_int(x, s->t->nr), 1);
+  LExpr *column = panel_column(l, s, q, x_var(x, j));
+  if (far) {
+    v = x_load(x, q->c->src, x_add(x, x_load(x, q->c->table[0], column, NULL), far), NULL);
+  } else {
+    for (int i = 0; i < p->n.n; i++) n.i[i] = x_load(x, q->c->table[i], column, NULL);
+    v = p->bv(l, p, q->b, &n, &k);
+  }
+  lb_store(x, q->bp, x_add(x, to, x_var(x, j)), v);
+  close_nest(l, 2);
+}
+
+/* Columns of neighbouring addresses form runs, which are copied by vectors. A vector may reach beyond its run: what it
+ * writes too much is written again by the next run, row or panel, or lies in the slack at the end. */
+static void pack_runs(Lower *l, const Tiled *s, const Panel *q) {
+  LB *x = l->b;
+  int nr = s->t->nr, lanes = s->t->lanes;
+  LArr *begin = lb_array(x, ARR_SCRATCH, I64, nr + 1, "begin"), *from = lb_array(x, ARR_SCRATCH, I64, nr, "from");
+  begin->written = from->written = true;
+  LVar *runs = lb_var(x, "runs", x_int(x, 0));
+  LExpr *j = x_var(x, lb_for(x, FOR_SERIAL, "j", x_int(x, 0), x_int(x, nr), 1)), *column = panel_column(l, s, q, j);
+  LExpr *here = lb_let(x, "here", x_load(x, q->c->table[0], column, NULL));
+  LExpr *before = x_load(x, q->c->table[0], x_max(x, x_sub(x, column, x_int(x, 1)), x_int(x, 0)), NULL);
+  LExpr *follows = x_op(x, OP_eq, BOOL, here, x_add(x, before, x_int(x, 1)), NULL);
+  lb_if(x, x_op(x, OP_or, BOOL, x_eq(x, j, x_int(x, 0)), x_op(x, OP_not, BOOL, follows, NULL, NULL), NULL));
+  lb_store(x, begin, x_read(x, runs), j);
+  lb_store(x, from, x_read(x, runs), here);
+  lb_assign(x, runs, x_add(x, x_read(x, runs), x_int(x, 1)));
   lb_end(x);
+  lb_end(x);
+  lb_store(x, begin, x_read(x, runs), x_int(x, nr));
+  lb_if(x, x_ge(x, x_int(x, nr / 4), x_read(x, runs)));
+  Idx k = {0};
+  LExpr *to = open_rows(l, s, q, &k), *far = row_address(l, s, q, &k);
+  LExpr *r = x_var(x, lb_for(x, FOR_SERIAL, "r", x_int(x, 0), x_read(x, runs), 1));
+  LExpr *lo = lb_let(x, "lo", x_load(x, begin, r, NULL)), *hi = lb_let(x, "hi", x_load(x, begin, x_add(x, r, x_int(x, 1)), NULL));
+  LExpr *src = lb_let(x, "src", x_sub(x, x_add(x, x_load(x, from, r, NULL), far), lo));
+  LExpr *v = x_var(x, lb_for(x, FOR_SERIAL, "v", lo, hi, lanes));
+  lb_store(x, q->bp, x_add(x, to, v), x_vload(x, q->c->src, x_add(x, src, v), lanes));
+  close_nest(l, 3);
+  lb_else(x);
+  pack_gather(l, s, q);
+  lb_end(x);
+}
+
+static void pack_b(Lower *l, const Tiled *s, const Panel *q) {
+  if (s->p->n.n == 1) pack_direct(l, s, q);
+  else if (q->c->src && s->p->slack && s->t->lanes > 1) pack_runs(l, s, q);
+  else pack_gather(l, s, q);
 }
 
 /* ---- the epilogue: block cb[rows, nc] at (i0, j0) ---- */
@@ -333,7 +400,8 @@ static void blocks(Lower *l, const Tiled *s, int inner) {
   LExpr *k0 = x_var(x, lb_for(x, FOR_SERIAL, "k0", lo, hi, t->kc));
   LExpr *kc = lb_let(x, "kc", x_min(x, x_sub(x, hi, k0), x_int(x, t->kc)));
   LExpr *jp = x_var(x, lb_for(x, FOR_SERIAL, "jp", x_int(x, 0), col_panels, 1));
-  pack_b(l, s, &b, &c, bp, j0, jp, k0, kc);
+  Panel q = {&b, &c, bp, j0, jp, k0, kc};
+  pack_b(l, s, &q);
   LExpr *more = x_lt(x, lo, k0);
   tile_calls(l, s, micro, a, bp, cb, at.i[1], x_mul(x, at.i[3], x_int(x, t->mc / t->mr)), row_panels, jp, k0, kc, more);
   close_nest(l, 2);
