@@ -72,6 +72,12 @@ static const Native later[] = {
     {"inverse", "*", planned, 0}, {"logdet", "*", planned, 0}, {"qr", "*", planned, 0}, {"eigh", "*", planned, 0},
     {"trace", "*", planned, 0}, {"max_unpool", "*", planned, 0}, {"resize", "*", planned, 0}, {"warp", "*", planned, 0},
     {"jvp", "*", planned, 0}, {"vjp", "*", planned, 0}, {"jacobian", "*", planned, 0},
+    {"nn.Rnn", "*", planned, 0}, {"nn.Gru", "*", planned, 0}, {"nn.Lstm", "*", planned, 0},
+    {"nn.CrossBlock", "*", planned, 0}, {"nn.WeightStandardConv", "*", planned, 0}, {"nn.Conv3", "*", planned, 0},
+    {"init.orthogonal", "*", planned, 0}, {"augment.rotate", "*", planned, 0}, {"augment.cutmix", "*", planned, 0},
+    {"augment.pixmix", "*", planned, 0}, {"metric.iou", "*", planned, 0}, {"metric.bleu", "*", planned, 0},
+    {"metric.mean_average_precision", "*", planned, 0}, {"metric.verification_rate", "*", planned, 0},
+    {"metric.rouge", "*", planned, 0},
     {"random.permutation", "*", planned, 0}, {"random.gamma", "*", planned, 0}, {"random.beta", "*", planned, 0},
 };
 void natives_planned(Elab *e) { elab_register(e, later, (int)(sizeof later / sizeof *later)); }
