@@ -4,6 +4,7 @@ line="$ROOT/models/first/line.dnn"
 for c in check summary ir train "eval --weights none.dnnw"; do
   status 1 "$DNNC" $c "$TMP/none.dnn"
   has "$err" none.dnn
+  has "$err" "[E0001]"
   status 1 "$DNNC" $c "$TMP"
   has "$err" "$TMP"
 done
