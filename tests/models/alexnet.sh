@@ -30,7 +30,7 @@ x = F.max_pool2d(near(conv("conv2", x, padding=2, groups=2)), 3, 2)
 x = conv("conv4", conv("conv3", x, padding=1), padding=1, groups=2)
 x = F.max_pool2d(conv("conv5", x, padding=1, groups=2), 3, 2)
 x = dense("dense3", F.relu(dense("dense2", F.relu(dense("dense1", x.reshape(2, 9216))))))
-want, got = F.softmax(x, 1).numpy(), np.load("out/result.npy")
+want, got = F.softmax(x, 1).numpy(), np.load("out/out.npy")
 assert got.shape == (2, 1000)
 assert np.max(np.abs(want - got)) <= 1e-4 * np.max(want), np.max(np.abs(want - got))
 P
