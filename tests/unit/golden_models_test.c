@@ -128,8 +128,10 @@ static void layers(void **state) { (void)state, golden("layers", 60); }
 static void optimisers(void **state) { (void)state, golden("optimisers", 48); }
 static void lenet(void **state) { (void)state, golden("lenet", 19); }
 
+static void library(void **state) { (void)state, golden("library", 22); }
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(losses), cmocka_unit_test(layers), cmocka_unit_test(optimisers),
-                                     cmocka_unit_test(lenet)};
+                                     cmocka_unit_test(lenet), cmocka_unit_test(library)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
