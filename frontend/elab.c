@@ -98,7 +98,8 @@ Scope *elab_load(Elab *e, const char *path, Loc at, bool is_std) {
     if (!s->loading) return s;
     elab_error(e, at, E0215, "the file `%s` uses itself, through this chain of imports", path);
     for (ptrdiff_t k = i + 1; k < arrlen(e->files); k++)
-      if (e->files[k]->loading && e->files[k]->used_at.file) elab_note(e, e->files[k]->used_at, "`%s` is used here", e->files[k]->name);
+      if (e->files[k]->loading && e->files[k]->used_at.file)
+        elab_note(e, e->files[k]->used_at, "`%s` is used here", e->files[k]->name);
     return NULL;
   }
   char *text = arena_strndup(e->arena, b.s ? b.s : "", b.n);
@@ -131,7 +132,8 @@ static void use_one(Elab *e, Scope *s, const AstUse *u) {
           return;
         }
       elab_error(e, u->loc, E0213, "there is no namespace `%s` in the library", u->name.name);
-      static const char *const known[] = {"nn", "init", "loss", "optim", "metric", "source", "tokens", "tree", "augment", "sample"};
+      static const char *const known[] = {"nn",     "init",   "loss", "optim",   "metric",
+                                          "source", "tokens", "tree", "augment", "sample"};
       const char *near = diag_nearest(u->name.name, known, (int)(sizeof known / sizeof *known));
       if (near) elab_help(e, "did you mean `%s`?", near);
       else elab_help(e, "a file is used as `use \"%s.dnn\" as %s`", u->name.name, u->name.name);

@@ -22,28 +22,28 @@ typedef struct ModDef ModDef;
 typedef struct NativeSig NativeSig;
 
 typedef enum ValueKind {
-  V_ERROR,  /* reported already */
+  V_ERROR, /* reported already */
   V_NONE,
-  V_BOOL,   /* b */
-  V_INT,    /* i: a polynomial, possibly symbolic */
-  V_FLOAT,  /* f */
-  V_SYM,    /* sym: a static number that depends on a run-time size, such as B*H / (B*H - 1) */
-  V_STR,    /* s */
-  V_TEXT,   /* list: strings and tensors in turn; a string with run-time values, for `check` and `print` only */
-  V_DTYPE,  /* dtype */
-  V_LIST,   /* list (names NULL) */
-  V_TUPLE,  /* list; names NULL, or one per item for a named tuple */
-  V_FN,     /* fn: closure, method, native */
-  V_MODULE, /* mod: a module's constructor */
-  V_INST,   /* inst: blueprint or instance */
-  V_LEAF,   /* leaf: parameter or state of a blueprint, not real yet */
-  V_CELL,   /* cell: a leaf with identity; its value is the trace's current one */
-  V_TENSOR, /* node in graph */
-  V_SPACE,  /* scope and/or native namespace `s` */
-  V_WEIGHTS, /* list: file and path: weights("f.dnnw", "net") */
-  V_DATA,   /* index of a row of prog->data */
+  V_BOOL,      /* b */
+  V_INT,       /* i: a polynomial, possibly symbolic */
+  V_FLOAT,     /* f */
+  V_SYM,       /* sym: a static number that depends on a run-time size, such as B*H / (B*H - 1) */
+  V_STR,       /* s */
+  V_TEXT,      /* list: strings and tensors in turn; a string with run-time values, for `check` and `print` only */
+  V_DTYPE,     /* dtype */
+  V_LIST,      /* list (names NULL) */
+  V_TUPLE,     /* list; names NULL, or one per item for a named tuple */
+  V_FN,        /* fn: closure, method, native */
+  V_MODULE,    /* mod: a module's constructor */
+  V_INST,      /* inst: blueprint or instance */
+  V_LEAF,      /* leaf: parameter or state of a blueprint, not real yet */
+  V_CELL,      /* cell: a leaf with identity; its value is the trace's current one */
+  V_TENSOR,    /* node in graph */
+  V_SPACE,     /* scope and/or native namespace `s` */
+  V_WEIGHTS,   /* list: file and path: weights("f.dnnw", "net") */
+  V_DATA,      /* index of a row of prog->data */
   V_TOKENISER, /* any: owned by data.c; fields in list (size, pad, begin, ...) */
-  V_ANY,    /* any, with s as its kind's name: other opaque static values of data.c and train.c */
+  V_ANY,       /* any, with s as its kind's name: other opaque static values of data.c and train.c */
 } ValueKind;
 
 typedef struct Leaf {
@@ -101,9 +101,9 @@ struct Inst {
   Env *env;         /* the static arguments */
   Field *fields;    /* n of them */
   int n;
-  int mode;         /* 0 by the step, 1 train_mode, 2 eval_mode */
-  Loc owner;        /* a blueprint: the field or model that owns it (file 0: none yet) */
-  Inst *origin;     /* copies made for values point to the blueprint that `owner` is kept in */
+  int mode;     /* 0 by the step, 1 train_mode, 2 eval_mode */
+  Loc owner;    /* a blueprint: the field or model that owns it (file 0: none yet) */
+  Inst *origin; /* copies made for values point to the blueprint that `owner` is kept in */
 };
 struct ModDef {
   const char *name;
@@ -123,10 +123,10 @@ typedef struct Native {
 struct Fn {
   const char *name;
   const AstFn *decl; /* NULL for a native */
-  Env *env;        /* where it was made (captured by value for lambdas and inner functions) */
-  Inst *self;      /* methods */
+  Env *env;          /* where it was made (captured by value for lambdas and inner functions) */
+  Inst *self;        /* methods */
   const Native *native;
-  Value *with;     /* a native that carries a value (a constructor with arguments bound): first argument */
+  Value *with; /* a native that carries a value (a constructor with arguments bound): first argument */
 };
 
 /* One name of a local scope. `var`: may be assigned. */
@@ -158,20 +158,20 @@ struct Scope {
   const AstFile *file;
   uint32_t source;
   bool is_std, is_main, loading;
-  Loc used_at; /* the `use` that read it first */
+  Loc used_at;     /* the `use` that read it first */
   Global *globals; /* stb_ds */
   struct {
     const char *name;
     Value *v;
     Loc loc;
-  } *uses; /* stb_ds: `use nn`, `use "x.dnn" as x` */
+  } * uses; /* stb_ds: `use nn`, `use "x.dnn" as x` */
   Env *env; /* the empty local scope of the file: evaluate top-level expressions in env_new(e, scope->env) */
 };
 
 typedef struct CellNow {
-  NodeId now;    /* 0: not read yet */
+  NodeId now; /* 0: not read yet */
   bool written;
-  Loc loc;       /* of the last write */
+  Loc loc; /* of the last write */
 } CellNow;
 
 /* Chain of calls, for random sites, error notes and the recursion limit. */
@@ -180,7 +180,10 @@ typedef struct Frame {
   const char *name;
   Loc at;
   uint64_t site;
-  struct { const char *name; int n; } *seen; /* stb_ds: ordinals by name */
+  struct {
+    const char *name;
+    int n;
+  } * seen; /* stb_ds: ordinals by name */
   int depth;
 } Frame;
 
@@ -188,19 +191,19 @@ typedef struct Frame {
 typedef enum { T_EXPORT, T_STEP, T_INIT, T_RECORD, T_CHECK } TraceKind;
 struct Trace {
   TraceKind kind;
-  Entry *entry;   /* under construction */
+  Entry *entry; /* under construction */
   Graph *graph;
-  CellNow *cells; /* stb_ds, grows with prog->cells */
-  int version;    /* changes with every write to a cell */
+  CellNow *cells;       /* stb_ds, grows with prog->cells */
+  int version;          /* changes with every write to a cell */
   const char **trained; /* stb_ds: paths that the step updates or assigns */
-  bool discover;  /* first pass over a step: only collects `trained` */
+  bool discover;        /* first pass over a step: only collects `trained` */
   Frame *frame;
-  NodeId key;     /* random key of `seeded`, 0: the call's own */
+  NodeId key;       /* random key of `seeded`, 0: the call's own */
   const char *step; /* name without static arguments */
   int n_updates;
   int call_depth;
-  NodeId *effect_values; /* stb_ds, parallel to the values of effects until the entry is closed */
-  NodeId *reports;       /* stb_ds */
+  NodeId *effect_values;     /* stb_ds, parallel to the values of effects until the entry is closed */
+  NodeId *reports;           /* stb_ds */
   const char **report_names; /* stb_ds */
   Port *report_ports;        /* stb_ds */
   Effect *effects;           /* stb_ds; values count from the first effect value */
@@ -213,22 +216,22 @@ struct Elab {
   DimTab *dims;
   Prog *prog;
   const ElabOpts *opts;
-  Scope **files;    /* stb_ds */
+  Scope **files; /* stb_ds */
   Scope *main, *prelude;
-  Trace *trace;     /* current */
-  Trace *init;      /* the INIT entry's */
+  Trace *trace; /* current */
+  Trace *init;  /* the INIT entry's */
   Value *poison, *none, *yes, *no;
-  const Native *native; /* the one that is being called */
-  Loc call_loc;     /* innermost call site in a user's file: where std code's nodes and errors are placed */
+  const Native *native;        /* the one that is being called */
+  Loc call_loc;                /* innermost call site in a user's file: where std code's nodes and errors are placed */
   const AstExpr *left, *right; /* operands of the operation at hand, for suggestions; or NULL */
-  uint64_t *reported; /* stb_ds: hashes of errors told already */
+  uint64_t *reported;          /* stb_ds: hashes of errors told already */
   Env *place_env;
   const AstFn **stepped; /* stb_ds: steps that became entries */
-  bool asserted;    /* an `assert` of the block at hand failed */
-  bool drop_notes;  /* the last error was a repeat: its notes are dropped too */
-  int mute;         /* > 0: errors are counted, not reported */
-  int errors;       /* counted, reported or not */
-  int64_t fuel;     /* evaluation steps left */
+  bool asserted;         /* an `assert` of the block at hand failed */
+  bool drop_notes;       /* the last error was a repeat: its notes are dropped too */
+  int mute;              /* > 0: errors are counted, not reported */
+  int errors;            /* counted, reported or not */
+  int64_t fuel;          /* evaluation steps left */
   char *stack_base;
   size_t stack_size;
   int alias_depth;
@@ -239,11 +242,17 @@ struct Elab {
     Dim solved; /* DIM_NONE: not yet */
     Loc loc;
     const char *where;
-  } *metas; /* stb_ds: unknown dimensions of the signatures that are being solved, by name */
-  struct { const char *key; const Native *value; } *natives; /* stb_ds string map */
-  struct { const Native *key; struct NativeSig *value; } *native_sigs; /* stb_ds map: parsed parameter lists */
-  void *data;       /* data.c's */
-  void *train;      /* train.c's */
+  } * metas; /* stb_ds: unknown dimensions of the signatures that are being solved, by name */
+  struct {
+    const char *key;
+    const Native *value;
+  } * natives; /* stb_ds string map */
+  struct {
+    const Native *key;
+    struct NativeSig *value;
+  } * native_sigs; /* stb_ds map: parsed parameter lists */
+  void *data;      /* data.c's */
+  void *train;     /* train.c's */
 };
 
 /* --- errors ------------------------------------------------------------------------------------------------------ */
@@ -253,8 +262,8 @@ void elab_note(Elab *e, Loc at, const char *fmt, ...) __attribute__((format(prin
 void elab_help(Elab *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* `at` itself, or the innermost call site in a user's file when `at` lies in std. */
 Loc elab_place(const Elab *e, Loc at);
-const char *value_kind_name(Elab *e, const Value *v);  /* "a list", "f32[B, 3]", "an int" */
-const char *value_text(Elab *e, const Value *v);       /* for messages and string interpolation of static values */
+const char *value_kind_name(Elab *e, const Value *v); /* "a list", "f32[B, 3]", "an int" */
+const char *value_text(Elab *e, const Value *v);      /* for messages and string interpolation of static values */
 const char *dim_text(Elab *e, Dim d);
 const char *type_text(Elab *e, Type t);
 const char *shape_text(Elab *e, Type t);
@@ -267,9 +276,9 @@ Value *v_dim(Elab *e, Dim d); /* poison-free: DIM_OVERFLOW is reported by the ca
 Value *v_float(Elab *e, double f);
 Value *v_str(Elab *e, const char *s);
 Value *v_dtype(Elab *e, DType t);
-Value *v_list(Elab *e, Value **items, int n);                       /* takes `items` */
-Value *v_tuple(Elab *e, Value **items, const char **names, int n);  /* takes both; names may be NULL */
-Value *v_tensor(Elab *e, NodeId n);                                 /* of the current graph */
+Value *v_list(Elab *e, Value **items, int n);                      /* takes `items` */
+Value *v_tuple(Elab *e, Value **items, const char **names, int n); /* takes both; names may be NULL */
+Value *v_tensor(Elab *e, NodeId n);                                /* of the current graph */
 Value *v_data(Elab *e, int row);
 Value *v_any(Elab *e, const char *kind, void *any);
 Value *v_native(Elab *e, const Native *n, Value *with);
@@ -287,7 +296,7 @@ bool v_equal(Elab *e, const Value *a, const Value *b); /* static values; trees b
 Env *env_new(Elab *e, Env *up);
 void env_bind(Env *env, const char *name, Value *v, Loc loc);
 void env_var(Env *env, const char *name, Value *v, Loc loc);
-Binding *env_find(Env *env, const char *name); /* local names only */
+Binding *env_find(Env *env, const char *name);                 /* local names only */
 Value *elab_name(Elab *e, Env *env, const char *name, Loc at); /* locals, fields, globals, prelude, natives; reports */
 Value *elab_global(Elab *e, Scope *s, const char *name, Loc at); /* NULL when there is none */
 Scope *elab_load(Elab *e, const char *path, Loc at, bool is_std);
@@ -305,11 +314,12 @@ typedef struct Args {
 } Args;
 Value *elab_call(Elab *e, Value *f, const Args *a, Loc at);
 Value *elab_call_values(Elab *e, Value *f, Value **v, int n, Loc at); /* positional */
-Args elab_args(Elab *e, Env *env, const AstArg *args, int n); /* evaluates the arguments of a call */
+Args elab_args(Elab *e, Env *env, const AstArg *args, int n);         /* evaluates the arguments of a call */
 /* Items of a static `for`'s range: a..b, a list, tuple, or the leading axis of a tensor; -1 after an error. */
 int elab_range(Elab *e, Env *env, const AstRange *range, Value ***items);
 Value *elab_field(Elab *e, Value *v, const char *name, Loc at);
-Value *elab_binary(Elab *e, Op op, Value *a, Value *b, Loc at); /* arithmetic and comparison: OP_add .. OP_ge, and, or */
+Value *elab_binary(Elab *e, Op op, Value *a, Value *b,
+                   Loc at); /* arithmetic and comparison: OP_add .. OP_ge, and, or */
 Value *elab_unary(Elab *e, Op op, Value *a, Loc at);
 /* One operand's expectations, with messages: they return false after an error. `what` names the argument. */
 bool want_int(Elab *e, Value *v, int64_t *out, const char *what, Loc at);
@@ -324,23 +334,37 @@ void elab_register(Elab *e, const Native *table, int n); /* "ns.name" makes the 
 
 /* --- types ------------------------------------------------------------------------------------------------------- */
 /* A type of the program as it stands in a signature. Unknown dimensions are metas of the elaborator. */
-typedef enum { TX_ANY, TX_TENSOR, TX_INT, TX_FLOAT, TX_BOOL, TX_STR, TX_DTYPE, TX_TUPLE, TX_LIST, TX_FN, TX_MODULE,
-               TX_INST, TX_TREE, TX_DATA } TypeXKind;
+typedef enum {
+  TX_ANY,
+  TX_TENSOR,
+  TX_INT,
+  TX_FLOAT,
+  TX_BOOL,
+  TX_STR,
+  TX_DTYPE,
+  TX_TUPLE,
+  TX_LIST,
+  TX_FN,
+  TX_MODULE,
+  TX_INST,
+  TX_TREE,
+  TX_DATA
+} TypeXKind;
 typedef struct TypeX {
   TypeXKind kind;
-  DType dtype;             /* TENSOR; TUPLE when it is the variable `dtype_var` */
+  DType dtype; /* TENSOR; TUPLE when it is the variable `dtype_var` */
   const char *dtype_var;
-  Dim *dims, *bounds;      /* n_dims; bounds DIM_NONE where there is none */
+  Dim *dims, *bounds; /* n_dims; bounds DIM_NONE where there is none */
   Loc *locs;
-  int n_dims, run;         /* run: index of `...` among dims (its entry is DIM_NONE), -1 none */
+  int n_dims, run; /* run: index of `...` among dims (its entry is DIM_NONE), -1 none */
   const char *run_name;
-  Dim below;               /* value bound */
-  const char *as;          /* outside form, dotted name */
+  Dim below;      /* value bound */
+  const char *as; /* outside form, dotted name */
   const AstExpr *outside;
-  struct TypeX **items;    /* TUPLE fields, LIST (one) */
+  struct TypeX **items; /* TUPLE fields, LIST (one) */
   const char **names;
   int n;
-  ModDef *mod;             /* INST */
+  ModDef *mod; /* INST */
   Loc loc;
 } TypeX;
 /* A record's or a cell's type: upper-case names stay as new dimension variables of the program (`vars` collects name
@@ -358,7 +382,7 @@ typedef struct ElabFeed {
   const char *name;   /* `run s on new = a`: the parameter that gets the record; NULL: fields fill parameters */
   const Port *fields; /* as many as n_fields */
   int n_fields;
-  int64_t batch;      /* bound of the leading axis; 0: `batch none`, no axis; -1: everything, size unknown */
+  int64_t batch; /* bound of the leading axis; 0: `batch none`, no axis; -1: everything, size unknown */
   Loc loc;
 } ElabFeed;
 /* The entry of a step for these static arguments and feeds; equal requests give the same entry. `binds` (stb_ds)
@@ -375,13 +399,14 @@ bool elab_is_step(Elab *e, const char *name, const AstFn **decl);
 /* The cells whose path is `path` or lies under it. */
 bool elab_has_cells(Elab *e, const char *path);
 
-/* --- what data.c and train.c provide (STD) ------------------------------------------------------------------------- */
-void data_register(Elab *e);                          /* natives: source.*, tokens.*, split, filter, generate, ... */
+/* --- what data.c and train.c provide (STD) -------------------------------------------------------------------------
+ */
+void data_register(Elab *e); /* natives: source.*, tokens.*, split, filter, generate, ... */
 /* `data d: T = ...`: makes rows of prog->data and returns a V_DATA (or poison); called at the first use of the name,
  * and for every `data` item of the main file. */
 Value *data_declare(Elab *e, Scope *file, const AstItem *item);
 Value *data_field(Elab *e, Value *d, const char *name, Loc at); /* d.train, d.test; NULL: no such part, reported */
-void train_elaborate(Elab *e, const AstItem *item);   /* `train { }`: prog->actions, steps' entries */
+void train_elaborate(Elab *e, const AstItem *item);             /* `train { }`: prog->actions, steps' entries */
 /* The natives split, zip and concat, when their first argument is a V_DATA. `shares`: the named arguments of
  * split(d, train = 0.8, test = 0.2) as a named tuple. */
 Value *data_split(Elab *e, Value *d, Value *shares, Loc at);

@@ -42,7 +42,8 @@ static bool may_write(Elab *e, const char *what, bool own_module, Loc at) {
     return false;
   }
   if (t->kind != T_STEP && t->kind != T_CHECK) {
-    elab_error(e, at, E0604, "%s is written here, but `%s` is not a step", what, t->entry ? t->entry->name : "this function");
+    elab_error(e, at, E0604, "%s is written here, but `%s` is not a step", what,
+               t->entry ? t->entry->name : "this function");
     if (t->entry && t->entry->loc.file) elab_note(e, t->entry->loc, "it is reached from here");
     elab_help(e, "make it a `step`: only steps have effects");
     return false;
@@ -58,10 +59,14 @@ static bool may_write(Elab *e, const char *what, bool own_module, Loc at) {
 static bool stored_type(Elab *e, int cell, Value **v, Loc at) {
   Type t = e->prog->cells[cell].type;
   double x;
-  if (v_number(e, *v, &x) || (*v)->kind == V_SYM || (*v)->kind == V_INT || (*v)->kind == V_BOOL) *v = adapt_number(e, *v, t, at);
-  if (is_poison(*v) || !want_tensor(e, v, arena_printf(e->arena, "the new value of `%s`", e->prog->cells[cell].path), at)) return false;
+  if (v_number(e, *v, &x) || (*v)->kind == V_SYM || (*v)->kind == V_INT || (*v)->kind == V_BOOL)
+    *v = adapt_number(e, *v, t, at);
+  if (is_poison(*v) ||
+      !want_tensor(e, v, arena_printf(e->arena, "the new value of `%s`", e->prog->cells[cell].path), at))
+    return false;
   if (type_same(v_type(*v), t)) return true;
-  elab_error(e, at, E0608, "`%s` is %s, it cannot take %s", e->prog->cells[cell].path, type_text(e, t), type_text(e, v_type(*v)));
+  elab_error(e, at, E0608, "`%s` is %s, it cannot take %s", e->prog->cells[cell].path, type_text(e, t),
+             type_text(e, v_type(*v)));
   elab_note(e, e->prog->cells[cell].loc, "it is declared here");
   return false;
 }
@@ -80,11 +85,13 @@ void assign_tree(Elab *e, Value *to, Value *v, Loc at) {
       Field *f = &to->inst->fields[i], *g = &v->inst->fields[i];
       if (f->kind != FIELD_STATIC || holds_inst(f->v)) assign_tree(e, f->v, g->v, at);
       else if (!v_equal(e, f->v, g->v))
-        elab_error(e, at, E0505, "the static field `%s` of `%s` differs", f->name, to->inst->path ? to->inst->path : to->inst->def->name);
+        elab_error(e, at, E0505, "the static field `%s` of `%s` differs", f->name,
+                   to->inst->path ? to->inst->path : to->inst->def->name);
     }
     return;
   }
-  if ((to->kind == V_LIST || to->kind == V_TUPLE) && (v->kind == V_LIST || v->kind == V_TUPLE) && to->list.n == v->list.n) {
+  if ((to->kind == V_LIST || to->kind == V_TUPLE) && (v->kind == V_LIST || v->kind == V_TUPLE) &&
+      to->list.n == v->list.n) {
     for (int i = 0; i < to->list.n; i++) assign_tree(e, to->list.items[i], v->list.items[i], at);
     return;
   }
@@ -182,7 +189,8 @@ static Value *with_field(Elab *e, Value *base, const char *name, Value *v, Loc a
       return e->poison;
     }
   } else if (v->kind != old->kind || (v->kind == V_INST && v->inst->def != old->inst->def)) {
-    return elab_error(e, at, E0505, "%s cannot take %s: the structures differ", value_kind_name(e, old), value_kind_name(e, v));
+    return elab_error(e, at, E0505, "%s cannot take %s: the structures differ", value_kind_name(e, old),
+                      value_kind_name(e, v));
   }
   Inst *m = inst_copy(e, base->inst);
   inst_field(m, name)->v = v;
@@ -239,7 +247,8 @@ void assign_place(Elab *e, Env *env, const AstExpr *place, Op op, Value *v, Loc 
 /* In the first pass over a step: assigned models are in training mode. */
 static void discover_assigned(Elab *e, Env *env, const AstExpr *place) {
   const AstExpr *root = place;
-  while (root->kind == AX_FIELD || root->kind == AX_INDEX) root = root->kind == AX_FIELD ? root->field.base : root->index.base;
+  while (root->kind == AX_FIELD || root->kind == AX_INDEX)
+    root = root->kind == AX_FIELD ? root->field.base : root->index.base;
   if (root->kind != AX_NAME) return;
   for (Env *s = env; s; s = s->up)
     if (env_find(s, root->name)) return;

@@ -20,7 +20,8 @@ uint64_t site_next(Elab *e, const char *name) {
 /* name NULL: a turn of a static loop, not a call. */
 void frame_push(Elab *e, Frame *f, const char *name, Loc at, uint64_t site) {
   Frame *up = e->trace->frame;
-  *f = (Frame){.up = up, .name = name, .at = at, .site = site, .depth = up ? up->depth + (name != NULL && at.file != 0) : 0};
+  *f = (Frame){
+      .up = up, .name = name, .at = at, .site = site, .depth = up ? up->depth + (name != NULL && at.file != 0) : 0};
   e->trace->frame = f;
 }
 
@@ -41,7 +42,8 @@ static Value *too_deep(Elab *e, const char *name, Loc at) {
   return e->poison;
 }
 
-/* --- the record for summary ---------------------------------------------------------------------------------------- */
+/* --- the record for summary ----------------------------------------------------------------------------------------
+ */
 int call_begin(Elab *e, const char *label, const char *path, int64_t params, Loc at) {
   Trace *t = e->trace;
   if (!t->entry || t->discover || t->kind == T_INIT || t->kind == T_RECORD) return -1;
@@ -72,7 +74,8 @@ static int param_index(const AstParam *params, int n, const char *name) {
   return -1;
 }
 
-static bool place_args(Elab *e, const AstParam *params, int n, const Args *a, int *slot, const char *what, Loc decl, Loc at) {
+static bool place_args(Elab *e, const AstParam *params, int n, const Args *a, int *slot, const char *what, Loc decl,
+                       Loc at) {
   int next = 0;
   for (int i = 0; i < n; i++) slot[i] = -1;
   for (int i = 0; i < a->n; i++) {
@@ -128,7 +131,8 @@ bool bind_params(Elab *e, Env *env, const AstParam *params, int n, const Args *a
     Loc where = slot[i] >= 0 ? a->locs[slot[i]] : p->value->loc;
     if (p->type && !is_poison(v) && !(slot[i] < 0 && v->kind == V_NONE)) {
       TypeX *t = resolve_type(e, &s, p->type);
-      v = t ? unify_type(e, &s, t, v, arena_printf(e->arena, "the argument `%s` of %s", p->name.name, what), where) : e->poison;
+      v = t ? unify_type(e, &s, t, v, arena_printf(e->arena, "the argument `%s` of %s", p->name.name, what), where)
+            : e->poison;
     }
     ok = !is_poison(v);
     env_bind(env, p->name.name, v, p->name.loc);
@@ -148,7 +152,8 @@ static Value *check_result(Elab *e, Env *env, const AstFn *d, Value *v, const ch
 
 static const char *fn_label(Elab *e, const Fn *f) {
   if (!f->self) return f->name;
-  return strcmp(f->name, "call") == 0 ? f->self->def->name : arena_printf(e->arena, "%s.%s", f->self->def->name, f->name);
+  return strcmp(f->name, "call") == 0 ? f->self->def->name
+                                      : arena_printf(e->arena, "%s.%s", f->self->def->name, f->name);
 }
 
 Value *call_fn(Elab *e, Fn *f, const Args *a, Loc at) {
@@ -259,7 +264,8 @@ static Value *call_native(Elab *e, const Fn *f, const Args *a, Loc at) {
       elab_help(e, "its parameters are: %s", nat->params);
       return e->poison;
     } else {
-      elab_error(e, a->locs[i], E0416, "`%s` takes %d argument%s, but %d are given", nat->name, s->n, s->n == 1 ? "" : "s", a->n);
+      elab_error(e, a->locs[i], E0416, "`%s` takes %d argument%s, but %d are given", nat->name, s->n,
+                 s->n == 1 ? "" : "s", a->n);
       elab_help(e, "its parameters are: %s", nat->params);
       return e->poison;
     }
@@ -288,8 +294,10 @@ static Value *call_inst(Elab *e, Value *f, const Args *a, Loc at) {
   Inst *m = f->inst;
   const AstMember *call = module_fn(m->def, "call");
   if (!m->path) {
-    elab_error(e, at, E0502, "this is a blueprint of `%s`: it has no parameters yet and cannot be called", m->def->name);
-    elab_help(e, "`model name = %s(…)` makes it real; inside of a module let a field own it: `inner = …`", m->def->name);
+    elab_error(e, at, E0502, "this is a blueprint of `%s`: it has no parameters yet and cannot be called",
+               m->def->name);
+    elab_help(e, "`model name = %s(…)` makes it real; inside of a module let a field own it: `inner = …`",
+              m->def->name);
     return e->poison;
   }
   if (call) return elab_call(e, method_value(e, m, call), a, at);

@@ -78,8 +78,7 @@ bool want_int(Elab *e, Value *v, int64_t *out, const char *what, Loc at) {
   if (v_const_int(e, v, out)) return true;
   if (v->kind == V_INT)
     elab_error(e, at, E0402, "%s must be known while compiling, but it is the size `%s`", what, dim_text(e, v->i));
-  else
-    wanted(e, v, what, "an int", at);
+  else wanted(e, v, what, "an int", at);
   return false;
 }
 
@@ -162,7 +161,9 @@ bool want_axis(Elab *e, Value *v, int rank, int *axis, const char *what, Loc at)
   if (!want_int(e, v, &k, what, at)) return false;
   if (k < -rank || k >= rank) {
     if (rank == 0) elab_error(e, at, E0305, "%s is %lld, but a scalar has no axes", what, (long long)k);
-    else elab_error(e, at, E0305, "%s is %lld, but there are %d axes: %d .. %d", what, (long long)k, rank, -rank, rank - 1);
+    else
+      elab_error(e, at, E0305, "%s is %lld, but there are %d axes: %d .. %d", what, (long long)k, rank, -rank,
+                 rank - 1);
     return false;
   }
   *axis = (int)(k < 0 ? k + rank : k);

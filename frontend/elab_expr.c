@@ -13,7 +13,8 @@ bool spend(Elab *e, Loc at) {
     return false;
   }
   if (--e->fuel > 0) return true;
-  elab_error(e, at, E0408, "static evaluation takes more than 2 million steps; is a static `for` meant to be a loop of the graph?");
+  elab_error(e, at, E0408,
+             "static evaluation takes more than 2 million steps; is a static `for` meant to be a loop of the graph?");
   return false;
 }
 
@@ -41,7 +42,8 @@ static Value *eval_string(Elab *e, Env *env, const AstExpr *x) {
     }
     Value *v = elab_expr(e, env, p->expr);
     if (is_poison(v)) bad = true;
-    else if (v->kind == V_SYM || (v->kind == V_INT && !v_const_int(e, v, &(int64_t){0}))) v = v_to_tensor(e, v, TUPLE, x->loc);
+    else if (v->kind == V_SYM || (v->kind == V_INT && !v_const_int(e, v, &(int64_t){0})))
+      v = v_to_tensor(e, v, TUPLE, x->loc);
     if (v->kind == V_TENSOR) {
       items[n++] = v_str(e, b.s ? b.s : "");
       items[n++] = v;
@@ -140,15 +142,15 @@ Value *select_value(Elab *e, Value *c, Value *a, Value *b, Loc at) {
 }
 
 /* An `if` on a size that is known at run time only: both arms are elaborated and the values selected. */
-static Value *choose_open(Elab *e, Env *env, const AstExpr *x, int arm, Value *c, Value *(*rest)(Elab *, Env *, const AstExpr *, int)) {
+static Value *choose_open(Elab *e, Env *env, const AstExpr *x, int arm, Value *c,
+                          Value *(*rest)(Elab *, Env *, const AstExpr *, int)) {
   int version = e->trace->version;
   Saved *before = save_vars(env);
   Value *a = elab_block(e, env, &x->choice.arms[arm].body);
   Saved *then = save_vars(env);
   for (ptrdiff_t i = 0; i < arrlen(before); i++) before[i].env->binds[before[i].at].v = before[i].v;
   Value *b = rest(e, env, x, arm + 1);
-  if (version != e->trace->version)
-    not_yet(e, x->loc, "a state written under an `if` on a run-time size");
+  if (version != e->trace->version) not_yet(e, x->loc, "a state written under an `if` on a run-time size");
   for (ptrdiff_t i = 0; i < arrlen(before); i++) {
     Binding *now = &before[i].env->binds[before[i].at];
     if (then[i].v != now->v) now->v = select_value(e, c, then[i].v, now->v, x->loc);
@@ -167,11 +169,13 @@ static Value *choose_from(Elab *e, Env *env, const AstExpr *x, int arm) {
     if (is_poison(c)) return c;
     if (is_open_bool(c)) return choose_open(e, env, x, arm, v_to_tensor(e, c, BOOL, a->cond->loc), choose_from);
     if (c->kind == V_TENSOR) {
-      elab_error(e, a->cond->loc, E0410, "a static `if` cannot test a run-time value of type %s", type_text(e, v_type(c)));
+      elab_error(e, a->cond->loc, E0410, "a static `if` cannot test a run-time value of type %s",
+                 type_text(e, v_type(c)));
       elab_help(e, "`cond` runs one of two branches, `where(c, a, b)` chooses element by element");
       return e->poison;
     }
-    if (c->kind != V_BOOL) return elab_error(e, a->cond->loc, E0411, "a condition must be a bool, but this is %s", value_kind_name(e, c));
+    if (c->kind != V_BOOL)
+      return elab_error(e, a->cond->loc, E0411, "a condition must be a bool, but this is %s", value_kind_name(e, c));
     if (c->b) return elab_block(e, env, &a->body);
   }
   return e->none;

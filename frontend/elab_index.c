@@ -36,7 +36,8 @@ static Dim clamp_end(Elab *e, Dim at, Dim size, Dim low, bool start, bool *ok, L
   if (fits == DIM_YES) return at;
   if (fits == DIM_NO) return size;
   if (start && dim_is_int(t, at, &k)) return at;
-  elab_error(e, loc, E0330, "it cannot be proved that the slice's end %s lies within the axis of size %s", dim_text(e, at), dim_text(e, size));
+  elab_error(e, loc, E0330, "it cannot be proved that the slice's end %s lies within the axis of size %s",
+             dim_text(e, at), dim_text(e, size));
   elab_help(e, "only an axis of known size, or an end in terms of the axis' own size, proves it");
   *ok = false;
   return size;
@@ -69,13 +70,16 @@ static bool resolve_slice(Elab *e, const IndexItem *t, Dim size, Dim *start, int
   }
   if (*step > 0) {
     if (!slice_end(e, t->from, size, zero, zero, true, start, t->loc) ||
-        !slice_end(e, t->to, size, size, zero, false, &to, t->loc)) return false;
+        !slice_end(e, t->to, size, size, zero, false, &to, t->loc))
+      return false;
     *count = dim_floordiv(d, dim_add(d, dim_sub(d, to, *start), dim_int(d, *step - 1)), dim_int(d, *step));
   } else {
     Dim last = dim_sub(d, size, one), before = dim_int(d, -1);
     if (!slice_end(e, t->from, last, last, before, false, start, t->loc) ||
-        !slice_end(e, t->to, size, before, before, true, &to, t->loc)) return false;
-    if (t->from && t->from->kind == V_INT && dim_is_int(d, t->from->i, &k) && k < 0) *start = dim_add(d, size, t->from->i);
+        !slice_end(e, t->to, size, before, before, true, &to, t->loc))
+      return false;
+    if (t->from && t->from->kind == V_INT && dim_is_int(d, t->from->i, &k) && k < 0)
+      *start = dim_add(d, size, t->from->i);
     *count = dim_floordiv(d, dim_add(d, dim_sub(d, *start, to), dim_int(d, -*step - 1)), dim_int(d, -*step));
   }
   if (dim_is_int(d, *count, &k) && k < 0) *count = zero;
@@ -98,12 +102,14 @@ static bool resolve_int(Elab *e, Dim i, Dim size, Dim *start, Loc at) {
 /* --- lists -------------------------------------------------------------------------------------------------------- */
 static bool list_slice(Elab *e, const IndexItem *t, int n, int64_t *start, int64_t *step, int64_t *count) {
   Dim s, c;
-  return resolve_slice(e, t, dim_int(e->dims, n), &s, step, &c) && dim_is_int(e->dims, s, start) && dim_is_int(e->dims, c, count);
+  return resolve_slice(e, t, dim_int(e->dims, n), &s, step, &c) && dim_is_int(e->dims, s, start) &&
+         dim_is_int(e->dims, c, count);
 }
 
 static bool list_index(Elab *e, const IndexItem *t, int n, int64_t *k) {
   if (t->v->kind == V_TENSOR) {
-    elab_error(e, t->loc, E0334, "a list is indexed while compiling, it does not take the run-time index %s", value_kind_name(e, t->v));
+    elab_error(e, t->loc, E0334, "a list is indexed while compiling, it does not take the run-time index %s",
+               value_kind_name(e, t->v));
     elab_help(e, "`stack(xs)[i]` indexes the tensors of a list at run time");
     return false;
   }
@@ -144,7 +150,8 @@ typedef struct AxisSpec {
 /* A list of ints used as an index, perhaps with sizes known at run time only. */
 static Value *index_tensor(Elab *e, Value *v, Loc at) {
   bool fixed = true;
-  for (int i = 0; v->kind == V_LIST && i < v->list.n; i++) fixed &= v->list.items[i]->kind != V_INT || v_const_int(e, v->list.items[i], &(int64_t){0});
+  for (int i = 0; v->kind == V_LIST && i < v->list.n; i++)
+    fixed &= v->list.items[i]->kind != V_INT || v_const_int(e, v->list.items[i], &(int64_t){0});
   if (v->kind != V_LIST || fixed) return v_to_tensor(e, v, v->kind == V_LIST ? I32 : TUPLE, at);
   NodeId *part = arena_array(e->arena, NodeId, v->list.n);
   Dim one = dim_int(e->dims, 1);
@@ -161,7 +168,8 @@ static bool tensor_item(Elab *e, const IndexItem *t, AxisSpec *a) {
   if (v->kind == V_LIST) v = index_tensor(e, v, t->loc);
   if (is_poison(v)) return false;
   if (v->kind != V_TENSOR) {
-    elab_error(e, t->loc, E0335, "an index is an int, a slice, `none` or an integer tensor, not %s", value_kind_name(e, v));
+    elab_error(e, t->loc, E0335, "an index is an int, a slice, `none` or an integer tensor, not %s",
+               value_kind_name(e, v));
     return false;
   }
   if (!want_tensor(e, &v, "the index", t->loc)) return false;
@@ -278,7 +286,8 @@ static bool find_tensors(Elab *e, const AxisSpec *spec, int n, int *first, int *
   return true;
 }
 
-static Value *gather_tensors(Elab *e, NodeId x, const AxisSpec *spec, int n, int first, int count, int *index_rank, Loc at) {
+static Value *gather_tensors(Elab *e, NodeId x, const AxisSpec *spec, int n, int first, int count, int *index_rank,
+                             Loc at) {
   Graph *g = e->trace->graph;
   Type t = graph_type(g, x);
   const AxisSpec *ix[MAX_RANK];
@@ -296,7 +305,8 @@ static Value *gather_tensors(Elab *e, NodeId x, const AxisSpec *spec, int n, int
     x = g_reshape(g, elab_place(e, at), x, rank, shape);
   }
   *index_rank = v_type(i).rank;
-  if (t.rank - count + *index_rank > MAX_RANK) return elab_error(e, at, E0304, "the result would have more than %d axes", MAX_RANK);
+  if (t.rank - count + *index_rank > MAX_RANK)
+    return elab_error(e, at, E0304, "the result would have more than %d axes", MAX_RANK);
   return v_tensor(e, g_gather(g, elab_place(e, at), x, nid(i), first, 0));
 }
 
@@ -334,7 +344,8 @@ Value *index_value(Elab *e, Value *v, const IndexItem *items, int n, Loc at) {
   v = v_read(e, v);
   if (is_poison(v)) return v;
   if (v->kind == V_LIST || v->kind == V_TUPLE) return index_list(e, v, items, n, at);
-  if (v->kind == V_TENSOR) return want_tensor(e, &v, "the indexed value", at) ? index_node(e, v, items, n, at) : e->poison;
+  if (v->kind == V_TENSOR)
+    return want_tensor(e, &v, "the indexed value", at) ? index_node(e, v, items, n, at) : e->poison;
   elab_error(e, at, E0335, "%s cannot be indexed", value_kind_name(e, v));
   return e->poison;
 }

@@ -110,7 +110,8 @@ static bool add_member(Elab *e, Inst *m, Env *env, const AstMember *a) {
     f->v = elab_expr(e, env, a->value);
     if (is_poison(f->v) || !own(e, f->v, a->name.loc)) return false;
     if (f->v->kind == V_TENSOR) {
-      elab_error(e, a->value->loc, E0510, "the field `%s` is static, it cannot hold the tensor %s", f->name, value_kind_name(e, f->v));
+      elab_error(e, a->value->loc, E0510, "the field `%s` is static, it cannot hold the tensor %s", f->name,
+                 value_kind_name(e, f->v));
       elab_help(e, "`state %s = …` keeps a tensor, `param` one that is trained; or let a function compute it", f->name);
       return false;
     }
@@ -129,7 +130,8 @@ Value *make_blueprint(Elab *e, ModDef *def, const Args *a, Loc at) {
   Frame fr;
   Loc outer = e->call_loc, place = elab_place(e, at);
   if (e->trace->frame && e->trace->frame->depth >= 200)
-    return elab_error(e, at, E0420, "modules are nested more than 200 deep at `%s`: what ends the recursion?", def->name);
+    return elab_error(e, at, E0420, "modules are nested more than 200 deep at `%s`: what ends the recursion?",
+                      def->name);
   frame_push(e, &fr, def->name, at.file ? at : place, site_next(e, def->name));
   if (def->scope->is_std) e->call_loc = place;
   Inst *m = arena_one(e->arena, Inst);
@@ -140,7 +142,8 @@ Value *make_blueprint(Elab *e, ModDef *def, const Args *a, Loc at) {
   for (int i = 0; i < d->n_members && ok; i++) {
     const AstMember *member = &d->members[i];
     if (member->kind == AM_ASSERT) {
-      AstStmt s = {.kind = AS_ASSERT, .loc = member->loc, .op = member->loc, .value = member->value, .message = member->message};
+      AstStmt s = {
+          .kind = AS_ASSERT, .loc = member->loc, .op = member->loc, .value = member->value, .message = member->message};
       int errors = e->errors;
       elab_stmt(e, m->env, &s);
       ok = e->errors == errors;
@@ -174,7 +177,8 @@ static Value *make_real(Elab *e, Value *v, const char *path) {
     m->path = path;
     for (int i = 0; i < m->n; i++) {
       Field *f = &m->fields[i];
-      if (f->kind != FIELD_STATIC || holds_inst(f->v)) f->v = make_real(e, f->v, arena_printf(e->arena, "%s.%s", path, f->name));
+      if (f->kind != FIELD_STATIC || holds_inst(f->v))
+        f->v = make_real(e, f->v, arena_printf(e->arena, "%s.%s", path, f->name));
     }
     return v_inst(e, m);
   }

@@ -96,7 +96,8 @@ static bool literal_shape(Elab *e, Value *v, int depth, int *rank, int64_t *shap
   if (v->kind != V_LIST && v->kind != V_TUPLE) {
     *rank = depth;
     if (is_static_number(v)) return true;
-    if (v->kind != V_ERROR) elab_error(e, at, E0309, "a literal tensor is made of numbers, but one entry is %s", value_kind_name(e, v));
+    if (v->kind != V_ERROR)
+      elab_error(e, at, E0309, "a literal tensor is made of numbers, but one entry is %s", value_kind_name(e, v));
     return false;
   }
   if (depth == MAX_RANK) return elab_error(e, at, E0304, "a tensor has at most %d axes", MAX_RANK), false;
@@ -142,7 +143,8 @@ static bool literal_fill(Elab *e, Value *v, DType t, unsigned char *data, size_t
   if (!number_fits(e, v, t, at)) return false;
   if (v->kind == V_BOOL) x = v->b;
   else if (!v_number(e, v, &x)) {
-    elab_error(e, at, E0402, "a literal tensor's numbers must be known while compiling; this one depends on a run-time size");
+    elab_error(e, at, E0402,
+               "a literal tensor's numbers must be known while compiling; this one depends on a run-time size");
     return false;
   }
   put_number(data + *pos, t, x);
@@ -197,10 +199,14 @@ static Value *literal_tensor(Elab *e, Value *v, DType dtype, Loc at) {
 Value *v_to_tensor(Elab *e, Value *v, DType dtype, Loc at) {
   v = v_read(e, v);
   switch (v->kind) {
-  case V_ERROR: case V_TENSOR: return v;
-  case V_INT: case V_FLOAT: case V_SYM: case V_BOOL:
-    return adapt_number(e, v, type_scalar(dtype == TUPLE ? literal_dtype(e, v) : dtype), at);
-  case V_LIST: case V_TUPLE: return literal_tensor(e, v, dtype == TUPLE ? literal_dtype(e, v) : dtype, at);
+  case V_ERROR:
+  case V_TENSOR: return v;
+  case V_INT:
+  case V_FLOAT:
+  case V_SYM:
+  case V_BOOL: return adapt_number(e, v, type_scalar(dtype == TUPLE ? literal_dtype(e, v) : dtype), at);
+  case V_LIST:
+  case V_TUPLE: return literal_tensor(e, v, dtype == TUPLE ? literal_dtype(e, v) : dtype, at);
   default: return elab_error(e, at, E0303, "%s is not a tensor and cannot become one", value_kind_name(e, v));
   }
 }
@@ -253,8 +259,9 @@ static void broadcast_error(Elab *e, const char *what, Type a, Type b, int axis_
   const char *hint = left ? axis_hint(e, a, b) : axis_hint(e, b, a);
   const char *text = expr_text(e, left ? e->left : e->right);
   if (hint && text) elab_help(e, "did you mean `%s%s`?", text, hint);
-  else if (hint) elab_help(e, "did you mean `%s` on the %s operand? only the operand of smaller rank may stretch", hint,
-                           left ? "left" : "right");
+  else if (hint)
+    elab_help(e, "did you mean `%s` on the %s operand? only the operand of smaller rank may stretch", hint,
+              left ? "left" : "right");
   else elab_note(e, elab_place(e, at), "trailing axes are aligned, and only the operand of smaller rank may stretch");
 }
 
@@ -281,7 +288,10 @@ bool broadcast_shapes(Elab *e, const char *what, Type a, Type b, Loc at, int *ra
 static bool same_dtypes(Elab *e, const char *what, Type a, Type b, Loc at) {
   if (a.dtype == b.dtype) return true;
   elab_error(e, at, E0302, "`%s` takes one dtype: %s and %s", what, type_text(e, a), type_text(e, b));
-  DType wide = dtype_is_float(a.dtype) ? a.dtype : dtype_is_float(b.dtype) ? b.dtype : a.dtype == BOOL ? b.dtype : a.dtype;
+  DType wide = dtype_is_float(a.dtype)   ? a.dtype
+               : dtype_is_float(b.dtype) ? b.dtype
+               : a.dtype == BOOL         ? b.dtype
+                                         : a.dtype;
   const char *text = expr_text(e, a.dtype == wide ? e->right : e->left);
   elab_help(e, "nothing is promoted; cast one: `%s(%s)`", dtype_name(wide), text ? text : "x");
   return false;
@@ -366,7 +376,8 @@ Value *elab_binary(Elab *e, Op op, Value *a, Value *b, Loc at) {
     return v_bool(e, (a->kind == b->kind) == (op == OP_eq));
   if (a->kind == V_TENSOR || b->kind == V_TENSOR || is_tree(a) || is_tree(b)) {
     bool tree = is_tree(a) || is_tree(b);
-    if (tree && (op == OP_eq || op == OP_ne) && !v_has_tensor(a) && !v_has_tensor(b)) return static_binary(e, op, a, b, at);
+    if (tree && (op == OP_eq || op == OP_ne) && !v_has_tensor(a) && !v_has_tensor(b))
+      return static_binary(e, op, a, b, at);
     return tree ? tree_binary(e, op, a, b, at) : tensor_binary(e, op, a, b, at);
   }
   if (op == OP_and || op == OP_or) {

@@ -64,7 +64,7 @@ bool path_covers(const char *a, const char *b); /* b is a or lies under a */
 void init_cell(Elab *e, int cell, const Leaf *l);
 void init_with(Elab *e, Env *env, const char *model, Value *real, const AstWith *w);
 void declare_model(Elab *e, Scope *s, const AstItem *item);
-Value *model_value(Elab *e, Value *template); /* parameters as current values of the trace */
+Value *model_value(Elab *e, Value *template);           /* parameters as current values of the trace */
 void assign_tree(Elab *e, Value *to, Value *v, Loc at); /* to: a tree of cells; v: the new values */
 
 /* calls (elab_call.c) */
@@ -80,15 +80,15 @@ Env *env_snapshot(Elab *e, Env *env);
 /* types (elab_types.c) */
 typedef struct Sig {
   Env *env;
-  int base; /* first of its metas in `used` */
+  int base;  /* first of its metas in `used` */
   int *used; /* stb_ds: indices into e->metas */
   struct Pending {
     Dim pattern, actual;
     const char *what;
     Loc at, decl;
-  } *pending; /* stb_ds: dimensions with more than one unknown */
+  } * pending;              /* stb_ds: dimensions with more than one unknown */
   const char **open_dtypes; /* stb_ds */
-  bool entry; /* makes inputs: bounds are taken over, not proved */
+  bool entry;               /* makes inputs: bounds are taken over, not proved */
 } Sig;
 void sig_begin(Elab *e, Sig *s, Env *env);
 bool sig_end(Elab *e, Sig *s); /* solves what is left, binds the names */
@@ -106,7 +106,7 @@ Value *choose_static(Elab *e, Env *env, const AstExpr *x);
 Value *block_in(Elab *e, Env *env, const AstBlock *b); /* in this very scope */
 void elab_stmt(Elab *e, Env *env, const AstStmt *s);
 void elab_assign(Elab *e, Env *env, const AstStmt *s);
-bool spend(Elab *e, Loc at); /* one step of fuel; false: stop */
+bool spend(Elab *e, Loc at);                      /* one step of fuel; false: stop */
 const char *expr_text(Elab *e, const AstExpr *x); /* source text, short and of a user's file, or NULL */
 const char *elab_op_sign(Op op);
 Op op_of_ast(AstOp op);
@@ -129,13 +129,27 @@ Value *grad_value(Elab *e, Value *y, Value *x, Loc at);
 /* entries (elab_entry.c) */
 Trace *trace_new(Elab *e, TraceKind kind, const char *name, Loc loc);
 void trace_close(Elab *e, Trace *t);
+typedef struct Outer { /* the trace that another one interrupts */
+  Trace *trace;
+  Loc call_loc;
+  Frame frame;
+} Outer;
+void trace_enter(Elab *e, Outer *o, Trace *t, const char *name);
+void trace_leave(Elab *e, Outer *o);
+NodeId trace_input(Elab *e, const char *name, Type type, Dim below, const char *as, Loc loc);
+/* One function as an entry point; `fill` binds its parameters. A step is traced twice: what it trains is known first.
+ */
+typedef bool FillFn(Elab *e, Env *env, const AstFn *f, void *ctx);
+Trace *trace_fn(Elab *e, TraceKind kind, const AstFn *f, const char *name, FillFn *fill, void *ctx, bool *ok);
+int64_t option_bound(Elab *e, const char *name); /* of --dim, or -1 */
+void entry_unique_name(Elab *e, Entry *en);
 int elab_export_entry(Elab *e, const AstFn *f);
 void elab_check_step(Elab *e, const AstFn *f, bool keep);
 
 /* index (elab_index.c) */
 typedef struct IndexItem {
   AstIndexKind kind;
-  Value *v;         /* EXPR */
+  Value *v;                /* EXPR */
   Value *from, *to, *step; /* SLICE; NULL when left out */
   Loc loc;
 } IndexItem;

@@ -83,7 +83,8 @@ static Value *eval_const(Elab *e, Scope *s, const AstItem *item) {
   Sig sig;
   sig_begin(e, &sig, env);
   TypeX *t = resolve_type(e, &sig, item->type);
-  v = t ? unify_type(e, &sig, t, v, arena_printf(e->arena, "the constant `%s`", item->name.name), item->value->loc) : e->poison;
+  v = t ? unify_type(e, &sig, t, v, arena_printf(e->arena, "the constant `%s`", item->name.name), item->value->loc)
+        : e->poison;
   sig_end(e, &sig);
   return v;
 }
@@ -92,7 +93,8 @@ static Value *eval_global(Elab *e, Scope *s, const AstItem *item) {
   Value *v;
   switch (item->kind) {
   case AI_CONST: return eval_const(e, s, item);
-  case AI_FN: case AI_STEP: return global_fn(e, s, item);
+  case AI_FN:
+  case AI_STEP: return global_fn(e, s, item);
   case AI_MODULE:
     v = new_value(e, V_MODULE, item->loc);
     v->mod = arena_one(e->arena, ModDef);
@@ -114,8 +116,9 @@ static Value *global_value(Elab *e, Scope *s, Global *g, Loc at) {
   if (g->item->kind == AI_MODEL || g->item->kind == AI_STATE) {
     if (g->state == G_BUSY) return cycle_error(e, g, at);
     if (!s->is_main) {
-      elab_error(e, at, E0203, "`%s` is a %s of another file; only its constants, types, modules and functions can be used",
-                 g->name, g->item->kind == AI_MODEL ? "model" : "state");
+      elab_error(e, at, E0203,
+                 "`%s` is a %s of another file; only its constants, types, modules and functions can be used", g->name,
+                 g->item->kind == AI_MODEL ? "model" : "state");
       return e->poison;
     }
     if (g->state == G_NEW) declare_model(e, s, g->item);
@@ -247,7 +250,8 @@ static Value *space_field(Elab *e, Value *space, const char *name, Loc at) {
   size_t n = strlen(space->s);
   for (ptrdiff_t i = 0; s && i < arrlen(s->globals); i++) collect(&names, s->globals[i].name);
   for (ptrdiff_t i = 0; i < shlen(e->natives); i++)
-    if (strncmp(e->natives[i].key, space->s, n) == 0 && e->natives[i].key[n] == '.') collect(&names, e->natives[i].key + n + 1);
+    if (strncmp(e->natives[i].key, space->s, n) == 0 && e->natives[i].key[n] == '.')
+      collect(&names, e->natives[i].key + n + 1);
   const char *near = diag_nearest(name, names, (int)arrlen(names));
   if (near) elab_help(e, "did you mean `%s.%s`?", space->s, near);
   arrfree(names);
@@ -278,7 +282,8 @@ Value *elab_field(Elab *e, Value *v, const char *name, Loc at) {
   case V_INST: return inst_member(e, v, name, at);
   case V_SPACE: return space_field(e, v, name, at);
   case V_DATA: f = data_field(e, v, name, at); return f ? f : e->poison;
-  case V_TOKENISER: case V_TUPLE:
+  case V_TOKENISER:
+  case V_TUPLE:
     f = v->kind == V_TUPLE ? v_field(v, name) : NULL;
     for (int i = 0; v->kind == V_TOKENISER && i < v->list.n; i++)
       if (strcmp(v->list.names[i], name) == 0) f = v->list.items[i];

@@ -40,7 +40,8 @@ static Value *dim_result(Elab *e, Op op, Dim d, Loc at) {
 static Value *int_power(Elab *e, Dim base, int64_t n, Loc at) {
   Dim r = dim_int(e->dims, 1);
   int64_t b;
-  if (dim_is_int(e->dims, base, &b) && (b == 0 || b == 1 || b == -1)) return v_int(e, n == 0 ? 1 : b == -1 ? (n % 2 ? -1 : 1) : b);
+  if (dim_is_int(e->dims, base, &b) && (b == 0 || b == 1 || b == -1))
+    return v_int(e, n == 0 ? 1 : b == -1 ? (n % 2 ? -1 : 1) : b);
   if (n > 64) return dim_result(e, OP_pow, DIM_OVERFLOW, at);
   for (int64_t i = 0; i < n && r != DIM_OVERFLOW; i++) r = dim_mul(e->dims, r, base);
   return dim_result(e, OP_pow, r, at);
@@ -54,11 +55,13 @@ static Value *int_binary(Elab *e, Op op, Dim a, Dim b, Loc at) {
   case OP_add: return dim_result(e, op, dim_add(t, a, b), at);
   case OP_sub: return dim_result(e, op, dim_sub(t, a, b), at);
   case OP_mul: return dim_result(e, op, dim_mul(t, a, b), at);
-  case OP_floordiv: case OP_mod:
+  case OP_floordiv:
+  case OP_mod:
     if (dim_is(t, b, 0)) return elab_error(e, at, E0404, "`%s` by zero", op_sign(op));
     return dim_result(e, op, op == OP_mod ? dim_mod(t, a, b) : dim_floordiv(t, a, b), at);
   case OP_pow: return dim_is_int(t, b, &n) && n >= 0 ? int_power(e, a, n, at) : NULL;
-  case OP_maximum: case OP_minimum: {
+  case OP_maximum:
+  case OP_minimum: {
     DimTruth le = dim_le(t, a, b), ge = dim_le(t, b, a);
     if (le == DIM_YES || ge == DIM_NO) return v_dim(e, op == OP_maximum ? b : a);
     if (ge == DIM_YES || le == DIM_NO) return v_dim(e, op == OP_maximum ? a : b);
@@ -78,7 +81,9 @@ static Value *float_binary(Elab *e, Op op, double a, double b, Loc at) {
   case OP_add: return v_float(e, a + b);
   case OP_sub: return v_float(e, a - b);
   case OP_mul: return v_float(e, a * b);
-  case OP_div: case OP_floordiv: case OP_mod:
+  case OP_div:
+  case OP_floordiv:
+  case OP_mod:
     if (b == 0) return elab_error(e, at, E0404, "`%s` by zero", op_sign(op));
     return v_float(e, op == OP_div ? a / b : op == OP_mod ? py_mod(a, b) : floor(a / b));
   case OP_pow: return v_float(e, pow(a, b));
@@ -127,7 +132,8 @@ static Value *compare_static(Elab *e, Op op, Value *a, Value *b, Loc at) {
     int c = strcmp(a->s, b->s);
     return v_bool(e, op == OP_lt ? c < 0 : op == OP_le ? c <= 0 : op == OP_gt ? c > 0 : c >= 0);
   }
-  return elab_error(e, at, E0405, "`%s` does not compare %s with %s", op_sign(op), value_kind_name(e, a), value_kind_name(e, b));
+  return elab_error(e, at, E0405, "`%s` does not compare %s with %s", op_sign(op), value_kind_name(e, a),
+                    value_kind_name(e, b));
 }
 
 static Value *concat_lists(Elab *e, Value *a, Value *b) {
@@ -143,8 +149,7 @@ Value *static_binary(Elab *e, Op op, Value *a, Value *b, Loc at) {
   double x, y;
   if (op >= OP_eq && op <= OP_ge) return compare_static(e, op, a, b, at);
   if (op == OP_add && a->kind == V_LIST && b->kind == V_LIST) return concat_lists(e, a, b);
-  if (op == OP_add && a->kind == V_STR && b->kind == V_STR)
-    return v_str(e, arena_printf(e->arena, "%s%s", a->s, b->s));
+  if (op == OP_add && a->kind == V_STR && b->kind == V_STR) return v_str(e, arena_printf(e->arena, "%s%s", a->s, b->s));
   if (a->kind == V_INT && b->kind == V_INT) {
     Value *v = int_binary(e, op, a->i, b->i, at);
     if (v) return v;
@@ -153,7 +158,8 @@ Value *static_binary(Elab *e, Op op, Value *a, Value *b, Loc at) {
   if (is_number_kind(a) && is_number_kind(b)) return sym(e, op, a, b);
   elab_error(e, at, E0405, "`%s` does not take %s and %s", op_sign(op), value_kind_name(e, a), value_kind_name(e, b));
   if (a->kind == V_LIST || b->kind == V_LIST)
-    elab_help(e, "arithmetic on lists goes item by item in a comprehension: `[x * 2 for x in xs]`; `+` joins two lists");
+    elab_help(e,
+              "arithmetic on lists goes item by item in a comprehension: `[x * 2 for x in xs]`; `+` joins two lists");
   return e->poison;
 }
 
@@ -189,7 +195,8 @@ Value *static_unary(Elab *e, Op op, Value *a, Loc at) {
   int64_t i;
   if (a->kind == V_INT && op == OP_neg) return dim_result(e, op, dim_neg(e->dims, a->i), at);
   if (op == OP_stop_gradient) return a;
-  if (v_const_int(e, a, &i) && (op == OP_abs || op == OP_sign)) return v_int(e, op == OP_abs ? (i < 0 ? -i : i) : (i > 0) - (i < 0));
+  if (v_const_int(e, a, &i) && (op == OP_abs || op == OP_sign))
+    return v_int(e, op == OP_abs ? (i < 0 ? -i : i) : (i > 0) - (i < 0));
   if (op == OP_not) {
     if (a->kind == V_BOOL) return v_bool(e, !a->b);
     if (is_open_bool(a)) {
@@ -200,9 +207,11 @@ Value *static_unary(Elab *e, Op op, Value *a, Loc at) {
   }
   if (v_number(e, a, &x)) {
     double y = unary_value(op, x, &known);
-    if (known && isnan(y) && !isnan(x)) return elab_error(e, at, E0404, "`%s` of %g is not a number", op_info[op].name, x);
+    if (known && isnan(y) && !isnan(x))
+      return elab_error(e, at, E0404, "`%s` of %g is not a number", op_info[op].name, x);
     if (known) return v_float(e, y);
   }
   if (is_number_kind(a) && !is_open_bool(a)) return sym(e, op, a, NULL);
-  return elab_error(e, at, E0405, "`%s` does not take %s", op == OP_neg ? "-" : op_info[op].name, value_kind_name(e, a));
+  return elab_error(e, at, E0405, "`%s` does not take %s", op == OP_neg ? "-" : op_info[op].name,
+                    value_kind_name(e, a));
 }

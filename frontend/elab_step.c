@@ -90,13 +90,16 @@ Value *grad_value(Elab *e, Value *y, Value *x, Loc at) {
   if (integer) {
     elab_error(e, at, E0702, "there is no gradient with respect to %s", value_kind_name(e, x));
   } else if (n == 0) {
-    elab_error(e, at, E0704, "there is nothing to take the gradient for: %s has no float tensors", value_kind_name(e, x));
+    elab_error(e, at, E0704, "there is nothing to take the gradient for: %s has no float tensors",
+               value_kind_name(e, x));
   } else if (!reaches(e, nid(y), in + 1, n)) {
-    elab_error(e, at, E0705, "the loss does not depend on %s", x->kind == V_INST ? value_kind_name(e, x) : "what the gradient is asked for");
+    elab_error(e, at, E0705, "the loss does not depend on %s",
+               x->kind == V_INST ? value_kind_name(e, x) : "what the gradient is asked for");
     elab_note(e, graph_node(e->trace->graph, nid(y))->loc, "the loss was computed here");
     for (ptrdiff_t i = 0; i < arrlen(e->trace->cells); i++)
       if (e->trace->cells[i].written) {
-        elab_note(e, e->trace->cells[i].loc, "`%s` was updated here; the loss was computed with its value before", e->prog->cells[i].path);
+        elab_note(e, e->trace->cells[i].loc, "`%s` was updated here; the loss was computed with its value before",
+                  e->prog->cells[i].path);
         break;
       }
     elab_help(e, "take the gradient for the very value the loss was computed from");
@@ -117,7 +120,8 @@ static int opt_cell(Elab *e, const char *path, Value *v, Loc at) {
     Cell *c = &e->prog->cells[i];
     if (c->kind != DNN_OPT || strcmp(c->path, path) != 0) continue;
     if (type_same(c->type, t)) return (int)i;
-    elab_error(e, at, E0614, "the optimiser's state `%s` is %s here and %s before", path, type_text(e, t), type_text(e, c->type));
+    elab_error(e, at, E0614, "the optimiser's state `%s` is %s here and %s before", path, type_text(e, t),
+               type_text(e, c->type));
     return -1;
   }
   Cell c = {.path = path, .type = t, .kind = DNN_OPT, .loc = elab_place(e, at)};
@@ -165,7 +169,8 @@ static bool is_model_place(Elab *e, Env *env, const AstExpr *p) {
   bool local = false;
   for (Env *s = env; s && root->kind == AX_NAME; s = s->up) local |= env_find(s, root->name) != NULL;
   for (ptrdiff_t i = 0; !local && root->kind == AX_NAME && i < arrlen(env->scope->globals); i++)
-    if (strcmp(env->scope->globals[i].name, root->name) == 0 && env->scope->globals[i].item->kind == AI_MODEL) return true;
+    if (strcmp(env->scope->globals[i].name, root->name) == 0 && env->scope->globals[i].item->kind == AI_MODEL)
+      return true;
   elab_error(e, p->loc, E0612, "`update` trains a model or a part of one, and this is neither");
   if (local) elab_help(e, "a local tree is changed by an assignment: `fast = fast - rate * grad(l, fast)`");
   return false;
@@ -186,7 +191,8 @@ static bool rule_parts(Elab *e, Value *r, Value **init, Value **apply, Loc at) {
   *init = v_field(r, "init");
   *apply = v_field(r, "apply");
   if (*init && *apply) return true;
-  elab_error(e, at, E0613, "an optimiser is a pair (init = fn(p), apply = fn(p, g, s, t)), but this is %s", value_kind_name(e, r));
+  elab_error(e, at, E0613, "an optimiser is a pair (init = fn(p), apply = fn(p, g, s, t)), but this is %s",
+             value_kind_name(e, r));
   if (r->kind == V_FN) elab_help(e, "did you forget its arguments? `%s(…)`", r->fn->name);
   return false;
 }
@@ -251,7 +257,8 @@ void elab_update(Elab *e, Env *env, const AstStmt *s) {
   Value *res = elab_call_values(e, apply, args, 4, s->loc);
   if (is_poison(res)) return;
   if (res->kind != V_TUPLE || res->list.n != 2) {
-    elab_error(e, s->rule->loc, E0613, "the optimiser's `apply` must return (parameters, state), but it returns %s", value_kind_name(e, res));
+    elab_error(e, s->rule->loc, E0613, "the optimiser's `apply` must return (parameters, state), but it returns %s",
+               value_kind_name(e, res));
     return;
   }
   Value *np = res->list.items[0];

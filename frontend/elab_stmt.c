@@ -13,7 +13,8 @@ bool elab_pattern(Elab *e, Env *env, const AstPattern *p, Value *v) {
     return true;
   }
   if (v->kind != V_TUPLE && v->kind != V_LIST) {
-    elab_error(e, p->loc, E0208, "a pattern of %d names takes a tuple or list apart, not %s", p->n, value_kind_name(e, v));
+    elab_error(e, p->loc, E0208, "a pattern of %d names takes a tuple or list apart, not %s", p->n,
+               value_kind_name(e, v));
     if (v->kind == V_TENSOR) elab_help(e, "`unstack(x)` gives the slices along the first axis as a list");
     v = e->poison;
   } else if (v->list.n != p->n) {
@@ -38,11 +39,14 @@ static int int_range(Elab *e, Env *env, const AstRange *r, Value *from, Value **
   }
   if (!v_const_int(e, from, &a) || !v_const_int(e, to, &b)) {
     if (from->kind == V_INT && to->kind == V_INT) not_yet(e, r->loc, "a static `for` over a run-time size");
-    else elab_error(e, r->loc, E0409, "the ends of a range must be ints, not %s and %s", value_kind_name(e, from), value_kind_name(e, to));
+    else
+      elab_error(e, r->loc, E0409, "the ends of a range must be ints, not %s and %s", value_kind_name(e, from),
+                 value_kind_name(e, to));
     return -1;
   }
   if (b - a > MAX_TURNS) {
-    elab_error(e, r->loc, E0408, "this static loop has %lld turns; at most %d are unrolled", (long long)(b - a), MAX_TURNS);
+    elab_error(e, r->loc, E0408, "this static loop has %lld turns; at most %d are unrolled", (long long)(b - a),
+               MAX_TURNS);
     elab_help(e, "`scan` is the loop of the graph: it costs no code size");
     return -1;
   }
@@ -70,8 +74,10 @@ int elab_range(Elab *e, Env *env, const AstRange *r, Value ***items) {
       return (int)n;
     }
   }
-  elab_error(e, r->loc, E0409, "a static `for` walks through a range `a..b`, a list, a tuple or a tensor's first axis of known size, not %s",
-             value_kind_name(e, v));
+  elab_error(
+      e, r->loc, E0409,
+      "a static `for` walks through a range `a..b`, a list, a tuple or a tensor's first axis of known size, not %s",
+      value_kind_name(e, v));
   if (v->kind == V_INT) elab_help(e, "did you mean `0..%s`?", value_text(e, v));
   return -1;
 }

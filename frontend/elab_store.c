@@ -10,7 +10,8 @@ static Value *store_list(Elab *e, Value *base, const IndexItem *items, int n, Op
   if (items[0].kind == AST_INDEX_EXPR) {
     if (!want_int(e, items[0].v, &k, "the index of a list", items[0].loc)) return e->poison;
     if (k < -base->list.n || k >= base->list.n)
-      return elab_error(e, items[0].loc, E0333, "the index %lld is outside of a list of %d items", (long long)k, base->list.n);
+      return elab_error(e, items[0].loc, E0333, "the index %lld is outside of a list of %d items", (long long)k,
+                        base->list.n);
     if (k < 0) k += base->list.n;
     if (n > 1) v = index_store(e, base->list.items[k], items + 1, n - 1, op, v, at);
     else if (op != OP_NONE) v = elab_binary(e, op, base->list.items[k], v, at);
@@ -35,7 +36,8 @@ static Value *store_list(Elab *e, Value *base, const IndexItem *items, int n, Op
 static Value *stored_value(Elab *e, Value *v, Type x, Type part, Loc at) {
   Type want = {x.dtype, part.rank, part.shape};
   double k;
-  if (v_number(e, v, &k) || v->kind == V_SYM || v->kind == V_BOOL || v->kind == V_INT) return adapt_number(e, v, want, at);
+  if (v_number(e, v, &k) || v->kind == V_SYM || v->kind == V_BOOL || v->kind == V_INT)
+    return adapt_number(e, v, want, at);
   if (v->kind == V_LIST) v = v_to_tensor(e, v, x.dtype, at);
   if (is_poison(v) || !want_tensor(e, &v, "the stored value", at)) return e->poison;
   Type t = v_type(v);
@@ -53,7 +55,8 @@ static Value *stored_value(Elab *e, Value *v, Type x, Type part, Loc at) {
   }
   for (int i = 0; i < rank; i++)
     if (shape[i] != part.shape[i])
-      return elab_error(e, at, E0301, "%s cannot be stored into a part of shape %s", type_text(e, t), shape_text(e, want));
+      return elab_error(e, at, E0301, "%s cannot be stored into a part of shape %s", type_text(e, t),
+                        shape_text(e, want));
   return v_tensor(e, broadcast_node(e, nid(v), part.rank, part.shape, at));
 }
 
@@ -107,8 +110,8 @@ static Value *store_tensor(Elab *e, Value *x, const IndexItem *items, int n, Op 
   Value *where = index_value(e, v_tensor(e, pos), items, n, at);
   if (is_poison(where)) return where;
   Dim m = type_count(e->dims, v_type(where));
-  NodeId y = g_scatter(g, scatter, place, g_reshape(g, place, nid(x), 1, &count), g_reshape(g, place, nid(where), 1, &m),
-                       g_reshape(g, place, nid(v), 1, &m), 0, 0);
+  NodeId y = g_scatter(g, scatter, place, g_reshape(g, place, nid(x), 1, &count),
+                       g_reshape(g, place, nid(where), 1, &m), g_reshape(g, place, nid(v), 1, &m), 0, 0);
   return v_tensor(e, g_reshape(g, place, y, t.rank, t.shape));
 }
 
@@ -116,6 +119,7 @@ Value *index_store(Elab *e, Value *base, const IndexItem *items, int n, Op op, V
   base = v_read(e, base);
   if (is_poison(base) || is_poison(v)) return e->poison;
   if (base->kind == V_LIST || base->kind == V_TUPLE) return store_list(e, base, items, n, op, v, at);
-  if (base->kind == V_TENSOR && want_tensor(e, &base, "the place", at)) return store_tensor(e, base, items, n, op, v, at);
+  if (base->kind == V_TENSOR && want_tensor(e, &base, "the place", at))
+    return store_tensor(e, base, items, n, op, v, at);
   return elab_error(e, at, E0335, "%s cannot be indexed", value_kind_name(e, base));
 }

@@ -67,7 +67,8 @@ Value *tree_map(Elab *e, Value **t, int n, LeafFn *fn, void *ctx, const char *pa
   int count = t[0]->list.n;
   Value **items = arena_array(e->arena, Value *, count + 1), **part = arena_array(e->arena, Value *, n);
   for (int i = 1; i < n; i++)
-    if (!spreads(t[i]) && (t[i]->kind == V_INST || t[i]->list.n != count)) return structure_error(e, t[0], t[i], path, at);
+    if (!spreads(t[i]) && (t[i]->kind == V_INST || t[i]->list.n != count))
+      return structure_error(e, t[0], t[i], path, at);
   for (int k = 0; k < count; k++) {
     const char *name = t[0]->list.names ? t[0]->list.names[k] : NULL;
     part[0] = t[0]->list.items[k];
@@ -100,7 +101,8 @@ Value *tree_binary(Elab *e, Op op, Value *a, Value *b, Loc at) {
   BinaryCtx c = {op, !is_tree(a), at};
   Value *t[2] = {c.swap ? b : a, c.swap ? a : b};
   if (op == OP_and || op == OP_or || (op >= OP_eq && op <= OP_ge))
-    return elab_error(e, at, E0405, "`%s` does not take %s and %s", elab_op_sign(op), value_kind_name(e, a), value_kind_name(e, b));
+    return elab_error(e, at, E0405, "`%s` does not take %s and %s", elab_op_sign(op), value_kind_name(e, a),
+                      value_kind_name(e, b));
   if (t[1]->kind == V_LIST) return structure_error(e, a, b, "", at);
   return tree_map(e, t, 2, binary_leaf, &c, "", at);
 }

@@ -80,7 +80,8 @@ static void note_signature(Elab *e, const Sig *s, Loc decl, Dim value) {
   size_t n;
   const char *text = decl.file ? diag_source_text(e->diag, decl.file, &n) : NULL;
   if (text)
-    elab_note(e, decl, "the signature says `%.*s` here, which is %s", (int)(decl.end - decl.begin), text + decl.begin, dim_text(e, value));
+    elab_note(e, decl, "the signature says `%.*s` here, which is %s", (int)(decl.end - decl.begin), text + decl.begin,
+              dim_text(e, value));
   for (int i = 0; i < arrlen(s->used); i++) {
     struct MetaVar *m = &e->metas[s->used[i]];
     if (m->solved == DIM_NONE || !m->where || !mentions(e, decl, m->name)) continue;
@@ -150,8 +151,7 @@ static bool in_scope(Elab *e, Env *env, const char *name) {
   }
   Scope *file = env->scope;
   for (int i = 0; file && i < arrlen(file->globals); i++)
-    if (strcmp(file->globals[i].name, name) == 0)
-      return file->globals[i].item->kind == AI_CONST;
+    if (strcmp(file->globals[i].name, name) == 0) return file->globals[i].item->kind == AI_CONST;
   return false;
 }
 
@@ -244,7 +244,8 @@ static Scope *scope_of_path(Elab *e, Env *env, const AstType *t) {
 
 static TypeX *resolve_alias(Elab *e, Sig *s, const AstType *t, const AstItem *alias, Scope *home) {
   if (t->n_args != alias->n_type_params) {
-    elab_error(e, t->loc, E0315, "the type `%s` takes %d arguments, not %d", alias->name.name, alias->n_type_params, t->n_args);
+    elab_error(e, t->loc, E0315, "the type `%s` takes %d arguments, not %d", alias->name.name, alias->n_type_params,
+               t->n_args);
     elab_note(e, alias->loc, "it is declared here");
     return NULL;
   }
@@ -269,9 +270,11 @@ static TypeX *resolve_alias(Elab *e, Sig *s, const AstType *t, const AstItem *al
 }
 
 static TypeX *resolve_named(Elab *e, Sig *s, const AstType *t) {
-  static const struct { const char *name; TypeXKind kind; } plain[] = {
-    {"int", TX_INT}, {"float", TX_FLOAT}, {"bool", TX_BOOL}, {"str", TX_STR}, {"tree", TX_TREE},
-    {"module", TX_MODULE}, {"dtype", TX_DTYPE}, {"data", TX_DATA}, {"any", TX_ANY}};
+  static const struct {
+    const char *name;
+    TypeXKind kind;
+  } plain[] = {{"int", TX_INT},       {"float", TX_FLOAT}, {"bool", TX_BOOL}, {"str", TX_STR}, {"tree", TX_TREE},
+               {"module", TX_MODULE}, {"dtype", TX_DTYPE}, {"data", TX_DATA}, {"any", TX_ANY}};
   const char *name = t->path[t->n_path - 1].name;
   DType dt;
   if (t->n_path == 1 && t->has_dims) {
@@ -290,7 +293,8 @@ static TypeX *resolve_named(Elab *e, Sig *s, const AstType *t) {
     if (strcmp(name, plain[i].name) == 0) return new_type(e, plain[i].kind, t);
   if (t->n_path == 1 && dtype_parse(name, &dt)) {
     elab_error(e, t->loc, E0317, "a tensor type needs brackets");
-    elab_help(e, "`%s[]` is a scalar, `%s[N]` a vector; a number known while compiling is `float` or `int`", name, name);
+    elab_help(e, "`%s[]` is a scalar, `%s[N]` a vector; a number known while compiling is `float` or `int`", name,
+              name);
     return NULL;
   }
   Scope *home = scope_of_path(e, s->env, t);
@@ -305,7 +309,8 @@ static TypeX *resolve_named(Elab *e, Sig *s, const AstType *t) {
     return x;
   }
   elab_error(e, t->loc, E0318, "there is no type `%s`", name);
-  elab_help(e, "types are tensors like `f32[N]`, `int`, `float`, `bool`, `str`, tuples, `[T]`, `fn`, `module`, `tree`, and names declared by `type` or `module`");
+  elab_help(e, "types are tensors like `f32[N]`, `int`, `float`, `bool`, `str`, tuples, `[T]`, `fn`, `module`, `tree`, "
+               "and names declared by `type` or `module`");
   return NULL;
 }
 
@@ -361,8 +366,9 @@ TypeX *resolve_type(Elab *e, Sig *s, const AstType *t) {
 }
 
 const char *typex_text(Elab *e, const TypeX *t) {
-  static const char *const names[] = {"anything", "", "int", "float", "bool", "str", "a dtype", "", "a list", "a function",
-                                      "a module instance", "", "a tree", "a data set"};
+  static const char *const names[] = {
+      "anything",          "", "int",    "float",     "bool", "str", "a dtype", "", "a list", "a function",
+      "a module instance", "", "a tree", "a data set"};
   Buf b = {0};
   if (t->kind == TX_TENSOR) {
     buf_printf(&b, "%s[", t->dtype_var ? t->dtype_var : dtype_name(t->dtype));
@@ -372,7 +378,8 @@ const char *typex_text(Elab *e, const TypeX *t) {
   } else if (t->kind == TX_TUPLE) {
     buf_str(&b, "(");
     for (int i = 0; i < t->n; i++)
-      buf_printf(&b, "%s%s%s%s", i ? ", " : "", t->names ? t->names[i] : "", t->names ? ": " : "", typex_text(e, t->items[i]));
+      buf_printf(&b, "%s%s%s%s", i ? ", " : "", t->names ? t->names[i] : "", t->names ? ": " : "",
+                 typex_text(e, t->items[i]));
     buf_str(&b, ")");
   } else if (t->kind == TX_INST) {
     buf_printf(&b, "an instance of `%s`", t->mod->name);

@@ -41,8 +41,8 @@ static bool match_run(Elab *e, Sig *s, TypeX *t, Type actual, int from, int n, c
   bool same = b->v->list.n == n;
   for (int i = 0; same && i < n; i++) same = dim_eq(e->dims, b->v->list.items[i]->i, dims[i]->i) == DIM_YES;
   if (same) return true;
-  elab_error(e, at, E0322, "%s: the axes `%s` are %s here, but %s before", what, t->run_name, value_text(e, v_list(e, dims, n)),
-             value_text(e, b->v));
+  elab_error(e, at, E0322, "%s: the axes `%s` are %s here, but %s before", what, t->run_name,
+             value_text(e, v_list(e, dims, n)), value_text(e, b->v));
   elab_note(e, b->loc, "they were bound here");
   return false;
 }
@@ -60,10 +60,13 @@ static bool prove_bound(Elab *e, Sig *s, TypeX *t, int i, Dim actual, const char
   if (t->bounds[i] == DIM_NONE || s->entry) return true;
   DimTruth truth = dim_le(e->dims, actual, bound);
   if (truth == DIM_YES) return true;
-  elab_error(e, at, E0324, truth == DIM_NO ? "%s: the size %s is more than %s" : "%s: it cannot be proved that the size %s is at most %s",
+  elab_error(e, at, E0324,
+             truth == DIM_NO ? "%s: the size %s is more than %s"
+                             : "%s: it cannot be proved that the size %s is at most %s",
              what, dim_text(e, actual), dim_text(e, bound));
   elab_note(e, t->locs[i], "the bound stands here");
-  if (truth == DIM_UNKNOWN) elab_help(e, "give the caller's size a bound too: `%s <= %s`", dim_text(e, actual), dim_text(e, bound));
+  if (truth == DIM_UNKNOWN)
+    elab_help(e, "give the caller's size a bound too: `%s <= %s`", dim_text(e, actual), dim_text(e, bound));
   return false;
 }
 
@@ -80,7 +83,8 @@ static Value *unify_tensor(Elab *e, Sig *s, TypeX *t, Value *v, const char *what
   }
   if (v->kind == V_LIST) {
     mismatch(e, t, v, what, at);
-    elab_help(e, "numbers become a tensor by `%s([…])`, tensors by `stack([…])`", t->dtype_var ? "f32" : dtype_name(t->dtype));
+    elab_help(e, "numbers become a tensor by `%s([…])`, tensors by `stack([…])`",
+              t->dtype_var ? "f32" : dtype_name(t->dtype));
     return e->poison;
   }
   if (is_poison(v)) return v;
@@ -124,7 +128,8 @@ Value *unify_type(Elab *e, Sig *s, TypeX *t, Value *v, const char *what, Loc at)
   double x;
   if (!t || is_poison(v)) return e->poison;
   switch (t->kind) {
-  case TX_ANY: case TX_TREE: return v;
+  case TX_ANY:
+  case TX_TREE: return v;
   case TX_TENSOR: return unify_tensor(e, s, t, v, what, at);
   case TX_INT: return v->kind == V_INT ? v : mismatch(e, t, v, what, at);
   case TX_FLOAT:
@@ -135,7 +140,9 @@ Value *unify_type(Elab *e, Sig *s, TypeX *t, Value *v, const char *what, Loc at)
   case TX_STR: return v->kind == V_STR ? v : mismatch(e, t, v, what, at);
   case TX_DTYPE: return v->kind == V_DTYPE ? v : mismatch(e, t, v, what, at);
   case TX_FN:
-    return v->kind == V_FN || v->kind == V_MODULE || v->kind == V_DTYPE || v->kind == V_INST ? v : mismatch(e, t, v, what, at);
+    return v->kind == V_FN || v->kind == V_MODULE || v->kind == V_DTYPE || v->kind == V_INST
+               ? v
+               : mismatch(e, t, v, what, at);
   case TX_MODULE: return v->kind == V_INST || v->kind == V_FN ? v : mismatch(e, t, v, what, at);
   case TX_INST: return v->kind == V_INST && v->inst->def == t->mod ? v : mismatch(e, t, v, what, at);
   case TX_DATA: return v->kind == V_DATA ? v : mismatch(e, t, v, what, at);

@@ -12,8 +12,10 @@ static Value *inner_error(Elab *e, Type a, Type b, Dim ka, Dim kb, Loc at) {
   elab_error(e, at, E0359, "`@` needs equal inner sizes: %s @ %s sums over %s and %s", type_text(e, a), type_text(e, b),
              dim_text(e, ka), dim_text(e, kb));
   const char *l = expr_text(e, e->left), *r = expr_text(e, e->right);
-  if (b.rank >= 2 && ka == b.shape[b.rank - 1]) elab_help(e, "did you mean `%s @ transpose(%s)`?", l ? l : "x", r ? r : "w");
-  else if (a.rank >= 2 && a.shape[a.rank - 2] == kb) elab_help(e, "did you mean `transpose(%s) @ %s`?", l ? l : "x", r ? r : "w");
+  if (b.rank >= 2 && ka == b.shape[b.rank - 1])
+    elab_help(e, "did you mean `%s @ transpose(%s)`?", l ? l : "x", r ? r : "w");
+  else if (a.rank >= 2 && a.shape[a.rank - 2] == kb)
+    elab_help(e, "did you mean `transpose(%s) @ %s`?", l ? l : "x", r ? r : "w");
   return e->poison;
 }
 
@@ -34,16 +36,20 @@ static NodeId batch_labels(Elab *e, NodeId x, int nb, const bool *drop, int tota
 Value *matmul(Elab *e, Value *a, Value *b, Loc at) {
   a = v_read(e, a), b = v_read(e, b);
   if (is_poison(a) || is_poison(b)) return e->poison;
-  if (is_tree(a) || is_tree(b)) return elab_error(e, at, E0405, "`@` does not take %s and %s", value_kind_name(e, a), value_kind_name(e, b));
-  if (!want_tensor(e, &a, "the left side of `@`", at) || !want_tensor(e, &b, "the right side of `@`", at)) return e->poison;
+  if (is_tree(a) || is_tree(b))
+    return elab_error(e, at, E0405, "`@` does not take %s and %s", value_kind_name(e, a), value_kind_name(e, b));
+  if (!want_tensor(e, &a, "the left side of `@`", at) || !want_tensor(e, &b, "the right side of `@`", at))
+    return e->poison;
   Type ta = v_type(a), tb = v_type(b);
   if (ta.rank == 0 || tb.rank == 0) {
-    elab_error(e, at, E0360, "`@` multiplies matrices and vectors, not scalars: %s @ %s", type_text(e, ta), type_text(e, tb));
+    elab_error(e, at, E0360, "`@` multiplies matrices and vectors, not scalars: %s @ %s", type_text(e, ta),
+               type_text(e, tb));
     elab_help(e, "`*` multiplies by a number");
     return e->poison;
   }
   if (ta.dtype != tb.dtype || !dtype_is_float(ta.dtype)) {
-    elab_error(e, at, ta.dtype != tb.dtype ? E0302 : E0310, "`@` takes floats of one dtype: %s and %s", type_text(e, ta), type_text(e, tb));
+    elab_error(e, at, ta.dtype != tb.dtype ? E0302 : E0310, "`@` takes floats of one dtype: %s and %s",
+               type_text(e, ta), type_text(e, tb));
     elab_help(e, "cast first: `f32(x)`");
     return e->poison;
   }
@@ -51,12 +57,14 @@ Value *matmul(Elab *e, Value *a, Value *b, Loc at) {
   if (dim_eq(e->dims, ka, kb) != DIM_YES) return inner_error(e, ta, tb, ka, kb, at);
   int na = ta.rank > 2 ? ta.rank - 2 : 0, nb = tb.rank > 2 ? tb.rank - 2 : 0, total = na > nb ? na : nb, rank = 0;
   Dim batch[MAX_RANK];
-  if (!broadcast_shapes(e, "@", (Type){ta.dtype, na, ta.shape}, (Type){tb.dtype, nb, tb.shape}, at, &rank, batch)) return e->poison;
+  if (!broadcast_shapes(e, "@", (Type){ta.dtype, na, ta.shape}, (Type){tb.dtype, nb, tb.shape}, at, &rank, batch))
+    return e->poison;
   bool drop_a[MAX_RANK], drop_b[MAX_RANK];
   for (int i = 0; i < na; i++) drop_a[i] = ta.shape[i] != batch[total - na + i];
   for (int i = 0; i < nb; i++) drop_b[i] = tb.shape[i] != batch[total - nb + i];
   int la[MAX_RANK], lb[MAX_RANK], ly[MAX_RANK + 2], ca, cb, ny = 0;
-  NodeId x = batch_labels(e, nid(a), na, drop_a, total, la, &ca, at), y = batch_labels(e, nid(b), nb, drop_b, total, lb, &cb, at);
+  NodeId x = batch_labels(e, nid(a), na, drop_a, total, la, &ca, at),
+         y = batch_labels(e, nid(b), nb, drop_b, total, lb, &cb, at);
   for (int i = 0; i < total; i++) ly[ny++] = LAB_BATCH + i;
   if (ta.rank > 1) la[ca++] = LAB_M, ly[ny++] = LAB_M;
   la[ca++] = LAB_K;
@@ -158,7 +166,8 @@ static bool einsum_term(Elab *e, const Side *s, Value *x, Labels *l, Term *t, Lo
       Dim d = ty.shape[t->n];
       if (lab < 0) return elab_error(e, at, E0361, "the pattern has too many names"), false;
       for (int j = 0; j < t->n; j++)
-        if (t->label[j] == lab) return elab_error(e, at, E0361, "the axis `%s` stands twice in one term", l->name[lab]), false;
+        if (t->label[j] == lab)
+          return elab_error(e, at, E0361, "the axis `%s` stands twice in one term", l->name[lab]), false;
       if (l->size[lab] != DIM_NONE && dim_eq(e->dims, l->size[lab], d) != DIM_YES) {
         elab_error(e, at, E0363, "the axis `%s` is %s and %s", l->name[lab], dim_text(e, l->size[lab]), dim_text(e, d));
         elab_note(e, graph_node(GRAPH, nid(x))->loc, "the second one comes from %s, made here", type_text(e, ty));
@@ -231,7 +240,8 @@ static Value *einsum_contract(Elab *e, Term *t, int n, const Term *y, Loc at) {
   while (n > 1) {
     Term r;
     if (n == 2) r = *y;
-    else if (!pair_labels(&t[0], &t[1], t + 2, n - 2, y, &r)) return elab_error(e, at, E0304, "a product of this einsum has too many axes");
+    else if (!pair_labels(&t[0], &t[1], t + 2, n - 2, y, &r))
+      return elab_error(e, at, E0304, "a product of this einsum has too many axes");
     r.node = g_dot(GRAPH, elab_place(e, at), t[0].node, t[1].node, t[0].label, t[1].label, r.label, r.n);
     if (too_big(e, graph_type(GRAPH, r.node), at)) return e->poison;
     t[0] = r;
@@ -272,7 +282,8 @@ static Value *einsum(Elab *e, Value **a, int n, Loc at) {
   if (!want_str(e, a[0], &s, "the pattern of `einsum`", at)) return e->poison;
   for (;; k++) {
     if (!parse_side(e, &s, &side, false, at)) return e->poison;
-    if (k == 8 || k >= xs->list.n) return elab_error(e, at, E0362, "the pattern has more terms than the %d tensors given", xs->list.n);
+    if (k == 8 || k >= xs->list.n)
+      return elab_error(e, at, E0362, "the pattern has more terms than the %d tensors given", xs->list.n);
     Value *x = xs->list.items[k];
     if (!want_tensor(e, &x, "an operand of `einsum`", at)) return e->poison;
     Type ty = v_type(x);
@@ -288,7 +299,8 @@ static Value *einsum(Elab *e, Value **a, int n, Loc at) {
     if (*s != ',') break;
     s++;
   }
-  if (k + 1 != xs->list.n) return elab_error(e, at, E0362, "the pattern has %d terms for %d tensors", k + 1, xs->list.n);
+  if (k + 1 != xs->list.n)
+    return elab_error(e, at, E0362, "the pattern has %d terms for %d tensors", k + 1, xs->list.n);
   if (strncmp(s, "->", 2) != 0) return elab_error(e, at, E0361, "the pattern has no `->` with the axes of the result");
   s += 2;
   if (!parse_side(e, &s, &side, false, at) || !einsum_result(e, &side, &l, runs, &y, at)) return e->poison;
@@ -324,7 +336,8 @@ static bool group_sizes(Elab *e, const Side *s, int first, int count, Dim whole,
   }
   if (open >= 0) {
     if (dim_is(e->dims, known, 0) || !dim_is(e->dims, dim_mod(e->dims, whole, known), 0)) {
-      elab_error(e, at, E0364, "%s does not divide into pieces of %s for `%s`", dim_text(e, whole), dim_text(e, known), out[open].name);
+      elab_error(e, at, E0364, "%s does not divide into pieces of %s for `%s`", dim_text(e, whole), dim_text(e, known),
+                 out[open].name);
       return false;
     }
     out[open].size = dim_floordiv(e->dims, whole, known);
@@ -402,7 +415,8 @@ static Value *rearrange(Elab *e, Value **a, int n, Loc at) {
   for (int i = 0, k = 0; i < count; i++) { /* axes of one vanish; others must stand on the right */
     bool there = false;
     for (int j = 0; j < np; j++) there |= perm[j] == i;
-    if (!there && !dim_is(e->dims, parts[i].size, 1)) return elab_error(e, at, E0361, "the axis `%s` is missing on the right side", parts[i].name);
+    if (!there && !dim_is(e->dims, parts[i].size, 1))
+      return elab_error(e, at, E0361, "the axis `%s` is missing on the right side", parts[i].name);
     if (!there) continue;
     inner[k] = parts[i].size;
     for (int j = 0; j < np; j++)
@@ -411,7 +425,8 @@ static Value *rearrange(Elab *e, Value **a, int n, Loc at) {
     used = k;
   }
   for (int j = 0; j < np; j++) perm[j] -= 64;
-  if (used > MAX_RANK || groups > MAX_RANK) return elab_error(e, at, E0304, "the pattern has more than %d axes", MAX_RANK);
+  if (used > MAX_RANK || groups > MAX_RANK)
+    return elab_error(e, at, E0304, "the pattern has more than %d axes", MAX_RANK);
   Loc place = elab_place(e, at);
   NodeId y = g_transpose(GRAPH, place, g_reshape(GRAPH, place, nid(x), used, inner), perm);
   return v_tensor(e, g_reshape(GRAPH, place, y, groups, final));

@@ -52,7 +52,9 @@ Value *cast_value(Elab *e, DType t, Value *v, Loc at) {
   return v_to_tensor(e, v, t, at);
 }
 
-static Value *constant(Elab *e, Value **a, int n, Loc at) { return v_float(e, e->native->data ? INFINITY : 3.14159265358979323846); }
+static Value *constant(Elab *e, Value **a, int n, Loc at) {
+  return v_float(e, e->native->data ? INFINITY : 3.14159265358979323846);
+}
 
 static Value *is_float(Elab *e, Value **a, int n, Loc at) {
   Value *v = v_read(e, a[0]);
@@ -69,19 +71,35 @@ static Value *is_float(Elab *e, Value **a, int n, Loc at) {
   return v_bool(e, yes);
 }
 
-static Value *is_function(Elab *e, Value **a, int n, Loc at) { return v_bool(e, a[0]->kind == V_FN || a[0]->kind == V_MODULE); }
+static Value *is_function(Elab *e, Value **a, int n, Loc at) {
+  return v_bool(e, a[0]->kind == V_FN || a[0]->kind == V_MODULE);
+}
 
 static const Native table[] = {
-    {"exp", "x", map1, OP_exp}, {"log", "x", map1, OP_log}, {"log1p", "x", map1, OP_log1p},
-    {"expm1", "x", map1, OP_expm1}, {"sqrt", "x", map1, OP_sqrt}, {"rsqrt", "x", map1, OP_rsqrt},
-    {"sin", "x", map1, OP_sin}, {"cos", "x", map1, OP_cos}, {"tan", "x", map1, OP_tan},
-    {"tanh", "x", map1, OP_tanh}, {"sigmoid", "x", map1, OP_sigmoid}, {"erf", "x", map1, OP_erf},
-    {"abs", "x", map1, OP_abs}, {"sign", "x", map1, OP_sign}, {"floor", "x", map1, OP_floor},
-    {"ceil", "x", map1, OP_ceil}, {"round", "x", map1, OP_round},
+    {"exp", "x", map1, OP_exp},
+    {"log", "x", map1, OP_log},
+    {"log1p", "x", map1, OP_log1p},
+    {"expm1", "x", map1, OP_expm1},
+    {"sqrt", "x", map1, OP_sqrt},
+    {"rsqrt", "x", map1, OP_rsqrt},
+    {"sin", "x", map1, OP_sin},
+    {"cos", "x", map1, OP_cos},
+    {"tan", "x", map1, OP_tan},
+    {"tanh", "x", map1, OP_tanh},
+    {"sigmoid", "x", map1, OP_sigmoid},
+    {"erf", "x", map1, OP_erf},
+    {"abs", "x", map1, OP_abs},
+    {"sign", "x", map1, OP_sign},
+    {"floor", "x", map1, OP_floor},
+    {"ceil", "x", map1, OP_ceil},
+    {"round", "x", map1, OP_round},
     {"stop_gradient", "x", map1, OP_stop_gradient},
-    {"maximum", "a, b", map2, OP_maximum}, {"minimum", "a, b", map2, OP_minimum},
+    {"maximum", "a, b", map2, OP_maximum},
+    {"minimum", "a, b", map2, OP_minimum},
     {"where", "c, a, b", where, 0},
-    {"pi", NULL, constant, 0}, {"inf", NULL, constant, 1},
-    {"is_float", "x", is_float, 0}, {"is_function", "x", is_function, 0},
+    {"pi", NULL, constant, 0},
+    {"inf", NULL, constant, 1},
+    {"is_float", "x", is_float, 0},
+    {"is_function", "x", is_function, 0},
 };
 void natives_math(Elab *e) { elab_register(e, table, (int)(sizeof table / sizeof *table)); }

@@ -46,7 +46,9 @@ static bool paddings(Elab *e, Value *v, Window *w, Loc at) {
     if (v->kind == V_STR) {
       if (v->s[0] == 's') w->lo[i] = total / 2, w->hi[i] = total - total / 2;
     } else if ((p->kind == V_TUPLE || p->kind == V_LIST) && p->list.n == 2) {
-      if (!want_int(e, p->list.items[0], &w->lo[i], "the padding", at) || !want_int(e, p->list.items[1], &w->hi[i], "the padding", at)) return false;
+      if (!want_int(e, p->list.items[0], &w->lo[i], "the padding", at) ||
+          !want_int(e, p->list.items[1], &w->hi[i], "the padding", at))
+        return false;
     } else {
       if (!want_int(e, p, &w->lo[i], "the padding", at)) return false;
       w->hi[i] = w->lo[i];
@@ -66,8 +68,8 @@ static bool window_fits(Elab *e, const char *what, Type x, const Window *w, Loc 
     Dim size = dim_add(e->dims, x.shape[2 + i], dim_int(e->dims, w->lo[i] + w->hi[i]));
     int64_t span = w->dilation[i] * (w->kernel[i] - 1) + 1;
     if (dim_le(e->dims, dim_int(e->dims, span), size) != DIM_NO) continue;
-    elab_error(e, at, E0356, "`%s`: a window of %lld does not fit into axis %d of %s, which is %s with its padding", what,
-               (long long)span, 2 + i, type_text(e, x), dim_text(e, size));
+    elab_error(e, at, E0356, "`%s`: a window of %lld does not fit into axis %d of %s, which is %s with its padding",
+               what, (long long)span, 2 + i, type_text(e, x), dim_text(e, size));
     return false;
   }
   return true;
@@ -92,7 +94,8 @@ static bool image(Elab *e, Value **x, const char *what, Loc at) {
 static bool conv_window(Elab *e, Value **a, Type x, Type w, Window *k, int64_t *groups, const char *what, Loc at) {
   k->ns = x.rank - 2;
   if (w.rank != x.rank) {
-    elab_error(e, at, E0357, "`%s` of %s needs weights of %d axes, not %s", what, type_text(e, x), x.rank, type_text(e, w));
+    elab_error(e, at, E0357, "`%s` of %s needs weights of %d axes, not %s", what, type_text(e, x), x.rank,
+               type_text(e, w));
     return false;
   }
   if (w.dtype != x.dtype) {
@@ -105,8 +108,8 @@ static bool conv_window(Elab *e, Value **a, Type x, Type w, Window *k, int64_t *
       elab_error(e, at, E0357, "the window of `%s` has a size known at run time only: %s", what, type_text(e, w));
       return false;
     }
-  if (!per_axis(e, a[2], k->ns, 1, k->stride, "the stride", at) || !per_axis(e, a[4], k->ns, 1, k->dilation, "the dilation", at) ||
-      !paddings(e, a[3], k, at))
+  if (!per_axis(e, a[2], k->ns, 1, k->stride, "the stride", at) ||
+      !per_axis(e, a[4], k->ns, 1, k->dilation, "the dilation", at) || !paddings(e, a[3], k, at))
     return false;
   if (a[5]->kind == V_INT && !v_const_int(e, a[5], groups)) {
     elab_error(e, at, E0402, "the groups of `%s` must be known while compiling", what);
@@ -129,15 +132,18 @@ static Value *conv(Elab *e, Value **a, int n, Loc at) {
   if (!conv_window(e, a, t, u, &k, &groups, "conv", at)) return e->poison;
   Dim g = dim_int(e->dims, groups);
   if (dim_eq(e->dims, dim_mul(e->dims, u.shape[1], g), t.shape[1]) != DIM_YES) {
-    elab_error(e, at, E0358, "`conv` of %s needs weights [out, %s%s, ...], not %s", type_text(e, t), dim_text(e, t.shape[1]),
-               groups > 1 ? arena_printf(e->arena, " / %lld", (long long)groups) : "", type_text(e, u));
+    elab_error(e, at, E0358, "`conv` of %s needs weights [out, %s%s, ...], not %s", type_text(e, t),
+               dim_text(e, t.shape[1]), groups > 1 ? arena_printf(e->arena, " / %lld", (long long)groups) : "",
+               type_text(e, u));
     elab_note(e, graph_node(e->trace->graph, nid(w))->loc, "the weights come from here");
     return e->poison;
   }
   if (!dim_is(e->dims, dim_mod(e->dims, u.shape[0], g), 0))
-    return elab_error(e, at, E0358, "%s output channels do not divide into %lld groups", dim_text(e, u.shape[0]), (long long)groups);
+    return elab_error(e, at, E0358, "%s output channels do not divide into %lld groups", dim_text(e, u.shape[0]),
+                      (long long)groups);
   if (!window_fits(e, "conv", t, &k, at)) return e->poison;
-  NodeId y = g_conv(e->trace->graph, OP_conv, elab_place(e, at), nid(x), nid(w), k.ns, k.stride, k.low, k.high, k.dilation, groups, NULL);
+  NodeId y = g_conv(e->trace->graph, OP_conv, elab_place(e, at), nid(x), nid(w), k.ns, k.stride, k.low, k.high,
+                    k.dilation, groups, NULL);
   return too_big(e, graph_type(e->trace->graph, y), at) ? e->poison : v_tensor(e, y);
 }
 
@@ -147,10 +153,12 @@ static Value *conv_transpose(Elab *e, Value **a, int n, Loc at) {
   Window k = {0};
   int64_t groups, s;
   Dim shape[MAX_RANK];
-  if (!image(e, &x, "conv_transpose", at) || !want_tensor(e, &w, "the weights of `conv_transpose`", at)) return e->poison;
+  if (!image(e, &x, "conv_transpose", at) || !want_tensor(e, &w, "the weights of `conv_transpose`", at))
+    return e->poison;
   Type t = v_type(x), u = v_type(w);
   if (!conv_window(e, a, t, u, &k, &groups, "conv_transpose", at)) return e->poison;
-  if (dim_eq(e->dims, u.shape[0], t.shape[1]) != DIM_YES || !dim_is(e->dims, dim_mod(e->dims, u.shape[0], dim_int(e->dims, groups)), 0)) {
+  if (dim_eq(e->dims, u.shape[0], t.shape[1]) != DIM_YES ||
+      !dim_is(e->dims, dim_mod(e->dims, u.shape[0], dim_int(e->dims, groups)), 0)) {
     elab_error(e, at, E0358, "`conv_transpose` of %s needs weights [%s, out / groups, ...], not %s", type_text(e, t),
                dim_text(e, t.shape[1]), type_text(e, u));
     return e->poison;
@@ -160,12 +168,13 @@ static Value *conv_transpose(Elab *e, Value **a, int n, Loc at) {
   for (int i = 0; i < k.ns; i++) {
     Dim m = dim_mul(e->dims, dim_sub(e->dims, t.shape[2 + i], dim_int(e->dims, 1)), dim_int(e->dims, k.stride[i]));
     shape[2 + i] = dim_add(e->dims, m, dim_int(e->dims, k.dilation[i] * (k.kernel[i] - 1) + 1 - k.lo[i] - k.hi[i]));
-    if (dim_is_int(e->dims, shape[2 + i], &s) && s < 0) return elab_error(e, at, E0356, "`conv_transpose` leaves a negative size on axis %d", 2 + i);
+    if (dim_is_int(e->dims, shape[2 + i], &s) && s < 0)
+      return elab_error(e, at, E0356, "`conv_transpose` leaves a negative size on axis %d", 2 + i);
   }
   Type want = type_of(e->arena, t.dtype, t.rank, shape);
   if (too_big(e, want, at)) return e->poison;
-  return v_tensor(e, g_conv(e->trace->graph, OP_conv_dx, elab_place(e, at), nid(x), nid(w), k.ns, k.stride, k.low, k.high,
-                            k.dilation, groups, &want));
+  return v_tensor(e, g_conv(e->trace->graph, OP_conv_dx, elab_place(e, at), nid(x), nid(w), k.ns, k.stride, k.low,
+                            k.high, k.dilation, groups, &want));
 }
 
 static bool pool_window(Elab *e, Value **a, Value **x, Window *k, const char *what, Loc at) {
@@ -173,8 +182,8 @@ static bool pool_window(Elab *e, Value **a, Value **x, Window *k, const char *wh
   k->ns = v_type(*x).rank - 2;
   for (int i = 0; i < k->ns; i++) k->dilation[i] = 1;
   return per_axis(e, a[1], k->ns, 1, k->kernel, "the window", at) &&
-         per_axis(e, a[2]->kind == V_NONE ? a[1] : a[2], k->ns, 1, k->stride, "the stride", at) && paddings(e, a[3], k, at) &&
-         window_fits(e, what, v_type(*x), k, at);
+         per_axis(e, a[2]->kind == V_NONE ? a[1] : a[2], k->ns, 1, k->stride, "the stride", at) &&
+         paddings(e, a[3], k, at) && window_fits(e, what, v_type(*x), k, at);
 }
 
 static Value *max_pool(Elab *e, Value **a, int n, Loc at) {

@@ -1,4 +1,5 @@
-/* random.* and clock.*: counter-based numbers; a site is the chain of calls with ordinals, mixed with static indices. */
+/* random.* and clock.*: counter-based numbers; a site is the chain of calls with ordinals, mixed with static indices.
+ */
 #include "frontend/elab_priv.h"
 #include <math.h>
 #include <string.h>
@@ -9,7 +10,8 @@ static NodeId random_key(Elab *e, Loc at) {
 
 /* Uniform in [0, 1) of this type, from the next site called `name`. */
 static NodeId draw(Elab *e, const char *name, DType t, int rank, const Dim *shape, Loc at) {
-  return g_uniform(e->trace->graph, elab_place(e, at), random_key(e, at), site_next(e, name), type_of(e->arena, t, rank, shape));
+  return g_uniform(e->trace->graph, elab_place(e, at), random_key(e, at), site_next(e, name),
+                   type_of(e->arena, t, rank, shape));
 }
 
 static bool drawn_shape(Elab *e, Value *v, Value *dtype, int *rank, Dim *shape, DType *t, Loc at) {

@@ -4,7 +4,9 @@
 
 #define GRAPH (e->trace->graph)
 
-static Value *out(Elab *e, NodeId n, Loc at) { return too_big(e, graph_type(GRAPH, n), at) ? e->poison : v_tensor(e, n); }
+static Value *out(Elab *e, NodeId n, Loc at) {
+  return too_big(e, graph_type(GRAPH, n), at) ? e->poison : v_tensor(e, n);
+}
 
 static bool want_dtype(Elab *e, Value *v, DType *t, Loc at) {
   if (v->kind == V_DTYPE) {
@@ -35,7 +37,8 @@ static Value *full(Elab *e, Value **a, int n, Loc at) {
   if (t.rank != 0) return elab_error(e, at, E0340, "`full` fills with a scalar, not %s", type_text(e, t));
   if (too_big(e, type_of(e->arena, t.dtype, rank, shape), at)) return e->poison;
   double x;
-  if (v_number(e, a[1], &x) || a[1]->kind == V_BOOL) return full_value(e, a[1]->kind == V_BOOL ? a[1]->b : x, t.dtype, rank, shape, at);
+  if (v_number(e, a[1], &x) || a[1]->kind == V_BOOL)
+    return full_value(e, a[1]->kind == V_BOOL ? a[1]->b : x, t.dtype, rank, shape, at);
   return v_tensor(e, g_broadcast_to(GRAPH, elab_place(e, at), nid(v), rank, shape));
 }
 
@@ -65,7 +68,9 @@ static bool want_size(Elab *e, Value *v, Dim *d, const char *what, Loc at) {
   return true;
 }
 
-static NodeId iota(Elab *e, DType t, Dim n, Loc at) { return g_iota(GRAPH, elab_place(e, at), type_of(e->arena, t, 1, &n), 0); }
+static NodeId iota(Elab *e, DType t, Dim n, Loc at) {
+  return g_iota(GRAPH, elab_place(e, at), type_of(e->arena, t, 1, &n), 0);
+}
 
 static Value *arange(Elab *e, Value **a, int n, Loc at) {
   Dim d;
@@ -104,7 +109,8 @@ static Value *tril(Elab *e, Value **a, int n, Loc at) {
   Value *x = a[0];
   if (!want_tensor(e, &x, "the matrix", at)) return e->poison;
   Type t = v_type(x);
-  if (t.rank < 2) return elab_error(e, at, E0341, "`%s` needs a matrix, but this is %s", e->native->name, type_text(e, t));
+  if (t.rank < 2)
+    return elab_error(e, at, E0341, "`%s` needs a matrix, but this is %s", e->native->name, type_text(e, t));
   NodeId keep = diagonal(e, (Op)e->native->data, t.rank, t.shape, at);
   Loc place = elab_place(e, at);
   return v_tensor(e, g_where(GRAPH, place, keep, nid(x), g_full_like(GRAPH, place, 0, nid(x))));
@@ -138,8 +144,8 @@ static Value *reshape(Elab *e, Value **a, int n, Loc at) {
   }
   if (known == DIM_OVERFLOW || dim_eq(e->dims, known, count) != DIM_YES) {
     Type want = type_of(e->arena, v_type(x).dtype, rank, shape);
-    elab_error(e, at, E0343, "%s with %s elements cannot become %s with %s", type_text(e, v_type(x)), dim_text(e, count),
-               shape_text(e, want), dim_text(e, known));
+    elab_error(e, at, E0343, "%s with %s elements cannot become %s with %s", type_text(e, v_type(x)),
+               dim_text(e, count), shape_text(e, want), dim_text(e, known));
     elab_note(e, graph_node(GRAPH, nid(x))->loc, "it was made here");
     return e->poison;
   }
@@ -153,13 +159,15 @@ static Value *transpose(Elab *e, Value **a, int n, Loc at) {
   if (!want_tensor(e, &x, "what is transposed", at)) return e->poison;
   int rank = v_type(x).rank;
   if (a[1]->kind == V_NONE) {
-    if (rank < 2) return elab_error(e, at, E0341, "`transpose` swaps the last two axes, but this is %s", type_text(e, v_type(x)));
+    if (rank < 2)
+      return elab_error(e, at, E0341, "`transpose` swaps the last two axes, but this is %s", type_text(e, v_type(x)));
     for (int i = 0; i < rank; i++) perm[i] = i;
     perm[rank - 2] = rank - 1;
     perm[rank - 1] = rank - 2;
   } else {
     if ((a[1]->kind != V_LIST && a[1]->kind != V_TUPLE) || a[1]->list.n != rank) {
-      elab_error(e, at, E0344, "the order of `transpose` must be a list of the %d axes of %s", rank, type_text(e, v_type(x)));
+      elab_error(e, at, E0344, "the order of `transpose` must be a list of the %d axes of %s", rank,
+                 type_text(e, v_type(x)));
       return e->poison;
     }
     for (int i = 0; i < rank; i++) {
@@ -175,12 +183,15 @@ static Value *broadcast(Elab *e, Value **a, int n, Loc at) {
   Value *x = a[0];
   Dim shape[MAX_RANK], got[MAX_RANK];
   int rank, r = 0;
-  if (!want_tensor(e, &x, "what is broadcast", at) || !want_shape(e, a[1], &rank, shape, "the shape", at)) return e->poison;
+  if (!want_tensor(e, &x, "what is broadcast", at) || !want_shape(e, a[1], &rank, shape, "the shape", at))
+    return e->poison;
   Type t = v_type(x), want = type_of(e->arena, t.dtype, rank, shape);
-  if (t.rank > rank) return elab_error(e, at, E0345, "%s cannot be broadcast to fewer axes: %s", type_text(e, t), shape_text(e, want));
+  if (t.rank > rank)
+    return elab_error(e, at, E0345, "%s cannot be broadcast to fewer axes: %s", type_text(e, t), shape_text(e, want));
   if (too_big(e, want, at) || !broadcast_shapes(e, "broadcast", t, want, at, &r, got)) return e->poison;
   for (int i = 0; i < rank; i++)
-    if (got[i] != shape[i]) return elab_error(e, at, E0345, "%s cannot be broadcast to %s", type_text(e, t), shape_text(e, want));
+    if (got[i] != shape[i])
+      return elab_error(e, at, E0345, "%s cannot be broadcast to %s", type_text(e, t), shape_text(e, want));
   return v_tensor(e, broadcast_node(e, nid(x), rank, shape, at));
 }
 
@@ -205,7 +216,8 @@ static int tensors_of(Elab *e, Value *v, Value **items, int max, const char *wha
     if (items[i]->kind != V_TENSOR) items[i] = v_to_tensor(e, items[i], t, at);
     if (!want_tensor(e, &items[i], arena_printf(e->arena, "item %d of `%s`", i, what), at)) return -1;
     if (v_type(items[i]).dtype != v_type(items[0]).dtype) {
-      elab_error(e, at, E0302, "`%s` takes one dtype: %s and %s", what, type_text(e, v_type(items[0])), type_text(e, v_type(items[i])));
+      elab_error(e, at, E0302, "`%s` takes one dtype: %s and %s", what, type_text(e, v_type(items[0])),
+                 type_text(e, v_type(items[i])));
       elab_help(e, "cast one: `%s(x)`", dtype_name(v_type(items[0]).dtype));
       return -1;
     }
@@ -228,7 +240,8 @@ static Value *concat(Elab *e, Value **a, int n, Loc at) {
     bool same = u.rank == t.rank;
     for (int k = 0; same && k < t.rank; k++) same = k == axis || u.shape[k] == t.shape[k];
     if (!same) {
-      elab_error(e, at, E0347, "`concat` along axis %d needs equal other axes: %s and %s", axis, type_text(e, t), type_text(e, u));
+      elab_error(e, at, E0347, "`concat` along axis %d needs equal other axes: %s and %s", axis, type_text(e, t),
+                 type_text(e, u));
       elab_note(e, graph_node(GRAPH, nid(x[i]))->loc, "item %d was made here", i);
       return e->poison;
     }
@@ -254,7 +267,8 @@ static Value *stack(Elab *e, Value **a, int n, Loc at) {
   if (!want_axis(e, a[1], t.rank + 1, &axis, "the axis of `stack`", at)) return e->poison;
   for (int i = 0; i < count; i++) {
     if (!shape_same(v_type(x[i]), t))
-      return elab_error(e, at, E0347, "`stack` needs equal shapes: %s and %s", type_text(e, t), type_text(e, v_type(x[i])));
+      return elab_error(e, at, E0347, "`stack` needs equal shapes: %s and %s", type_text(e, t),
+                        type_text(e, v_type(x[i])));
     in[i] = insert_axis(e, nid(x[i]), axis, at);
   }
   return out(e, count == 1 ? in[0] : g_concat(GRAPH, elab_place(e, at), in, count, axis), at);
@@ -283,7 +297,8 @@ static Value *split(Elab *e, Value **a, int n, Loc at) {
     return e->poison;
   Dim size = v_type(x).shape[axis];
   if (k < 1 || k > MOST || !dim_is(e->dims, dim_mod(e->dims, size, dim_int(e->dims, k)), 0))
-    return elab_error(e, at, E0348, "axis %d of %s does not divide into %lld equal pieces", axis, type_text(e, v_type(x)), (long long)k);
+    return elab_error(e, at, E0348, "axis %d of %s does not divide into %lld equal pieces", axis,
+                      type_text(e, v_type(x)), (long long)k);
   Dim each = dim_floordiv(e->dims, size, dim_int(e->dims, k));
   Value **items = arena_array(e->arena, Value *, k);
   for (int64_t i = 0; i < k; i++)
@@ -309,7 +324,8 @@ static Value *pad(Elab *e, Value **a, int n, Loc at) {
   Dim low[MAX_RANK], size[MAX_RANK];
   double value;
   const char *mode;
-  if (!want_tensor(e, &x, "what is padded", at) || !want_str(e, a[2], &mode, "the mode", at) || !want_float(e, a[3], &value, "the value", at))
+  if (!want_tensor(e, &x, "what is padded", at) || !want_str(e, a[2], &mode, "the mode", at) ||
+      !want_float(e, a[3], &value, "the value", at))
     return e->poison;
   if (strcmp(mode, "zero") != 0) return not_yet(e, at, "`pad` with another mode than \"zero\"");
   Type t = v_type(x);
@@ -318,11 +334,14 @@ static Value *pad(Elab *e, Value **a, int n, Loc at) {
   for (int i = 0; i < t.rank; i++) {
     Value *p = w->list.items[i];
     int64_t k;
-    if ((p->kind != V_TUPLE && p->kind != V_LIST) || p->list.n != 2 || p->list.items[0]->kind != V_INT || p->list.items[1]->kind != V_INT)
-      return elab_error(e, at, E0350, "the widths of `pad` are one pair of ints (before, after) per axis of %s", type_text(e, t));
+    if ((p->kind != V_TUPLE && p->kind != V_LIST) || p->list.n != 2 || p->list.items[0]->kind != V_INT ||
+        p->list.items[1]->kind != V_INT)
+      return elab_error(e, at, E0350, "the widths of `pad` are one pair of ints (before, after) per axis of %s",
+                        type_text(e, t));
     low[i] = p->list.items[0]->i;
     size[i] = dim_add(e->dims, dim_add(e->dims, t.shape[i], low[i]), p->list.items[1]->i);
-    if (dim_is_int(e->dims, size[i], &k) && k < 0) return elab_error(e, at, E0350, "`pad` leaves a negative size on axis %d", i);
+    if (dim_is_int(e->dims, size[i], &k) && k < 0)
+      return elab_error(e, at, E0350, "`pad` leaves a negative size on axis %d", i);
   }
   if (too_big(e, type_of(e->arena, t.dtype, t.rank, size), at)) return e->poison;
   return v_tensor(e, g_pad(GRAPH, elab_place(e, at), nid(x), low, size, value));
@@ -353,7 +372,8 @@ static Value *repeat(Elab *e, Value **a, int n, Loc at) {
 static Value *reverse(Elab *e, Value **a, int n, Loc at) {
   Value *x = a[0];
   int axis;
-  if (!want_tensor(e, &x, "what is reversed", at) || !want_axis(e, a[1], v_type(x).rank, &axis, "the axis of `reverse`", at))
+  if (!want_tensor(e, &x, "what is reversed", at) ||
+      !want_axis(e, a[1], v_type(x).rank, &axis, "the axis of `reverse`", at))
     return e->poison;
   Dim size = v_type(x).shape[axis];
   return v_tensor(e, part(e, nid(x), axis, dim_sub(e->dims, size, dim_int(e->dims, 1)), size, -1, at));
@@ -377,7 +397,8 @@ static Value *roll(Elab *e, Value **a, int n, Loc at) {
     else by = dim_int(d, k);
   }
   if (dim_is(d, by, 0)) return x;
-  NodeId in[2] = {part(e, nid(x), axis, dim_sub(d, size, by), by, 1, at), part(e, nid(x), axis, dim_int(d, 0), dim_sub(d, size, by), 1, at)};
+  NodeId in[2] = {part(e, nid(x), axis, dim_sub(d, size, by), by, 1, at),
+                  part(e, nid(x), axis, dim_int(d, 0), dim_sub(d, size, by), 1, at)};
   NodeId y = g_concat(GRAPH, elab_place(e, at), in, 2, axis);
   return v_tensor(e, g_reshape(GRAPH, elab_place(e, at), y, v_type(x).rank, v_type(x).shape));
 }
@@ -418,7 +439,9 @@ static Value *put(Elab *e, Value **a, int n, Loc at) {
   Type t = v_type(x), u = v_type(y);
   bool same = t.rank == u.rank && t.dtype == u.dtype;
   for (int i = 0; same && i < t.rank; i++) same = i == axis || t.shape[i] == u.shape[i];
-  if (!same) return elab_error(e, at, E0347, "`put` along axis %d needs equal other axes: %s and %s", axis, type_text(e, t), type_text(e, u));
+  if (!same)
+    return elab_error(e, at, E0347, "`put` along axis %d needs equal other axes: %s and %s", axis, type_text(e, t),
+                      type_text(e, u));
   if (!positions(e, a[2], u.shape[axis], &ix, at)) return e->poison;
   return v_tensor(e, g_scatter(GRAPH, OP_scatter_set, elab_place(e, at), nid(x), ix, nid(y), axis, 0));
 }
@@ -445,21 +468,36 @@ static Value *pick(Elab *e, Value **a, int n, Loc at) {
   Type v = graph_type(GRAPH, in);
   bool fits = u.rank == axis;
   for (int k = 0; fits && k < u.rank; k++) fits = u.shape[k] == v.shape[k];
-  if (!fits) return elab_error(e, at, E0351, "`pick` along axis %d of %s needs one position per row, not %s", axis, type_text(e, t), type_text(e, u));
+  if (!fits)
+    return elab_error(e, at, E0351, "`pick` along axis %d of %s needs one position per row, not %s", axis,
+                      type_text(e, t), type_text(e, u));
   return v_tensor(e, g_gather(GRAPH, place, in, ix, axis, u.rank));
 }
 
 static const Native table[] = {
-    {"zeros", "shape, dtype = f32", zeros, 0}, {"ones", "shape, dtype = f32", zeros, 1},
-    {"full", "shape, v", full, 0}, {"zeros_like", "t", zeros_like, 0}, {"ones_like", "t", zeros_like, 1},
-    {"arange", "n", arange, 0}, {"linspace", "a, b, n", linspace, 0}, {"eye", "n, dtype = f32", eye, 0},
-    {"tril", "x", tril, OP_le}, {"triu", "x", tril, OP_ge},
-    {"reshape", "x, shape", reshape, 0}, {"transpose", "x, order = none", transpose, 0},
-    {"broadcast", "x, shape", broadcast, 0}, {"concat", "xs, axis = 0", concat, 0},
-    {"stack", "xs, axis = 0", stack, 0}, {"split", "x, n = none, axis = 0, *", split, 0},
-    {"unstack", "x", unstack, 0}, {"pad", "x, widths, mode = \"zero\", value = 0", pad, 0},
-    {"repeat", "x, n, axis = 0", repeat, 0}, {"reverse", "x, axis = 0", reverse, 0},
-    {"roll", "x, n, axis = 0", roll, 0}, {"slice", "x, start, size, axis = 0", slice, 0},
-    {"put", "x, y, at, axis = 0", put, 0}, {"pick", "x, i, axis = -1", pick, 0},
+    {"zeros", "shape, dtype = f32", zeros, 0},
+    {"ones", "shape, dtype = f32", zeros, 1},
+    {"full", "shape, v", full, 0},
+    {"zeros_like", "t", zeros_like, 0},
+    {"ones_like", "t", zeros_like, 1},
+    {"arange", "n", arange, 0},
+    {"linspace", "a, b, n", linspace, 0},
+    {"eye", "n, dtype = f32", eye, 0},
+    {"tril", "x", tril, OP_le},
+    {"triu", "x", tril, OP_ge},
+    {"reshape", "x, shape", reshape, 0},
+    {"transpose", "x, order = none", transpose, 0},
+    {"broadcast", "x, shape", broadcast, 0},
+    {"concat", "xs, axis = 0", concat, 0},
+    {"stack", "xs, axis = 0", stack, 0},
+    {"split", "x, n = none, axis = 0, *", split, 0},
+    {"unstack", "x", unstack, 0},
+    {"pad", "x, widths, mode = \"zero\", value = 0", pad, 0},
+    {"repeat", "x, n, axis = 0", repeat, 0},
+    {"reverse", "x, axis = 0", reverse, 0},
+    {"roll", "x, n, axis = 0", roll, 0},
+    {"slice", "x, start, size, axis = 0", slice, 0},
+    {"put", "x, y, at, axis = 0", put, 0},
+    {"pick", "x, i, axis = -1", pick, 0},
 };
 void natives_shape(Elab *e) { elab_register(e, table, (int)(sizeof table / sizeof *table)); }

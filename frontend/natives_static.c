@@ -24,7 +24,8 @@ static Value *len(Elab *e, Value **a, int n, Loc at) {
 
 static Value *zip(Elab *e, Value **a, int n, Loc at) {
   Value *more = a[0];
-  if (more->list.n == 2 && more->list.items[0]->kind == V_DATA) return data_zip(e, more->list.items[0], more->list.items[1], at);
+  if (more->list.n == 2 && more->list.items[0]->kind == V_DATA)
+    return data_zip(e, more->list.items[0], more->list.items[1], at);
   int count = -1, k = more->list.n;
   for (int i = 0; i < k; i++) {
     Value *v = more->list.items[i];
@@ -56,7 +57,8 @@ static Value *reversed(Elab *e, Value **a, int n, Loc at) {
 }
 
 static const Native table[] = {
-    {"shape", "x", shape, 0}, {"rank", "x", rank, 0}, {"len", "x", len, 0}, {"zip", "*", zip, 0}, {"reversed", "xs", reversed, 0},
+    {"shape", "x", shape, 0}, {"rank", "x", rank, 0},          {"len", "x", len, 0},
+    {"zip", "*", zip, 0},     {"reversed", "xs", reversed, 0},
 };
 void natives_static(Elab *e) { elab_register(e, table, (int)(sizeof table / sizeof *table)); }
 
@@ -65,19 +67,47 @@ static Value *planned(Elab *e, Value **a, int n, Loc at) {
 }
 
 static const Native later[] = {
-    {"cumsum", "*", planned, 0}, {"cumprod", "*", planned, 0}, {"sort", "*", planned, 0}, {"argsort", "*", planned, 0},
-    {"top_k", "*", planned, 0}, {"nonzero", "*", planned, 0}, {"segment_sum", "*", planned, 0},
-    {"segment_mean", "*", planned, 0}, {"segment_max", "*", planned, 0}, {"segment_softmax", "*", planned, 0},
-    {"solve", "*", planned, 0}, {"cholesky", "*", planned, 0}, {"triangular_solve", "*", planned, 0},
-    {"inverse", "*", planned, 0}, {"logdet", "*", planned, 0}, {"qr", "*", planned, 0}, {"eigh", "*", planned, 0},
-    {"trace", "*", planned, 0}, {"max_unpool", "*", planned, 0}, {"resize", "*", planned, 0}, {"warp", "*", planned, 0},
-    {"jvp", "*", planned, 0}, {"vjp", "*", planned, 0}, {"jacobian", "*", planned, 0},
-    {"nn.Rnn", "*", planned, 0}, {"nn.Gru", "*", planned, 0}, {"nn.Lstm", "*", planned, 0},
-    {"nn.CrossBlock", "*", planned, 0}, {"nn.WeightStandardConv", "*", planned, 0}, {"nn.Conv3", "*", planned, 0},
-    {"init.orthogonal", "*", planned, 0}, {"augment.rotate", "*", planned, 0}, {"augment.cutmix", "*", planned, 0},
-    {"augment.pixmix", "*", planned, 0}, {"metric.iou", "*", planned, 0}, {"metric.bleu", "*", planned, 0},
-    {"metric.mean_average_precision", "*", planned, 0}, {"metric.verification_rate", "*", planned, 0},
+    {"cumsum", "*", planned, 0},
+    {"cumprod", "*", planned, 0},
+    {"sort", "*", planned, 0},
+    {"argsort", "*", planned, 0},
+    {"top_k", "*", planned, 0},
+    {"nonzero", "*", planned, 0},
+    {"segment_sum", "*", planned, 0},
+    {"segment_mean", "*", planned, 0},
+    {"segment_max", "*", planned, 0},
+    {"segment_softmax", "*", planned, 0},
+    {"solve", "*", planned, 0},
+    {"cholesky", "*", planned, 0},
+    {"triangular_solve", "*", planned, 0},
+    {"inverse", "*", planned, 0},
+    {"logdet", "*", planned, 0},
+    {"qr", "*", planned, 0},
+    {"eigh", "*", planned, 0},
+    {"trace", "*", planned, 0},
+    {"max_unpool", "*", planned, 0},
+    {"resize", "*", planned, 0},
+    {"warp", "*", planned, 0},
+    {"jvp", "*", planned, 0},
+    {"vjp", "*", planned, 0},
+    {"jacobian", "*", planned, 0},
+    {"nn.Rnn", "*", planned, 0},
+    {"nn.Gru", "*", planned, 0},
+    {"nn.Lstm", "*", planned, 0},
+    {"nn.CrossBlock", "*", planned, 0},
+    {"nn.WeightStandardConv", "*", planned, 0},
+    {"nn.Conv3", "*", planned, 0},
+    {"init.orthogonal", "*", planned, 0},
+    {"augment.rotate", "*", planned, 0},
+    {"augment.cutmix", "*", planned, 0},
+    {"augment.pixmix", "*", planned, 0},
+    {"metric.iou", "*", planned, 0},
+    {"metric.bleu", "*", planned, 0},
+    {"metric.mean_average_precision", "*", planned, 0},
+    {"metric.verification_rate", "*", planned, 0},
     {"metric.rouge", "*", planned, 0},
-    {"random.permutation", "*", planned, 0}, {"random.gamma", "*", planned, 0}, {"random.beta", "*", planned, 0},
+    {"random.permutation", "*", planned, 0},
+    {"random.gamma", "*", planned, 0},
+    {"random.beta", "*", planned, 0},
 };
 void natives_planned(Elab *e) { elab_register(e, later, (int)(sizeof later / sizeof *later)); }

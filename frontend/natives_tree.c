@@ -41,7 +41,8 @@ static Value *count(Elab *e, Value **a, int n, Loc at) {
   Dim sum = dim_int(e->dims, 0);
   tree_leaves(e, a[0], "", &all);
   for (ptrdiff_t i = 0; i < arrlen(all); i++)
-    sum = dim_add(e->dims, sum, all[i].v->kind == V_TENSOR ? type_count(e->dims, v_type(all[i].v)) : dim_int(e->dims, 1));
+    sum =
+        dim_add(e->dims, sum, all[i].v->kind == V_TENSOR ? type_count(e->dims, v_type(all[i].v)) : dim_int(e->dims, 1));
   arrfree(all);
   return v_dim(e, sum);
 }
@@ -53,7 +54,8 @@ static Value *with_mode(Elab *e, Value *v, int mode) {
     Inst *m = inst_copy(e, v->inst);
     m->mode = mode;
     for (int i = 0; i < m->n; i++)
-      if (m->fields[i].kind == FIELD_STATIC && holds_inst(m->fields[i].v)) m->fields[i].v = with_mode(e, m->fields[i].v, mode);
+      if (m->fields[i].kind == FIELD_STATIC && holds_inst(m->fields[i].v))
+        m->fields[i].v = with_mode(e, m->fields[i].v, mode);
     return v_inst(e, m);
   }
   if ((v->kind != V_LIST && v->kind != V_TUPLE) || !holds_inst(v)) return v;
@@ -65,13 +67,15 @@ static Value *with_mode(Elab *e, Value *v, int mode) {
 }
 
 static Value *set_mode(Elab *e, Value **a, int n, Loc at) {
-  if (!holds_inst(a[0])) return elab_error(e, at, E0515, "`%s` takes a module instance, not %s", e->native->name, value_kind_name(e, a[0]));
+  if (!holds_inst(a[0]))
+    return elab_error(e, at, E0515, "`%s` takes a module instance, not %s", e->native->name, value_kind_name(e, a[0]));
   return with_mode(e, a[0], e->native->data);
 }
 
 static Value *weights(Elab *e, Value **a, int n, Loc at) {
   const char *s;
-  if (!want_str(e, a[0], &s, "the file of `weights`", at) || !want_str(e, a[1], &s, "the path of `weights`", at)) return e->poison;
+  if (!want_str(e, a[0], &s, "the file of `weights`", at) || !want_str(e, a[1], &s, "the path of `weights`", at))
+    return e->poison;
   Value *v = v_list(e, arena_copy(e->arena, a, 2 * sizeof *a), 2);
   v->kind = V_WEIGHTS;
   return v;
@@ -79,9 +83,8 @@ static Value *weights(Elab *e, Value **a, int n, Loc at) {
 
 static const Native table[] = {
     {"tree.map", "fn, t, *", map, 0}, {"tree.map_path", "fn, t, *", map, 1},
-    {"tree.leaves", "t", leaves, 0}, {"tree.count", "t", count, 0},
-    {"grad", "y, x", grad, 0},
-    {"train_mode", "m", set_mode, 1}, {"eval_mode", "m", set_mode, 2},
-    {"weights", "file, path = \"\"", weights, 0},
+    {"tree.leaves", "t", leaves, 0},  {"tree.count", "t", count, 0},
+    {"grad", "y, x", grad, 0},        {"train_mode", "m", set_mode, 1},
+    {"eval_mode", "m", set_mode, 2},  {"weights", "file, path = \"\"", weights, 0},
 };
 void natives_tree(Elab *e) { elab_register(e, table, (int)(sizeof table / sizeof *table)); }

@@ -82,7 +82,9 @@ Value *v_native(Elab *e, const Native *n, Value *with) {
   return v;
 }
 
-bool v_const_int(const Elab *e, const Value *v, int64_t *out) { return v->kind == V_INT && dim_is_int(e->dims, v->i, out); }
+bool v_const_int(const Elab *e, const Value *v, int64_t *out) {
+  return v->kind == V_INT && dim_is_int(e->dims, v->i, out);
+}
 
 bool v_number(const Elab *e, const Value *v, double *out) {
   int64_t i;
@@ -106,8 +108,11 @@ Value *v_field(const Value *v, const char *name) {
 
 bool v_has_tensor(const Value *v) {
   switch (v->kind) {
-  case V_TENSOR: case V_CELL: return true;
-  case V_LIST: case V_TUPLE: case V_TEXT:
+  case V_TENSOR:
+  case V_CELL: return true;
+  case V_LIST:
+  case V_TUPLE:
+  case V_TEXT:
     for (int i = 0; i < v->list.n; i++)
       if (v_has_tensor(v->list.items[i])) return true;
     return false;
@@ -145,14 +150,17 @@ bool v_equal(Elab *e, const Value *a, const Value *b) {
   case V_DATA: return a->data == b->data;
   case V_CELL: return a->cell == b->cell;
   case V_TENSOR: return a->t.id == b->t.id && a->t.graph == b->t.graph;
-  case V_LIST: case V_TUPLE:
+  case V_LIST:
+  case V_TUPLE:
     if (a->list.n != b->list.n) return false;
     for (int i = 0; i < a->list.n; i++)
       if (!v_equal(e, a->list.items[i], b->list.items[i])) return false;
     return true;
   case V_INST: return same_inst(e, a->inst, b->inst);
-  case V_SYM: return a->sym.op == b->sym.op && v_equal(e, a->sym.a, b->sym.a) && (!a->sym.b || v_equal(e, a->sym.b, b->sym.b));
-  case V_TOKENISER: case V_ANY: return a->any == b->any;
+  case V_SYM:
+    return a->sym.op == b->sym.op && v_equal(e, a->sym.a, b->sym.a) && (!a->sym.b || v_equal(e, a->sym.b, b->sym.b));
+  case V_TOKENISER:
+  case V_ANY: return a->any == b->any;
   default: return false;
   }
 }
@@ -198,7 +206,8 @@ const char *value_kind_name(Elab *e, const Value *v) {
   case V_NONE: return "none";
   case V_BOOL: return "a static bool";
   case V_INT: return "an int";
-  case V_FLOAT: case V_SYM: return "a float";
+  case V_FLOAT:
+  case V_SYM: return "a float";
   case V_STR: return "a string";
   case V_TEXT: return "a string with run-time values";
   case V_DTYPE: return "a dtype";
@@ -247,7 +256,8 @@ const char *value_text(Elab *e, const Value *v) {
     if (!strpbrk(s, ".en")) strcat(s, ".0");
     return arena_strdup(e->arena, s);
   }
-  case V_LIST: case V_TUPLE: {
+  case V_LIST:
+  case V_TUPLE: {
     Buf b = {0};
     print_list(e, &b, v);
     const char *s = arena_strdup(e->arena, b.s);

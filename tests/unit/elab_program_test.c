@@ -34,7 +34,8 @@ static World *load(const char *text, const ElabOpts *o) {
   }
   w->clock[1] = 10;
   w->cells = arena_array(a, Tensor, arrlen(w->p->cells) + 1);
-  for (ptrdiff_t i = 0; i < arrlen(w->p->cells); i++) w->cells[i] = tensor_of_type(a, w->p->dims, w->p->cells[i].type, w->vars);
+  for (ptrdiff_t i = 0; i < arrlen(w->p->cells); i++)
+    w->cells[i] = tensor_of_type(a, w->p->dims, w->p->cells[i].type, w->vars);
   for (ptrdiff_t i = 0; i < arrlen(w->p->entries); i++) {
     Buf why = {0};
     if (!graph_verify(w->p->entries[i].graph, &why)) fail_msg("%s: %s", w->p->entries[i].name, why.s);
@@ -99,7 +100,8 @@ static void test_line(void **state) {
                   "  let l = mean((net(x) - y) ** 2)\n"
                   "  update net by optim.sgd(0.1) on l\n"
                   "  report loss = l\n"
-                  "}\n", NULL);
+                  "}\n",
+                  NULL);
   assert_non_null(w);
   call(w, "init", NULL);
   near(value(w, "net.w", 0), 0.5);
@@ -120,7 +122,8 @@ static void test_momentum(void **state) {
                   "  let l = net() + net()\n"
                   "  update net.a by optim.sgd(1.0, momentum = 0.5) on l\n"
                   "  update net.b by optim.adam(0.1) with 2.0 * ones([2])\n"
-                  "}\n", NULL);
+                  "}\n",
+                  NULL);
   assert_non_null(w);
   call(w, "init", NULL);
   call(w, "s", NULL);
@@ -149,7 +152,8 @@ static void test_grad(void **state) {
                   "export fn pair(x: f32[]) -> f32[] {\n"
                   "  let g = grad(x * exp(2 * x), (x, net))\n"
                   "  g[0]\n"
-                  "}\n", NULL);
+                  "}\n",
+                  NULL);
   assert_non_null(w);
   call(w, "init", NULL);
   Tensor x = tensor_new(w->a, F32, 0, NULL);
@@ -161,22 +165,24 @@ static void test_grad(void **state) {
 
 /* What a step trains is in training mode, all else is not; states are cells; copies write the same cell. */
 static void test_mode(void **state) {
-  World *w = load("use nn, optim\n"
-                  "module Seen() {\n"
-                  "  param w: f32[] = 1; state n: f32[] = 0\n"
-                  "  fn call(x) { if training { n = n + 1 }; w * x }\n"
-                  "}\n"
-                  "module Both() { left = Seen(); right = [Seen(), Seen()]; fn call(x) { left(x) + right[0](x) + right[1](x) } }\n"
-                  "model net = Both()\n"
-                  "model old = Both()\n"
-                  "state calls: i32[] = 5\n"
-                  "step part() {\n"
-                  "  let l = net(f32(1)) + old(f32(1))\n"
-                  "  update net.right[1:] by optim.sgd(0.5) on l\n"
-                  "  calls = calls + 1\n"
-                  "}\n"
-                  "step copy() { let fast = train_mode(net) * 2.0; report y = fast(f32(1)); old = net }\n"
-                  "export fn read() { (net(f32(1)), f32(calls)) }\n", NULL);
+  World *w = load(
+      "use nn, optim\n"
+      "module Seen() {\n"
+      "  param w: f32[] = 1; state n: f32[] = 0\n"
+      "  fn call(x) { if training { n = n + 1 }; w * x }\n"
+      "}\n"
+      "module Both() { left = Seen(); right = [Seen(), Seen()]; fn call(x) { left(x) + right[0](x) + right[1](x) } }\n"
+      "model net = Both()\n"
+      "model old = Both()\n"
+      "state calls: i32[] = 5\n"
+      "step part() {\n"
+      "  let l = net(f32(1)) + old(f32(1))\n"
+      "  update net.right[1:] by optim.sgd(0.5) on l\n"
+      "  calls = calls + 1\n"
+      "}\n"
+      "step copy() { let fast = train_mode(net) * 2.0; report y = fast(f32(1)); old = net }\n"
+      "export fn read() { (net(f32(1)), f32(calls)) }\n",
+      NULL);
   assert_non_null(w);
   call(w, "init", NULL);
   call(w, "part", NULL);
@@ -199,14 +205,16 @@ static void test_mode(void **state) {
 
 /* Random numbers: the same at a site for one key, others at other sites, calls, turns and keys. */
 static void test_random(void **state) {
-  World *w = load("fn noise() { random.uniform([4]) }\n"
-                  "step draw() {\n"
-                  "  report a = sum(noise()), b = sum(noise())\n"
-                  "  for i in 0..2 { report \"turn {i}\" = sum(random.uniform([4])) }\n"
-                  "  report seeded = sum(seeded(3) { random.normal([8]) })\n"
-                  "}\n"
-                  "model m = M()\n"
-                  "module M() { param w: f32[64] = fn(s) { random.normal(s) }; param v: f32[64] = fn(s) { random.normal(s) } }\n", NULL);
+  World *w = load(
+      "fn noise() { random.uniform([4]) }\n"
+      "step draw() {\n"
+      "  report a = sum(noise()), b = sum(noise())\n"
+      "  for i in 0..2 { report \"turn {i}\" = sum(random.uniform([4])) }\n"
+      "  report seeded = sum(seeded(3) { random.normal([8]) })\n"
+      "}\n"
+      "model m = M()\n"
+      "module M() { param w: f32[64] = fn(s) { random.normal(s) }; param v: f32[64] = fn(s) { random.normal(s) } }\n",
+      NULL);
   assert_non_null(w);
   double first[5];
   w->clock[3] = 11;
@@ -234,10 +242,12 @@ static void test_random(void **state) {
 static void test_entries(void **state) {
   static const char *const dims[] = {"K=7", NULL}, *const sets[] = {"scale=2.5", "name=b", NULL};
   ElabOpts o = {.dims = dims, .sets = sets};
-  World *w = load("const scale = 1.5; const name = \"a\"\n"
-                  "export fn f(x: f32[2*N <= 9, K] as image, i: i32[K] < N) -> (mean: f32[] as text, rows: f32[2*N]) {\n"
-                  "  (mean = sum(x) / (2 * N * K) * (if name == \"b\" { scale } else { 0.0 }), rows = sum(x[:, i], axis = 1))\n"
-                  "}\n", &o);
+  World *w = load(
+      "const scale = 1.5; const name = \"a\"\n"
+      "export fn f(x: f32[2*N <= 9, K] as image, i: i32[K] < N) -> (mean: f32[] as text, rows: f32[2*N]) {\n"
+      "  (mean = sum(x) / (2 * N * K) * (if name == \"b\" { scale } else { 0.0 }), rows = sum(x[:, i], axis = 1))\n"
+      "}\n",
+      &o);
   assert_non_null(w);
   Entry *e = entry(w, "f");
   assert_int_equal(arrlen(e->vars), 2);
@@ -265,7 +275,8 @@ static void test_with(void **state) {
   World *w = load("use nn\n"
                   "module Net() { a = nn.Linear(2, 2); b = [nn.Linear(2, 1), nn.Linear(2, 1)] }\n"
                   "model net = Net() with a.w = [[1, 2], [3, 4]], b[1].b = 7, b[0] = weights(\"x.dnnw\", \"enc\")\n"
-                  "export fn f() -> f32[] { sum(net.a.w) }\n", NULL);
+                  "export fn f() -> f32[] { sum(net.a.w) }\n",
+                  NULL);
   assert_non_null(w);
   call(w, "init", NULL);
   near(value(w, "net.a.w", 2), 3);
@@ -285,7 +296,8 @@ static void test_effects(void **state) {
                   "  check all(y >= -1), \"low: {min(y)} of {len([1, 2])}\"\n"
                   "  print \"sum {sum(y)}\"\n"
                   "  report n = sum(y)\n"
-                  "}\n", NULL);
+                  "}\n",
+                  NULL);
   assert_non_null(w);
   Entry *e = entry(w, "s");
   assert_int_equal(arrlen(e->effects), 2);
@@ -307,7 +319,8 @@ static void test_effects(void **state) {
 /* Nothing that is written badly ends in a crash; each of these gives an error. */
 static void test_hostile(void **state) {
   static const char *const bad[] = {
-      "", "fn f(n: int) { f(n) }\nexport fn g(x: f32[2]) -> f32[2] { f(1) }",
+      "",
+      "fn f(n: int) { f(n) }\nexport fn g(x: f32[2]) -> f32[2] { f(1) }",
       "const a = [a]\nexport fn g(x: f32[2]) -> f32[2] { x * a[0] }",
       "export fn g(x: f32[N <= 99999999999999999, N, N]) -> f32[] { sum(x[:, none] * x) }",
       "model m = m\nexport fn g(x: f32[2]) -> f32[2] { m(x) }",
@@ -317,7 +330,8 @@ static void test_hostile(void **state) {
       "fn h(x: f32[A // B]) { x }\nexport fn g(x: f32[2]) -> f32[2] { h(x) }",
       "export fn g(x: f32[2]) -> f32[2] { reshape(x, [0, -1]) }",
       "export fn g(x: f32[2]) -> f32[2] { \"{\"{x}\"}\" }",
-      "step s(x: f32[B]) { update s by s on s }", "module M(m: module) { m = m; fn call(x) { m(x) } }\nmodel n = M(M)",
+      "step s(x: f32[B]) { update s by s on s }",
+      "module M(m: module) { m = m; fn call(x) { m(x) } }\nmodel n = M(M)",
       "export fn g(x: f32[2]) -> f32[2] { conv(x, x, stride = [1, 2, 3], padding = [(1, 2, 3)]) }",
       "use \"nowhere.dnn\" as n\nexport fn g(x: f32[2]) -> f32[2] { n.f(x) }"};
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -330,8 +344,9 @@ static void test_hostile(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_line),    cmocka_unit_test(test_momentum), cmocka_unit_test(test_grad),
-                                     cmocka_unit_test(test_mode),    cmocka_unit_test(test_random),   cmocka_unit_test(test_entries),
-                                     cmocka_unit_test(test_with),    cmocka_unit_test(test_effects),  cmocka_unit_test(test_hostile)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_line), cmocka_unit_test(test_momentum), cmocka_unit_test(test_grad),
+      cmocka_unit_test(test_mode), cmocka_unit_test(test_random),   cmocka_unit_test(test_entries),
+      cmocka_unit_test(test_with), cmocka_unit_test(test_effects),  cmocka_unit_test(test_hostile)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,19 +22,18 @@ static const Row rows[] = {
 #include "elab_rows.h"
 };
 
-static const char prologue[] =
-    "fn fib(n: int) -> int { if n < 2 { n } else { fib(n - 1) + fib(n - 2) } }\n"
-    "fn half(y: F[2*H]) -> F[2, H] { reshape(y, [2, H]) }\n"
-    "fn scale(y: f32[N], by: int = 2) -> f32[N] { by * y }\n"
-    "export fn f() {\n"
-    "  let a = reshape(f32(arange(6)), [2, 3])\n"
-    "  let b = reshape(f32(arange(24)), [2, 3, 4])\n"
-    "  let i = i32([1, 0, 1])\n"
-    "  let x = f32([1, -2, 3])\n"
-    "  let w = reshape(f32(arange(12)) - 5, [3, 4])\n"
-    "  let im = reshape(f32(arange(32)), [1, 2, 4, 4])\n"
-    "  let k = reshape(f32(arange(36)) - 10, [2, 2, 3, 3])\n"
-    "  ";
+static const char prologue[] = "fn fib(n: int) -> int { if n < 2 { n } else { fib(n - 1) + fib(n - 2) } }\n"
+                               "fn half(y: F[2*H]) -> F[2, H] { reshape(y, [2, H]) }\n"
+                               "fn scale(y: f32[N], by: int = 2) -> f32[N] { by * y }\n"
+                               "export fn f() {\n"
+                               "  let a = reshape(f32(arange(6)), [2, 3])\n"
+                               "  let b = reshape(f32(arange(24)), [2, 3, 4])\n"
+                               "  let i = i32([1, 0, 1])\n"
+                               "  let x = f32([1, -2, 3])\n"
+                               "  let w = reshape(f32(arange(12)) - 5, [3, 4])\n"
+                               "  let im = reshape(f32(arange(32)), [1, 2, 4, 4])\n"
+                               "  let k = reshape(f32(arange(36)) - 10, [2, 2, 3, 3])\n"
+                               "  ";
 
 static int check_row(const Row *r) {
   Arena *a = arena_new();
