@@ -86,9 +86,10 @@ LExpr *x_dim(LB *b, Dim d) {
 }
 LExpr *x_param(LB *b, KSize s) {
   for (int i = 0; i < arrlen(b->fixed); i++)
-    if (b->fixed[i].size.kind == s.kind && b->fixed[i].size.value == s.value) return x_var(b, b->fixed[i].var);
+    if (b->fixed[i].size.kind == s.kind && b->fixed[i].size.value == s.value && b->fixed[i].size.dim == s.dim)
+      return x_var(b, b->fixed[i].var);
   LVar *v = arena_one(b->arena, LVar);
-  *v = (LVar){.name = s.kind == KARG_CLOCK ? "clock" : "site", .dtype = I64, .lanes = 1};
+  *v = (LVar){.name = s.kind == KARG_CLOCK ? "clock" : s.kind == KARG_INT ? "site" : "n", .dtype = I64, .lanes = 1};
   FixedSize f = {s, v};
   arrput(b->fixed, f);
   return x_var(b, v);

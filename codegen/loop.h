@@ -127,7 +127,7 @@ const Target *lb_target(const LB *b);
 LExpr *x_int(LB *b, int64_t v);
 LExpr *x_num(LB *b, double v, DType t);
 LExpr *x_dim(LB *b, Dim d);          /* a constant becomes X_INT */
-LExpr *x_param(LB *b, KSize s);      /* a size parameter that is not a dimension: clock or constant */
+LExpr *x_param(LB *b, KSize s);      /* a size parameter of its own, whatever its value: clock, constant, dimension */
 LExpr *x_var(LB *b, LVar *v);
 LExpr *x_add(LB *b, LExpr *x, LExpr *y);
 LExpr *x_sub(LB *b, LExpr *x, LExpr *y);

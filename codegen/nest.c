@@ -41,6 +41,16 @@ int open_nest(Lower *l, const Axes *a, Merge m, Idx *at) {
   Dim rows = dim_int(l->dims, 1), last = size[n - 1];
   for (int k = 0; k < n - 1; k++) rows = dim_mul(l->dims, rows, size[k]);
   int64_t most_rows = dim_most(l, rows), most_last = dim_most(l, last);
+  if (n == 1 && most_last > 1) { /* one loop: its size is a parameter, so that equal kernels of other sizes are one */
+    LExpr *count = x_param(b, (KSize){.kind = KARG_SIZE, .dim = last});
+    LExpr *all = x_div(b, x_add(b, count, x_int(b, BLOCK - 1)), x_int(b, BLOCK));
+    LExpr *at0 = x_mul(b, x_var(b, lb_for(b, FOR_PARALLEL, "block", x_int(b, 0), all, 1)), x_int(b, BLOCK)), *index;
+    LVar *v = lb_for(b, FOR_VECTOR, "i", at0, x_min(b, x_add(b, at0, x_int(b, BLOCK)), count), 1);
+    lb_range(b, v, last);
+    index = x_var(b, v);
+    merge_index(b, a, m, &index, at);
+    return 2;
+  }
   bool cut = most_last > BLOCK && most_rows < 64;
   LExpr *loop[MAX_AXES], *row, *lo = x_int(b, 0), *hi = x_dim(b, last);
   if (cut) {
@@ -116,9 +126,23 @@ static void map_body(Lower *l, const Axes *a, const Idx *at, bool trial, int *co
     *cost += x_divisions(value_at(l, n, &to), lb_level(l->b));
   }
 }
+/* Named by the first of its element-wise ops. */
+static const char *map_name(const Lower *l) {
+  const char *name = NULL;
+  int n = 0;
+  for (int i = 0; i < arrlen(l->group->nodes) && n < 3; i++) {
+    Op op = (Op)graph_node(l->g, l->group->nodes[i])->op;
+    OpClass c = op_info[op].cls;
+    if (c != MAP && c != GATHER && op != OP_uniform) continue;
+    name = name ? arena_printf(l->arena, "%s_%s", name, op_info[op].name) : op_info[op].name;
+    n++;
+  }
+  if (!n) name = op_info[graph_node(l->g, l->group->outs[0].node)->op].name;
+  return name;
+}
 void lower_map(Lower *l) {
   Axes a = axes_of(l, l->group->outs[0].node);
-  lower_nest(l, &a, "map", map_body, NULL);
+  lower_nest(l, &a, map_name(l), map_body, NULL);
 }
 
 /* ---- a group without nodes: reads[0] -> outs[0] ---- */

@@ -435,15 +435,23 @@ const char *kernel_name(const Kernel *k) {
 }
 
 static void put_head(const Kernel *k, Buf *b) {
+  size_t line = b->n, indent_by;
   buf_printf(b, "void %s(", kernel_name(k));
-  for (int i = 0; i < arrlen(k->params); i++) {
-    KParam p = k->params[i];
-    if (p.arr)
-      buf_printf(b, "%s%s *%s%s, ", p.arr->written ? "" : "const ", memory_type(p.arr->dtype),
-                 k->shared_arrays ? "" : "restrict ", p.arr->name);
-    else buf_printf(b, "int64_t %s, ", p.var->name);
+  indent_by = b->n - line;
+  for (int i = 0; i <= arrlen(k->params); i++) {
+    char s[160];
+    if (i == arrlen(k->params)) snprintf(s, sizeof s, "DnnTeam *team)");
+    else if (k->params[i].arr) {
+      const LArr *a = k->params[i].arr;
+      snprintf(s, sizeof s, "%s%s *%s%s,", a->written ? "" : "const ", memory_type(a->dtype), k->shared_arrays ? "" : "restrict ", a->name);
+    } else snprintf(s, sizeof s, "int64_t %s,", k->params[i].var->name);
+    if (b->n - line + strlen(s) + 3 > 120) {
+      buf_char(b, '\n');
+      line = b->n;
+      buf_fill(b, ' ', (int)indent_by);
+    } else if (i) buf_char(b, ' ');
+    buf_str(b, s);
   }
-  buf_str(b, "DnnTeam *team)");
 }
 void kernel_print_prototype(const Kernel *k, Buf *b) {
   put_head(k, b);

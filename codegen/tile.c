@@ -2,7 +2,7 @@
  *
  *   pack     A into panels of mr rows, once, by all threads                                workspace
  *   for each block of the result (mc x nc), spread over the threads:
- *     for each block of K (kc):  pack B into panels of nr columns; register tiles add up    scratch
+ *     for each block of K (kc), each nr columns: pack that panel of B; register tiles add up   scratch
  *     epilogue: the block goes through the nodes behind the product into the outs
  *
  * The operands are expressions at an index, so packing is where views, borders and element-wise operands are computed:
@@ -36,7 +36,7 @@ bool tile_choose(Lower *l, const Product *p, Tile *t) {
   double useful = (double)M * (double)N;
   if (M < 3 || N < 3 || useful * (double)K < 4096 || best > 8 * useful) return false;
   t->kc = min64(K, 256);
-  t->mc = min64(up(M, t->mr), 256 / t->mr * t->mr);
+  t->mc = min64(up(M, t->mr), 128 / t->mr * t->mr);
   t->nc = min64(up(N, t->nr), 384 / t->nr * t->nr);
   t->splits = 1;
   int64_t blocks = B * ((M + t->mc - 1) / t->mc);
@@ -162,7 +162,7 @@ static void column_tables(Lower *l, const Tiled *s, const Idx *b, LExpr *j0, Col
   lb_end(x);
 }
 
-/* One panel of the packed block and where it comes from. */
+/* One panel of B and where it comes from. */
 typedef struct Panel {
   const Idx *b;
   const Columns *c;
@@ -177,7 +177,7 @@ static LExpr *open_rows(Lower *l, const Tiled *s, const Panel *q, Idx *k) {
   LExpr *kk = x_add(x, q->k0, x_var(x, r));
   if (s->p->k.n == 1) k->i[0] = kk;
   else axes_split(x, s->p->k.size, s->p->k.n, kk, k->i);
-  return x_mul(x, x_add(x, x_mul(x, q->jp, q->kc), x_var(x, r)), x_int(x, s->t->nr));
+  return x_mul(x, x_var(x, r), x_int(x, s->t->nr));
 }
 /* The part of the address in c->src that the row alone decides. */
 static LExpr *row_address(Lower *l, const Tiled *s, const Panel *q, const Idx *k) {
@@ -352,7 +352,7 @@ static void tile_calls(Lower *l, const Tiled *s, const Kernel *micro, LArr *a, L
   LExpr *panel = x_add(x, x_mul(x, batch, x_dim(x, s->panels)), x_add(x, ip0, x_var(x, ip)));
   CallArg args[6] = {
       {.arr = a, .x = x_mul(x, x_add(x, x_mul(x, panel, x_dim(x, s->K)), k0), x_int(x, t->mr))},
-      {.arr = bp, .x = x_mul(x, x_mul(x, jp, kc), x_int(x, t->nr))},
+      {.arr = bp, .x = x_int(x, 0)},
       {.arr = cb, .x = x_add(x, x_mul(x, x_var(x, ip), x_int(x, t->mr * t->nc)), x_mul(x, jp, x_int(x, t->nr)))},
       {.x = kc}, {.x = x_int(x, t->nc)}, {.x = more}};
   lb_call(x, micro, args, 6);
@@ -366,7 +366,7 @@ static void blocks(Lower *l, const Tiled *s, int inner) {
   lower_begin(l);
   LB *x = l->b;
   LArr *a = lower_temp_array(l, s->a_temp, p->dtype, false);
-  LArr *bp = lb_array(x, ARR_SCRATCH, p->dtype, t->kc * t->nc + 64, "bp");
+  LArr *bp = lb_array(x, ARR_SCRATCH, p->dtype, t->kc * t->nr + 64, "bp");
   LArr *cb = lb_array(x, ARR_SCRATCH, p->dtype, t->mc * t->nc, "cb");
   bp->written = cb->written = true;
   Dim m_blocks = dim_ceil_div(l->dims, s->M, t->mc), n_blocks = dim_ceil_div(l->dims, s->N, t->nc);

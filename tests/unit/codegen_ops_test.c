@@ -18,7 +18,6 @@
 #include <cmocka.h>
 // clang-format on
 
-enum { SEEDS = 6 };
 
 typedef struct Case {
   Arena *a;
@@ -286,7 +285,8 @@ static void check_cases(Case *cases, const char *text, const char *compiler, con
   }
   dlclose(so);
 }
-static void check_target(const char *target, const char *compiler, bool clang) {
+static void check_target(const char *target, const char *compiler, bool clang, uint64_t seeds) {
+  if (getenv("DNN_TEST_SEEDS")) seeds = (uint64_t)atoi(getenv("DNN_TEST_SEEDS"));
   const Target *t = target_find(target);
   Case *cases = NULL;
   Buf text = {0};
@@ -294,7 +294,7 @@ static void check_target(const char *target, const char *compiler, bool clang) {
   for (Op op = 1; op < OP_COUNT; op++) {
     int found = 0;
     for (DType dt = 0; dt < TUPLE && wanted(op); dt++)
-      for (uint64_t seed = 0; seed < SEEDS; seed++) {
+      for (uint64_t seed = 0; seed < seeds; seed++) {
         Case c = {.op = op, .dt = dt, .seed = seed, .id = (int)arrlen(cases)};
         if (!make_case(&c, t)) continue;
         print_case(&c, &text);
@@ -331,16 +331,16 @@ static void test_products(void **state) {
 
 static void test_native(void **state) {
   (void)state;
-  check_target("native", "gcc", false);
+  check_target("native", "gcc", false, 4);
 }
 static void test_plain(void **state) {
   (void)state;
-  check_target("plain", "gcc -std=c11 -pedantic", false);
+  check_target("plain", "gcc -std=c11 -pedantic", false, 2);
 }
 static void test_clang(void **state) {
   (void)state;
   if (system("clang-19 --version >/dev/null 2>&1")) skip();
-  check_target("native", "clang-19", true);
+  check_target("native", "clang-19", true, 2);
 }
 
 int main(void) {
