@@ -28,42 +28,6 @@ static void programs(void **state) {
   each_file("../std/*.dnn", one_program);
 }
 
-/* The lines `#! E0104 3:7` and `#! note 2:1` that begin the file must be what is reported, in this order. */
-static void one_error(const char *path, const Buf *text) {
-  Syntax s = syntax_of(text->s, text->n);
-  char *json = NULL;
-  size_t n = 0;
-  FILE *f = open_memstream(&json, &n);
-  diag_flush_json(s.diag, f);
-  fclose(f);
-  const char *at = json;
-  for (const char *line = text->s; !strncmp(line, "#! ", 3); line = strchr(line, '\n') + 1) {
-    char what[16], want[96];
-    int row, col;
-    assert_int_equal(sscanf(line, "#! %15s %d:%d", what, &row, &col), 3);
-    bool note = !strcmp(what, "note");
-    snprintf(want, sizeof want, "\"line\":%d,\"col\":%d,", row, col);
-    const char *end = note ? strchr(at, '\n') : at + strcspn(at, "\n");
-    const char *found = strstr(at, want);
-    char id[32];
-    snprintf(id, sizeof id, "\"id\":\"%s\"", what);
-    bool ok = found && found < end && (note || (strstr(at, id) && strstr(at, id) < end));
-    if (!ok) print_message("%s: no %s at %d:%d in\n%s", path, what, row, col, json);
-    assert_true(ok);
-    if (strncmp(strchr(line, '\n') + 1, "#! note", 7)) at = end + 1;
-  }
-  if (*at) print_message("%s: more than is wanted:\n%s", path, at);
-  assert_true(at == json + n);
-  assert_true(n > 0);
-  free(json);
-  arena_free(s.arena);
-}
-
-static void errors(void **state) {
-  assert_true(each_file("errors/e000[2-9]_*.dnn", one_error) >= 7);
-  assert_true(each_file("errors/e01*.dnn", one_error) >= 20);
-}
-
 static void expect_loc(const char *text, Loc loc, const char *want) {
   assert_int_equal(loc.end - loc.begin, strlen(want));
   assert_memory_equal(text + loc.begin, want, strlen(want));
@@ -120,7 +84,6 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(trees),
       cmocka_unit_test(programs),
-      cmocka_unit_test(errors),
       cmocka_unit_test(places),
       cmocka_unit_test(places_in_strings_and_statements),
       cmocka_unit_test(recovery),
