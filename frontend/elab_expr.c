@@ -145,12 +145,14 @@ Value *select_value(Elab *e, Value *c, Value *a, Value *b, Loc at) {
 static Value *choose_open(Elab *e, Env *env, const AstExpr *x, int arm, Value *c,
                           Value *(*rest)(Elab *, Env *, const AstExpr *, int)) {
   int version = e->trace->version;
+  ptrdiff_t effects = arrlen(e->trace->reports) + arrlen(e->trace->effects);
   Saved *before = save_vars(env);
   Value *a = elab_block(e, env, &x->choice.arms[arm].body);
   Saved *then = save_vars(env);
   for (ptrdiff_t i = 0; i < arrlen(before); i++) before[i].env->binds[before[i].at].v = before[i].v;
   Value *b = rest(e, env, x, arm + 1);
-  if (version != e->trace->version) not_yet(e, x->loc, "a state written under an `if` on a run-time size");
+  if (version != e->trace->version || effects != arrlen(e->trace->reports) + arrlen(e->trace->effects))
+    not_yet(e, x->loc, "a state, report, check or print under an `if` on a run-time size");
   for (ptrdiff_t i = 0; i < arrlen(before); i++) {
     Binding *now = &before[i].env->binds[before[i].at];
     if (then[i].v != now->v) now->v = select_value(e, c, then[i].v, now->v, x->loc);

@@ -316,6 +316,48 @@ static void test_effects(void **state) {
   assert_int_equal(e->calls[0].params, 8);
 }
 
+/* An `if` on a run-time size elaborates both arms and chooses; its `var`s merge. */
+static void test_open_if(void **state) {
+  World *w = load("export fn f(x: f32[N <= 8]) -> f32[N] {\n"
+                  "  var k = x\n"
+                  "  let y = if N > 2 { k = k + 1; x * 2 } else if N == 2 { x * 3 } else { x }\n"
+                  "  y + k\n"
+                  "}\n",
+                  NULL);
+  assert_non_null(w);
+  for (int n = 1; n <= 3; n++) {
+    w->vars[entry(w, "f")->vars[0]] = n;
+    Tensor x = floats(w, n, (double[]){1, 1, 1});
+    near(tensor_get(call(w, "f", &x), 0), n == 1 ? 2 : n == 2 ? 4 : 4);
+  }
+}
+
+/* Places: parts of models, slices of lists of modules, states, several places of one update. */
+static void test_places(void **state) {
+  World *w = load("use optim\n"
+                  "module One() { param w: f32[] = 1; state n: f32[] = 3; fn call() { w } }\n"
+                  "module All() { parts = [One() for _ in 0..3]; last = One() }\n"
+                  "model net = All()\n"
+                  "step s() {\n"
+                  "  let l = net.parts[0]() + 2 * net.parts[2]() + 4 * net.last()\n"
+                  "  update net.parts[-1], net.last by optim.sgd(1.0) on l\n"
+                  "  net.parts[:2] = [p * 10 for p in net.parts[:2]]\n"
+                  "  net.parts[1].w -= 0.5\n"
+                  "  net.parts[0].n = 7\n"
+                  "  net.last.w = net.last.w * 2\n"
+                  "}\n",
+                  NULL);
+  assert_non_null(w);
+  call(w, "init", NULL);
+  call(w, "s", NULL);
+  near(value(w, "net.parts[0].w", 0), 10);
+  near(value(w, "net.parts[1].w", 0), 9.5);
+  near(value(w, "net.parts[2].w", 0), -1);
+  near(value(w, "net.last.w", 0), -6);
+  near(value(w, "net.parts[0].n", 0), 7);
+  near(value(w, "net.parts[1].n", 0), 3);
+}
+
 /* Nothing that is written badly ends in a crash; each of these gives an error. */
 static void test_hostile(void **state) {
   static const char *const bad[] = {
@@ -345,8 +387,9 @@ static void test_hostile(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_line), cmocka_unit_test(test_momentum), cmocka_unit_test(test_grad),
-      cmocka_unit_test(test_mode), cmocka_unit_test(test_random),   cmocka_unit_test(test_entries),
-      cmocka_unit_test(test_with), cmocka_unit_test(test_effects),  cmocka_unit_test(test_hostile)};
+      cmocka_unit_test(test_line),    cmocka_unit_test(test_momentum), cmocka_unit_test(test_grad),
+      cmocka_unit_test(test_mode),    cmocka_unit_test(test_random),   cmocka_unit_test(test_entries),
+      cmocka_unit_test(test_with),    cmocka_unit_test(test_effects),  cmocka_unit_test(test_hostile),
+      cmocka_unit_test(test_open_if), cmocka_unit_test(test_places)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
