@@ -207,7 +207,6 @@ struct Trace {
   const char **report_names; /* stb_ds */
   Port *report_ports;        /* stb_ds */
   Effect *effects;           /* stb_ds; values count from the first effect value */
-  bool no_calls;
 };
 
 struct Elab {
