@@ -203,6 +203,43 @@ static bool put_run(Emit *e, int i, Buf *b, const char *args) {
   return true;
 }
 
+/* Operations and memory traffic of one call at the bounds of its sizes. */
+static int64_t work_of(const Emit *e, int i) {
+  const Graph *g = e->plans[i]->graph;
+  int64_t work = 0;
+  for (NodeId n = 1; n < (NodeId)arrlen(g->nodes); n++) {
+    if (op_info[graph_node(g, n)->op].cls == REGION) return INT64_MAX;
+    int64_t flops = dim_upper(g->dims, node_flops(g, n)), bytes = dim_upper(g->dims, node_bytes(g, n));
+    if (flops < 0 || bytes < 0 || flops > INT32_MAX || bytes > INT32_MAX) return INT64_MAX;
+    work += flops + bytes / 4;
+  }
+  return work;
+}
+
+/* The call of the kernels by a team. A second thread does not pay for little work: waking it and its barriers cost some
+ * microseconds, far more when the machine is busy. The bits do not depend on the number of threads. */
+static void put_team(const Emit *e, int i, Buf *b) {
+  enum { LITTLE = 1 << 18 };
+  const EmitEntry *n = &e->entries[i];
+  long long at = (long long)n->scratch_at, each = (long long)n->scratch_each;
+  if (work_of(e, i) < LITTLE) {
+    buf_printf(b,
+               "  DnnMeeting meeting = {0};\n  DnnTeam team = team_of(m, &meeting, 0, 1, %lld, %lld);\n"
+               "  run_%s(m, v, in, out, &team);\n  if (take_error(m, &team, 1)) return m->error_site;\n",
+               at, each, n->id);
+    return;
+  }
+  buf_printf(b,
+             "  DnnMeeting meeting = {0};\n  DnnTeam teams[%d];\n  int n = 1;\n"
+             "#ifdef _OPENMP\n#pragma omp parallel num_threads(m->threads)\n  {\n    const int t = omp_get_thread_num();\n"
+             "    if (t == 0) n = omp_get_num_threads();\n"
+             "    teams[t] = team_of(m, &meeting, t, omp_get_num_threads(), %lld, %lld);\n"
+             "    run_%s(m, v, in, out, &teams[t]);\n  }\n#else\n"
+             "  teams[0] = team_of(m, &meeting, 0, 1, %lld, %lld);\n  run_%s(m, v, in, out, &teams[0]);\n#endif\n"
+             "  if (take_error(m, teams, n)) return m->error_site;\n",
+             e->target->max_threads, at, each, n->id, at, each, n->id);
+}
+
 void emit_entry(Emit *e, int i, Buf *b) {
   const EmitEntry *n = &e->entries[i];
   const char *args = "DnnContext *m, const int64_t *v, const void *const *in, void *const *out";
@@ -211,18 +248,7 @@ void emit_entry(Emit *e, int i, Buf *b) {
   if (!any) buf_str(b, "  (void)v;\n  (void)in;\n  (void)out;\n");
   buf_str(b, "  m->error_site = 0;\n");
   put_checks(e, i, b);
-  if (any) {
-    long long at = (long long)n->scratch_at, each = (long long)n->scratch_each;
-    buf_printf(b,
-               "  DnnMeeting meeting = {0};\n  DnnTeam teams[%d];\n  int n = 1;\n"
-               "#ifdef _OPENMP\n#pragma omp parallel num_threads(m->threads)\n  {\n    const int t = omp_get_thread_num();\n"
-               "    if (t == 0) n = omp_get_num_threads();\n"
-               "    teams[t] = team_of(m, &meeting, t, omp_get_num_threads(), %lld, %lld);\n"
-               "    run_%s(m, v, in, out, &teams[t]);\n  }\n#else\n"
-               "  teams[0] = team_of(m, &meeting, 0, 1, %lld, %lld);\n  run_%s(m, v, in, out, &teams[0]);\n#endif\n"
-               "  if (take_error(m, teams, n)) return m->error_site;\n",
-               e->target->max_threads, at, each, n->id, at, each, n->id);
-  }
+  if (any) put_team(e, i, b);
   put_copies(e, i, b);
   put_effects(e, i, b);
   buf_str(b, "  return 0;\n}\n");
