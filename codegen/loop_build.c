@@ -183,6 +183,22 @@ static LExpr *rewrite(struct Finish *f, LExpr *x, int parent_level) {
   arrput(f->made[place], x);
   return v;
 }
+/* A `let` of lowering names its expression itself. */
+static void rewrite_let(struct Finish *f, LStmt *s) {
+  LExpr *x = s->value;
+  int here = (int)arrlen(f->out) - 1;
+  if (leaf(x) || hmgeti(f->bound, x) >= 0) {
+    s->value = rewrite(f, x, here);
+    return;
+  }
+  LExpr *y = arena_one(f->b->arena, LExpr), *v = x_var(f->b, s->var);
+  *y = *x;
+  for (int k = 0; k < x->n_in; k++)
+    if (x->in[k]) y->in[k] = rewrite(f, x->in[k], here);
+  s->value = y;
+  hmput(f->bound, x, v);
+  arrput(f->made[here], x);
+}
 static void rewrite_slot(void *ctx, LExpr **slot) {
   struct Finish *f = ctx;
   *slot = rewrite(f, *slot, (int)arrlen(f->out) - 1);
@@ -194,7 +210,8 @@ static LBlock finish_block(struct Finish *f, LBlock body) {
   int level = (int)arrlen(f->out) - 1;
   for (int i = 0; i < arrlen(body); i++) {
     LStmt *s = body[i];
-    stmt_exprs(s, rewrite_slot, f);
+    if (s->kind == S_LET) rewrite_let(f, s);
+    else stmt_exprs(s, rewrite_slot, f);
     if (s->body) s->body = finish_block(f, s->body);
     if (s->other) s->other = finish_block(f, s->other);
     arrput(f->out[level], s);
