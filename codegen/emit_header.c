@@ -72,7 +72,8 @@ static void put_interface(const Emit *e, Buf *b) {
              n, n);
   buf_printf(b,
              "/* Makes an instance in `memory`: %s_MEMORY_BYTES bytes at an address divisible by 64, owned by the caller.\n"
-             " * `threads`: 1 .. %s_MAX_THREADS. Nothing is allocated, now or later. */\n"
+             " * `threads`: 1 .. %s_MAX_THREADS. Nothing is allocated, now or later, but what OpenMP needs to start its threads\n"
+             " * here. */\n"
              "int %s_open(%s *m, void *memory, int threads);\n\n",
              u, u, n, n);
   buf_printf(b,

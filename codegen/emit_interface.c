@@ -51,7 +51,9 @@ static void put_open(Emit *e, Buf *b) {
              "  message(m)[0] = 0;\n"
              "  if (threads != m->threads) return range_error(m, %d, \"threads\", threads, %s_MAX_THREADS);\n"
              "  if ((uintptr_t)p %% 64) return range_error(m, %d, \"the address of `memory`, modulo 64,\", "
-             "(int64_t)((uintptr_t)p %% 64), 0);\n  return 0;\n}\n",
+             "(int64_t)((uintptr_t)p %% 64), 0);\n#ifdef _OPENMP\n  /* OpenMP makes its threads and their memory now, not "
+             "in a later call. */\n#pragma omp parallel num_threads(m->threads)\n  (void)omp_get_thread_num();\n#endif\n"
+             "  return 0;\n}\n",
              n, n, u, u, u, u, u, e->n_sites + 1, u, e->n_sites + 2);
   buf_printf(b,
              "\nint %s_init(%s *m, int64_t seed) {\n  m->seed = seed;\n  m->stage = m->step = m->epoch = 0;\n"
