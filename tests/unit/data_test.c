@@ -165,7 +165,7 @@ static void idx_parts(void **state) {
   DnnDataSets *d = opened(1);
   DnnError e;
   unsigned char image[6];
-  int32_t label;
+  int32_t label = -1;
   assert_int_equal(dnn_data_count(d, 1), 20);
   assert_true(dnn_data_read(d, 1, 0, 3, image, &e) && dnn_data_read(d, 1, 1, 13, &label, &e));
   assert_int_equal(image[5], 23);
@@ -190,7 +190,7 @@ static void drawn(void **state) {
   (void)state;
   DnnDataSets *d = opened(4);
   DnnError e;
-  unsigned char image[784], want[784], label, want_label;
+  unsigned char image[784], want[784], label = 0, want_label;
   assert_int_equal(dnn_data_count(d, 4), 10);
   assert_true(dnn_data_read(d, 4, 0, 7, image, &e) && dnn_data_read(d, 4, 1, 7, &label, &e));
   dnn_draw_digit(1, 7, want, &want_label);
