@@ -196,6 +196,7 @@ struct Trace {
   CellNow *cells;       /* stb_ds, grows with prog->cells */
   int version;          /* changes with every write to a cell */
   const char **trained; /* stb_ds: paths that the step updates or assigns */
+  bool open_sizes; /* T_CHECK: a size got a bound for checking only */
   bool discover;        /* first pass over a step: only collects `trained` */
   Frame *frame;
   NodeId key;       /* random key of `seeded`, 0: the call's own */

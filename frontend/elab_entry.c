@@ -200,6 +200,7 @@ static bool close_inputs(Elab *e, Sig *s, Trace *t) {
     if (var < 0 || dim_var_bound(e->dims, var) >= 0) continue;
     if (t->kind == T_CHECK) {
       dim_set_bound(e->dims, var, CHECK_BOUND);
+      t->open_sizes = true;
       continue;
     }
     elab_error(e, m->loc, E0904, "the size `%s` of the entry point `%s` has no bound", m->name, en->name);
@@ -323,14 +324,9 @@ static bool has_unfilled(const AstFn *f) {
 void elab_check_step(Elab *e, const AstFn *f, bool keep) {
   bool ok;
   if (has_unfilled(f)) return; /* its static arguments come with `run` */
-  ptrdiff_t n_cells = arrlen(e->prog->cells);
   Trace *t = trace_fn(e, T_CHECK, f, f->name.name, fill_signature, NULL, &ok);
   if (!ok) return;
-  bool bounded = keep;
-  for (ptrdiff_t i = 0; i < arrlen(t->entry->vars); i++)
-    bounded &= dim_var_bound(e->dims, t->entry->vars[i]) != CHECK_BOUND;
-  if (bounded) arrput(e->prog->entries, *t->entry);
-  (void)n_cells;
+  if (keep && !t->open_sizes) arrput(e->prog->entries, *t->entry);
 }
 
 void entry_unique_name(Elab *e, Entry *en) {

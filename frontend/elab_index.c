@@ -307,7 +307,8 @@ static Value *gather_tensors(Elab *e, NodeId x, const AxisSpec *spec, int n, int
   *index_rank = v_type(i).rank;
   if (t.rank - count + *index_rank > MAX_RANK)
     return elab_error(e, at, E0304, "the result would have more than %d axes", MAX_RANK);
-  return v_tensor(e, g_gather(g, elab_place(e, at), x, nid(i), first, 0));
+  NodeId y = g_gather(g, elab_place(e, at), x, nid(i), first, 0);
+  return too_big(e, graph_type(g, y), at) ? e->poison : v_tensor(e, y);
 }
 
 static Value *index_node(Elab *e, Value *v, const IndexItem *items, int n, Loc at) {

@@ -30,7 +30,7 @@ enum { MAX_TURNS = 1000000 };
 
 static int int_range(Elab *e, Env *env, const AstRange *r, Value *from, Value ***items) {
   Value *to = elab_expr(e, env, r->to);
-  int64_t a, b;
+  int64_t a, b, turns = 0;
   if (is_poison(to)) return -1;
   if (to->kind == V_TENSOR || from->kind == V_TENSOR) {
     elab_error(e, r->loc, E0409, "a static `for` cannot run to a run-time value");
@@ -44,8 +44,9 @@ static int int_range(Elab *e, Env *env, const AstRange *r, Value *from, Value **
                  value_kind_name(e, to));
     return -1;
   }
-  if (b - a > MAX_TURNS) {
-    elab_error(e, r->loc, E0408, "this static loop has %lld turns; at most %d are unrolled", (long long)(b - a),
+  if (__builtin_sub_overflow(b, a, &turns) ? b > a : turns > MAX_TURNS) {
+    if (turns < 0) turns = INT64_MAX;
+    elab_error(e, r->loc, E0408, "this static loop has %lld turns; at most %d are unrolled", (long long)turns,
                MAX_TURNS);
     elab_help(e, "`scan` is the loop of the graph: it costs no code size");
     return -1;

@@ -48,6 +48,8 @@ Value *cast_value(Elab *e, DType t, Value *v, Loc at) {
     return v_tensor(e, g_cast(e->trace->graph, elab_place(e, at), nid(v), t));
   }
   if (v->kind == V_BOOL && t != BOOL) v = v_int(e, v->b);
+  if (v_number(e, v, &x) && !dtype_is_float(t) && t != BOOL && !(fabs(x) < 9e18))
+    return elab_error(e, at, E0308, "%s does not fit %s", value_text(e, v), dtype_name(t));
   if (v_number(e, v, &x) && !dtype_is_float(t)) v = t == BOOL ? v_bool(e, x != 0) : v_int(e, (int64_t)trunc(x));
   return v_to_tensor(e, v, t, at);
 }

@@ -53,8 +53,8 @@ static bool paddings(Elab *e, Value *v, Window *w, Loc at) {
       if (!want_int(e, p, &w->lo[i], "the padding", at)) return false;
       w->hi[i] = w->lo[i];
     }
-    if (w->lo[i] < 0 || w->hi[i] < 0) {
-      elab_error(e, at, E0355, "a padding cannot be negative");
+    if (w->lo[i] < 0 || w->hi[i] < 0 || w->lo[i] > 1 << 30 || w->hi[i] > 1 << 30) {
+      elab_error(e, at, E0355, "a padding is at least 0 and at most 2^30");
       return false;
     }
     w->low[i] = dim_int(e->dims, w->lo[i]);

@@ -84,6 +84,7 @@ static Value *linspace(Elab *e, Value **a, int n, Loc at) {
       !want_int(e, a[2], &k, "the number of points", at))
     return e->poison;
   if (k < 1) return elab_error(e, at, E0304, "`linspace` needs at least one point, not %lld", (long long)k);
+  if (k > 1ll << 40) return elab_error(e, at, E0306, "`linspace` has too many points: %lld", (long long)k);
   Value *i = v_tensor(e, iota(e, F32, dim_int(e->dims, k), at));
   double step = k > 1 ? (to - from) / (double)(k - 1) : 0;
   return elab_binary(e, OP_add, elab_binary(e, OP_mul, i, v_float(e, step), at), v_float(e, from), at);
@@ -386,6 +387,7 @@ static Value *roll(Elab *e, Value **a, int n, Loc at) {
   if (!want_tensor(e, &x, "what is rolled", at) || !want_int(e, a[1], &k, "the distance", at) ||
       !want_axis(e, a[2], v_type(x).rank, &axis, "the axis of `roll`", at))
     return e->poison;
+  if (k < -(1ll << 40) || k > 1ll << 40) return elab_error(e, at, E0304, "`roll` by %lld is too far", (long long)k);
   DimTab *d = e->dims;
   Dim size = v_type(x).shape[axis], by;
   int64_t m;
