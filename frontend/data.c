@@ -42,6 +42,15 @@ int data_row(Elab *e, DnnDataOp op, DnnDataArg *args, Loc at) {
   return (int)arrlen(e->prog->data) - 1;
 }
 
+int64_t data_most(Elab *e, int row) {
+  const DnnData *d = &e->prog->data[row];
+  int64_t count = data_info(e, row)->count;
+  if (count != DATA_UNKNOWN || !d->n_args || d->args[0].kind != 'd') return count;
+  if (d->op != DNN_DATA_chain) return data_most(e, d->args[0].index);
+  int64_t a = data_most(e, d->args[0].index), b = data_most(e, d->args[1].index);
+  return a < 0 || b < 0 ? (a < b ? a : b) : a + b;
+}
+
 Port data_port(Elab *e, const char *name, DType dtype, int rank, const int64_t *shape, int64_t below, Loc at) {
   Dim dims[MAX_RANK];
   for (int i = 0; i < rank; i++) dims[i] = dim_int(e->dims, shape[i]);
@@ -210,7 +219,7 @@ static int64_t fitted_size(Elab *e, Env *env, const AstItem *item, const SizeVar
     Value *v = elab_expr(e, env, f->to);
     if (is_poison(v) || !want_int(e, v, &size, "the size to pad to", f->to->loc)) return -1;
     if (size >= 1 && size <= INT32_MAX) return size;
-    elab_error(e, f->to->loc, E0809, "the size to pad to is %lld, but must be at least 1", (long long)size);
+    elab_error(e, f->to->loc, E0809, "the size to pad to is %lld, but must be 1 to 2147483647", (long long)size);
     return -1;
   }
   elab_error(e, at, E0814, "the size `%s` differs from record to record, and nothing says how to make them alike",

@@ -34,6 +34,9 @@ DnnDataArg data_arg_num(const char *name, double v);
 DnnDataArg data_arg_row(int row);
 DnnDataArg data_arg_entry(int entry);
 
+/* At most so many records, also where the exact number is unknown; DATA_UNKNOWN or DATA_ENDLESS. */
+int64_t data_most(Elab *e, int row);
+
 /* Gives an open row (and the rows it selects from) its record type; a typed row must have these fields already: false
  * after an error that shows both places. */
 bool data_settle(Elab *e, int row, const Port *fields, int n, Loc at);

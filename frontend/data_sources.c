@@ -109,7 +109,7 @@ static Value *tokens_bytes(Elab *e, Value **a, int n, Loc at) {
 static bool want_count(Elab *e, Value *v, int64_t least, int64_t *out, const char *what, Loc at) {
   if (!want_int(e, v, out, what, at)) return false;
   if (*out >= least && *out <= INT32_MAX) return true;
-  elab_error(e, at, E0809, "%s is %lld, but must be at least %lld", what, (long long)*out, (long long)least);
+  elab_error(e, at, E0809, "%s is %lld, but must be %lld to 2147483647", what, (long long)*out, (long long)least);
   return false;
 }
 

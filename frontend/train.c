@@ -49,7 +49,7 @@ static bool positive(Elab *e, Env *env, const AstExpr *x, const char *what, int6
   Value *v = elab_expr(e, env, x);
   if (is_poison(v) || !want_int(e, v, out, what, x->loc)) return false;
   if (*out >= 1 && *out <= INT32_MAX) return true;
-  elab_error(e, x->loc, E0809, "%s is %lld, but must be at least 1", what, (long long)*out);
+  elab_error(e, x->loc, E0809, "%s is %lld, but must be 1 to 2147483647", what, (long long)*out);
   return false;
 }
 

@@ -77,7 +77,8 @@ static bool one_feed(Elab *e, Env *env, const AstFeed *f, const Settings *s, Dnn
       Value *size = elab_expr(e, env, f->batch.size);
       if (is_poison(size) || !want_int(e, size, &b.size, "the batch size", f->batch.size->loc)) return false;
       if (b.size < 1 || b.size > INT32_MAX) {
-        elab_error(e, f->batch.size->loc, E0809, "the batch size is %lld, but must be at least 1", (long long)b.size);
+        elab_error(e, f->batch.size->loc, E0809, "the batch size is %lld, but must be 1 to 2147483647",
+                   (long long)b.size);
         return false;
       }
     }
@@ -90,7 +91,8 @@ static bool one_feed(Elab *e, Env *env, const AstFeed *f, const Settings *s, Dnn
                  "record without an axis");
     return false;
   }
-  if (b.kind == AB_ALL && info->count == DATA_ENDLESS) {
+  int64_t most = data_most(e, row);
+  if (b.kind == AB_ALL && most == DATA_ENDLESS) {
     elab_error(e, f->loc, E0828, "`batch all` of records without end");
     elab_note(e, info->loc, "`generate(inf, ...)` stands here");
     elab_help(e, "`take(d, n)` gives the first n");
@@ -100,7 +102,7 @@ static bool one_feed(Elab *e, Env *env, const AstFeed *f, const Settings *s, Dnn
   out->batch = b.kind == AB_SIZE ? b.size : b.kind == AB_ALL ? -1 : 0;
   *shape = (ElabFeed){
       .name = f->arg.name.name, .fields = info->fields, .n_fields = (int)arrlen(info->fields), .loc = f->loc};
-  shape->batch = b.kind == AB_ALL && info->count > 0 ? info->count : out->batch;
+  shape->batch = b.kind == AB_ALL && most > 0 ? most : out->batch;
   return true;
 }
 
