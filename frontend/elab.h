@@ -208,6 +208,7 @@ struct Trace {
   const char **report_names; /* stb_ds */
   Port *report_ports;        /* stb_ds */
   Effect *effects;           /* stb_ds; values count from the first effect value */
+  bool too_big; /* a tensor of too many elements was told */
 };
 
 struct Elab {

@@ -5,12 +5,20 @@
 
 enum { MAX_ELEMENTS_LOG2 = 40 };
 
+static bool is_bounded(Elab *e, Dim d) {
+  for (int i = 0; i < dim_var_count(e->dims); i++)
+    if (dim_uses(e->dims, d, i) && dim_var_bound(e->dims, i) < 0) return false;
+  return true;
+}
+
 bool too_big(Elab *e, Type t, Loc at) {
   Dim n = type_count(e->dims, t);
   int64_t most = n == DIM_OVERFLOW ? -1 : dim_upper(e->dims, n);
-  if (n != DIM_OVERFLOW && most < ((int64_t)1 << MAX_ELEMENTS_LOG2)) return false;
-  elab_error(e, at, E0306, "the tensor %s has too many elements", type_text(e, t));
-  return true;
+  bool unknown = n != DIM_OVERFLOW && most < 0 && !is_bounded(e, n);
+  if (unknown || (most >= 0 && most < ((int64_t)1 << MAX_ELEMENTS_LOG2))) return false;
+  if (!e->trace->too_big) elab_error(e, at, E0306, "the tensor %s has too many elements", type_text(e, t));
+  else e->errors++;
+  return e->trace->too_big = true; /* what is made of it is not told again */
 }
 
 Value *full_value(Elab *e, double x, DType dtype, int rank, const Dim *shape, Loc at) {

@@ -1,5 +1,5 @@
 /* Values of the static interpreter: making, comparing, describing. */
-#include "frontend/elab.h"
+#include "frontend/elab_priv.h"
 #include <math.h>
 #include <string.h>
 
@@ -56,6 +56,7 @@ Value *v_tensor(Elab *e, NodeId n) {
   Value *v = make(e, V_TENSOR);
   v->t.id = n;
   v->t.graph = e->trace->graph;
+  if (type_count(e->dims, v_type(v)) == DIM_OVERFLOW) too_big(e, v_type(v), graph_node(v->t.graph, n)->loc);
   return v;
 }
 

@@ -98,7 +98,8 @@ struct Graph {
 Graph *graph_new(Arena *a, DimTab *dims, Diag *diag);
 
 /* Building. The shape rule computes the type; a wrong use is an internal error naming op and place: callers that face
- * users check first. `want` gives the type where the op leaves it open (see ops.def), else NULL. */
+ * users check first. `want` gives the type where the op leaves it open (see ops.def), else NULL. A result of more
+ * elements than 63 bits count becomes a node all the same, which graph_verify refuses: callers look at type_count. */
 NodeId graph_add(Graph *g, Op op, Loc loc, const NodeId *in, int n_in, const Attr *attrs, int n_attrs, const Type *want);
 NodeId graph_add_region(Graph *g, Op op, Loc loc, const NodeId *in, int n_in, const Attr *attrs, int n_attrs,
                         Graph *const *regions, int n_regions);

@@ -97,9 +97,7 @@ bool shape_done(Shape *s, DType dtype, int rank, const Dim *shape) {
     return shape_fail(s, "the result of `%s` would have %d axes, more than %d", s->spelling, rank, MAX_RANK);
   }
   for (int i = 0; i < rank; i++) {
-    if (shape[i] == DIM_OVERFLOW || shape[i] == DIM_NONE) {
-      return shape_fail(s, "a size of the result of `%s` is too large", s->spelling);
-    }
+    if (shape[i] == DIM_NONE) return shape_fail(s, "a size of the result of `%s` is missing", s->spelling);
     int64_t v;
     if (dim_is_int(s->g->dims, shape[i], &v) && v < 0) {
       return shape_fail(s, "a size of the result of `%s` would be negative: %lld", s->spelling, (long long)v);
