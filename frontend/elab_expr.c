@@ -52,6 +52,7 @@ static Value *eval_string(Elab *e, Env *env, const AstExpr *x) {
       buf_str(&b, "");
     } else if (!bad) {
       buf_str(&b, value_text(e, v));
+      if (b.n > MAX_STATIC_STRING) bad = true, string_too_long(e, x->loc);
     }
   }
   Value *last = v_str(e, b.s ? b.s : "");
@@ -278,10 +279,15 @@ static Value *eval_index(Elab *e, Env *env, const AstExpr *x) {
   return n < 0 || is_poison(v) ? e->poison : index_value(e, v, items, n, x->loc);
 }
 
+static Value *int_literal(Elab *e, const AstExpr *x) {
+  Dim d = dim_int(e->dims, x->i);
+  return d != DIM_OVERFLOW ? v_dim(e, d) : elab_error(e, x->loc, E0403, "%lld does not fit 63 bits", (long long)x->i);
+}
+
 Value *elab_expr(Elab *e, Env *env, const AstExpr *x) {
   if (!spend(e, x->loc)) return e->poison;
   switch (x->kind) {
-  case AX_INT: return v_int(e, x->i);
+  case AX_INT: return int_literal(e, x);
   case AX_FLOAT: return v_float(e, x->f);
   case AX_BOOL: return v_bool(e, x->b);
   case AX_NONE: return e->none;

@@ -101,6 +101,9 @@ void sig_solve(Elab *e, int meta, Dim d, const char *what, Loc at);
 bool type_fixed(Elab *e, Env *env, const AstType *t, Type *out); /* a tensor type without unknowns */
 const char *typex_text(Elab *e, const TypeX *t);
 
+enum { MAX_STATIC_STRING = 100000000 };
+Value *string_too_long(Elab *e, Loc at); /* the error */
+
 /* flow (elab_stmt.c, elab_expr.c) */
 Value *choose_static(Elab *e, Env *env, const AstExpr *x);
 Value *block_in(Elab *e, Env *env, const AstBlock *b); /* in this very scope */

@@ -136,8 +136,15 @@ static Value *compare_static(Elab *e, Op op, Value *a, Value *b, Loc at) {
                     value_kind_name(e, b));
 }
 
-static Value *concat_lists(Elab *e, Value *a, Value *b) {
+enum { MAX_LIST = 1000000 };
+
+Value *string_too_long(Elab *e, Loc at) {
+  return elab_error(e, at, E0408, "a string of more than %d bytes", MAX_STATIC_STRING);
+}
+
+static Value *concat_lists(Elab *e, Value *a, Value *b, Loc at) {
   int n = a->list.n + b->list.n;
+  if (n > MAX_LIST) return elab_error(e, at, E0408, "a static list of %d items; at most %d are possible", n, MAX_LIST);
   Value **items = arena_array(e->arena, Value *, n);
   for (int i = 0; i < a->list.n; i++) items[i] = a->list.items[i];
   for (int i = 0; i < b->list.n; i++) items[a->list.n + i] = b->list.items[i];
@@ -148,8 +155,11 @@ static Value *concat_lists(Elab *e, Value *a, Value *b) {
 Value *static_binary(Elab *e, Op op, Value *a, Value *b, Loc at) {
   double x, y;
   if (op >= OP_eq && op <= OP_ge) return compare_static(e, op, a, b, at);
-  if (op == OP_add && a->kind == V_LIST && b->kind == V_LIST) return concat_lists(e, a, b);
-  if (op == OP_add && a->kind == V_STR && b->kind == V_STR) return v_str(e, arena_printf(e->arena, "%s%s", a->s, b->s));
+  if (op == OP_add && a->kind == V_LIST && b->kind == V_LIST) return concat_lists(e, a, b, at);
+  if (op == OP_add && a->kind == V_STR && b->kind == V_STR) {
+    if (strlen(a->s) + strlen(b->s) > MAX_STATIC_STRING) return string_too_long(e, at);
+    return v_str(e, arena_printf(e->arena, "%s%s", a->s, b->s));
+  }
   if (a->kind == V_INT && b->kind == V_INT) {
     Value *v = int_binary(e, op, a->i, b->i, at);
     if (v) return v;

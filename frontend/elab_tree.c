@@ -51,6 +51,7 @@ static Value *map_inst(Elab *e, Value **t, int n, LeafFn *fn, void *ctx, const c
 /* fn over the leaves of t[0] and what stands at their places in the other trees; numbers and tensors there count for
  * every leaf. Paths begin with an instance's own. States stay as they are on the left. */
 Value *tree_map(Elab *e, Value **t, int n, LeafFn *fn, void *ctx, const char *path, Loc at) {
+  if (!spend(e, at)) return e->poison;
   for (int i = 0; i < n; i++)
     if (is_poison(t[i])) return t[i];
   if (t[0]->kind == V_INST) return map_inst(e, t, n, fn, ctx, path, at);
