@@ -179,6 +179,25 @@ static void check_sets(Elab *e) {
   }
 }
 
+/* `--dim B=8`: a positive bound of a size that some signature has. */
+static void check_dims(Elab *e) {
+  for (const char *const *o = e->opts ? e->opts->dims : NULL; o && *o; o++) {
+    size_t n = strcspn(*o, "=");
+    char *end = NULL;
+    long long bound = (*o)[n] ? strtoll(*o + n + 1, &end, 10) : 0;
+    if (bound < 1 || *end) {
+      elab_error(e, (Loc){0}, E0901, "`--dim %s`: write a name, `=` and a positive bound", *o);
+      continue;
+    }
+    bool found = false;
+    for (int i = 0; i < dim_var_count(e->dims); i++) {
+      const char *name = dim_var_name(e->dims, i);
+      found |= strlen(name) == n && strncmp(name, *o, n) == 0;
+    }
+    if (!found) elab_error(e, (Loc){0}, E0901, "`--dim %s`: no entry point has a size `%.*s`", *o, (int)n, *o);
+  }
+}
+
 static void finish_init(Elab *e) {
   trace_close(e, e->init);
   e->prog->entries[e->prog->init] = *e->init->entry;
@@ -273,6 +292,7 @@ static void run(Job *j) {
   if (e->errors || diag_errors(e->diag)) return;
   check_sets(e);
   elaborate(e);
+  check_dims(e);
 }
 
 static void *run_thread(void *p) {
