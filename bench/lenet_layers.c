@@ -21,8 +21,8 @@ static Type shape(Bench *b, int rank, const int64_t *n) {
   for (int k = 0; k < rank; k++) d[k] = dim_int(b->dims, n[k]);
   return type_of(b->a, F32, rank, d);
 }
-static void add_entry(Bench *b, const char *name, Op op, Type x, Type w, Type want, int pad, const int *la, const int *lb,
-                      const int *ly) {
+static void add_entry(Bench *b, const char *name, Op op, Type x, Type w, Type want, int pad, const int *la,
+                      const int *lb, const int *ly) {
   Graph *g = graph_new(b->a, b->dims, b->prog->diag);
   NodeId in[2] = {g_input(g, nowhere, x), g_input(g, nowhere, w)}, y;
   if (op == OP_dot) {
@@ -40,7 +40,8 @@ static void add_entry(Bench *b, const char *name, Op op, Type x, Type w, Type wa
   arrput(b->prog->entries, e);
 }
 static void add_conv(Bench *b, const char *name, int64_t n, int64_t c, int64_t o, int64_t hw, int64_t k) {
-  Type x = shape(b, 4, (int64_t[]){n, c, hw, hw}), w = shape(b, 4, (int64_t[]){o, c, k, k}), y = shape(b, 4, (int64_t[]){n, o, hw, hw});
+  Type x = shape(b, 4, (int64_t[]){n, c, hw, hw}), w = shape(b, 4, (int64_t[]){o, c, k, k}),
+       y = shape(b, 4, (int64_t[]){n, o, hw, hw});
   add_entry(b, arena_printf(b->a, "%s", name), OP_conv, x, w, y, (int)k / 2, NULL, NULL, NULL);
   if (c > 1) add_entry(b, arena_printf(b->a, "%s_dx", name), OP_conv_dx, y, w, x, (int)k / 2, NULL, NULL, NULL);
   add_entry(b, arena_printf(b->a, "%s_dw", name), OP_conv_dw, x, y, w, (int)k / 2, NULL, NULL, NULL);

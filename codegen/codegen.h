@@ -60,8 +60,8 @@ Lowered *lower_plan(Arena *a, const Plan *plan, KernelTable *t);
 
 /* C text of one kernel: a comment (what it computes, .dnn lines, operations, bytes), then
  *   void PREFIX_kN_what(<parameters>, DnnTeam *team)
- * `team` (runtime/core/kernel.h) gives thread number, count, barrier, scratch and the place for run-time errors. A kernel
- * may call kernels of lower index in its table (micro-kernels): prototypes stand before all bodies. */
+ * `team` (runtime/core/kernel.h) gives thread number, count, barrier, scratch and the place for run-time errors. A
+ * kernel may call kernels of lower index in its table (register tiles): prototypes stand before all bodies. */
 void kernel_print_c(const Kernel *k, Buf *b);
 void kernel_print_prototype(const Kernel *k, Buf *b);
 const char *kernel_name(const Kernel *k);

@@ -92,20 +92,19 @@ static void lower_dot(Lower *l, const Node *n) {
 /* ---- convolutions ----
  * y[n, o, p] = sum over c, k of x[n, c, p s + k d - low] w[o, c, k], within each group.
  *   conv     A = w (o x c k)         B = X (c k x n p)           X: the image with its border of zeros
- *   conv_dx  A = w (c x o k)         B = D (o k x n i)           D: dy spread by the stride, with a border; w is flipped
- *   conv_dw  A = dy (o x n p)        B = X (n p x c k)
- * B's operand is first copied with its border into workspace, so that every read of it is in range and at an address
- * that is a part of K plus a part of N. */
+ *   conv_dx  A = w (c x o k)         B = D (o k x n i)           D: dy spread by the stride, with a border; w is
+ * flipped conv_dw  A = dy (o x n p)        B = X (n p x c k) B's operand is first copied with its border into
+ * workspace, so that every read of it is in range and at an address that is a part of K plus a part of N. */
 typedef struct ConvCtx {
   const Node *n;
   Op op;
   int spatial;
   int64_t stride[MAX_RANK], low[MAX_RANK], dilation[MAX_RANK], groups;
   NodeId image, weight, grad; /* those that are operands; `image` is what is copied */
-  Axes padded;   /* the copy: [N, C, spatial with border] */
+  Axes padded;                /* the copy: [N, C, spatial with border] */
   int64_t temp;
-  Dim cg, og;    /* channels per group */
-  Axes kernel;   /* spatial sizes of w */
+  Dim cg, og;  /* channels per group */
+  Axes kernel; /* spatial sizes of w */
 } ConvCtx;
 
 static LExpr *channel(Lower *l, const ConvCtx *c, const Idx *b, LExpr *i, Dim each) {
@@ -255,8 +254,8 @@ static void lower_conv(Lower *l, const Node *n) {
     window.size[window.n++] = k;
     inputs.size[inputs.n++] = x.shape[2 + i];
     Dim last = dim_mul(d, dim_sub(d, dy.shape[2 + i], dim_int(d, 1)), dim_int(d, c.stride[i]));
-    c.padded.size[2 + i] = c.op == OP_conv_dx ? dim_add(d, x.shape[2 + i], reach)
-                                              : dim_add(d, dim_add(d, last, reach), dim_int(d, 1));
+    c.padded.size[2 + i] =
+        c.op == OP_conv_dx ? dim_add(d, x.shape[2 + i], reach) : dim_add(d, dim_add(d, last, reach), dim_int(d, 1));
   }
   c.kernel = window;
   Axes first_n = {.n = 1}, first_k = {.n = 1};

@@ -1,17 +1,16 @@
-/* Folding axes: sums, products, largest and smallest elements. The order of the operations is fixed by the shapes' bounds
- * alone, so that the result does not depend on the number of threads:
- *   lanes   the contiguous axis is folded: L running results side by side, combined at the end as a tree
- *   rows    the contiguous axis stays: whole rows are accumulated into a block of results
- *   chunks  few results of many elements: the outermost folded loop is cut into a fixed number of pieces, whose results a
- *           second kernel folds in order */
+/* Folding axes: sums, products, largest and smallest elements. The order of the operations is fixed by the shapes'
+ * bounds alone, so that the result does not depend on the number of threads: lanes   the contiguous axis is folded: L
+ * running results side by side, combined at the end as a tree rows    the contiguous axis stays: whole rows are
+ * accumulated into a block of results chunks  few results of many elements: the outermost folded loop is cut into a
+ * fixed number of pieces, whose results a second kernel folds in order */
 #include "base/ds.h"
 #include "codegen/lower.h"
 
 enum { ROW_BLOCK = 512, MAX_CHUNKS = 32, FEW = 8, LONG = 16384 };
 
 double fold_start(Op op, DType t) {
-  static const double least[] = {[I64] = -0x1p63, [I32] = -0x1p31, [I8] = -128}, most[] = {[I64] = 0x1p63, [I32] = 0x1p31 - 1,
-                                                                                      [I8] = 127, [U8] = 255, [BOOL] = 1};
+  static const double least[] = {[I64] = -0x1p63, [I32] = -0x1p31, [I8] = -128},
+                      most[] = {[I64] = 0x1p63, [I32] = 0x1p31 - 1, [I8] = 127, [U8] = 255, [BOOL] = 1};
   bool f = dtype_is_float(t);
   switch (op) {
   case OP_mul: return 1;
@@ -34,7 +33,7 @@ typedef struct FoldEmit {
   int n_kept, n_red;
   Dim kept_size[MAX_AXES], red_size[MAX_AXES]; /* of the merged loops */
   LExpr *kept_loop[MAX_AXES], *red_loop[MAX_AXES];
-  LExpr *chunk; /* number of the piece */
+  LExpr *chunk;   /* number of the piece */
   LExpr *lo, *hi; /* of the first folded loop */
 } FoldEmit;
 
@@ -244,8 +243,14 @@ void lower_fold(Lower *l, const Fold *f) {
   lower_end(l, f->name, false);
   if (p.chunks == 1) return;
   Second s = {f, p.temp};
-  Fold second = {.op = f->op, .dtype = f->dtype, .kept = f->kept, .rows = f->kept.n > 0, .ctx = &s, .name = "combine",
-                 .value = second_value, .done = second_done};
+  Fold second = {.op = f->op,
+                 .dtype = f->dtype,
+                 .kept = f->kept,
+                 .rows = f->kept.n > 0,
+                 .ctx = &s,
+                 .name = "combine",
+                 .value = second_value,
+                 .done = second_done};
   second.red = (Axes){.n = 1, .size = {dim_int(l->dims, p.chunks)}};
   FoldPlan q = {.chunks = 1};
   choose_merges(l, &second, &q);

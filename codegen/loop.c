@@ -4,9 +4,10 @@
 #include <string.h>
 
 const char *const x_names[X_KINDS] = {
-    [X_INT] = "int", [X_NUM] = "num", [X_DIM] = "dim", [X_VAR] = "var", [X_ADD] = "+", [X_SUB] = "-", [X_MUL] = "*",
-    [X_DIV] = "/", [X_MOD] = "%", [X_MIN] = "min", [X_MAX] = "max", [X_LT] = "<", [X_GE] = ">=", [X_EQ] = "==",
-    [X_AND] = "&", [X_OP] = "op", [X_SELECT] = "select", [X_LOAD] = "load", [X_SPLAT] = "splat", [X_FMA] = "fma",
+    [X_INT] = "int",         [X_NUM] = "num",       [X_DIM] = "dim",   [X_VAR] = "var",     [X_ADD] = "+",
+    [X_SUB] = "-",           [X_MUL] = "*",         [X_DIV] = "/",     [X_MOD] = "%",       [X_MIN] = "min",
+    [X_MAX] = "max",         [X_LT] = "<",          [X_GE] = ">=",     [X_EQ] = "==",       [X_AND] = "&",
+    [X_OP] = "op",           [X_SELECT] = "select", [X_LOAD] = "load", [X_SPLAT] = "splat", [X_FMA] = "fma",
     [X_UNIFORM] = "uniform", [X_CHECK] = "check"};
 
 LB *lb_new(Arena *a, DimTab *dims, const Target *target) {
@@ -178,8 +179,8 @@ LExpr *x_mul(LB *b, LExpr *x, LExpr *y) {
 static bool below(LB *b, const LExpr *x, const LExpr *n) {
   Dim dn = as_dim(b, n), dx = as_dim(b, x);
   if (!dn) return false;
-  if (dx) return dim_le(b->dims, dim_add(b->dims, dx, dim_int(b->dims, 1)), dn) == DIM_YES &&
-                 dim_lower(b->dims, dx) >= 0;
+  if (dx)
+    return dim_le(b->dims, dim_add(b->dims, dx, dim_int(b->dims, 1)), dn) == DIM_YES && dim_lower(b->dims, dx) >= 0;
   if (x->kind == X_MOD) {
     Dim m = as_dim(b, x->in[1]);
     return m && dim_le(b->dims, m, dn) == DIM_YES;
@@ -217,7 +218,8 @@ LExpr *x_div(LB *b, LExpr *x, LExpr *y) {
   if (below(b, x, y)) return x_int(b, 0);
   Dim e = end_of(b, x), n = as_dim(b, y);
   if (e && n && dim_le(b->dims, e, n) == DIM_YES) return x_int(b, 0);
-  if (x->kind == X_ADD && x->in[0]->kind == X_MUL && x->in[0]->in[1] == y && below(b, x->in[1], y)) return x->in[0]->in[0];
+  if (x->kind == X_ADD && x->in[0]->kind == X_MUL && x->in[0]->in[1] == y && below(b, x->in[1], y))
+    return x->in[0]->in[0];
   return two(b, X_DIV, x, y);
 }
 LExpr *x_mod(LB *b, LExpr *x, LExpr *y) {
@@ -254,7 +256,8 @@ LExpr *x_max(LB *b, LExpr *x, LExpr *y) {
   return two(b, X_MAX, x, y);
 }
 
-/* A known condition is the integer 0 or 1 in BOOL; x_and drops true ones by NULL, so conditions fold where they are made. */
+/* A known condition is the integer 0 or 1 in BOOL; x_and drops true ones by NULL, so conditions fold where they are
+ * made. */
 static LExpr *known(LB *b, bool v) { return x_num(b, v, BOOL); }
 LExpr *x_lt(LB *b, LExpr *x, LExpr *y) {
   if (x->kind == X_INT && y->kind == X_INT) return known(b, x->i < y->i);

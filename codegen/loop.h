@@ -1,6 +1,6 @@
-/* The loop IR: what a kernel is between the plan and C. Loops over integer ranges, scalar (and, in micro-kernels, vector)
- * values, arrays addressed by one integer. Lowering builds expressions as a graph of shared nodes (equal nodes are one
- * pointer); kernel_finish gives every shared or loop-invariant one a name (`let`) and collects the parameters.
+/* The loop IR: what a kernel is between the plan and C. Loops over integer ranges, scalar (and, in micro-kernels,
+ * vector) values, arrays addressed by one integer. Lowering builds expressions as a graph of shared nodes (equal nodes
+ * are one pointer); kernel_finish gives every shared or loop-invariant one a name (`let`) and collects the parameters.
  *
  * Index arithmetic is int64 without overflow; DIV and MOD have operands >= 0 and a divisor > 0. All expressions may be
  * evaluated anywhere in their scope: a load that is not always in range carries its guard and gives 0 when it fails. */
@@ -9,19 +9,28 @@
 #include "codegen/codegen.h"
 
 typedef enum XKind {
-  X_INT,                              /* i */
-  X_NUM,                              /* num, in dtype */
-  X_DIM,                              /* a dimension expression; gone after kernel_finish */
-  X_VAR,                              /* loop variable, let, mutable variable or size parameter */
-  X_ADD, X_SUB, X_MUL, X_DIV, X_MOD, X_MIN, X_MAX, /* on indices */
-  X_LT, X_GE, X_EQ, X_AND,            /* conditions on indices; BOOL */
-  X_OP,                               /* the MAP op `op` on in[0 .. n_in), giving dtype */
-  X_SELECT,                           /* in[0] ? in[1] : in[2], both are evaluated */
-  X_LOAD,                             /* arr[in[0]], lanes in a row; in[1]: the guard or NULL */
-  X_SPLAT,                            /* in[0] in all lanes */
-  X_FMA,                              /* in[0] * in[1] + in[2] */
-  X_UNIFORM,                          /* random number of key in[0], site in[1], element in[2] */
-  X_CHECK,                            /* in[0] if 0 <= in[0] < in[1], else the nearest such, and error in[2]; in[3]: guard */
+  X_INT, /* i */
+  X_NUM, /* num, in dtype */
+  X_DIM, /* a dimension expression; gone after kernel_finish */
+  X_VAR, /* loop variable, let, mutable variable or size parameter */
+  X_ADD,
+  X_SUB,
+  X_MUL,
+  X_DIV,
+  X_MOD,
+  X_MIN,
+  X_MAX, /* on indices */
+  X_LT,
+  X_GE,
+  X_EQ,
+  X_AND,     /* conditions on indices; BOOL */
+  X_OP,      /* the MAP op `op` on in[0 .. n_in), giving dtype */
+  X_SELECT,  /* in[0] ? in[1] : in[2], both are evaluated */
+  X_LOAD,    /* arr[in[0]], lanes in a row; in[1]: the guard or NULL */
+  X_SPLAT,   /* in[0] in all lanes */
+  X_FMA,     /* in[0] * in[1] + in[2] */
+  X_UNIFORM, /* random number of key in[0], site in[1], element in[2] */
+  X_CHECK,   /* in[0] if 0 <= in[0] < in[1], else the nearest such, and error in[2]; in[3]: guard */
   X_KINDS
 } XKind;
 
@@ -40,9 +49,9 @@ typedef struct LArr {
   ArrKind kind; /* parameter (buffer, shared workspace), thread's scratch, small local array, constant table */
   DType dtype;
   bool written;
-  int buf;        /* BUF: plan buffer */
-  int64_t offset; /* TEMP: byte offset in the workspace; SCRATCH: in the thread's scratch */
-  int64_t count;  /* elements: SCRATCH, STACK, TABLE */
+  int buf;          /* BUF: plan buffer */
+  int64_t offset;   /* TEMP: byte offset in the workspace; SCRATCH: in the thread's scratch */
+  int64_t count;    /* elements: SCRATCH, STACK, TABLE */
   const void *data; /* TABLE */
   int id;
 } LArr;
@@ -62,8 +71,8 @@ struct LExpr {
   LArr *arr;
   /* facts */
   int id;
-  int level; /* of the innermost variable it uses */
-  bool pure; /* neither memory nor mutable variables: may be computed in any enclosing block that has its variables */
+  int level;  /* of the innermost variable it uses */
+  bool pure;  /* neither memory nor mutable variables: may be computed in any enclosing block that has its variables */
   bool heavy; /* holds a division: worth a name outside of inner loops */
 };
 
@@ -72,14 +81,14 @@ typedef enum ForMode { FOR_SERIAL, FOR_PARALLEL, FOR_VECTOR } ForMode;
 typedef struct LStmt LStmt;
 typedef LStmt **LBlock; /* stb_ds */
 typedef struct CallArg {
-  LArr *arr;  /* array argument: arr + x; else the index x */
+  LArr *arr; /* array argument: arr + x; else the index x */
   LExpr *x;
 } CallArg;
 struct LStmt {
   SKind kind;
   ForMode mode;
-  LVar *var;    /* FOR, LET, VAR, ASSIGN */
-  LArr *arr;    /* STORE, LOCAL */
+  LVar *var;      /* FOR, LET, VAR, ASSIGN */
+  LArr *arr;      /* STORE, LOCAL */
   LExpr *lo, *hi; /* FOR: lo <= var < hi */
   int64_t step;
   LExpr *index; /* STORE */
@@ -103,18 +112,18 @@ typedef struct KSize {
 struct Kernel {
   Arena *arena;
   const char *name;
-  const char *comment;  /* what it computes; the .dnn lines; operations and bytes */
-  KParam *params;       /* stb_ds: arrays, then sizes */
-  KSize *sizes;         /* stb_ds, parallel to the sizes among params; lowering only */
-  LArr **arrs;          /* stb_ds: all arrays, in order of id */
-  LVar **vars;          /* stb_ds: all variables, in order of id */
+  const char *comment; /* what it computes; the .dnn lines; operations and bytes */
+  KParam *params;      /* stb_ds: arrays, then sizes */
+  KSize *sizes;        /* stb_ds, parallel to the sizes among params; lowering only */
+  LArr **arrs;         /* stb_ds: all arrays, in order of id */
+  LVar **vars;         /* stb_ds: all variables, in order of id */
   LBlock body;
   const Kernel **callees; /* stb_ds */
   int64_t scratch_bytes;
-  bool shared_arrays;   /* arrays may be the same memory (in place): no restrict */
+  bool shared_arrays; /* arrays may be the same memory (in place): no restrict */
   const Target *target;
-  const char *prefix;   /* of the C name */
-  int index;            /* in its table */
+  const char *prefix; /* of the C name */
+  int index;          /* in its table */
 };
 
 /* Building. One LB per kernel. */
@@ -126,8 +135,8 @@ const Target *lb_target(const LB *b);
 
 LExpr *x_int(LB *b, int64_t v);
 LExpr *x_num(LB *b, double v, DType t);
-LExpr *x_dim(LB *b, Dim d);          /* a constant becomes X_INT */
-LExpr *x_param(LB *b, KSize s);      /* a size parameter of its own, whatever its value: clock, constant, dimension */
+LExpr *x_dim(LB *b, Dim d);     /* a constant becomes X_INT */
+LExpr *x_param(LB *b, KSize s); /* a size parameter of its own, whatever its value: clock, constant, dimension */
 LExpr *x_var(LB *b, LVar *v);
 LExpr *x_add(LB *b, LExpr *x, LExpr *y);
 LExpr *x_sub(LB *b, LExpr *x, LExpr *y);
@@ -152,7 +161,8 @@ LExpr *x_check(LB *b, LExpr *index, LExpr *bound, LExpr *site, LExpr *guard);
 bool x_is_int(const LExpr *x, int64_t *v);
 /* How many divisions the expression holds at `level` or deeper. */
 int x_divisions(const LExpr *x, int level);
-/* x = near + far, where `near` uses variables of level >= `level` only and `far` none of them. False when it is no such sum. */
+/* x = near + far, where `near` uses variables of level >= `level` only and `far` none of them. False when it is no such
+ * sum. */
 bool x_separate(LB *b, LExpr *x, LVar *const *near_vars, int n, LExpr **near, LExpr **far);
 /* x with the variables replaced. */
 LExpr *x_subst(LB *b, LExpr *x, LVar *const *vars, LExpr *const *by, int n);
@@ -163,7 +173,7 @@ void lb_param(LB *b, LArr *a); /* a parameter in this place, used or not */
 
 /* Statements go to the innermost open block. */
 LVar *lb_for(LB *b, ForMode mode, const char *name, LExpr *lo, LExpr *hi, int64_t step); /* opens */
-void lb_range(LB *b, LVar *v, Dim end); /* 0 <= v < end is known */
+void lb_range(LB *b, LVar *v, Dim end);                                                  /* 0 <= v < end is known */
 LStmt *lb_if(LB *b, LExpr *cond);                                                        /* opens */
 void lb_else(LB *b);
 void lb_end(LB *b); /* closes the innermost */

@@ -1,4 +1,5 @@
-/* Building loop IR: statements, and the end of a kernel, where shared expressions get names and parameters are found. */
+/* Building loop IR: statements, and the end of a kernel, where shared expressions get names and parameters are found.
+ */
 #include "base/ds.h"
 #include "codegen/loop_internal.h"
 #include <string.h>
@@ -115,14 +116,14 @@ struct Finish {
   struct {
     const LExpr *key;
     int value;
-  } *count;            /* users of each expression */
+  } * count;           /* users of each expression */
   Bound *bound;        /* names in scope */
   LBlock *out;         /* stb_ds: per level, the block being written */
   const LExpr ***made; /* stb_ds: per level, what got a name there */
   struct {
     Dim key;
     LVar *value;
-  } *dims;
+  } * dims;
   Dim *dim_order; /* stb_ds */
 };
 
@@ -156,7 +157,9 @@ static LExpr *size_var(struct Finish *f, Dim d) {
   return x_var(f->b, f->dims[at].value);
 }
 
-static bool leaf(const LExpr *x) { return x->kind == X_INT || x->kind == X_NUM || x->kind == X_DIM || x->kind == X_VAR; }
+static bool leaf(const LExpr *x) {
+  return x->kind == X_INT || x->kind == X_NUM || x->kind == X_DIM || x->kind == X_VAR;
+}
 
 /* Rewrites x for a use at the innermost level: inner parts first, each named where it is shared or can leave a loop. */
 static LExpr *rewrite(struct Finish *f, LExpr *x, int parent_level) {

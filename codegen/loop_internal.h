@@ -25,9 +25,9 @@ struct LB {
   DimTab *dims;
   const Target *target;
   Kernel *k;
-  Open *open;          /* stb_ds */
-  FixedSize *fixed;    /* stb_ds */
-  struct XMap *map;    /* expressions by contents */
+  Open *open;           /* stb_ds */
+  FixedSize *fixed;     /* stb_ds */
+  struct XMap *map;     /* expressions by contents */
   struct XRange *range; /* 0 <= variable < value */
   int n_exprs;
 };

@@ -1,4 +1,5 @@
-/* Runs a kernel one statement at a time: the meaning of the loop IR, held against the C made of it and the evaluator. */
+/* Runs a kernel one statement at a time: the meaning of the loop IR, held against the C made of it and the evaluator.
+ */
 #include "base/ds.h"
 #include "codegen/loop_internal.h"
 #include "runtime/core/kernel.h"
@@ -45,49 +46,49 @@ static Val cast(DType from, DType to, Val v) {
   return y;
 }
 
-#define FLOAT_OPS(T, s, m)                                                                                            \
-  static T float_op_##s(Op op, T a, T b) {                                                                            \
-    switch (op) {                                                                                                     \
-    case OP_neg: return -a;                                                                                           \
-    case OP_exp: return dnn_exp_##s(a);                                                                               \
-    case OP_log: return dnn_log_##s(a);                                                                               \
-    case OP_tanh: return dnn_tanh_##s(a);                                                                             \
-    case OP_sigmoid: return dnn_sigmoid_##s(a);                                                                       \
-    case OP_log1p: return log1p##m(a);                                                                                \
-    case OP_expm1: return expm1##m(a);                                                                                \
-    case OP_sqrt: return sqrt##m(a);                                                                                  \
-    case OP_rsqrt: return 1 / sqrt##m(a);                                                                             \
-    case OP_sin: return sin##m(a);                                                                                    \
-    case OP_cos: return cos##m(a);                                                                                    \
-    case OP_tan: return tan##m(a);                                                                                    \
-    case OP_erf: return erf##m(a);                                                                                    \
-    case OP_abs: return fabs##m(a);                                                                                   \
-    case OP_floor: return floor##m(a);                                                                                \
-    case OP_ceil: return ceil##m(a);                                                                                  \
-    case OP_round: return rint##m(a);                                                                                 \
-    case OP_sign: return dnn_sign_##s(a);                                                                             \
-    case OP_stop_gradient: return a;                                                                                  \
-    case OP_add: return a + b;                                                                                        \
-    case OP_sub: return a - b;                                                                                        \
-    case OP_mul: return a * b;                                                                                        \
-    case OP_div: return a / b;                                                                                        \
-    case OP_floordiv: return dnn_floordiv_##s(a, b);                                                                  \
-    case OP_mod: return dnn_mod_##s(a, b);                                                                            \
-    case OP_pow: return pow##m(a, b);                                                                                 \
-    case OP_maximum: return dnn_maximum_##s(a, b);                                                                    \
-    case OP_minimum: return dnn_minimum_##s(a, b);                                                                    \
-    default: INTERNAL("no meaning of op %s on floats", op_info[op].name);                                            \
-    }                                                                                                                 \
-  }                                                                                                                   \
-  static int64_t compare_##s(Op op, T a, T b) {                                                                       \
-    switch (op) {                                                                                                     \
-    case OP_eq: return a == b;                                                                                        \
-    case OP_ne: return a != b;                                                                                        \
-    case OP_lt: return a < b;                                                                                         \
-    case OP_le: return a <= b;                                                                                        \
-    case OP_gt: return a > b;                                                                                         \
-    default: return a >= b;                                                                                           \
-    }                                                                                                                 \
+#define FLOAT_OPS(T, s, m)                                                                                             \
+  static T float_op_##s(Op op, T a, T b) {                                                                             \
+    switch (op) {                                                                                                      \
+    case OP_neg: return -a;                                                                                            \
+    case OP_exp: return dnn_exp_##s(a);                                                                                \
+    case OP_log: return dnn_log_##s(a);                                                                                \
+    case OP_tanh: return dnn_tanh_##s(a);                                                                              \
+    case OP_sigmoid: return dnn_sigmoid_##s(a);                                                                        \
+    case OP_log1p: return log1p##m(a);                                                                                 \
+    case OP_expm1: return expm1##m(a);                                                                                 \
+    case OP_sqrt: return sqrt##m(a);                                                                                   \
+    case OP_rsqrt: return 1 / sqrt##m(a);                                                                              \
+    case OP_sin: return sin##m(a);                                                                                     \
+    case OP_cos: return cos##m(a);                                                                                     \
+    case OP_tan: return tan##m(a);                                                                                     \
+    case OP_erf: return erf##m(a);                                                                                     \
+    case OP_abs: return fabs##m(a);                                                                                    \
+    case OP_floor: return floor##m(a);                                                                                 \
+    case OP_ceil: return ceil##m(a);                                                                                   \
+    case OP_round: return rint##m(a);                                                                                  \
+    case OP_sign: return dnn_sign_##s(a);                                                                              \
+    case OP_stop_gradient: return a;                                                                                   \
+    case OP_add: return a + b;                                                                                         \
+    case OP_sub: return a - b;                                                                                         \
+    case OP_mul: return a * b;                                                                                         \
+    case OP_div: return a / b;                                                                                         \
+    case OP_floordiv: return dnn_floordiv_##s(a, b);                                                                   \
+    case OP_mod: return dnn_mod_##s(a, b);                                                                             \
+    case OP_pow: return pow##m(a, b);                                                                                  \
+    case OP_maximum: return dnn_maximum_##s(a, b);                                                                     \
+    case OP_minimum: return dnn_minimum_##s(a, b);                                                                     \
+    default: INTERNAL("no meaning of op %s on floats", op_info[op].name);                                              \
+    }                                                                                                                  \
+  }                                                                                                                    \
+  static int64_t compare_##s(Op op, T a, T b) {                                                                        \
+    switch (op) {                                                                                                      \
+    case OP_eq: return a == b;                                                                                         \
+    case OP_ne: return a != b;                                                                                         \
+    case OP_lt: return a < b;                                                                                          \
+    case OP_le: return a <= b;                                                                                         \
+    case OP_gt: return a > b;                                                                                          \
+    default: return a >= b;                                                                                            \
+    }                                                                                                                  \
   }
 FLOAT_OPS(float, f32, f)
 FLOAT_OPS(double, f64, )
@@ -113,10 +114,11 @@ static int64_t int_op(Op op, DType t, int64_t a, int64_t b) {
   case OP_mul: return scalar_wrap(t, dnn_mul_i64(a, b));
   case OP_floordiv: return scalar_wrap(t, dnn_floordiv(a, b));
   case OP_mod: return scalar_wrap(t, dnn_floormod(a, b));
-  case OP_pow: return t == I64   ? dnn_pow_i64(a, b)
-                      : t == I32 ? dnn_pow_i32((int32_t)a, (int32_t)b)
-                      : t == I8  ? dnn_pow_i8((int8_t)a, (int8_t)b)
-                                 : dnn_pow_u8((uint8_t)a, (uint8_t)b);
+  case OP_pow:
+    return t == I64   ? dnn_pow_i64(a, b)
+           : t == I32 ? dnn_pow_i32((int32_t)a, (int32_t)b)
+           : t == I8  ? dnn_pow_i8((int8_t)a, (int8_t)b)
+                      : dnn_pow_u8((uint8_t)a, (uint8_t)b);
   case OP_maximum: return dnn_max(a, b);
   case OP_minimum: return dnn_min(a, b);
   case OP_and: return a & b;
@@ -133,7 +135,9 @@ static Val eval_op(Run *r, const LExpr *x) {
   if (x->in[1]) b = eval(r, x->in[1]);
   if (x->op == OP_cast) return cast(t, x->dtype, a);
   if (op_info[x->op].flags & CMP)
-    y.i = t == F64 ? compare_f64(x->op, a.d, b.d) : single(t) ? compare_f32(x->op, a.f, b.f) : compare_int(x->op, a.i, b.i);
+    y.i = t == F64    ? compare_f64(x->op, a.d, b.d)
+          : single(t) ? compare_f32(x->op, a.f, b.f)
+                      : compare_int(x->op, a.i, b.i);
   else if (t == F64) y.d = float_op_f64(x->op, a.d, b.d);
   else if (single(t)) y.f = round_to(t, float_op_f32(x->op, a.f, b.f));
   else y.i = int_op(x->op, t, a.i, b.i);
@@ -205,7 +209,8 @@ static Val eval(Run *r, const LExpr *x) {
   case X_LOAD:
     if (x->in[1] && !eval(r, x->in[1]).i) return y;
     return load(x->arr, r->arrs[x->arr->id], eval(r, x->in[0]).i, x->lanes);
-  case X_SPLAT: case X_FMA: return eval_lanes(r, x);
+  case X_SPLAT:
+  case X_FMA: return eval_lanes(r, x);
   case X_UNIFORM: {
     int64_t key = eval(r, x->in[0]).i, i = eval(r, x->in[2]).i;
     uint64_t site = (uint64_t)eval(r, x->in[1]).i;
@@ -254,7 +259,9 @@ static void step(Run *r, const LStmt *s) {
     }
     break;
   }
-  case S_LET: case S_VAR: case S_ASSIGN: r->vars[s->var->id] = eval(r, s->value); break;
+  case S_LET:
+  case S_VAR:
+  case S_ASSIGN: r->vars[s->var->id] = eval(r, s->value); break;
   case S_STORE: store(s->arr, r->arrs[s->arr->id], eval(r, s->index).i, s->value->lanes, eval(r, s->value)); break;
   case S_LOCAL: break;
   case S_IF: run(r, eval(r, s->value).i ? s->body : s->other); break;

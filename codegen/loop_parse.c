@@ -75,7 +75,8 @@ static LVar *find_var(Parse *p, const char *name) {
 }
 static LVar *declare(Parse *p, const char *name, DType t, int lanes, bool mutable) {
   LVar *v = arena_one(p->arena, LVar);
-  *v = (LVar){.name = name, .dtype = t, .lanes = lanes, .level = p->level, .mutable = mutable, .id = (int)arrlen(p->k->vars)};
+  *v = (LVar){
+      .name = name, .dtype = t, .lanes = lanes, .level = p->level, .mutable = mutable, .id = (int)arrlen(p->k->vars)};
   arrput(p->k->vars, v);
   arrput(p->scope, v);
   return v;
@@ -319,8 +320,9 @@ static void header(Parse *p) {
     }
     blanks(p);
     unsigned char *data = arena_alloc(p->arena, (size_t)(a->count * dtype_size(a->dtype)) + 1);
-    for (int64_t i = 0; i < a->count * dtype_size(a->dtype) && isxdigit((unsigned char)p->s[0]) &&
-                        isxdigit((unsigned char)p->s[1]); i++, p->s += 2)
+    for (int64_t i = 0;
+         i < a->count * dtype_size(a->dtype) && isxdigit((unsigned char)p->s[0]) && isxdigit((unsigned char)p->s[1]);
+         i++, p->s += 2)
       data[i] = (unsigned char)(hex(p->s[0]) << 4 | hex(p->s[1]));
     a->data = data;
   }

@@ -9,7 +9,8 @@
  *       y[i] = add.f32(a, 0x1p+0:f32)
  *     }
  *   }
- * Index arithmetic is (a + b), min(a, b), …; element arithmetic carries its type; micro-kernels stand before their users. */
+ * Index arithmetic is (a + b), min(a, b), …; element arithmetic carries its type; micro-kernels stand before their
+ * users. */
 #include "base/ds.h"
 #include "codegen/loop_internal.h"
 
@@ -27,7 +28,15 @@ static void put_x(Buf *b, const LExpr *x) {
   case X_INT: buf_printf(b, "%lld", (long long)x->i); break;
   case X_NUM: buf_printf(b, "%a:%s", x->num, dtype_name(x->dtype)); break;
   case X_VAR: buf_str(b, x->var->name); break;
-  case X_ADD: case X_SUB: case X_MUL: case X_DIV: case X_MOD: case X_LT: case X_GE: case X_EQ: case X_AND:
+  case X_ADD:
+  case X_SUB:
+  case X_MUL:
+  case X_DIV:
+  case X_MOD:
+  case X_LT:
+  case X_GE:
+  case X_EQ:
+  case X_AND:
     buf_char(b, '(');
     put_x(b, x->in[0]);
     buf_printf(b, " %s ", x_names[x->kind]);
@@ -57,9 +66,7 @@ static void put_x(Buf *b, const LExpr *x) {
     buf_printf(b, "uniform.%s", dtype_name(x->dtype));
     put_list(b, x);
     break;
-  default:
-    buf_str(b, x_names[x->kind]);
-    put_list(b, x);
+  default: buf_str(b, x_names[x->kind]); put_list(b, x);
   }
 }
 
@@ -80,7 +87,8 @@ static void put_stmt(Buf *b, const LStmt *s, int depth) {
     buf_printf(b, " %lld ", (long long)s->step);
     put_block(b, s->body, depth);
     break;
-  case S_LET: case S_VAR:
+  case S_LET:
+  case S_VAR:
     buf_printf(b, "%s %s ", s->kind == S_LET ? "let" : "var", s->var->name);
     put_type(b, s->var);
     buf_str(b, " = ");

@@ -12,7 +12,7 @@ struct KernelTable {
   struct {
     char *key;
     int value;
-  } *by_text;
+  } * by_text;
   Loc *sites; /* stb_ds */
 };
 KernelTable *kernels_new(Arena *a, const Prog *prog, const Target *target) {
@@ -98,7 +98,8 @@ static const char *comment_of(Lower *l, const char *name) {
   const Group *g = l->group;
   Buf b = {0};
   buf_printf(&b, "%s:", name);
-  for (int i = 0; i < arrlen(g->nodes) && i < 12; i++) buf_printf(&b, " %s", op_info[graph_node(l->g, g->nodes[i])->op].name);
+  for (int i = 0; i < arrlen(g->nodes) && i < 12; i++)
+    buf_printf(&b, " %s", op_info[graph_node(l->g, g->nodes[i])->op].name);
   if (arrlen(g->nodes) > 12) buf_str(&b, " …");
   for (int i = 0; i < arrlen(g->outs) && i < 4; i++) {
     buf_str(&b, i ? ", " : " -> ");

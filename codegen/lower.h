@@ -54,7 +54,7 @@ int lower_same_buf(const Lower *l, int buf);
 
 /* Value of node n at an index (one per axis of n) as an expression; shared parts are one pointer. */
 LExpr *value_at(Lower *l, NodeId n, const Idx *at);
-LExpr *axes_linear(LB *b, const Axes *a, const Idx *at); /* row-major position */
+LExpr *axes_linear(LB *b, const Axes *a, const Idx *at);               /* row-major position */
 void axes_split(LB *b, const Dim *size, int n, LExpr *e, LExpr **out); /* the indices of row-major position e */
 Axes axes_of(const Lower *l, NodeId n);
 Dim axes_count(DimTab *t, const Axes *a, int from, int to);
@@ -71,8 +71,8 @@ typedef struct Merge {
 } Merge;
 int merge_loops(DimTab *t, const Axes *a, Merge m, Dim *size); /* sizes of the loops; returns how many, at least 1 */
 void merge_index(LB *b, const Axes *a, Merge m, LExpr *const *loop, Idx *at);
-/* Opens the loops of work that is spread over the threads: everything but the last loop of the merged nest is one parallel
- * loop, the last is cut into blocks where the rest is small. Returns how many blocks were opened. */
+/* Opens the loops of work that is spread over the threads: everything but the last loop of the merged nest is one
+ * parallel loop, the last is cut into blocks where the rest is small. Returns how many blocks were opened. */
 typedef void NestFn(Lower *l, const Axes *a, const Idx *at, bool trial, int *cost, void *ctx);
 /* A kernel of one nest over `a`: the merge with the fewest divisions in the inner loop, found by trial runs of `fn`. */
 void lower_nest(Lower *l, const Axes *a, const char *name, NestFn *fn, void *ctx);
@@ -83,7 +83,7 @@ void close_nest(Lower *l, int opened);
 
 /* Folding `red` axes for each element of `kept`. value: the element to fold; done: what to do with the result. */
 typedef struct Fold {
-  Op op; /* OP_add, OP_mul, OP_maximum, OP_minimum */
+  Op op;       /* OP_add, OP_mul, OP_maximum, OP_minimum */
   DType dtype; /* of the accumulator */
   Axes kept, red;
   bool rows; /* the last kept axis is the contiguous one: whole rows are accumulated */

@@ -58,7 +58,8 @@ bool lowered_interpret(const Lowered *l, const KernelTable *t, const int64_t *va
   int64_t bytes = 64;
   const Plan *p = l->plan;
   for (int i = 0; i < arrlen(p->bufs); i++)
-    if (p->bufs[i].kind == BUF_ARENA && p->bufs[i].offset + p->bufs[i].bytes > bytes) bytes = p->bufs[i].offset + p->bufs[i].bytes;
+    if (p->bufs[i].kind == BUF_ARENA && p->bufs[i].offset + p->bufs[i].bytes > bytes)
+      bytes = p->bufs[i].offset + p->bufs[i].bytes;
   w.arena = malloc((size_t)bytes + 64);
   w.temp = malloc((size_t)l->temp_bytes + 64);
   memset(w.arena, 0xff, (size_t)bytes);

@@ -48,7 +48,7 @@ const Kernel *micro_kernel(KernelTable *t, Arena *a, DimTab *dims, DType dtype, 
       lb_store(b, pc, at, x_read(b, acc[i][j]));
     }
   Kernel *made = kernel_finish(b, arena_printf(a, "tile_%s_%dx%d", dtype_name(dtype), mr, nr),
-                               arena_printf(a, "c[%d, %d] (+)= a[k, %d] transposed times b[k, %d]: %d operations per k", mr, nr,
-                                            mr, nr, 2 * mr * nr));
+                               arena_printf(a, "c[%d, %d] (+)= a[k, %d] transposed times b[k, %d]: %d operations per k",
+                                            mr, nr, mr, nr, 2 * mr * nr));
   return kernels_get(t, kernels_add(t, made));
 }

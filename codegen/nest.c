@@ -1,5 +1,5 @@
-/* Loop nests over the elements of a tensor: neighbouring axes are merged as far as no index needs a division, work is cut
- * into pieces fixed at compile time, and the pieces are spread over the threads. */
+/* Loop nests over the elements of a tensor: neighbouring axes are merged as far as no index needs a division, work is
+ * cut into pieces fixed at compile time, and the pieces are spread over the threads. */
 #include "base/ds.h"
 #include "codegen/lower.h"
 
@@ -55,13 +55,16 @@ int open_nest(Lower *l, const Axes *a, Merge m, Idx *at) {
   LExpr *loop[MAX_AXES], *row, *lo = x_int(b, 0), *hi = x_dim(b, last);
   if (cut) {
     Dim blocks = dim_ceil_div(l->dims, last, BLOCK);
-    LVar *v = lb_for(b, FOR_PARALLEL, n > 1 ? "piece" : "block", x_int(b, 0), x_dim(b, dim_mul(l->dims, rows, blocks)), 1);
+    LVar *v =
+        lb_for(b, FOR_PARALLEL, n > 1 ? "piece" : "block", x_int(b, 0), x_dim(b, dim_mul(l->dims, rows, blocks)), 1);
     row = x_div(b, x_var(b, v), x_dim(b, blocks));
     lo = x_mul(b, n > 1 ? x_mod(b, x_var(b, v), x_dim(b, blocks)) : x_var(b, v), x_int(b, BLOCK));
-    if (!dim_is(l->dims, dim_mod(l->dims, last, dim_int(l->dims, BLOCK)), 0)) hi = x_min(b, x_add(b, lo, x_int(b, BLOCK)), hi);
+    if (!dim_is(l->dims, dim_mod(l->dims, last, dim_int(l->dims, BLOCK)), 0))
+      hi = x_min(b, x_add(b, lo, x_int(b, BLOCK)), hi);
     else hi = x_add(b, lo, x_int(b, BLOCK));
   } else {
-    row = x_var(b, lb_for(b, FOR_PARALLEL, n > 1 ? "row" : "all", x_int(b, 0), x_dim(b, n > 1 ? rows : dim_int(l->dims, 1)), 1));
+    row = x_var(b, lb_for(b, FOR_PARALLEL, n > 1 ? "row" : "all", x_int(b, 0),
+                          x_dim(b, n > 1 ? rows : dim_int(l->dims, 1)), 1));
   }
   opened++;
   axes_split(b, size, n - 1, row, loop);

@@ -15,7 +15,9 @@ typedef struct Print {
 static const char *value_type(DType t) {
   switch (t) {
   case F64: return "double";
-  case F32: case F16: case BF16: return "float";
+  case F32:
+  case F16:
+  case BF16: return "float";
   case I64: return "int64_t";
   case I32: return "int32_t";
   case I8: return "int8_t";
@@ -24,7 +26,9 @@ static const char *value_type(DType t) {
   default: INTERNAL("no value type");
   }
 }
-static const char *memory_type(DType t) { return t == F16 || t == BF16 ? "uint16_t" : t == BOOL ? "uint8_t" : value_type(t); }
+static const char *memory_type(DType t) {
+  return t == F16 || t == BF16 ? "uint16_t" : t == BOOL ? "uint8_t" : value_type(t);
+}
 /* Suffix of the runtime's functions for computing in t. */
 static const char *suffix(DType t) { return t == F16 || t == BF16 ? "f32" : t == BOOL ? "u8" : dtype_name(t); }
 
@@ -227,9 +231,15 @@ static void put_x(Buf *b, const LExpr *x) {
     if (x->num < 0) buf_char(b, ')');
     break;
   case X_VAR: buf_str(b, x->var->name); break;
-  case X_ADD: case X_SUB: case X_MUL: case X_DIV: case X_MOD: case X_LT: case X_GE: case X_EQ: case X_AND:
-    put_infix(b, x, x_names[x->kind]);
-    break;
+  case X_ADD:
+  case X_SUB:
+  case X_MUL:
+  case X_DIV:
+  case X_MOD:
+  case X_LT:
+  case X_GE:
+  case X_EQ:
+  case X_AND: put_infix(b, x, x_names[x->kind]); break;
   case X_MIN: put_call(b, "dnn_min", x); break;
   case X_MAX: put_call(b, "dnn_max", x); break;
   case X_OP: {
@@ -387,7 +397,9 @@ static void put_stmt(Print *p, const LStmt *s) {
     buf_str(b, ";\n");
     break;
   case S_STORE: put_store(p, s); break;
-  case S_LOCAL: buf_printf(b, "%s %s[%lld];\n", memory_type(s->arr->dtype), s->arr->name, (long long)s->arr->count); break;
+  case S_LOCAL:
+    buf_printf(b, "%s %s[%lld];\n", memory_type(s->arr->dtype), s->arr->name, (long long)s->arr->count);
+    break;
   case S_IF:
     buf_str(b, "if (");
     put_top(b, s->value);
@@ -443,7 +455,8 @@ static void put_head(const Kernel *k, Buf *b) {
     if (i == arrlen(k->params)) snprintf(s, sizeof s, "DnnTeam *team)");
     else if (k->params[i].arr) {
       const LArr *a = k->params[i].arr;
-      snprintf(s, sizeof s, "%s%s *%s%s,", a->written ? "" : "const ", memory_type(a->dtype), k->shared_arrays ? "" : "restrict ", a->name);
+      snprintf(s, sizeof s, "%s%s *%s%s,", a->written ? "" : "const ", memory_type(a->dtype),
+               k->shared_arrays ? "" : "restrict ", a->name);
     } else snprintf(s, sizeof s, "int64_t %s,", k->params[i].var->name);
     if (b->n - line + strlen(s) + 3 > 120) {
       buf_char(b, '\n');
@@ -465,7 +478,8 @@ static void put_table(const LArr *a, Buf *b) {
     switch (a->dtype) {
     case F64: put_num(b, ((const double *)a->data)[i], F64); break;
     case F32: put_num(b, ((const float *)a->data)[i], F32); break;
-    case F16: case BF16: buf_printf(b, "%u", ((const uint16_t *)a->data)[i]); break;
+    case F16:
+    case BF16: buf_printf(b, "%u", ((const uint16_t *)a->data)[i]); break;
     case I64: put_int(b, ((const int64_t *)a->data)[i]); break;
     case I32:
       if (((const int32_t *)a->data)[i] == INT32_MIN) buf_str(b, "INT32_MIN");

@@ -24,7 +24,13 @@ void lower_product(Lower *l, const Product *p) {
     lower_tiled(l, p, &t);
     return;
   }
-  Fold f = {.op = OP_add, .dtype = p->dtype, .red = p->k, .value = small_value, .done = small_done, .ctx = p, .name = p->name};
+  Fold f = {.op = OP_add,
+            .dtype = p->dtype,
+            .red = p->k,
+            .value = small_value,
+            .done = small_done,
+            .ctx = p,
+            .name = p->name};
   const Axes *parts[] = {&p->b, &p->m, &p->n};
   for (int k = 0; k < 3; k++)
     for (int i = 0; i < parts[k]->n; i++) f.kept.size[f.kept.n++] = parts[k]->size[i];

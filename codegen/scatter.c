@@ -49,8 +49,12 @@ static void add_in_order(Lower *l, const Scatter *s, const Idx *at, LExpr *lo, L
 void lower_scatter(Lower *l) {
   NodeId id = l->group->outs[0].node;
   const Node *n = graph_node(l->g, id);
-  Scatter s = {.n = n, .id = id, .axis = (int)node_int(l->g, n, A_axis), .batch = (int)node_int(l->g, n, A_batch),
-               .x = axes_of(l, n->in[0]), .i = axes_of(l, n->in[1])};
+  Scatter s = {.n = n,
+               .id = id,
+               .axis = (int)node_int(l->g, n, A_axis),
+               .batch = (int)node_int(l->g, n, A_batch),
+               .x = axes_of(l, n->in[0]),
+               .i = axes_of(l, n->in[1])};
   s.nj = s.i.n - s.batch;
   for (int k = s.axis + 1; k < s.x.n; k++) s.rest.size[s.rest.n++] = s.x.size[k];
   Dim rest = axes_count(l->dims, &s.rest, 0, s.rest.n);

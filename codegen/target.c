@@ -1,4 +1,5 @@
-/* The table of targets: everything about a processor that the compiler asks. One table of flags serves every compiler. */
+/* The table of targets: everything about a processor that the compiler asks. One table of flags serves every compiler.
+ */
 #include "codegen/codegen.h"
 #include <string.h>
 #if defined(__x86_64__)
@@ -19,7 +20,8 @@ static const Target targets[] = {
     {"x86-64-v2", 16, 16, 32 * KB, 256 * KB, 8192 * KB, GCC "-march=x86-64-v2", CLANG "-march=x86-64-v2",
      "sse3 ssse3 sse4.1 sse4.2 popcnt", 32},
     {"aarch64", 16, 32, 32 * KB, 512 * KB, 4096 * KB, GCC "-march=armv8-a", CLANG "-march=armv8-a", "", 32},
-    {"plain", 4, 16, 32 * KB, 256 * KB, 4096 * KB, "-O2 -std=c11 -ffp-contract=fast", "-O2 -std=c11 -ffp-contract=on", "", 32},
+    {"plain", 4, 16, 32 * KB, 256 * KB, 4096 * KB, "-O2 -std=c11 -ffp-contract=fast", "-O2 -std=c11 -ffp-contract=on",
+     "", 32},
 };
 
 static const Target *native(void) {
@@ -28,7 +30,8 @@ static const Target *native(void) {
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd") &&
       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
     return &targets[0];
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2")) return &targets[1];
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2"))
+    return &targets[1];
   return __builtin_cpu_supports("sse4.2") ? &targets[2] : &targets[4];
 #elif defined(__aarch64__)
   return &targets[3];

@@ -6,8 +6,9 @@
  *     epilogue: the block goes through the nodes behind the product into the outs
  *
  * The operands are expressions at an index, so packing is where views, borders and element-wise operands are computed:
- * a convolution is a product whose B is read through the image. Columns at the edge repeat the last one and are dropped;
- * rows at the edge are zero. Where blocks are too few, K is cut into `splits` pieces, summed in order at the end. */
+ * a convolution is a product whose B is read through the image. Columns at the edge repeat the last one and are
+ * dropped; rows at the edge are zero. Where blocks are too few, K is cut into `splits` pieces, summed in order at the
+ * end. */
 #include "base/ds.h"
 #include "codegen/lower.h"
 
@@ -61,7 +62,8 @@ typedef struct Tiled {
 } Tiled;
 
 /* ---- packing A ---- */
-static void pack_panel(Lower *l, const Tiled *s, LArr *w, LExpr *to, LExpr *row, const Idx *b, const Idx *k, LExpr *count) {
+static void pack_panel(Lower *l, const Tiled *s, LArr *w, LExpr *to, LExpr *row, const Idx *b, const Idx *k,
+                       LExpr *count) {
   LB *x = l->b;
   LVar *i = lb_for(x, FOR_VECTOR, "i", x_int(x, 0), count, 1);
   Idx m = {0};
@@ -94,7 +96,8 @@ static void pack_a(Lower *l, const Tiled *s) {
     opened++;
   } else if (p->k.n) {
     k.i[0] = at.i[2];
-    for (int i = 1; i < p->k.n; i++, opened++) k.i[i] = x_var(x, lb_for(x, FOR_SERIAL, "k", x_int(x, 0), x_dim(x, p->k.size[i]), 1));
+    for (int i = 1; i < p->k.n; i++, opened++)
+      k.i[i] = x_var(x, lb_for(x, FOR_SERIAL, "k", x_int(x, 0), x_dim(x, p->k.size[i]), 1));
   }
   LExpr *panel = x_add(x, x_mul(x, at.i[0], x_dim(x, s->panels)), at.i[1]);
   LExpr *kk = axes_linear(x, &p->k, &k);
@@ -121,7 +124,7 @@ static void pack_a(Lower *l, const Tiled *s) {
 
 /* ---- packing B ---- */
 typedef struct Columns { /* how the columns of a block are addressed */
-  LArr *src;        /* not NULL: element (k, j) is src[far(k) + table[0][j]] */
+  LArr *src;             /* not NULL: element (k, j) is src[far(k) + table[0][j]] */
   LArr *table[MAX_AXES]; /* else: the n axes' indices of column j */
   LVar *coord[MAX_AXES]; /* stand for the n axes' indices in expressions */
   int n_tables;
@@ -253,7 +256,8 @@ static void pack_runs(Lower *l, const Tiled *s, const Panel *q) {
   Idx k = {0};
   LExpr *to = open_rows(l, s, q, &k), *far = row_address(l, s, q, &k);
   LExpr *r = x_var(x, lb_for(x, FOR_SERIAL, "r", x_int(x, 0), x_read(x, runs), 1));
-  LExpr *lo = lb_let(x, "lo", x_load(x, begin, r, NULL)), *hi = lb_let(x, "hi", x_load(x, begin, x_add(x, r, x_int(x, 1)), NULL));
+  LExpr *lo = lb_let(x, "lo", x_load(x, begin, r, NULL)),
+        *hi = lb_let(x, "hi", x_load(x, begin, x_add(x, r, x_int(x, 1)), NULL));
   LExpr *src = lb_let(x, "src", x_sub(x, x_add(x, x_load(x, from, r, NULL), far), lo));
   LExpr *v = x_var(x, lb_for(x, FOR_SERIAL, "v", lo, hi, lanes));
   lb_store(x, q->bp, x_add(x, to, v), x_vload(x, q->c->src, x_add(x, src, v), lanes));
@@ -283,10 +287,10 @@ static void store_sum(Lower *l, const Tiled *s, const Idx *b, const Idx *m, cons
   lb_store(x, lower_temp_array(l, s->sum_temp, p->dtype, true), at, sum);
 }
 
-/* The columns j0 .. j1 as loops: the last `inner` axes of n are one loop, those before it another. Returns the divisions
- * in the inner loop. */
-static int epilogue(Lower *l, const Tiled *s, int inner, const Idx *b, LArr *cb, LExpr *i0, LExpr *rows, LExpr *j0, LExpr *j1,
-                    LExpr *split) {
+/* The columns j0 .. j1 as loops: the last `inner` axes of n are one loop, those before it another. Returns the
+ * divisions in the inner loop. */
+static int epilogue(Lower *l, const Tiled *s, int inner, const Idx *b, LArr *cb, LExpr *i0, LExpr *rows, LExpr *j0,
+                    LExpr *j1, LExpr *split) {
   LB *x = l->b;
   const Product *p = s->p;
   LVar *i = lb_for(x, FOR_SERIAL, "i", x_int(x, 0), rows, 1);
@@ -344,8 +348,8 @@ static int choose_inner(Lower *l, const Tiled *s) {
 }
 
 /* ---- blocks ---- */
-static void tile_calls(Lower *l, const Tiled *s, const Kernel *micro, LArr *a, LArr *bp, LArr *cb, LExpr *batch, LExpr *ip0,
-                       LExpr *row_panels, LExpr *jp, LExpr *k0, LExpr *kc, LExpr *more) {
+static void tile_calls(Lower *l, const Tiled *s, const Kernel *micro, LArr *a, LArr *bp, LArr *cb, LExpr *batch,
+                       LExpr *ip0, LExpr *row_panels, LExpr *jp, LExpr *k0, LExpr *kc, LExpr *more) {
   LB *x = l->b;
   const Tile *t = s->t;
   LVar *ip = lb_for(x, FOR_SERIAL, "ip", x_int(x, 0), row_panels, 1);
@@ -354,7 +358,9 @@ static void tile_calls(Lower *l, const Tiled *s, const Kernel *micro, LArr *a, L
       {.arr = a, .x = x_mul(x, x_add(x, x_mul(x, panel, x_dim(x, s->K)), k0), x_int(x, t->mr))},
       {.arr = bp, .x = x_int(x, 0)},
       {.arr = cb, .x = x_add(x, x_mul(x, x_var(x, ip), x_int(x, t->mr * t->nc)), x_mul(x, jp, x_int(x, t->nr)))},
-      {.x = kc}, {.x = x_int(x, t->nc)}, {.x = more}};
+      {.x = kc},
+      {.x = x_int(x, t->nc)},
+      {.x = more}};
   lb_call(x, micro, args, 6);
   lb_end(x);
 }
@@ -383,7 +389,8 @@ static void blocks(Lower *l, const Tiled *s, int inner) {
   if (p->n.n > 1) column_tables(l, s, &b, j0, &c);
   LExpr *lo = x_int(x, 0), *hi = x_dim(x, s->K);
   if (t->splits > 1) {
-    Dim each = dim_mul(l->dims, dim_ceil_div(l->dims, dim_ceil_div(l->dims, s->K, t->splits), t->kc), dim_int(l->dims, t->kc));
+    Dim each =
+        dim_mul(l->dims, dim_ceil_div(l->dims, dim_ceil_div(l->dims, s->K, t->splits), t->kc), dim_int(l->dims, t->kc));
     lo = lb_let(x, "lo", x_min(x, x_mul(x, at.i[0], x_dim(x, each)), hi));
     hi = lb_let(x, "hi", x_min(x, x_add(x, lo, x_dim(x, each)), hi));
     /* a piece without work still has a sum */
@@ -435,11 +442,18 @@ void lower_tiled(Lower *l, const Product *p, const Tile *t) {
   s.K = axes_count(d, &p->k, 0, p->k.n);
   s.panels = dim_ceil_div(d, s.M, t->mr);
   s.a_temp = lower_temp(l, p->dtype, dim_most(l, dim_mul(d, dim_mul(d, s.B, s.panels), s.K)) * t->mr);
-  if (t->splits > 1) s.sum_temp = lower_temp(l, p->dtype, dim_most(l, dim_mul(d, dim_mul(d, s.B, s.M), s.N)) * t->splits);
+  if (t->splits > 1)
+    s.sum_temp = lower_temp(l, p->dtype, dim_most(l, dim_mul(d, dim_mul(d, s.B, s.M), s.N)) * t->splits);
   pack_a(l, &s);
   blocks(l, &s, choose_inner(l, &s));
   if (t->splits == 1) return;
-  Fold f = {.op = OP_add, .dtype = p->dtype, .rows = true, .ctx = &s, .name = "combine", .value = piece_value, .done = piece_done};
+  Fold f = {.op = OP_add,
+            .dtype = p->dtype,
+            .rows = true,
+            .ctx = &s,
+            .name = "combine",
+            .value = piece_value,
+            .done = piece_done};
   f.red = (Axes){.n = 1, .size = {dim_int(d, t->splits)}};
   const Axes *parts[] = {&p->b, &p->m, &p->n};
   for (int k = 0; k < 3; k++)

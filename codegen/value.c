@@ -83,7 +83,8 @@ static LExpr *number_at(Lower *l, const Node *n, const unsigned char *data, int6
   }
   case I32: v = ((const int32_t *)(const void *)data)[i]; break;
   case I8: v = ((const int8_t *)data)[i]; break;
-  case U8: case BOOL: v = data[i]; break;
+  case U8:
+  case BOOL: v = data[i]; break;
   default: return NULL;
   }
   return x_num(l->b, v, n->type.dtype);
@@ -113,7 +114,8 @@ static LExpr *leaf_at(Lower *l, NodeId id, const Axes *axes, const Idx *at) {
   case OP_literal: return literal_at(l, id, axes, at);
   case OP_iota: return x_cast(l->b, at->i[node_int(l->g, n, A_axis)], t);
   case OP_size: return x_cast(l->b, x_dim(l->b, node_dim(n, A_size)), t);
-  case OP_clock: return x_cast(l->b, x_param(l->b, (KSize){.kind = KARG_CLOCK, .value = node_int(l->g, n, A_which)}), t);
+  case OP_clock:
+    return x_cast(l->b, x_param(l->b, (KSize){.kind = KARG_CLOCK, .value = node_int(l->g, n, A_which)}), t);
   case OP_uniform: {
     LExpr *key = value_at(l, n->in[0], &(Idx){{0}});
     LExpr *site = x_param(l->b, (KSize){.kind = KARG_INT, .value = (int64_t)node_attr(n, A_site)->hash});
@@ -216,7 +218,8 @@ static LExpr *gather_at(Lower *l, const Node *n, const Idx *at) {
   for (int k = 0; k < axis; k++) in.i[k] = at->i[k];
   in.i[axis] = x_check(l->b, where, bound, site, l->guard);
   for (int k = axis + 1; k < x.rank; k++) in.i[k] = at->i[k + nj - 1];
-  LExpr *any = dim_le(l->dims, dim_int(l->dims, 1), x.shape[axis]) == DIM_YES ? NULL : x_lt(l->b, x_int(l->b, 0), bound);
+  LExpr *any =
+      dim_le(l->dims, dim_int(l->dims, 1), x.shape[axis]) == DIM_YES ? NULL : x_lt(l->b, x_int(l->b, 0), bound);
   return under(l, any, n->in[0], &in);
 }
 
@@ -246,7 +249,8 @@ LExpr *value_at(Lower *l, NodeId id, const Idx *given) {
   if (found >= 0) return l->memo[found].value;
   LExpr *v = NULL;
   int buf = l->buf_of[id];
-  if (buf >= 0 && !l->here[id]) v = x_load(l->b, lower_buf(l, buf, n->type.dtype), axes_linear(l->b, &axes, &at), l->guard);
+  if (buf >= 0 && !l->here[id])
+    v = x_load(l->b, lower_buf(l, buf, n->type.dtype), axes_linear(l->b, &axes, &at), l->guard);
   else if (id == l->group->heavy) INTERNAL("the value of %s is used before it is there", op_info[n->op].name);
   else switch (op_info[n->op].cls) {
     case LEAF: v = leaf_at(l, id, &axes, &at); break;
@@ -273,7 +277,8 @@ void store_outs(Lower *l, const Axes *axes, const Idx *at) {
   }
   if (n > 1)
     for (int i = 0; i < n; i++) values[i] = lb_let(l->b, NULL, values[i]);
-  for (int i = 0; i < n; i++) lb_store(l->b, lower_buf(l, g->outs[i].buf, graph_type(l->g, g->outs[i].node).dtype), linear, values[i]);
+  for (int i = 0; i < n; i++)
+    lb_store(l->b, lower_buf(l, g->outs[i].buf, graph_type(l->g, g->outs[i].node).dtype), linear, values[i]);
 }
 
 void store_epilogue(Lower *l, const Axes *axes, const Idx *at, LExpr *heavy) {

@@ -56,10 +56,13 @@ static LExpr *pool_value(Lower *l, const Pool *p, const Idx *at, LExpr *const *w
   for (int k = 0; k < p->spatial; k++) {
     int axis = 2 + k;
     LExpr *i = x_add(b, x_mul(b, at->i[axis], x_int(b, p->stride[k])), x_sub(b, w[k], x_int(b, p->low[k])));
-    Dim end = dim_add(l->dims, dim_mul(l->dims, dim_sub(l->dims, p->out.size[axis], dim_int(l->dims, 1)),
-                                       dim_int(l->dims, p->stride[k])), dim_int(l->dims, p->window[k] - p->low[k]));
+    Dim end = dim_add(
+        l->dims,
+        dim_mul(l->dims, dim_sub(l->dims, p->out.size[axis], dim_int(l->dims, 1)), dim_int(l->dims, p->stride[k])),
+        dim_int(l->dims, p->window[k] - p->low[k]));
     if (p->low[k] > 0) *inside = x_and(b, *inside, x_ge(b, i, x_int(b, 0)));
-    if (dim_le(l->dims, end, p->in.size[axis]) != DIM_YES) *inside = x_and(b, *inside, x_lt(b, i, x_dim(b, p->in.size[axis])));
+    if (dim_le(l->dims, end, p->in.size[axis]) != DIM_YES)
+      *inside = x_and(b, *inside, x_lt(b, i, x_dim(b, p->in.size[axis])));
     in.i[axis] = i;
     *place = x_add(b, x_mul(b, *place, x_dim(b, p->in.size[axis])), i);
   }
@@ -97,7 +100,8 @@ static LExpr *pool_unrolled(Lower *l, const Pool *p, const Idx *at) {
       where = x_select(b, inside, place, none);
       continue;
     }
-    LExpr *take = x_op(b, OP_or, BOOL, beats(l, v, best, false), x_op(b, OP_lt, BOOL, where, x_num(b, 0, I32), NULL), NULL);
+    LExpr *take =
+        x_op(b, OP_or, BOOL, beats(l, v, best, false), x_op(b, OP_lt, BOOL, where, x_num(b, 0, I32), NULL), NULL);
     if (inside) take = x_and(b, inside, take);
     best = x_select(b, take, v, best);
     where = x_select(b, take, place, where);
@@ -111,11 +115,13 @@ static LExpr *pool_loops(Lower *l, const Pool *p, const Idx *at) {
   LVar *best = lb_var(b, "best", x_num(b, -__builtin_inf(), t));
   LVar *where = p->arg ? lb_var(b, "where", x_num(b, -1, I32)) : NULL;
   LExpr *w[MAX_RANK], *inside, *place;
-  for (int k = 0; k < p->spatial; k++) w[k] = x_var(b, lb_for(b, FOR_SERIAL, "k", x_int(b, 0), x_int(b, p->window[k]), 1));
+  for (int k = 0; k < p->spatial; k++)
+    w[k] = x_var(b, lb_for(b, FOR_SERIAL, "k", x_int(b, 0), x_int(b, p->window[k]), 1));
   LExpr *v = lb_let(b, "v", pool_value(l, p, at, w, &inside, &place));
   if (p->arg) {
     LExpr *first = x_op(b, OP_lt, BOOL, x_read(b, where), x_num(b, 0, I32), NULL);
-    LExpr *take = lb_let(b, "take", x_and(b, inside, x_op(b, OP_or, BOOL, beats(l, v, x_read(b, best), false), first, NULL)));
+    LExpr *take =
+        lb_let(b, "take", x_and(b, inside, x_op(b, OP_or, BOOL, beats(l, v, x_read(b, best), false), first, NULL)));
     lb_assign(b, best, x_select(b, take, v, x_read(b, best)));
     lb_assign(b, where, x_select(b, take, x_cast(b, place, I32), x_read(b, where)));
   } else {

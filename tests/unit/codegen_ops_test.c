@@ -18,7 +18,6 @@
 #include <cmocka.h>
 // clang-format on
 
-
 typedef struct Case {
   Arena *a;
   Graph *g;
@@ -42,12 +41,30 @@ typedef void Glue(int call, unsigned char **bufs, unsigned char *temp, const int
 /* Products around the sizes of tiles and blocks, with several blocks of K, pieces of K, and an epilogue. */
 static const int64_t products[][6] = {
     {0}, /* op, then dot: batch, M, N, K, operands transposed; convolutions: N, C, O, size, stride + 10 groups */
-    {OP_dot, 1, 17, 49, 300, 0}, {OP_dot, 1, 14, 32, 256, 1}, {OP_dot, 1, 15, 97, 257, 2}, {OP_dot, 1, 270, 33, 513, 3},
-    {OP_dot, 1, 3, 1000, 7, 0}, {OP_dot, 1, 8, 8, 5000, 1}, {OP_dot, 1, 64, 10, 2100, 2}, {OP_dot, 3, 20, 40, 33, 3},
-    {OP_dot, 1, 1, 300, 70, 0}, {OP_dot, 5, 300, 3, 65, 0}, {OP_dot, 1, 9, 400, 1, 0}, {OP_dot, 2, 8, 390, 1100, 1},
-    {OP_conv, 3, 3, 16, 13, 1}, {OP_conv, 2, 8, 7, 15, 2}, {OP_conv, 2, 8, 16, 9, 21}, {OP_conv, 5, 1, 32, 28, 1},
-    {OP_conv_dx, 3, 3, 16, 13, 1}, {OP_conv_dx, 2, 8, 7, 15, 2}, {OP_conv_dx, 2, 8, 16, 9, 22}, {OP_conv_dx, 1, 32, 8, 14, 1},
-    {OP_conv_dw, 3, 3, 16, 13, 1}, {OP_conv_dw, 2, 8, 7, 15, 2}, {OP_conv_dw, 2, 8, 16, 9, 21}, {OP_conv_dw, 6, 2, 8, 28, 1},
+    {OP_dot, 1, 17, 49, 300, 0},
+    {OP_dot, 1, 14, 32, 256, 1},
+    {OP_dot, 1, 15, 97, 257, 2},
+    {OP_dot, 1, 270, 33, 513, 3},
+    {OP_dot, 1, 3, 1000, 7, 0},
+    {OP_dot, 1, 8, 8, 5000, 1},
+    {OP_dot, 1, 64, 10, 2100, 2},
+    {OP_dot, 3, 20, 40, 33, 3},
+    {OP_dot, 1, 1, 300, 70, 0},
+    {OP_dot, 5, 300, 3, 65, 0},
+    {OP_dot, 1, 9, 400, 1, 0},
+    {OP_dot, 2, 8, 390, 1100, 1},
+    {OP_conv, 3, 3, 16, 13, 1},
+    {OP_conv, 2, 8, 7, 15, 2},
+    {OP_conv, 2, 8, 16, 9, 21},
+    {OP_conv, 5, 1, 32, 28, 1},
+    {OP_conv_dx, 3, 3, 16, 13, 1},
+    {OP_conv_dx, 2, 8, 7, 15, 2},
+    {OP_conv_dx, 2, 8, 16, 9, 22},
+    {OP_conv_dx, 1, 32, 8, 14, 1},
+    {OP_conv_dw, 3, 3, 16, 13, 1},
+    {OP_conv_dw, 2, 8, 7, 15, 2},
+    {OP_conv_dw, 2, 8, 16, 9, 21},
+    {OP_conv_dw, 6, 2, 8, 28, 1},
 };
 
 static Type shape4(Case *c, DType t, int64_t a, int64_t b, int64_t h, int64_t w) {
@@ -55,12 +72,14 @@ static Type shape4(Case *c, DType t, int64_t a, int64_t b, int64_t h, int64_t w)
   return type_of(c->a, t, 4, d);
 }
 static NodeId make_dot(Case *c, const int64_t *r) {
-  Dim b = dim_int(c->g->dims, r[1]), m = dim_int(c->g->dims, r[2]), n = dim_int(c->g->dims, r[3]), k = dim_int(c->g->dims, r[4]);
+  Dim b = dim_int(c->g->dims, r[1]), m = dim_int(c->g->dims, r[2]), n = dim_int(c->g->dims, r[3]),
+      k = dim_int(c->g->dims, r[4]);
   bool ta = r[5] & 1, tb = r[5] & 2;
   if (r[1] == 1) m = dim_var(c->g->dims, "M", r[2]); /* rows are a run-time size */
   Dim da[3] = {b, ta ? k : m, ta ? m : k}, db[3] = {b, tb ? n : k, tb ? k : n}, dy[3] = {b, m, n};
   int la[3] = {0, ta ? 3 : 1, ta ? 1 : 3}, lb[3] = {0, tb ? 2 : 3, tb ? 3 : 2}, ly[3] = {0, 1, 2};
-  NodeId x = g_input(c->g, (Loc){0}, type_of(c->a, c->dt, 3, da)), w = g_input(c->g, (Loc){0}, type_of(c->a, c->dt, 3, db));
+  NodeId x = g_input(c->g, (Loc){0}, type_of(c->a, c->dt, 3, da)),
+         w = g_input(c->g, (Loc){0}, type_of(c->a, c->dt, 3, db));
   NodeId bias = g_input(c->g, (Loc){0}, type_of(c->a, c->dt, 1, &n));
   NodeId y = g_dot(c->g, (Loc){0}, x, w, la, lb, ly, 3);
   y = g_map2(c->g, OP_add, (Loc){0}, y, g_broadcast_to(c->g, (Loc){0}, bias, 3, dy));
@@ -74,8 +93,9 @@ static NodeId make_conv(Case *c, const int64_t *r) {
   Type y = shape4(c, c->dt, r[1], r[3], out[0], out[1]);
   Type a = c->op == OP_conv_dx ? y : x, b = c->op == OP_conv_dw ? y : w;
   Type want = c->op == OP_conv_dx ? x : w;
-  Attr attrs[] = {attr_ints(c->g, A_stride, stride, 2), attr_ints(c->g, A_low, low, 2), attr_ints(c->g, A_high, high, 2),
-                  attr_ints(c->g, A_dilation, dilation, 2), attr_int(c->g, A_groups, groups)};
+  Attr attrs[] = {attr_ints(c->g, A_stride, stride, 2), attr_ints(c->g, A_low, low, 2),
+                  attr_ints(c->g, A_high, high, 2), attr_ints(c->g, A_dilation, dilation, 2),
+                  attr_int(c->g, A_groups, groups)};
   NodeId in[2] = {g_input(c->g, (Loc){0}, a), g_input(c->g, (Loc){0}, b)};
   return graph_add(c->g, c->op, (Loc){0}, in, 2, attrs, 5, c->op == OP_conv ? NULL : &want);
 }
@@ -112,8 +132,10 @@ static bool make_case(Case *c, const Target *target) {
 /* The kernels, and a function that makes the calls of the case one by one. */
 static void print_case(const Case *c, Buf *b) {
   for (int i = 0; i < kernels_count(c->table); i++) kernel_print_c(kernels_get(c->table, i), b);
-  buf_printf(b, "void case_%d(int call, unsigned char **p, unsigned char *temp, const int64_t *v, DnnTeam *team);\n", c->id);
-  buf_printf(b, "void case_%d(int call, unsigned char **p, unsigned char *temp, const int64_t *v, DnnTeam *team) {\n", c->id);
+  buf_printf(b, "void case_%d(int call, unsigned char **p, unsigned char *temp, const int64_t *v, DnnTeam *team);\n",
+             c->id);
+  buf_printf(b, "void case_%d(int call, unsigned char **p, unsigned char *temp, const int64_t *v, DnnTeam *team) {\n",
+             c->id);
   buf_str(b, "  (void)p, (void)temp, (void)v;\n");
   int n = 0, at = 0;
   for (int s = 0; s < arrlen(c->plan->steps); s++) {
@@ -202,8 +224,8 @@ static void compare(const Case *c, const Tensor *got, const char *how) {
     Buf b = {0};
     graph_print(c->g, &b);
     for (int k = 0; k < kernels_count(c->table); k++) kernel_print(kernels_get(c->table, k), &b);
-    fail_msg("%s %s seed %d, %s: element %d is %.9g, not %.9g\n%s", op_info[c->op].name, dtype_name(c->dt), (int)c->seed,
-             how, (int)i, y, x, b.s);
+    fail_msg("%s %s seed %d, %s: element %d is %.9g, not %.9g\n%s", op_info[c->op].name, dtype_name(c->dt),
+             (int)c->seed, how, (int)i, y, x, b.s);
   }
 }
 
@@ -238,8 +260,8 @@ static void *compile(const char *text, const char *compiler, const char *flags) 
   FILE *f = fopen(command, "w");
   fputs(text, f);
   fclose(f);
-  snprintf(command, sizeof command, "%s %s -Wall -Wextra -Werror -I%s -shared -fPIC -o %s/k.so %s/k.c -lm", compiler, flags,
-           TEST_ROOT, dir, dir);
+  snprintf(command, sizeof command, "%s %s -Wall -Wextra -Werror -I%s -shared -fPIC -o %s/k.so %s/k.c -lm", compiler,
+           flags, TEST_ROOT, dir, dir);
   if (system(command)) fail_msg("does not compile: %s", command);
   snprintf(command, sizeof command, "%s/k.so", dir);
   void *so = dlopen(command, RTLD_NOW);
@@ -262,7 +284,8 @@ static void check_compiled(const Case *c, void *so) {
       compare(c, &out, "compiled");
       first = out;
     } else if (memcmp(first.data, out.data, (size_t)tensor_bytes(&out)))
-      fail_msg("%s %s seed %d: other bits with %d threads", op_info[c->op].name, dtype_name(c->dt), (int)c->seed, threads);
+      fail_msg("%s %s seed %d: other bits with %d threads", op_info[c->op].name, dtype_name(c->dt), (int)c->seed,
+               threads);
   }
 }
 

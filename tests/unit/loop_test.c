@@ -76,7 +76,8 @@ static void test_finish(void **state) {
                               "      let t1 f32 = add.f32(mul.f32(x[i], 0x1p+1:f32), t)\n"
                               "      y[((i * 4) + j)] = add.f32(t1, t1)\n    }\n  }\n}\n");
   kernel_print_c(k, &c);
-  assert_non_null(strstr(c.s, "void dnn_k0_rows(const float *restrict x, float *restrict y, int64_t n, DnnTeam *team) {"));
+  assert_non_null(
+      strstr(c.s, "void dnn_k0_rows(const float *restrict x, float *restrict y, int64_t n, DnnTeam *team) {"));
   float in[5] = {1, 2, 3, 4, 5}, out[20] = {0};
   KValue args[3] = {{.ptr = in}, {.ptr = out}, {.i = 5}};
   for (int threads = 1; threads <= 3; threads++) {
@@ -126,11 +127,18 @@ static void test_parse(void **state) {
 
 static void test_parse_errors(void **state) {
   (void)state;
-  static const char *const wrong[] = {
-      "", "kernel", "kernel k\n{", "kernel k\n{ y[0] = 1 }", "kernel k\nbuf y f32 written\n{ y[0] = z }",
-      "kernel k\nbuf y f32 written\n{ y[0] = (1 ^ 2) }", "kernel k\nbuf y f99\n{ }", "kernel k\n{ set a = 1 }",
-      "kernel k\n{ call other(1) }", "kernel k\nbuf y f32 written\n{ y[0] = frob.f32(1) }", "kernel k\n{ } rest",
-      "kernel k\nbuf y f32 written\n{ y[0] = min(1, 2, 3, 4, 5) }"};
+  static const char *const wrong[] = {"",
+                                      "kernel",
+                                      "kernel k\n{",
+                                      "kernel k\n{ y[0] = 1 }",
+                                      "kernel k\nbuf y f32 written\n{ y[0] = z }",
+                                      "kernel k\nbuf y f32 written\n{ y[0] = (1 ^ 2) }",
+                                      "kernel k\nbuf y f99\n{ }",
+                                      "kernel k\n{ set a = 1 }",
+                                      "kernel k\n{ call other(1) }",
+                                      "kernel k\nbuf y f32 written\n{ y[0] = frob.f32(1) }",
+                                      "kernel k\n{ } rest",
+                                      "kernel k\nbuf y f32 written\n{ y[0] = min(1, 2, 3, 4, 5) }"};
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
     Arena *a = arena_new();
     Buf why = {0};

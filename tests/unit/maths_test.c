@@ -17,7 +17,8 @@ static double worst(float (*f)(float), double (*ref)(double), double least) {
       continue;
     }
     if (fabs(want) > 3.4028235677973366e38 || isinf((double)x)) {
-      if ((double)y != (want > 3.4e38 ? INFINITY : want < -3.4e38 ? -INFINITY : want)) fail_msg("%.9g at %.9g", (double)y, (double)x);
+      if ((double)y != (want > 3.4e38 ? INFINITY : want < -3.4e38 ? -INFINITY : want))
+        fail_msg("%.9g at %.9g", (double)y, (double)x);
       continue;
     }
     double size = fabs(want) < least ? least : fabs(want);
@@ -41,7 +42,8 @@ static void test_errors(void **state) {
 static void test_special(void **state) {
   (void)state;
   assert_true(dnn_exp_f32(0) == 1 && dnn_exp_f32(-INFINITY) == 0 && dnn_exp_f32(INFINITY) == INFINITY);
-  assert_true(isnan(dnn_exp_f32(NAN)) && isnan(dnn_log_f32(NAN)) && isnan(dnn_tanh_f32(NAN)) && isnan(dnn_sigmoid_f32(NAN)));
+  assert_true(isnan(dnn_exp_f32(NAN)) && isnan(dnn_log_f32(NAN)) && isnan(dnn_tanh_f32(NAN)) &&
+              isnan(dnn_sigmoid_f32(NAN)));
   assert_true(dnn_log_f32(0) == -INFINITY && dnn_log_f32(1) == 0 && isnan(dnn_log_f32(-1)));
   assert_true(dnn_log_f32(INFINITY) == INFINITY);
   assert_true(fabsf(dnn_exp_f32(-100) - 3.783506e-44f) < 3e-45f); /* below the normal range */
@@ -110,8 +112,8 @@ static void test_check(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_errors), cmocka_unit_test(test_special),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_errors),   cmocka_unit_test(test_special),
                                      cmocka_unit_test(test_integers), cmocka_unit_test(test_halves),
-                                     cmocka_unit_test(test_parts), cmocka_unit_test(test_check)};
+                                     cmocka_unit_test(test_parts),    cmocka_unit_test(test_check)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
