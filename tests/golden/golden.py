@@ -34,8 +34,9 @@ class Golden:
     def call(self, entry):
         self.lines.append("call " + entry)
 
-    def run(self, step, times, steps=None):
-        self.lines.append("run %s %d %d" % (step, times, steps or times))
+    def run(self, step, times, steps=None, first=0):
+        """`times` runs from step number `first` on, of a stage of `steps` steps."""
+        self.lines.append("run %s %d %d %d" % (step, times, steps or times, first))
 
     def _numbers(self, kind, name, t):
         t = torch.as_tensor(t).detach()
