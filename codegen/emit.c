@@ -212,7 +212,7 @@ bool emit_program(Arena *a, const Prog *prog, Plan *const *plans, Lowered *const
   for (int i = 0; i < e->n_entries; i++) emit_entry(e, i, &entries);
   e->hash = hash_text(hash_text(e->hash, entries.s ? entries.s : "", entries.n), target->name, strlen(target->name));
   front_matter(e, &b, "Entry points");
-  emit_interface(e, &b);
+  emit_interface(e, &entries, &b);
   buf_bytes(&b, entries.s ? entries.s : "", entries.n);
   buf_free(&entries);
   put_file(e, out, arena_printf(a, "%s.c", e->name), &b, EMIT_PLAIN);

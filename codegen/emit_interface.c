@@ -15,24 +15,33 @@ static void put_places(Emit *e, Buf *b) {
   buf_str(b, "};\n");
 }
 
+/* What the entries' texts call: the team, and the error that its threads may leave. */
+static void put_team(Emit *e, const Buf *entries, Buf *b) {
+  bool runs = entries->s && strstr(entries->s, "team_of("), takes = entries->s && strstr(entries->s, "take_error(");
+  if (takes) {
+    put_places(e, b);
+    buf_printf(b,
+               "\n/* Keeps the error of the first thread that met one: an index out of range. */\n"
+               "static int take_error(DnnContext *m, const DnnTeam *teams, int n) {\n"
+               "  for (int t = 0; t < n; t++) {\n    if (!teams[t].error_site) continue;\n"
+               "    m->error_site = teams[t].error_site;\n    m->error_value[0] = teams[t].error_value[0];\n"
+               "    m->error_value[1] = teams[t].error_value[1];\n"
+               "    snprintf(message(m), %d, \"%%s: error: index %%lld is outside of 0 .. %%lld\", places[m->error_site],\n"
+               "             (long long)m->error_value[0], (long long)m->error_value[1] - 1);\n"
+               "    return 1;\n  }\n  return 0;\n}\n",
+               EMIT_MESSAGE_BYTES);
+  }
+  if (runs)
+    buf_str(b, "\n/* Thread `t` of a team of `n`; its scratch stands in the arena. */\n"
+               "static DnnTeam team_of(DnnContext *m, DnnMeeting *meeting, int t, int n, int64_t scratch, int64_t each) {\n"
+               "  DnnTeam team = {t, n, m, meeting, m->arena + scratch + t * each, 0, {0, 0}};\n  return team;\n}\n");
+}
+
 static void put_errors(Emit *e, Buf *b) {
-  const char *n = e->name;
-  put_places(e, b);
   buf_printf(b,
              "\nstatic char *message(const DnnContext *m) { return (char *)m->arena + %lld; }\n\n"
-             "const char *%s_error(const %s *m) { return m->error_site ? message(m) : \"\"; }\n\n"
-             "/* Keeps the error of the first thread that met one: an index out of range. */\n"
-             "static int take_error(DnnContext *m, const DnnTeam *teams, int n) {\n"
-             "  for (int t = 0; t < n; t++) {\n    if (!teams[t].error_site) continue;\n"
-             "    m->error_site = teams[t].error_site;\n    m->error_value[0] = teams[t].error_value[0];\n"
-             "    m->error_value[1] = teams[t].error_value[1];\n"
-             "    snprintf(message(m), %d, \"%%s: error: index %%lld is outside of 0 .. %%lld\", places[m->error_site],\n"
-             "             (long long)m->error_value[0], (long long)m->error_value[1] - 1);\n"
-             "    return 1;\n  }\n  return 0;\n}\n\n",
-             (long long)e->message_at, n, n, EMIT_MESSAGE_BYTES);
-  buf_str(b, "/* Thread `t` of a team of `n`; its scratch stands in the arena. */\n"
-             "static DnnTeam team_of(DnnContext *m, DnnMeeting *meeting, int t, int n, int64_t scratch, int64_t each) {\n"
-             "  DnnTeam team = {t, n, m, meeting, m->arena + scratch + t * each, 0, {0, 0}};\n  return team;\n}\n\n");
+             "const char *%s_error(const %s *m) { return m->error_site ? message(m) : \"\"; }\n\n",
+             (long long)e->message_at, e->name, e->name);
   buf_printf(b,
              "static int range_error(DnnContext *m, int site, const char *what, int64_t found, int64_t limit) {\n"
              "  m->error_site = site;\n  m->error_value[0] = found;\n  m->error_value[1] = limit;\n"
@@ -119,7 +128,7 @@ static void put_wrapper(Emit *e, int i, Buf *b) {
   else buf_printf(b, "  return %s_call_%s(m, %s, %s, %s);\n}\n", e->name, n->id, v, in, out);
 }
 
-void emit_interface(Emit *e, Buf *b) {
+void emit_interface(Emit *e, const Buf *entries, Buf *b) {
   buf_printf(b, "#include \"%s.h\"\n#include \"dnn_kernel.h\"\n#include \"dnn_show.h\"\n#include \"dnn_weights_fill.h\"\n"
                 "#include <stdio.h>\n#include <string.h>\n",
              e->name);
@@ -130,6 +139,7 @@ void emit_interface(Emit *e, Buf *b) {
     buf_printf(b, "int %s_call_%s(DnnContext *m, const int64_t *v, const void *const *in, void *const *out);\n", e->name,
                e->entries[i].id);
   put_errors(e, b);
+  put_team(e, entries, b);
   put_open(e, b);
   put_load(e, b);
   for (int i = 0; i < e->n_entries; i++)

@@ -48,7 +48,8 @@ void emit_int(Buf *b, int64_t v);
 void emit_string(Buf *b, const char *s);
 
 void emit_header(Emit *e, Buf *b);      /* NAME.h */
-void emit_interface(Emit *e, Buf *b);   /* NAME.c: the functions of the header */
+/* NAME.c: the functions of the header, and what the entries' texts call. */
+void emit_interface(Emit *e, const Buf *entries, Buf *b);
 void emit_entry(Emit *e, int i, Buf *b); /* NAME.c: one entry's call */
 void emit_program_table(Emit *e, Buf *b); /* NAME_program.c */
 /* Parameters of an entry's C function, without the parentheses. */
