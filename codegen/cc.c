@@ -1,4 +1,5 @@
-/* The system's C compiler as a child process: no shell, one process per unit, as many at a time as there are processors. */
+/* The system's C compiler as a child process: no shell, one process per unit, as many at a time as there are
+ * processors. */
 #include "codegen/cc.h"
 #include "base/ds.h"
 #include <dirent.h>
@@ -135,7 +136,8 @@ static bool link_objects(Arena *a, const CcJob *job, const char *cc, const char 
   int status = 0;
   bool ok = child_start(&c, job->dir, argv, why);
   if (ok) {
-    while (waitpid(c.pid, &status, 0) < 0 && errno == EINTR) {}
+    while (waitpid(c.pid, &status, 0) < 0 && errno == EINTR) {
+    }
     ok = child_end(&c, status, job->time, why);
   }
   arrfree(argv);
@@ -179,8 +181,8 @@ bool cc_build(const CcJob *job, const EmitFile *files, int n_files, Buf *why) {
   for (int i = 0; i < n_files; i++) {
     if (files[i].kind == EMIT_HEADER) continue;
     arrput(units, &files[i]);
-    arrput(objects, arena_printf(a, "%s/%.*s.o", job->dir, (int)(strrchr(files[i].name, '.') - files[i].name),
-                                 files[i].name));
+    arrput(objects,
+           arena_printf(a, "%s/%.*s.o", job->dir, (int)(strrchr(files[i].name, '.') - files[i].name), files[i].name));
   }
   const EmitFile **sorted = NULL;
   for (int i = 0; i < (int)arrlen(units); i++) arrput(sorted, units[i]);

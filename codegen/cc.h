@@ -5,14 +5,14 @@
 
 typedef enum CcKind { CC_SHARED, CC_EXE, CC_OBJECTS } CcKind;
 typedef struct CcJob {
-  const char *dir;      /* holds the files already written; objects go there too */
-  const char *out;      /* path of the result; CC_OBJECTS: not used */
+  const char *dir; /* holds the files already written; objects go there too */
+  const char *out; /* path of the result; CC_OBJECTS: not used */
   CcKind kind;
   const Target *target;
   const char *extra_libs; /* "-lz", separated by blanks; "" for none */
-  int jobs;             /* compilers at a time; 0: one per processor */
-  bool openmp;          /* linked with OpenMP */
-  bool time;            /* tells times on stderr */
+  int jobs;               /* compilers at a time; 0: one per processor */
+  bool openmp;            /* linked with OpenMP */
+  bool time;              /* tells times on stderr */
 } CcJob;
 
 /* The compiler: $CC, else gcc, else clang-19, else clang, else cc. NULL when there is none. */

@@ -66,7 +66,8 @@ static const char *fresh(Arena *a, const char *want, const char *const *taken, i
 }
 
 static void name_entries(Emit *e) {
-  static const char *const reserved[] = {"open", "init", "load", "prepare", "error", "weights", "weights_bytes", "call"};
+  static const char *const reserved[] = {"open",  "init",    "load",          "prepare",
+                                         "error", "weights", "weights_bytes", "call"};
   enum { RESERVED = sizeof reserved / sizeof *reserved };
   const char **taken = arena_array(e->arena, const char *, RESERVED + e->n_entries);
   memcpy(taken, reserved, sizeof reserved);
@@ -75,7 +76,8 @@ static void name_entries(Emit *e) {
     EmitEntry *x = &e->entries[i];
     bool in_header = emit_in_interface(entry);
     const char *id = emit_identifier(e->arena, entry->name);
-    x->id = taken[RESERVED + i] = in_header ? fresh(e->arena, id, taken, RESERVED + i) : fresh(e->arena, id, taken + RESERVED, i);
+    x->id = taken[RESERVED + i] =
+        in_header ? fresh(e->arena, id, taken, RESERVED + i) : fresh(e->arena, id, taken + RESERVED, i);
     int n_in = (int)arrlen(entry->inputs), n_vars = (int)arrlen(entry->vars);
     x->n_out = entry->n_results + entry->n_reports;
     const char **used = arena_array(e->arena, const char *, n_in + n_vars + x->n_out + 6);
@@ -87,7 +89,8 @@ static void name_entries(Emit *e) {
       n++;
     }
     x->in_names = used + n;
-    for (int k = 0; k < n_in; k++, n++) used[n] = fresh(e->arena, emit_identifier(e->arena, entry->inputs[k].name), used, n);
+    for (int k = 0; k < n_in; k++, n++)
+      used[n] = fresh(e->arena, emit_identifier(e->arena, entry->inputs[k].name), used, n);
     x->out_names = used + n;
     for (int k = 0; k < x->n_out; k++, n++) {
       const char *s = entry->outputs[k].name;
@@ -165,8 +168,9 @@ static void emit_kernel_units(Emit *e, EmitOut *out) {
 
 /* The runtime's texts that every emitted program needs: headers, and the reader of weights in memory. */
 static void emit_runtime(EmitOut *out) {
-  static const char *const names[] = {"context.h", "kernel.h", "maths.h", "random.h", "program.h", "data_ops.def", "show.h",
-                                      "weights_fill.h", "weights_fill.c", "flat.h", "flat.c", "xxh64.h", "xxh64.c"};
+  static const char *const names[] = {"context.h",    "kernel.h", "maths.h",        "random.h",       "program.h",
+                                      "data_ops.def", "show.h",   "weights_fill.h", "weights_fill.c", "flat.h",
+                                      "flat.c",       "xxh64.h",  "xxh64.c"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
     char name[64];
     snprintf(name, sizeof name, "dnn_%s", names[i]);
@@ -182,20 +186,29 @@ static void emit_weights(Emit *e, EmitOut *out) {
   Buf b = {0};
   front_matter(e, &b, "Weights");
   const char *n = e->name;
-  buf_printf(&b,
-             "#if defined(__APPLE__)\n#error \"ELF only\"\n#endif\n  .section .rodata\n  .balign 64\n  .globl %s_weights\n"
-             "  .type %s_weights, %%object\n%s_weights:\n  .incbin \"%s.dnnw\"\n.L%s_end:\n  .size %s_weights, "
-             ".L%s_end - %s_weights\n  .balign 8\n  .globl %s_weights_bytes\n  .type %s_weights_bytes, %%object\n"
-             "  .size %s_weights_bytes, 8\n%s_weights_bytes:\n  .quad .L%s_end - %s_weights\n"
-             "  .section .note.GNU-stack, \"\", %%progbits\n",
-             n, n, n, n, n, n, n, n, n, n, n, n, n, n);
+  buf_printf(
+      &b,
+      "#if defined(__APPLE__)\n#error \"ELF only\"\n#endif\n  .section .rodata\n  .balign 64\n  .globl %s_weights\n"
+      "  .type %s_weights, %%object\n%s_weights:\n  .incbin \"%s.dnnw\"\n.L%s_end:\n  .size %s_weights, "
+      ".L%s_end - %s_weights\n  .balign 8\n  .globl %s_weights_bytes\n  .type %s_weights_bytes, %%object\n"
+      "  .size %s_weights_bytes, 8\n%s_weights_bytes:\n  .quad .L%s_end - %s_weights\n"
+      "  .section .note.GNU-stack, \"\", %%progbits\n",
+      n, n, n, n, n, n, n, n, n, n, n, n, n, n);
   put_file(e, out, arena_printf(e->arena, "%s_weights.S", n), &b, EMIT_ASM);
 }
 
 bool emit_program(Arena *a, const Prog *prog, Plan *const *plans, Lowered *const *lowered, const KernelTable *kernels,
                   const Target *target, const EmitOpts *opts, EmitOut *out) {
-  Emit em = {.arena = a, .prog = prog, .plans = plans, .lowered = lowered, .kernels = kernels, .target = target,
-             .opts = opts, .name = prog->name, .n_entries = (int)arrlen(prog->entries), .hash = 0xcbf29ce484222325u};
+  Emit em = {.arena = a,
+             .prog = prog,
+             .plans = plans,
+             .lowered = lowered,
+             .kernels = kernels,
+             .target = target,
+             .opts = opts,
+             .name = prog->name,
+             .n_entries = (int)arrlen(prog->entries),
+             .hash = 0xcbf29ce484222325u};
   Emit *e = &em;
   char *upper = arena_strdup(a, prog->name);
   for (char *p = upper; *p; p++) *p = (char)toupper((unsigned char)*p);

@@ -11,10 +11,10 @@
 #include "codegen/codegen.h"
 
 typedef struct EmitOpts {
-  bool checks;          /* bound, index and `check` tests in the entries */
-  bool weights;         /* NAME.dnnw is embedded */
-  int units;            /* kernel units at most; 0: by size */
-  const char *source;   /* how comments name the program's file */
+  bool checks;        /* bound, index and `check` tests in the entries */
+  bool weights;       /* NAME.dnnw is embedded */
+  int units;          /* kernel units at most; 0: by size */
+  const char *source; /* how comments name the program's file */
 } EmitOpts;
 
 typedef enum EmitKind {

@@ -53,7 +53,8 @@ static void put_steps(const Emit *e, int i, Buf *b, const PlanStep *steps) {
     if (steps[s].kind != PLAN_KERNEL) INTERNAL("%s: a loop or branch reached the emitter", e->prog->entries[i].name);
     const LoweredGroup *g = &e->lowered[i]->groups[steps[s].group];
     bool meet = steps[s].barrier;
-    for (int k = 0; k < (int)arrlen(g->calls); k++, meet = false) put_call(e, i, b, &g->calls[k], meet || g->calls[k].barrier);
+    for (int k = 0; k < (int)arrlen(g->calls); k++, meet = false)
+      put_call(e, i, b, &g->calls[k], meet || g->calls[k].barrier);
     if (meet) buf_str(b, "  dnn_barrier(team);\n"); /* a group of no elements */
   }
 }
@@ -156,7 +157,8 @@ static void put_checks(Emit *e, int i, Buf *b) {
   for (int k = 0; k < (int)arrlen(x->vars); k++) {
     int64_t bound = dim_var_bound(e->prog->dims, x->vars[k]);
     const char *name = dim_var_name(e->prog->dims, x->vars[k]);
-    buf_printf(b, "  if (v[%d] < 0 || v[%d] > %lld) return range_error(m, %d, ", k, k, (long long)bound, new_site(e, x->loc));
+    buf_printf(b, "  if (v[%d] < 0 || v[%d] > %lld) return range_error(m, %d, ", k, k, (long long)bound,
+               new_site(e, x->loc));
     emit_string(b, arena_printf(e->arena, "%s: error: the size %s of %s", emit_place(e, x->loc), name, x->name));
     buf_printf(b, ", v[%d], %lld);\n", k, (long long)bound);
   }
@@ -169,8 +171,9 @@ static void put_checks(Emit *e, int i, Buf *b) {
     emit_dim(e, x, b, p->below);
     const char *type = emit_ctype(p->type.dtype);
     bool is_signed = p->type.dtype == I64 || p->type.dtype == I32 || p->type.dtype == I8;
-    buf_printf(b, "; i < n; i++) {\n    const int64_t found = ((const %s *)in[%d])[i];\n    if (%sfound >= limit) return "
-                  "range_error(m, %d, ",
+    buf_printf(b,
+               "; i < n; i++) {\n    const int64_t found = ((const %s *)in[%d])[i];\n    if (%sfound >= limit) return "
+               "range_error(m, %d, ",
                type, k, is_signed ? "found < 0 || " : "", new_site(e, p->loc));
     emit_string(b, arena_printf(e->arena, "%s: error: an element of %s", emit_place(e, p->loc), p->name));
     buf_str(b, ", found, limit - 1);\n  }\n");
@@ -231,13 +234,14 @@ static void put_team(const Emit *e, int i, Buf *b) {
     return;
   }
   const char *count = e->opts->checks ? "    if (t == 0) n = omp_get_num_threads();\n" : "";
-  buf_printf(b,
-             "  DnnMeeting meeting = {0};\n  DnnTeam teams[%d];\n%s"
-             "#ifdef _OPENMP\n#pragma omp parallel num_threads(m->threads)\n  {\n    const int t = omp_get_thread_num();\n%s"
-             "    teams[t] = team_of(m, &meeting, t, omp_get_num_threads(), %lld, %lld);\n"
-             "    run_%s(m, v, in, out, &teams[t]);\n  }\n#else\n"
-             "  teams[0] = team_of(m, &meeting, 0, 1, %lld, %lld);\n  run_%s(m, v, in, out, &teams[0]);\n#endif\n",
-             e->target->max_threads, e->opts->checks ? "  int n = 1;\n" : "", count, at, each, n->id, at, each, n->id);
+  buf_printf(
+      b,
+      "  DnnMeeting meeting = {0};\n  DnnTeam teams[%d];\n%s"
+      "#ifdef _OPENMP\n#pragma omp parallel num_threads(m->threads)\n  {\n    const int t = omp_get_thread_num();\n%s"
+      "    teams[t] = team_of(m, &meeting, t, omp_get_num_threads(), %lld, %lld);\n"
+      "    run_%s(m, v, in, out, &teams[t]);\n  }\n#else\n"
+      "  teams[0] = team_of(m, &meeting, 0, 1, %lld, %lld);\n  run_%s(m, v, in, out, &teams[0]);\n#endif\n",
+      e->target->max_threads, e->opts->checks ? "  int n = 1;\n" : "", count, at, each, n->id, at, each, n->id);
   if (e->opts->checks) buf_str(b, "  if (take_error(m, teams, n)) return m->error_site;\n");
 }
 

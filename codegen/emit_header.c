@@ -70,32 +70,37 @@ static void put_interface(const Emit *e, Buf *b) {
              " * Every function returns 0, or an error's number: %s_error() then tells what happened. */\n"
              "typedef struct DnnContext %s;\n\n",
              n, n);
-  buf_printf(b,
-             "/* Makes an instance in `memory`: %s_MEMORY_BYTES bytes at an address divisible by 64, owned by the caller.\n"
-             " * `threads`: 1 .. %s_MAX_THREADS. Nothing is allocated, now or later, but what OpenMP needs to start its threads\n"
-             " * here. */\n"
-             "int %s_open(%s *m, void *memory, int threads);\n\n",
-             u, u, n, n);
+  buf_printf(
+      b,
+      "/* Makes an instance in `memory`: %s_MEMORY_BYTES bytes at an address divisible by 64, owned by the caller.\n"
+      " * `threads`: 1 .. %s_MAX_THREADS. Nothing is allocated, now or later, but what OpenMP needs to start its "
+      "threads\n"
+      " * here. */\n"
+      "int %s_open(%s *m, void *memory, int threads);\n\n",
+      u, u, n, n);
   buf_printf(b,
              "/* Fills the parameters with their initial values, drawn by `seed`, and sets the clock to step 0. */\n"
              "int %s_init(%s *m, int64_t seed);\n\n",
              n, n);
-  buf_printf(b,
-             "/* Takes the parameters and states from a weights file (.dnnw) in memory, `n` bytes at an address divisible\n"
-             " * by 8. Names, types and shapes must fit, the checksum must be right. */\n"
-             "int %s_load(%s *m, const void *file, size_t n);\n\n",
-             n, n);
+  buf_printf(
+      b,
+      "/* Takes the parameters and states from a weights file (.dnnw) in memory, `n` bytes at an address divisible\n"
+      " * by 8. Names, types and shapes must fit, the checksum must be right. */\n"
+      "int %s_load(%s *m, const void *file, size_t n);\n\n",
+      n, n);
   buf_printf(b,
              "/* Makes what depends on the parameters alone; call it after init, load or training, before functions.\n"
              " * This program has nothing to prepare: the call is for programs that come after it. */\n"
              "int %s_prepare(%s *m);\n\n",
              n, n);
-  buf_printf(b, "/* The message of the last error of `m`, in the context's memory; \"\" when there was none. */\n"
-                "const char *%s_error(const %s *m);\n",
+  buf_printf(b,
+             "/* The message of the last error of `m`, in the context's memory; \"\" when there was none. */\n"
+             "const char *%s_error(const %s *m);\n",
              n, n);
   if (e->opts->weights)
-    buf_printf(b, "\n/* The weights embedded by %s_weights.S, a whole .dnnw file for %s_load. */\n"
-                  "extern const unsigned char %s_weights[];\nextern const size_t %s_weights_bytes;\n",
+    buf_printf(b,
+               "\n/* The weights embedded by %s_weights.S, a whole .dnnw file for %s_load. */\n"
+               "extern const unsigned char %s_weights[];\nextern const size_t %s_weights_bytes;\n",
                n, n, n, n);
 }
 

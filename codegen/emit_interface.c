@@ -20,21 +20,23 @@ static void put_team(Emit *e, const Buf *entries, Buf *b) {
   bool runs = entries->s && strstr(entries->s, "team_of("), takes = entries->s && strstr(entries->s, "take_error(");
   if (takes) {
     put_places(e, b);
-    buf_printf(b,
-               "\n/* Keeps the error of the first thread that met one: an index out of range. */\n"
-               "static int take_error(DnnContext *m, const DnnTeam *teams, int n) {\n"
-               "  for (int t = 0; t < n; t++) {\n    if (!teams[t].error_site) continue;\n"
-               "    m->error_site = teams[t].error_site;\n    m->error_value[0] = teams[t].error_value[0];\n"
-               "    m->error_value[1] = teams[t].error_value[1];\n"
-               "    snprintf(message(m), %d, \"%%s: error: index %%lld is outside of 0 .. %%lld\", places[m->error_site],\n"
-               "             (long long)m->error_value[0], (long long)m->error_value[1] - 1);\n"
-               "    return 1;\n  }\n  return 0;\n}\n",
-               EMIT_MESSAGE_BYTES);
+    buf_printf(
+        b,
+        "\n/* Keeps the error of the first thread that met one: an index out of range. */\n"
+        "static int take_error(DnnContext *m, const DnnTeam *teams, int n) {\n"
+        "  for (int t = 0; t < n; t++) {\n    if (!teams[t].error_site) continue;\n"
+        "    m->error_site = teams[t].error_site;\n    m->error_value[0] = teams[t].error_value[0];\n"
+        "    m->error_value[1] = teams[t].error_value[1];\n"
+        "    snprintf(message(m), %d, \"%%s: error: index %%lld is outside of 0 .. %%lld\", places[m->error_site],\n"
+        "             (long long)m->error_value[0], (long long)m->error_value[1] - 1);\n"
+        "    return 1;\n  }\n  return 0;\n}\n",
+        EMIT_MESSAGE_BYTES);
   }
   if (runs)
-    buf_str(b, "\n/* Thread `t` of a team of `n`; its scratch stands in the arena. */\n"
-               "static DnnTeam team_of(DnnContext *m, DnnMeeting *meeting, int t, int n, int64_t scratch, int64_t each) {\n"
-               "  DnnTeam team = {t, n, m, meeting, m->arena + scratch + t * each, 0, {0, 0}};\n  return team;\n}\n");
+    buf_str(
+        b, "\n/* Thread `t` of a team of `n`; its scratch stands in the arena. */\n"
+           "static DnnTeam team_of(DnnContext *m, DnnMeeting *meeting, int t, int n, int64_t scratch, int64_t each) {\n"
+           "  DnnTeam team = {t, n, m, meeting, m->arena + scratch + t * each, 0, {0, 0}};\n  return team;\n}\n");
 }
 
 static void put_errors(Emit *e, Buf *b) {
@@ -42,28 +44,30 @@ static void put_errors(Emit *e, Buf *b) {
              "\nstatic char *message(const DnnContext *m) { return (char *)m->arena + %lld; }\n\n"
              "const char *%s_error(const %s *m) { return m->error_site ? message(m) : \"\"; }\n\n",
              (long long)e->message_at, e->name, e->name);
-  buf_printf(b,
-             "static int range_error(DnnContext *m, int site, const char *what, int64_t found, int64_t limit) {\n"
-             "  m->error_site = site;\n  m->error_value[0] = found;\n  m->error_value[1] = limit;\n"
-             "  snprintf(message(m), %d, \"%%s is %%lld, allowed is 0 .. %%lld\", what, (long long)found, (long long)limit);\n"
-             "  return site;\n}\n",
-             EMIT_MESSAGE_BYTES);
+  buf_printf(
+      b,
+      "static int range_error(DnnContext *m, int site, const char *what, int64_t found, int64_t limit) {\n"
+      "  m->error_site = site;\n  m->error_value[0] = found;\n  m->error_value[1] = limit;\n"
+      "  snprintf(message(m), %d, \"%%s is %%lld, allowed is 0 .. %%lld\", what, (long long)found, (long long)limit);\n"
+      "  return site;\n}\n",
+      EMIT_MESSAGE_BYTES);
 }
 
 static void put_open(Emit *e, Buf *b) {
   const char *n = e->name, *u = e->upper;
-  buf_printf(b,
-             "\nint %s_open(%s *m, void *memory, int threads) {\n  unsigned char *p = memory;\n"
-             "  memset(m, 0, sizeof *m);\n  memset(p, 0, %s_CELLS_BYTES);\n  m->cells = p;\n"
-             "  m->prepared = p + %s_CELLS_BYTES;\n  m->arena = m->prepared + %s_PREPARED_BYTES;\n"
-             "  m->threads = threads < 1 ? 1 : threads > %s_MAX_THREADS ? %s_MAX_THREADS : threads;\n"
-             "  message(m)[0] = 0;\n"
-             "  if (threads != m->threads) return range_error(m, %d, \"threads\", threads, %s_MAX_THREADS);\n"
-             "  if ((uintptr_t)p %% 64) return range_error(m, %d, \"the address of `memory`, modulo 64,\", "
-             "(int64_t)((uintptr_t)p %% 64), 0);\n#ifdef _OPENMP\n  /* OpenMP makes its threads and their memory now, not "
-             "in a later call. */\n#pragma omp parallel num_threads(m->threads)\n  (void)omp_get_thread_num();\n#endif\n"
-             "  return 0;\n}\n",
-             n, n, u, u, u, u, u, e->n_sites + 1, u, e->n_sites + 2);
+  buf_printf(
+      b,
+      "\nint %s_open(%s *m, void *memory, int threads) {\n  unsigned char *p = memory;\n"
+      "  memset(m, 0, sizeof *m);\n  memset(p, 0, %s_CELLS_BYTES);\n  m->cells = p;\n"
+      "  m->prepared = p + %s_CELLS_BYTES;\n  m->arena = m->prepared + %s_PREPARED_BYTES;\n"
+      "  m->threads = threads < 1 ? 1 : threads > %s_MAX_THREADS ? %s_MAX_THREADS : threads;\n"
+      "  message(m)[0] = 0;\n"
+      "  if (threads != m->threads) return range_error(m, %d, \"threads\", threads, %s_MAX_THREADS);\n"
+      "  if ((uintptr_t)p %% 64) return range_error(m, %d, \"the address of `memory`, modulo 64,\", "
+      "(int64_t)((uintptr_t)p %% 64), 0);\n#ifdef _OPENMP\n  /* OpenMP makes its threads and their memory now, not "
+      "in a later call. */\n#pragma omp parallel num_threads(m->threads)\n  (void)omp_get_thread_num();\n#endif\n"
+      "  return 0;\n}\n",
+      n, n, u, u, u, u, u, e->n_sites + 1, u, e->n_sites + 2);
   buf_printf(b,
              "\nint %s_init(%s *m, int64_t seed) {\n  m->seed = seed;\n  m->stage = m->step = m->epoch = 0;\n"
              "  return %s_call_%s(m, 0, 0, 0);\n}\n",
@@ -123,21 +127,22 @@ static void put_wrapper(Emit *e, int i, Buf *b) {
   if (n->n_out) buf_str(b, "};\n");
   const char *v = n_vars ? "v_" : "0", *in = n_in ? "in_" : "0", *out = n->n_out ? "out_" : "0";
   if (x->kind == DNN_STEP)
-    buf_printf(b, "  const int error_ = %s_call_%s(m, %s, %s, %s);\n  if (!error_) m->step++;\n  return error_;\n}\n", e->name,
-               n->id, v, in, out);
+    buf_printf(b, "  const int error_ = %s_call_%s(m, %s, %s, %s);\n  if (!error_) m->step++;\n  return error_;\n}\n",
+               e->name, n->id, v, in, out);
   else buf_printf(b, "  return %s_call_%s(m, %s, %s, %s);\n}\n", e->name, n->id, v, in, out);
 }
 
 void emit_interface(Emit *e, const Buf *entries, Buf *b) {
-  buf_printf(b, "#include \"%s.h\"\n#include \"dnn_kernel.h\"\n#include \"dnn_show.h\"\n#include \"dnn_weights_fill.h\"\n"
-                "#include <stdio.h>\n#include <string.h>\n",
+  buf_printf(b,
+             "#include \"%s.h\"\n#include \"dnn_kernel.h\"\n#include \"dnn_show.h\"\n#include \"dnn_weights_fill.h\"\n"
+             "#include <stdio.h>\n#include <string.h>\n",
              e->name);
   buf_str(b, "#ifdef _OPENMP\n#include <omp.h>\n#endif\n\n");
   for (int i = 0; i < kernels_count(e->kernels); i++) kernel_print_prototype(kernels_get(e->kernels, i), b);
   buf_char(b, '\n');
   for (int i = 0; i < e->n_entries; i++)
-    buf_printf(b, "int %s_call_%s(DnnContext *m, const int64_t *v, const void *const *in, void *const *out);\n", e->name,
-               e->entries[i].id);
+    buf_printf(b, "int %s_call_%s(DnnContext *m, const int64_t *v, const void *const *in, void *const *out);\n",
+               e->name, e->entries[i].id);
   put_errors(e, b);
   put_team(e, entries, b);
   put_open(e, b);

@@ -47,10 +47,10 @@ void emit_int(Buf *b, int64_t v);
 /* A C string literal with quotes, or NULL. */
 void emit_string(Buf *b, const char *s);
 
-void emit_header(Emit *e, Buf *b);      /* NAME.h */
+void emit_header(Emit *e, Buf *b); /* NAME.h */
 /* NAME.c: the functions of the header, and what the entries' texts call. */
 void emit_interface(Emit *e, const Buf *entries, Buf *b);
-void emit_entry(Emit *e, int i, Buf *b); /* NAME.c: one entry's call */
+void emit_entry(Emit *e, int i, Buf *b);  /* NAME.c: one entry's call */
 void emit_program_table(Emit *e, Buf *b); /* NAME_program.c */
 /* Parameters of an entry's C function, without the parentheses. */
 void emit_parameters(const Emit *e, int i, Buf *b);

@@ -6,13 +6,16 @@
 #include <string.h>
 
 static const char *const c_words[] = {
-    "auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum", "extern", "float",
-    "for", "goto", "if", "inline", "int", "long", "register", "restrict", "return", "short", "signed", "sizeof", "static",
-    "struct", "switch", "typedef", "union", "unsigned", "void", "volatile", "while", "alignas", "alignof", "bool",
-    "constexpr", "false", "nullptr", "static_assert", "thread_local", "true", "typeof", "asm", "class", "delete", "new",
-    "operator", "private", "protected", "public", "template", "this", "throw", "try", "catch", "using", "namespace",
-    "virtual", "friend", "export", "explicit", "mutable", "typename", "and", "or", "not", "xor", "main", "linux", "unix",
-    "and_eq", "or_eq", "not_eq", "bitand", "bitor", "compl", "xor_eq", "concept", "requires", "decltype", "noexcept"};
+    "auto",     "break",     "case",     "char",     "const",         "continue",     "default", "do",       "double",
+    "else",     "enum",      "extern",   "float",    "for",           "goto",         "if",      "inline",   "int",
+    "long",     "register",  "restrict", "return",   "short",         "signed",       "sizeof",  "static",   "struct",
+    "switch",   "typedef",   "union",    "unsigned", "void",          "volatile",     "while",   "alignas",  "alignof",
+    "bool",     "constexpr", "false",    "nullptr",  "static_assert", "thread_local", "true",    "typeof",   "asm",
+    "class",    "delete",    "new",      "operator", "private",       "protected",    "public",  "template", "this",
+    "throw",    "try",       "catch",    "using",    "namespace",     "virtual",      "friend",  "export",   "explicit",
+    "mutable",  "typename",  "and",      "or",       "not",           "xor",          "main",    "linux",    "unix",
+    "and_eq",   "or_eq",     "not_eq",   "bitand",   "bitor",         "compl",        "xor_eq",  "concept",  "requires",
+    "decltype", "noexcept"};
 
 const char *emit_identifier(Arena *a, const char *s) {
   Buf b = {0};

@@ -28,7 +28,8 @@ const DnnProgram *backend_load(Arena *a, const EmitOut *emitted, const Target *t
   if (!dir) return NULL;
   const char *so = arena_printf(a, "%s/program.so", dir);
   int n = (int)arrlen(emitted->files);
-  CcJob job = {.dir = dir, .out = so, .kind = CC_SHARED, .target = target, .extra_libs = "", .openmp = true, .time = time};
+  CcJob job = {
+      .dir = dir, .out = so, .kind = CC_SHARED, .target = target, .extra_libs = "", .openmp = true, .time = time};
   *handle = arena_one(a, Backend);
   const DnnProgram *p = NULL;
   if (cc_write_files(dir, emitted->files, n, why) && cc_build(&job, emitted->files, n, why))

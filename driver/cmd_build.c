@@ -17,11 +17,12 @@ static void add_main(Session *s, EmitFile **files, bool train, bool weights) {
                                   train ? "#define DNN_TRAINER\n" : "", weights ? "#define DNN_EMBEDDED\n" : "");
   add_file(files, arena_printf(s->arena, "%s_main.c", s->prog->name), text, strlen(text), EMIT_PLAIN);
   if (!weights) return;
-  text = arena_printf(s->arena,
-                      "/* The weights file as a section. */\n  .section .rodata\n  .balign 64\n  .globl dnn_embedded_weights\n"
-                      "dnn_embedded_weights:\n  .incbin \"%s.dnnw\"\n  .globl dnn_embedded_weights_end\n"
-                      "dnn_embedded_weights_end:\n  .byte 0\n  .section .note.GNU-stack, \"\", %%progbits\n",
-                      s->prog->name);
+  text = arena_printf(
+      s->arena,
+      "/* The weights file as a section. */\n  .section .rodata\n  .balign 64\n  .globl dnn_embedded_weights\n"
+      "dnn_embedded_weights:\n  .incbin \"%s.dnnw\"\n  .globl dnn_embedded_weights_end\n"
+      "dnn_embedded_weights_end:\n  .byte 0\n  .section .note.GNU-stack, \"\", %%progbits\n",
+      s->prog->name);
   add_file(files, "dnn_embedded.S", text, strlen(text), EMIT_ASM);
 }
 
@@ -32,7 +33,8 @@ static EmitFile *executable_files(Session *s, bool train, bool weights) {
     const EmbeddedFile *f = &embedded_files[i];
     bool source = !strcmp(f->role, "run") || (train && !strcmp(f->role, "train"));
     if (source) add_file(&files, f->name, f->text, f->size, EMIT_PLAIN);
-    else if (!strcmp(f->role, "head") || !strcmp(f->role, "entry")) add_file(&files, f->name, f->text, f->size, EMIT_HEADER);
+    else if (!strcmp(f->role, "head") || !strcmp(f->role, "entry"))
+      add_file(&files, f->name, f->text, f->size, EMIT_HEADER);
   }
   add_main(s, &files, train, weights);
   return files;
@@ -41,13 +43,19 @@ static EmitFile *executable_files(Session *s, bool train, bool weights) {
 static int build(Session *s, const char *dir, const char *exe, const char *weights, bool train) {
   EmitFile *files = executable_files(s, train, weights != NULL);
   Buf why = {0};
-  CcJob job = {.dir = dir, .out = exe, .kind = CC_EXE, .target = s->target, .extra_libs = train ? "-l:libz.a -lpthread" : "",
-               .openmp = true, .time = s->time};
+  CcJob job = {.dir = dir,
+               .out = exe,
+               .kind = CC_EXE,
+               .target = s->target,
+               .extra_libs = train ? "-l:libz.a -lpthread" : "",
+               .openmp = true,
+               .time = s->time};
   int status = EXIT_OK;
   double t = session_clock();
   if (!cc_write_files(dir, files, (int)arrlen(files), &why)) status = program_error("%s", why.s);
   if (!status && weights) status = emit_copy_weights(weights, dir, s->prog->name);
-  if (!status && !cc_build(&job, files, (int)arrlen(files), &why)) status = program_error("the C compiler failed:\n%s", why.s);
+  if (!status && !cc_build(&job, files, (int)arrlen(files), &why))
+    status = program_error("the C compiler failed:\n%s", why.s);
   session_time(s, "compile and link", t);
   arrfree(files);
   buf_free(&why);
@@ -55,7 +63,8 @@ static int build(Session *s, const char *dir, const char *exe, const char *weigh
 }
 
 int cmd_build(const Args *a) {
-  const char *exe = args_get(a, "output", NULL), *keep = args_get(a, "keep", NULL), *weights = args_get(a, "weights", NULL);
+  const char *exe = args_get(a, "output", NULL), *keep = args_get(a, "keep", NULL),
+             *weights = args_get(a, "weights", NULL);
   if (!exe) return usage_error(a, "`-o EXE` is missing");
   if (weights && access(weights, R_OK)) return program_error("%s: %s", weights, strerror(errno));
   Session s;

@@ -22,8 +22,7 @@ int cmd_emit(const Args *a) {
   int status = session_load(&s, a, a->operands[0]);
   if (!status) status = session_emit(&s, session_default_target(false), weights != NULL);
   Buf why = {0};
-  if (!status && !cc_write_files(dir, s.out.files, (int)arrlen(s.out.files), &why))
-    status = program_error("%s", why.s);
+  if (!status && !cc_write_files(dir, s.out.files, (int)arrlen(s.out.files), &why)) status = program_error("%s", why.s);
   if (!status && weights) status = emit_copy_weights(weights, dir, s.prog->name);
   session_end(&s);
   return status;

@@ -5,7 +5,8 @@
 #include <string.h>
 
 int cmd_run(const Args *a) {
-  DnnRunOpts o = {.entry = args_get(a, "entry", NULL), .out_dir = args_get(a, "out", NULL), .show = args_has(a, "show")};
+  DnnRunOpts o = {
+      .entry = args_get(a, "entry", NULL), .out_dir = args_get(a, "out", NULL), .show = args_has(a, "show")};
   const char **in;
   o.n_in = args_many(a, "in", &in);
   o.in = in;

@@ -46,7 +46,8 @@ static int64_t trained(const Prog *p) {
   for (int i = 0; i < (int)arrlen(p->cells); i++) {
     int64_t n = 1, axis = 0;
     if (p->cells[i].kind != DNN_PARAM) continue;
-    for (int k = 0; k < p->cells[i].type.rank; k++) n *= dim_is_int(p->dims, p->cells[i].type.shape[k], &axis) ? axis : 0;
+    for (int k = 0; k < p->cells[i].type.rank; k++)
+      n *= dim_is_int(p->dims, p->cells[i].type.shape[k], &axis) ? axis : 0;
     sum += n;
   }
   return sum;

@@ -28,9 +28,16 @@ static int train(Machine *m, bool evaluate_only) {
   int64_t epochs = 0;
   if (!args_int(a, "epochs", 1, INT32_MAX, &epochs)) return EXIT_USAGE;
   if (!m->s.program->n_actions) return program_error("%s has no `train` block", a->operands[0]);
-  DnnTrainOpts o = {.data_dir = args_get(a, "data", NULL), .file_dir = machine_file_dir(m), .out_dir = out,
-                    .seed = m->seed, .epochs = epochs, .evaluate_only = evaluate_only, .log = stdout,
-                    .quiet = args_has(a, "quiet") ? 1 : args_has(a, "json") ? 2 : 0};
+  DnnTrainOpts o = {.data_dir = args_get(a, "data", NULL),
+                    .file_dir = machine_file_dir(m),
+                    .out_dir = out,
+                    .seed = m->seed,
+                    .epochs = epochs,
+                    .evaluate_only = evaluate_only,
+                    .log = stdout,
+                    .quiet = args_has(a, "quiet")  ? 1
+                             : args_has(a, "json") ? 2
+                                                   : 0};
   if (evaluate_only && !args_has(a, "json")) {
     o.event = print_pass;
     o.quiet = 1;

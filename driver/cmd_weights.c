@@ -14,9 +14,8 @@ static void list(const DnnWeights *w) {
   for (int i = 0; i < w->n; i++) {
     const DnnWeight *r = &w->rows[i];
     char type[160];
-    printf("%-*s  %-24s %-9s  %016llx\n", width, r->path,
-           dnn_type_text(type, sizeof type, r->dtype, r->rank, r->shape), kinds[r->kind],
-           (unsigned long long)r->checksum);
+    printf("%-*s  %-24s %-9s  %016llx\n", width, r->path, dnn_type_text(type, sizeof type, r->dtype, r->rank, r->shape),
+           kinds[r->kind], (unsigned long long)r->checksum);
     if (r->kind == DNN_PARAM) numbers += dnn_count(r->rank, r->shape, 8);
     bytes += r->bytes;
   }

@@ -45,10 +45,11 @@ static void troff(FILE *out, const char *s) {
 }
 
 void help_man(FILE *out) {
-  fputs(".TH DNNC 1\n.SH NAME\ndnnc \\- a compiler for neural networks\n.SH SYNOPSIS\n.B dnnc\n.I COMMAND\n"
-        "[\\fIOPTIONS\\fR] ...\n.SH DESCRIPTION\nA .dnn file holds models, the steps that train them, their data and the "
-        "training itself.\n.B dnnc\nchecks it, trains it, and turns it into C or an executable.\n.SH COMMANDS\n",
-        out);
+  fputs(
+      ".TH DNNC 1\n.SH NAME\ndnnc \\- a compiler for neural networks\n.SH SYNOPSIS\n.B dnnc\n.I COMMAND\n"
+      "[\\fIOPTIONS\\fR] ...\n.SH DESCRIPTION\nA .dnn file holds models, the steps that train them, their data and the "
+      "training itself.\n.B dnnc\nchecks it, trains it, and turns it into C or an executable.\n.SH COMMANDS\n",
+      out);
   for (int i = 0; i < CMD_COUNT; i++) {
     const Command *c = &commands[i];
     fprintf(out, ".SS \"dnnc %s [OPTIONS] %s\"\n", c->name, c->operands);

@@ -111,7 +111,9 @@ int session_emit(Session *s, const char *target, bool weights) {
   session_time(s, "lower", t);
   t = session_clock();
   const char *path = s->args->operands[0], *slash = strrchr(path, '/');
-  EmitOpts o = {.checks = !args_has(s->args, "no-checks"), .weights = weights, .units = (int)units,
+  EmitOpts o = {.checks = !args_has(s->args, "no-checks"),
+                .weights = weights,
+                .units = (int)units,
                 .source = slash ? slash + 1 : path};
   if (!emit_program(s->arena, s->prog, s->plans, s->lowered, s->kernels, s->target, &o, &s->out)) return failed(s);
   session_time(s, "emit", t);
@@ -147,8 +149,9 @@ int session_entry(const Session *s, const char *name, unsigned kinds) {
   }
   if (found < 0) {
     const char *near = name ? diag_nearest(name, names, (int)arrlen(names)) : NULL;
-    if (name) program_error("the program has no entry point `%s`%s%s%s", name, near ? "; did you mean `" : "",
-                            near ? near : "", near ? "`?" : "");
+    if (name)
+      program_error("the program has no entry point `%s`%s%s%s", name, near ? "; did you mean `" : "", near ? near : "",
+                    near ? "`?" : "");
     fputs(arrlen(names) ? "entry points:" : "it has no entry points", stderr);
     for (int i = 0; i < (int)arrlen(names); i++) fprintf(stderr, "%s %s", i ? "," : "", names[i]);
     fputc('\n', stderr);

@@ -11,8 +11,8 @@ typedef struct Session {
   Diag *diag;
   Prog *prog;
   const Target *target;
-  Plan **plans;       /* one per entry */
-  Lowered **lowered;  /* one per entry */
+  Plan **plans;      /* one per entry */
+  Lowered **lowered; /* one per entry */
   KernelTable *kernels;
   EmitOut out;
   Backend *backend;

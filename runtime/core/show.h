@@ -1,5 +1,5 @@
-/* Values as text for `check` and `print`: scalars as %g, tensors as nested lists, cut with "..." where the text is full.
- * This text is also written beside emitted programs. */
+/* Values as text for `check` and `print`: scalars as %g, tensors as nested lists, cut with "..." where the text is
+ * full. This text is also written beside emitted programs. */
 #ifndef DNN_SHOW_H
 #define DNN_SHOW_H
 #include <stdint.h>

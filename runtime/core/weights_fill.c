@@ -29,7 +29,8 @@ static int fail(const Fill *w, const char *format, ...) {
 static int open_table(Fill *w) {
   bool ok = true;
   w->f = (DnnFlat){w->file, w->size < (1 << 30) ? w->size : 1 << 30};
-  if (!w->file || w->size < 8 || memcmp(w->file + 4, "DNNW", 4)) return fail(w, "these bytes are no weights file (.dnnw)");
+  if (!w->file || w->size < 8 || memcmp(w->file + 4, "DNNW", 4))
+    return fail(w, "these bytes are no weights file (.dnnw)");
   int64_t root = dnn_flat_root(w->f, "DNNW", &ok);
   uint64_t version = dnn_flat_number(w->f, root, FILE_VERSION, 4, &ok);
   if (ok && version != 1) return fail(w, "weights of version %llu; this program reads 1", (unsigned long long)version);
@@ -39,7 +40,8 @@ static int open_table(Fill *w) {
   int64_t whole = (int64_t)dnn_flat_number(w->f, root, FILE_BYTES, 8, &ok);
   if (ok && whole != w->size)
     return fail(w, "damaged weights: %lld bytes instead of %lld", (long long)w->size, (long long)whole);
-  if (!ok || !sum_at || sum_at % 8 || table < sum_at + 8 || table > w->f.n) return fail(w, "damaged weights: the table");
+  if (!ok || !sum_at || sum_at % 8 || table < sum_at + 8 || table > w->f.n)
+    return fail(w, "damaged weights: the table");
   w->f.n = table;
   if (dnn_xxh64_without(w->file, table, 0, sum_at) != sum) return fail(w, "damaged weights: the table's checksum");
   w->vector = dnn_flat_vector(w->f, root, FILE_TENSORS, 4, &w->count, &ok);

@@ -12,9 +12,9 @@ typedef struct DnnFill {
   int64_t offset, bytes; /* in the cells */
 } DnnFill;
 
-/* Verifies the whole file of `size` bytes (every offset, every checksum), then copies one tensor to each of the `n` cells.
- * Every cell must be in the file with its dtype and shape; other tensors of the file are left out. 0 and the reason in
- * `message`, and nothing is changed; or 1. */
+/* Verifies the whole file of `size` bytes (every offset, every checksum), then copies one tensor to each of the `n`
+ * cells. Every cell must be in the file with its dtype and shape; other tensors of the file are left out. 0 and the
+ * reason in `message`, and nothing is changed; or 1. */
 int dnn_weights_fill(const void *file, size_t size, const DnnFill *cells, int n, unsigned char *to, char *message,
                      size_t message_size);
 #endif

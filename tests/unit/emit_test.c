@@ -22,7 +22,8 @@ static const Loc nowhere;
 
 static Port port(const char *name, Type t) { return (Port){.name = name, .type = t}; }
 
-/* line: cells w; init sets w = 3; export predict(x: f32[N <= 100]) = w * x; step grow() sets w = w + 1 and reports it. */
+/* line: cells w; init sets w = 3; export predict(x: f32[N <= 100]) = w * x; step grow() sets w = w + 1 and reports it.
+ */
 static World make(void) {
   World w = {.a = arena_new()};
   Arena *a = w.a;
@@ -176,8 +177,7 @@ static void test_identifier(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_identifier), cmocka_unit_test(test_call),
-      cmocka_unit_test(test_deterministic), cmocka_unit_test(test_header)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_identifier), cmocka_unit_test(test_call),
+                                     cmocka_unit_test(test_deterministic), cmocka_unit_test(test_header)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

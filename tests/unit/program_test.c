@@ -50,8 +50,7 @@ static void load(World *w, const char *file, int threads) {
   unsigned char *memory = aligned_alloc(64, (size_t)((out.memory_bytes + 63) / 64 * 64));
   w->c = (DnnContext){.cells = memory, .arena = memory + out.cell_bytes, .threads = threads, .seed = 5};
   emit_cell_layout(p, w->offset);
-  for (int i = 0; i < (int)arrlen(p->cells); i++)
-    arrput(w->cells, tensor_of_type(a, p->dims, p->cells[i].type, NULL));
+  for (int i = 0; i < (int)arrlen(p->cells); i++) arrput(w->cells, tensor_of_type(a, p->dims, p->cells[i].type, NULL));
 }
 
 static void end(World *w) {
@@ -82,7 +81,9 @@ static void compare(World *w, int i, const int64_t *sizes, const int64_t *below,
     out_data[k] = got[k].data;
   }
   DnnContext *c = &w->c;
-  EvalEnv env = {.vars = vars, .inputs = in, .cells = w->cells,
+  EvalEnv env = {.vars = vars,
+                 .inputs = in,
+                 .cells = w->cells,
                  .clock = {c->step, c->steps, c->epoch, dnn_call_key(c->seed, c->stage, c->step)}};
   Buf why = {0};
   if (!graph_eval(w->a, x->graph, &env, want, &why)) fail_msg("%s: %s", x->name, why.s);
