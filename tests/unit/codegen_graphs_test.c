@@ -1,0 +1,216 @@
+/* Whole graphs through fusion, planning and lowering, run by the interpreter of the loop IR, against the evaluator: the
+ * graphs of tests/codegen and tests/passes, and random ones in which views, reductions, products and element-wise ops
+ * stand in any order and values have several users. */
+#include "base/ds.h"
+#include "codegen/codegen.h"
+#include "passes/pipeline.h"
+#include "tests/lib/opgen.h"
+#include <dirent.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+static const Loc nowhere;
+static const int64_t clock_values[4] = {3, 10, 1, 42};
+
+/* What the loop IR of g's plan computes, for several numbers of threads. */
+static void check_graph(Arena *a, Graph *g, const char *what, uint64_t seed) {
+  Buf why = {0};
+  int64_t *vars = opgen_vars(a, g, seed);
+  Tensor *in = opgen_inputs(a, g, seed, vars);
+  Tensor *want = opgen_eval(a, g, vars, in);
+  Prog prog = {.arena = a, .dims = g->dims, .diag = g->diag, .name = "t"};
+  int n = (int)arrlen(g->outputs);
+  Entry e = {.name = "f", .kind = DNN_EXPORT, .graph = g, .n_results = n};
+  for (int i = 0; i < g->n_inputs; i++) arrput(e.inputs, ((Port){.name = "x", .type = g->input_types[i]}));
+  for (int i = 0; i < n; i++) arrput(e.outputs, ((Port){.name = "y", .type = graph_type(g, g->outputs[i])}));
+  for (int v = 0; v < dim_var_count(g->dims); v++) {
+    if (dim_var_bound(g->dims, v) < 0) dim_set_bound(g->dims, v, 64);
+    arrput(e.vars, v);
+  }
+  Plan *plan = plan_build(a, &prog, &e);
+  KernelTable *t = kernels_new(a, &prog, target_find(seed % 2 ? "x86-64-v4" : "plain"));
+  Lowered *l = lower_plan(a, plan, t);
+  const void **ins = arena_array(a, const void *, g->n_inputs + 1);
+  void **outs = arena_array(a, void *, n + 1);
+  Tensor *got = arena_array(a, Tensor, n + 1);
+  for (int i = 0; i < g->n_inputs; i++) ins[i] = in[i].data;
+  for (int threads = 1; threads <= 3; threads += 2) {
+    for (int i = 0; i < n; i++) {
+      got[i] = tensor_of_type(a, g->dims, graph_type(g, g->outputs[i]), vars);
+      outs[i] = got[i].data;
+    }
+    if (!lowered_interpret(l, t, vars, ins, outs, NULL, clock_values, threads, &why)) fail_msg("%s: %s", what, why.s);
+    for (int o = 0; o < n; o++) {
+      double scale = 1;
+      for (int64_t i = 0; i < tensor_count(&want[o]); i++)
+        if (isfinite(tensor_get(&want[o], i))) scale = fmax(scale, fabs(tensor_get(&want[o], i)));
+      for (int64_t i = 0; i < tensor_count(&want[o]); i++) {
+        double x = tensor_get(&want[o], i), y = tensor_get(&got[o], i);
+        double tol = dtype_is_float(want[o].dtype) ? (want[o].dtype >= F16 ? 3e-2 : 1e-4) : 0;
+        if (x == y || (x != x && y != y) || fabs(x - y) <= tol * scale) continue;
+        graph_print(g, &why);
+        plan_print(plan, &why);
+        fail_msg("%s: output %d, element %d is %.9g, not %.9g\n%s", what, o, (int)i, y, x, why.s);
+      }
+    }
+  }
+}
+
+/* Is it for this test: no cells, no loops, not too much work for an interpreter? */
+static bool suitable(const Graph *g) {
+  double work = 0;
+  for (NodeId id = 1; id < (NodeId)arrlen(g->nodes); id++) {
+    OpClass c = op_info[graph_node(g, id)->op].cls;
+    if (c == REGION || c == META || graph_node(g, id)->op == OP_cell) return false;
+    int64_t flops = dim_upper(g->dims, node_flops(g, id));
+    work += flops < 0 ? 1e5 : (double)flops;
+  }
+  return work < 3e6;
+}
+
+static int check_folder(const char *folder) {
+  char path[512];
+  int done = 0;
+  DIR *d = opendir(folder);
+  assert_non_null(d);
+  for (struct dirent *f; (f = readdir(d));) {
+    if (!strstr(f->d_name, ".ir")) continue;
+    snprintf(path, sizeof path, "%s/%s", folder, f->d_name);
+    Arena *a = arena_new();
+    Buf text = {0}, why = {0};
+    assert_true(buf_read_file(&text, path, 1 << 20));
+    const char *at = strncmp(text.s, "graph", 5) ? strstr(text.s, "\ngraph") : text.s;
+    Graph *g = graph_parse(a, dimtab_new(a), diag_new(a), at, &why);
+    if (!g) fail_msg("%s: %s", path, why.s);
+    if (suitable(g)) {
+      check_graph(a, g, path, (uint64_t)done);
+      done++;
+    }
+    buf_free(&text);
+    buf_free(&why);
+    arena_free(a);
+  }
+  closedir(d);
+  return done;
+}
+static void test_files(void **state) {
+  (void)state;
+  assert_true(check_folder(TEST_ROOT "/tests/codegen") >= 8);
+  assert_true(check_folder(TEST_ROOT "/tests/passes") >= 50);
+}
+
+/* ---- random graphs ---- */
+typedef struct Rand {
+  uint64_t s;
+} Rand;
+static int pick(Rand *r, int n) {
+  r->s ^= r->s << 13;
+  r->s ^= r->s >> 7;
+  r->s ^= r->s << 17;
+  return (int)(r->s % (uint64_t)n);
+}
+
+/* One more node (or a few) from the values in `pool`. All values stay within a few units. */
+static NodeId grow(Graph *g, Rand *r, const NodeId *pool, int n) {
+  static const Op unary[] = {OP_tanh, OP_sigmoid, OP_neg, OP_abs, OP_sin};
+  NodeId x = pool[pick(r, n)];
+  Type t = graph_type(g, x);
+  DimTab *d = g->dims;
+  switch (pick(r, 11)) {
+  case 0: case 1: return g_map1(g, unary[pick(r, 5)], nowhere, x);
+  case 2: case 3: /* with another value of the shape */
+    for (int k = 0; k < 8; k++) {
+      NodeId y = pool[pick(r, n)];
+      if (!shape_same(t, graph_type(g, y))) continue;
+      if (pick(r, 3) == 0) return g_where(g, nowhere, g_map2(g, OP_lt, nowhere, x, y), y, g_map1(g, OP_neg, nowhere, x));
+      NodeId z = g_map2(g, pick(r, 2) ? OP_add : OP_maximum, nowhere, x, y);
+      return g_map1(g, OP_tanh, nowhere, z);
+    }
+    return g_map1(g, OP_tanh, nowhere, x);
+  case 4: /* reversed axes */
+    if (t.rank >= 2) {
+      int perm[MAX_RANK];
+      for (int k = 0; k < t.rank; k++) perm[k] = t.rank - 1 - k;
+      return g_transpose(g, nowhere, x, perm);
+    }
+    return g_map1(g, OP_neg, nowhere, x);
+  case 5: { /* all in one row, and back */
+    Dim flat = type_count(d, t);
+    NodeId y = g_map1(g, OP_tanh, nowhere, g_reshape(g, nowhere, x, 1, &flat));
+    return pick(r, 2) ? y : g_reshape(g, nowhere, y, t.rank, t.shape);
+  }
+  case 6: { /* minus the mean along an axis, as softmax and norms do */
+    if (!t.rank) return x;
+    int axis = pick(r, t.rank), axes[MAX_RANK], m = 0;
+    NodeId sum = g_reduce(g, pick(r, 2) ? OP_reduce_max : OP_sum, nowhere, x, &axis, 1);
+    for (int k = 0; k < t.rank; k++)
+      if (k != axis) axes[m++] = k;
+    NodeId wide = g_broadcast(g, nowhere, g_map1(g, OP_tanh, nowhere, sum), t.rank, t.shape, axes);
+    return g_map2(g, OP_sub, nowhere, g_map1(g, OP_tanh, nowhere, x), wide);
+  }
+  case 7: { /* a border around it */
+    Dim low[MAX_RANK], size[MAX_RANK];
+    for (int k = 0; k < t.rank; k++) {
+      low[k] = dim_int(d, k % 2);
+      size[k] = dim_add(d, t.shape[k], dim_int(d, 1 + k % 2));
+    }
+    return type_count(d, t) && dim_upper(d, type_count(d, t)) < 3000 ? g_pad(g, nowhere, x, low, size, 0.5) : x;
+  }
+  case 8: { /* end to end */
+    if (!t.rank || dim_upper(d, type_count(d, t)) > 3000) return x;
+    NodeId in[2] = {x, g_map1(g, OP_neg, nowhere, x)};
+    return g_concat(g, nowhere, in, 2, pick(r, t.rank));
+  }
+  case 9: /* a product with itself transposed */
+    if (t.rank == 2 && dim_upper(d, t.shape[0]) <= 40) {
+      int la[] = {0, 1}, lb[] = {2, 1}, ly[] = {0, 2};
+      NodeId y = g_dot(g, nowhere, x, g_map1(g, OP_tanh, nowhere, x), la, lb, ly, 2);
+      return g_map1(g, OP_tanh, nowhere, y);
+    }
+    return g_map1(g, OP_sigmoid, nowhere, x);
+  default: { /* a sum of everything, spread again */
+    if (!t.rank) return x;
+    int axes[MAX_RANK];
+    for (int k = 0; k < t.rank; k++) axes[k] = k;
+    NodeId s = g_map1(g, OP_tanh, nowhere, g_reduce(g, OP_sum, nowhere, x, axes, t.rank));
+    return pick(r, 2) ? s : g_map2(g, OP_add, nowhere, x, g_broadcast_to(g, nowhere, s, t.rank, t.shape));
+  }
+  }
+}
+
+static void test_random(void **state) {
+  (void)state;
+  for (uint64_t seed = 1; seed <= 150; seed++) {
+    Arena *a = arena_new();
+    DimTab *d = dimtab_new(a);
+    Graph *g = graph_new(a, d, diag_new(a));
+    Rand r = {seed * 0x9e3779b97f4a7c15u};
+    for (int k = 0; k < 5; k++) pick(&r, 2);
+    Dim rows = pick(&r, 3) ? dim_int(d, 1 + pick(&r, 20)) : dim_var(d, "B", 33), cols = dim_int(d, 1 + pick(&r, 37));
+    Dim shape[3] = {rows, cols, dim_int(d, 3)};
+    NodeId *pool = NULL;
+    arrput(pool, g_input(g, nowhere, type_of(a, F32, 2, shape)));
+    arrput(pool, g_input(g, nowhere, type_of(a, F32, 2, shape)));
+    arrput(pool, g_input(g, nowhere, type_of(a, F32, 3, shape)));
+    int steps = 3 + pick(&r, 14);
+    for (int k = 0; k < steps; k++) arrput(pool, grow(g, &r, pool, (int)arrlen(pool)));
+    arrput(g->outputs, arrlast(pool));
+    for (int k = pick(&r, 3); k > 0; k--) arrput(g->outputs, pool[3 + pick(&r, (int)arrlen(pool) - 3)]);
+    char what[32];
+    snprintf(what, sizeof what, "random graph %d", (int)seed);
+    check_graph(a, g, what, seed);
+    arrfree(pool);
+    arena_free(a);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_files), cmocka_unit_test(test_random)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
