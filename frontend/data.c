@@ -20,7 +20,8 @@ const char *loc_text(Elab *e, Loc at) {
   int line = 0, col = 0;
   if (!at.file) return "";
   diag_line_col(e->diag, at, &line, &col);
-  return arena_printf(e->arena, "%s:%d", diag_source_name(e->diag, at.file), line);
+  const char *name = diag_source_name(e->diag, at.file), *slash = strrchr(name, '/');
+  return arena_printf(e->arena, "%s:%d", slash ? slash + 1 : name, line);
 }
 
 DnnDataArg data_arg_str(const char *name, const char *s) { return (DnnDataArg){.name = name, .kind = 's', .str = s}; }

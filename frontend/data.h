@@ -24,7 +24,7 @@ DataState *data_state(Elab *e);
 DataInfo *data_info(Elab *e, int row);
 /* What a message calls it: "`digits`", or "the data set" when it has no name. */
 const char *data_title(Elab *e, int row);
-const char *loc_text(Elab *e, Loc at); /* file:line */
+const char *loc_text(Elab *e, Loc at); /* file:line, without folders: emitted text is the same wherever it is made */
 
 /* A new row, untyped, of unknown count. `args` is an stb_ds array that the row takes. */
 int data_row(Elab *e, DnnDataOp op, DnnDataArg *args, Loc at);
