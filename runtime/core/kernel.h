@@ -118,7 +118,7 @@ static inline uint8_t dnn_to_u8(double x) { return (uint8_t)dnn_to_int(x, 0, 255
 
 /* Largest and smallest: the first on ties, a NaN on either side wins. */
 #define DNN_MAXMIN(T, s)                                                                                             \
-  static inline T dnn_maximum_##s(T a, T b) { return ((a >= b) | (a != a)) ? a : b; }                                     \
+  static inline T dnn_maximum_##s(T a, T b) { return ((a >= b) | (a != a)) ? a : b; }                                \
   static inline T dnn_minimum_##s(T a, T b) { return ((a <= b) | (a != a)) ? a : b; }
 DNN_MAXMIN(double, f64)
 DNN_MAXMIN(float, f32)
