@@ -97,6 +97,8 @@ static bool child_end(Child *c, int status, bool time, Buf *why) {
     ssize_t n;
     lseek(c->log, 0, SEEK_SET);
     while (why->n < 20000 && (n = read(c->log, text, sizeof text)) > 0) buf_bytes(why, text, (size_t)n);
+    if (!why->n && WIFEXITED(status))
+      buf_printf(why, "the compiler ended with status %d on %s\n", WEXITSTATUS(status), c->what);
     if (WIFSIGNALED(status)) buf_printf(why, "the compiler was ended by signal %d on %s\n", WTERMSIG(status), c->what);
   }
   close(c->log);

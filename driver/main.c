@@ -16,6 +16,13 @@ static int unknown_command(const char *name) {
   return usage_error(NULL, "there is no command `%s`", name);
 }
 
+/* The status, unless what was printed is lost. */
+static int output_done(int status) {
+  if (!fflush(stdout) && !ferror(stdout)) return status;
+  program_error("standard output cannot be written");
+  return status ? status : EXIT_PROGRAM;
+}
+
 int main(int argc, char **argv) {
   if (argc < 2) {
     help_overview(stderr);
@@ -23,11 +30,11 @@ int main(int argc, char **argv) {
   }
   if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
     help_overview(stdout);
-    return EXIT_OK;
+    return output_done(EXIT_OK);
   }
   if (!strcmp(argv[1], "--version")) {
     puts("dnnc " DNNC_VERSION);
-    return EXIT_OK;
+    return output_done(EXIT_OK);
   }
   const Command *c = command_find(argv[1]);
   if (!c) return unknown_command(argv[1]);
@@ -35,12 +42,7 @@ int main(int argc, char **argv) {
   if (!args_parse(&a, c, argc - 2, argv + 2)) return EXIT_USAGE;
   if (args_has(&a, "help")) {
     help_command(stdout, c);
-    return EXIT_OK;
+    return output_done(EXIT_OK);
   }
-  int status = c->run(&a);
-  if (fflush(stdout) || ferror(stdout)) {
-    program_error("standard output cannot be written");
-    return status ? status : EXIT_PROGRAM;
-  }
-  return status;
+  return output_done(c->run(&a));
 }

@@ -32,7 +32,7 @@ static bool parse_shape(const char *name, const char *s, Descr *d, DnnError *e) 
   for (s = skip(s); *s != ')'; s = skip(s)) {
     int64_t n = 0;
     const char *digits = s;
-    for (; *s >= '0' && *s <= '9' && s - digits < 19; s++) n = n * 10 + (*s - '0');
+    for (; *s >= '0' && *s <= '9' && s - digits < 18; s++) n = n * 10 + (*s - '0');
     if (s == digits || n < 0) return dnn_fail(e, "%s: the header's shape is damaged", name);
     if (d->rank == DNN_MAX_RANK) return dnn_fail(e, "%s: has more than %d axes", name, DNN_MAX_RANK);
     d->shape[d->rank++] = n;

@@ -1,0 +1,39 @@
+# What a careless or hostile user gives the command: odd names, devices, full disks, lying files, a broken compiler.
+. "$ROOT/tests/cli/expect"
+line="$ROOT/models/first/line.dnn"
+cd "$TMP"
+# names of files go into C comments, strings, file names and the command of the compiler
+cp "$line" 'q"\*-; $(touch pwned).dnn'
+status 0 "$DNNC" build 'q"\*-; $(touch pwned).dnn' -o odd
+[ ! -e pwned ] || fail "the name of a file was carried out"
+status 2 ./odd
+printf 'const a = nope\n' >'a"b.dnn'
+status 1 "$DNNC" check --json 'a"b.dnn'
+has "$out" '"file":"a\"b.dnn"'
+# what is no program
+for f in . nofile /dev/zero; do
+  status 1 "$DNNC" check "$f"
+  has "$err" "cannot read \`$f\`"
+done
+# compilers that are not there, say nothing, or die
+status 1 env PATH=/nonexistent "$DNNC" build "$line" -o exe
+has "$err" 'no C compiler: install gcc'
+status 1 env CC=false "$DNNC" build "$line" -o exe
+has "$err" 'ended with status 1'
+hasnt "$err" '(null)'
+# folders that are none, disks that are full
+cp "$line" file
+status 1 "$DNNC" emit "$line" -o file
+has "$err" 'Not a directory'
+status 1 "$DNNC" train "$line" --epochs 1 --out file
+has "$err" 'Not a directory'
+for command in "summary $line" "ir $line" "check --help" "--help" "--version" "fmt -"; do
+  status 1 sh -c '"$0" $1 <"$2" >/dev/full' "$DNNC" "$command" "$line"
+  has "$err" 'standard output cannot be written'
+done
+# arrays whose headers lie
+printf '\223NUMPY\001\000\120\000%-79s\n' "{'descr': '<f4', 'fortran_order': False, 'shape': (9999999999999999999,), }" >lie.npy
+status 1 "$DNNC" run "$line" --entry predict --in x=lie.npy
+has "$err" "lie.npy: the header's shape is damaged"
+status 2 "$DNNC" run "$line" --entry predict --in x=lie.npy --in x=lie.npy
+has "$err" '`--in x` is given twice'
