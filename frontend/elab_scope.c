@@ -199,6 +199,8 @@ static void suggest(Elab *e, Env *env, const char *wrong) {
   }
   for (ptrdiff_t i = 0; i < shlen(e->natives); i++)
     if (!strchr(e->natives[i].key, '.')) collect(&names, e->natives[i].key);
+  static const char *const words[] = {"true", "false", "none"};
+  for (int i = 0; i < 3; i++) collect(&names, words[i]);
   const char *near = diag_nearest(wrong, names, (int)arrlen(names));
   size_t n;
   if (near) elab_help(e, "did you mean `%s`?", near);
@@ -253,9 +255,17 @@ static Value *space_field(Elab *e, Value *space, const char *name, Loc at) {
     if (strncmp(e->natives[i].key, space->s, n) == 0 && e->natives[i].key[n] == '.')
       collect(&names, e->natives[i].key + n + 1);
   const char *near = diag_nearest(name, names, (int)arrlen(names));
-  if (near) elab_help(e, "did you mean `%s.%s`?", space->s, near);
+  if (!prelude && (native_value(e, name, at) || (e->prelude && elab_global(e, e->prelude, name, at))))
+    elab_help(e, "did you mean `%s`? it is always there, without a namespace", name);
+  else if (near) elab_help(e, "did you mean `%s.%s`?", space->s, near);
   arrfree(names);
   return e->poison;
+}
+
+static const char *field_names(Elab *e, const Inst *m) {
+  const char *s = m->fields[0].name;
+  for (int i = 1; i < m->n && i < 12; i++) s = arena_printf(e->arena, "%s, %s", s, m->fields[i].name);
+  return s;
 }
 
 static Value *inst_member(Elab *e, Value *v, const char *name, Loc at) {
@@ -271,6 +281,7 @@ static Value *inst_member(Elab *e, Value *v, const char *name, Loc at) {
   for (int i = 0; i < m->def->decl->n_members; i++) collect(&names, m->def->decl->members[i].name.name);
   const char *near = diag_nearest(name, names, (int)arrlen(names));
   if (near) elab_help(e, "did you mean `%s`?", near);
+  else if (m->n) elab_help(e, "its fields are %s", field_names(e, m));
   arrfree(names);
   return e->poison;
 }

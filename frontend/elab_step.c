@@ -171,6 +171,8 @@ static bool is_model_place(Elab *e, Env *env, const AstExpr *p) {
   for (ptrdiff_t i = 0; !local && root->kind == AX_NAME && i < arrlen(env->scope->globals); i++)
     if (strcmp(env->scope->globals[i].name, root->name) == 0 && env->scope->globals[i].item->kind == AI_MODEL)
       return true;
+  Value *v = elab_expr(e, env, root); /* a name that is not there tells so itself */
+  if (is_poison(v)) return false;
   elab_error(e, p->loc, E0612, "`update` trains a model or a part of one, and this is neither");
   if (local) elab_help(e, "a local tree is changed by an assignment: `fast = fast - rate * grad(l, fast)`");
   return false;

@@ -176,9 +176,14 @@ static void bind_unknowns(Elab *e, Sig *s, const AstExpr *x) {
 
 static bool resolve_dim(Elab *e, Sig *s, const AstExpr *x, Dim *out) {
   bind_unknowns(e, s, x);
+  int errors = e->errors;
   Value *v = elab_expr(e, s->env, x);
   int64_t k;
-  if (is_poison(v)) return false;
+  if (is_poison(v)) {
+    if (x->kind == AX_NAME && e->errors > errors && !in_scope(e, s->env, x->name))
+      elab_help(e, "a size that may differ from call to call begins with an upper-case letter: `N`");
+    return false;
+  }
   if (v->kind != V_INT) {
     elab_error(e, x->loc, E0313, "a dimension must be an int, but this is %s", value_kind_name(e, v));
     return false;

@@ -242,6 +242,7 @@ static _Noreturn void no_item(Parser *p) {
   if (at(p, K_LET) || tok_at_word(p, "var")) help = "a value for the whole file is a `const`";
   if (tok_at_word(p, "def") || tok_at_word(p, "func") || tok_at_word(p, "function"))
     help = "a function is `fn name(x) { ... }`";
+  if (at(p, T_FLOORDIV)) help = "a comment begins with `#`";
   if (tok_at_word(p, "import") || tok_at_word(p, "from") || tok_at_word(p, "include")) help = "write `use nn, optim`";
   if (tok_at_word(p, "class") || tok_at_word(p, "struct")) help = "a module is `module Name(...) { ... }`";
   if (at(p, T_RBRACE) || at(p, T_RPAREN) || at(p, T_RBRACKET))
