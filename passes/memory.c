@@ -180,7 +180,7 @@ static void rename_buf(Plan *p, int from, int to) {
 static bool may_take(const Plan *p, const Group *gr, int from, int out) {
   const PlanBuf *x = &p->bufs[from], *y = &p->bufs[out];
   if (x->kind != BUF_ARENA || y->kind != BUF_ARENA || x->twin >= 0 || y->twin >= 0) return false;
-  if (x->bytes != y->bytes || dtype_size(x->type.dtype) != dtype_size(y->type.dtype) || x->end != y->begin) return false;
+  if (x->bytes != y->bytes || x->type.dtype != y->type.dtype || x->end != y->begin) return false;
   const Graph *g = p->scopes[gr->scope].graph;
   for (int i = 0; i < arrlen(gr->nodes); i++) {
     const Node *n = &g->nodes[gr->nodes[i]];
