@@ -312,7 +312,7 @@ static void put_supported(const Emit *e, Buf *b) {
 }
 
 void emit_program_table(Emit *e, Buf *b) {
-  buf_str(b, "#include \"dnn_program.h\"\n\nconst DnnProgram *dnn_program(void);\n\n");
+  buf_str(b, "#include \"dnn_kernel.h\"\n#include \"dnn_program.h\"\n\nconst DnnProgram *dnn_program(void);\n\n");
   put_cells(e, b);
   put_entries(e, b);
   put_data(e, b);
