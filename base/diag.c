@@ -22,15 +22,12 @@ typedef struct Source {
   uint32_t n_lines;
 } Source;
 
-typedef enum Kind { K_ERROR, K_WARNING } Kind;
-
 typedef struct Note {
   Loc at;
   const char *text;
 } Note;
 
 typedef struct Message {
-  Kind kind;
   ErrorId id;
   Loc at;
   const char *text;
@@ -45,8 +42,8 @@ struct Diag {
   Arena *arena;
   Source *sources; /* index 0 is "no place" */
   uint32_t n_sources, cap_sources;
-  Message messages[2 * KEEP_ERRORS];
-  int n_messages, kept[2], left_out[2];
+  Message messages[KEEP_ERRORS];
+  int n_messages, left_out;
   Message *last; /* what notes and helps belong to; NULL when it was left out */
   int errors;
 };
@@ -130,36 +127,28 @@ void diag_line_col(const Diag *d, Loc loc, int *line, int *col) {
 
 static int same_loc(Loc a, Loc b) { return a.file == b.file && a.begin == b.begin && a.end == b.end; }
 
-static void add(Diag *d, Kind kind, Loc at, ErrorId id, const char *fmt, va_list ap) {
+static void add(Diag *d, Loc at, ErrorId id, const char *fmt, va_list ap) {
   const char *text = arena_vprintf(d->arena, fmt, ap);
   d->last = NULL;
   for (int i = 0; i < d->n_messages; i++) {
     Message *m = &d->messages[i];
-    if (m->kind == kind && m->id == id && same_loc(m->at, at) && !strcmp(m->text, text)) return;
+    if (m->id == id && same_loc(m->at, at) && !strcmp(m->text, text)) return;
   }
-  if (d->kept[kind] == KEEP_ERRORS) {
-    d->left_out[kind]++;
+  if (d->n_messages == KEEP_ERRORS) {
+    d->left_out++;
     return;
   }
-  d->kept[kind]++;
   d->last = &d->messages[d->n_messages];
-  *d->last = (Message){.kind = kind, .id = id, .at = at, .text = text, .order = d->n_messages};
+  *d->last = (Message){.id = id, .at = at, .text = text, .order = d->n_messages};
   d->n_messages++;
 }
 
 void diag_error(Diag *d, Loc at, ErrorId id, const char *fmt, ...) {
   va_list ap;
   va_start(ap, fmt);
-  add(d, K_ERROR, at, id, fmt, ap);
+  add(d, at, id, fmt, ap);
   va_end(ap);
   d->errors++;
-}
-
-void diag_warning(Diag *d, Loc at, const char *fmt, ...) {
-  va_list ap;
-  va_start(ap, fmt);
-  add(d, K_WARNING, at, E_NONE, fmt, ap);
-  va_end(ap);
 }
 
 void diag_note(Diag *d, Loc at, const char *fmt, ...) {
@@ -208,8 +197,7 @@ static void sort_messages(Diag *d) {
 static void forget_messages(Diag *d) {
   d->n_messages = 0;
   d->last = NULL;
-  memset(d->kept, 0, sizeof d->kept);
-  memset(d->left_out, 0, sizeof d->left_out);
+  d->left_out = 0;
 }
 
 /* One code point for the terminal: control signs and broken bytes never reach it. Returns the bytes consumed. */
@@ -262,12 +250,10 @@ static void show_head(const Diag *d, Loc at, FILE *out, int color) {
 }
 
 static void show(const Diag *d, const Message *m, FILE *out, int color) {
-  const char *plain = color ? "\033[0m" : "", *mark = !color ? "" : m->kind == K_ERROR ? "\033[1;31m" : "\033[1;35m";
+  const char *plain = color ? "\033[0m" : "", *mark = color ? "\033[1;31m" : "";
   const char *blue = color ? "\033[1;36m" : "";
   show_head(d, m->at, out, color);
-  fprintf(out, "%s%s:%s %s", mark, m->kind == K_ERROR ? "error" : "warning", plain, m->text);
-  if (m->kind == K_ERROR) fprintf(out, " [%s]", error_info[m->id].code);
-  fputc('\n', out);
+  fprintf(out, "%serror:%s %s [%s]\n", mark, plain, m->text, error_info[m->id].code);
   show_line(d, m->at, out, mark, plain);
   for (int i = 0; i < m->n_notes; i++) {
     show_head(d, m->notes[i].at, out, color);
@@ -280,8 +266,7 @@ static void show(const Diag *d, const Message *m, FILE *out, int color) {
 void diag_flush(Diag *d, FILE *out, int color) {
   sort_messages(d);
   for (int i = 0; i < d->n_messages; i++) show(d, &d->messages[i], out, color);
-  if (d->left_out[K_ERROR]) fprintf(out, "and %d more errors\n", d->left_out[K_ERROR]);
-  if (d->left_out[K_WARNING]) fprintf(out, "and %d more warnings\n", d->left_out[K_WARNING]);
+  if (d->left_out) fprintf(out, "and %d more errors\n", d->left_out);
   forget_messages(d);
 }
 
@@ -300,7 +285,7 @@ void diag_flush_json(Diag *d, FILE *out) {
     const Message *m = &d->messages[i];
     Buf b = {0};
     json_place(d, m->at, &b);
-    buf_printf(&b, ",\"severity\":\"%s\",\"id\":", m->kind == K_ERROR ? "error" : "warning");
+    buf_str(&b, ",\"severity\":\"error\",\"id\":");
     buf_json(&b, error_info[m->id].code);
     buf_str(&b, ",\"message\":");
     buf_json(&b, m->text);
@@ -321,9 +306,7 @@ void diag_flush_json(Diag *d, FILE *out) {
     fputs(b.s, out);
     buf_free(&b);
   }
-  for (int k = 0; k < 2; k++)
-    if (d->left_out[k])
-      fprintf(out, "{\"left_out\":%d,\"severity\":\"%s\"}\n", d->left_out[k], k ? "warning" : "error");
+  if (d->left_out) fprintf(out, "{\"left_out\":%d,\"severity\":\"error\"}\n", d->left_out);
   forget_messages(d);
 }
 

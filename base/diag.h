@@ -45,7 +45,6 @@ int diag_source_is_std(const Diag *d, uint32_t file);
 void diag_line_col(const Diag *d, Loc loc, int *line, int *col);
 
 void diag_error(Diag *d, Loc at, ErrorId id, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
-void diag_warning(Diag *d, Loc at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void diag_note(Diag *d, Loc at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void diag_help(Diag *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int diag_errors(const Diag *d); /* how many errors so far */

@@ -75,7 +75,6 @@ int cmd_ir(const Args *a) {
     if (!after || strcmp(after, "elaborate")) status = session_passes(&s, stage ? NULL : after);
     for (int i = 0; !status && i < (int)arrlen(s.prog->entries); i++)
       if (only < 0 || only == i) print_entry(&s, i, stage, only < 0);
-    if (!status) session_flush(&s);
   }
   session_end(&s);
   return status;

@@ -117,7 +117,6 @@ int session_emit(Session *s, const char *target, bool weights) {
                 .source = slash ? slash + 1 : path};
   if (!emit_program(s->arena, s->prog, s->plans, s->lowered, s->kernels, s->target, &o, &s->out)) return failed(s);
   session_time(s, "emit", t);
-  session_flush(s); /* warnings */
   return EXIT_OK;
 }
 
