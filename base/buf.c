@@ -88,17 +88,6 @@ void buf_json(Buf *b, const char *s) {
   buf_char(b, '"');
 }
 
-void buf_html(Buf *b, const char *s) {
-  for (; *s; s++) {
-    if (*s == '&') buf_str(b, "&amp;");
-    else if (*s == '<') buf_str(b, "&lt;");
-    else if (*s == '>') buf_str(b, "&gt;");
-    else if (*s == '"') buf_str(b, "&quot;");
-    else if (*s == '\'') buf_str(b, "&#39;");
-    else buf_char(b, *s);
-  }
-}
-
 int buf_read_file(Buf *b, const char *path, size_t limit) {
   FILE *f = fopen(path, "rb");
   if (!f) return 0;

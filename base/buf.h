@@ -19,7 +19,6 @@ void buf_fill(Buf *b, char c, int n);
 void buf_c(Buf *b, const char *s);
 /* The text as a JSON string, quotes included; bytes that are not UTF-8 become U+FFFD. */
 void buf_json(Buf *b, const char *s);
-void buf_html(Buf *b, const char *s);
 
 /* The whole file at `path`, NUL-terminated; false and `errno` when it cannot be read or exceeds `limit` bytes (EFBIG). */
 int buf_read_file(Buf *b, const char *path, size_t limit);
