@@ -22,9 +22,7 @@ LB *lb_new(Arena *a, DimTab *dims, const Target *target) {
   arrput(b->open, top);
   return b;
 }
-Arena *lb_arena(const LB *b) { return b->arena; }
 DimTab *lb_dims(const LB *b) { return b->dims; }
-const Target *lb_target(const LB *b) { return b->target; }
 int lb_level(const LB *b) { return (int)arrlen(b->open) - 1; }
 
 typedef struct XKey {

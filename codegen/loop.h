@@ -129,9 +129,7 @@ struct Kernel {
 /* Building. One LB per kernel. */
 typedef struct LB LB;
 LB *lb_new(Arena *a, DimTab *dims, const Target *target);
-Arena *lb_arena(const LB *b);
 DimTab *lb_dims(const LB *b);
-const Target *lb_target(const LB *b);
 
 LExpr *x_int(LB *b, int64_t v);
 LExpr *x_num(LB *b, double v, DType t);
@@ -191,7 +189,6 @@ Kernel *kernel_finish(LB *b, const char *name, const char *comment);
 /* Kernel tables. Returns the index of `k` or of an equal kernel that was there. */
 int kernels_add(KernelTable *t, Kernel *k);
 const Target *kernels_target(const KernelTable *t);
-const Prog *kernels_prog(const KernelTable *t);
 int kernels_site_of(KernelTable *t, Loc loc); /* 1 .. */
 /* The register tile: C[mr, nr] (+)= A[k, mr]^T B[k, nr] from packed panels; parameters a, b, c, k, ldc, more. */
 const Kernel *micro_kernel(KernelTable *t, Arena *a, DimTab *dims, DType dtype, int mr, int nr, int lanes);

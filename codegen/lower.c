@@ -24,7 +24,6 @@ KernelTable *kernels_new(Arena *a, const Prog *prog, const Target *target) {
 int kernels_count(const KernelTable *t) { return (int)arrlen(t->kernels); }
 const Kernel *kernels_get(const KernelTable *t, int i) { return t->kernels[i]; }
 const Target *kernels_target(const KernelTable *t) { return t->target; }
-const Prog *kernels_prog(const KernelTable *t) { return t->prog; }
 int kernels_site_count(const KernelTable *t) { return (int)arrlen(t->sites); }
 Loc kernels_site_loc(const KernelTable *t, int site) { return t->sites[site - 1]; }
 int kernels_site_of(KernelTable *t, Loc loc) {
