@@ -27,13 +27,6 @@ double *eval_floats(Eval *e, const Tensor *t) {
   return x;
 }
 
-int64_t *eval_ints(Eval *e, const Tensor *t) {
-  int64_t n = tensor_count(t);
-  int64_t *x = arena_array(e->tmp, int64_t, n);
-  for (int64_t i = 0; i < n; i++) x[i] = tensor_get_int(t, i);
-  return x;
-}
-
 int64_t eval_attr(Eval *e, AttrKey key) { return dim_eval(e->g->dims, node_dim(e->node, key), e->env->vars); }
 
 int eval_attrs(Eval *e, AttrKey key, int64_t *out) {

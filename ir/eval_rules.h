@@ -30,9 +30,8 @@ bool eval_gather(Eval *e);
 bool eval_scatter(Eval *e);
 bool eval_region(Eval *e);
 
-/* All elements as double (floats) or int64_t (integers, bool), in e->tmp. */
+/* All elements as double, in e->tmp. */
 double *eval_floats(Eval *e, const Tensor *t);
-int64_t *eval_ints(Eval *e, const Tensor *t);
 /* Constant or symbolic attribute lists at the run's sizes. */
 int64_t eval_attr(Eval *e, AttrKey key);
 int eval_attrs(Eval *e, AttrKey key, int64_t *out);
