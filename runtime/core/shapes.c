@@ -12,12 +12,6 @@ static int n_sizes(const DnnEntry *e) {
   return n;
 }
 
-int dnn_entry_find(const DnnProgram *p, const char *name) {
-  for (int i = 0; i < p->n_entries; i++)
-    if (!strcmp(p->entries[i].name, name)) return i;
-  return -1;
-}
-
 /* Sets the variable of one axis from its size. */
 static bool bind_axis(const DnnEntry *e, int input, int axis, int64_t size, int64_t *vars, DnnError *err) {
   const DnnPort *p = &e->inputs[input];

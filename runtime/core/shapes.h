@@ -16,5 +16,4 @@ int64_t dnn_port_shape(const DnnEntry *e, int port, const int64_t *vars, int64_t
 char *dnn_port_text(const DnnEntry *e, int port, char *buf, size_t size);
 /* Checks 0 <= v < bound for an integer input; `what` names it in the text. True when the port has no bound. */
 bool dnn_check_bound(const DnnEntry *e, int input, const int64_t *vars, const void *data, int64_t n, DnnError *err);
-int dnn_entry_find(const DnnProgram *p, const char *name); /* -1 when there is none */
 #endif
