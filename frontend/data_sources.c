@@ -227,40 +227,43 @@ Value *data_split(Elab *e, Value *d, Value *named, Loc at) {
   return v_data(e, row);
 }
 
+/* The arguments of a row that calls a function on each record of the set `a[0]`: that row and the entry made of the
+ * function `a[1]`, whose results are `out`. NULL after an error. */
+static DnnDataArg *record_args(Elab *e, Value **a, Loc at, int *from, Port **out) {
+  *from = data_want(e, a[0], at);
+  if (*from < 0 || is_poison(a[1])) return NULL;
+  DataInfo *up = data_info(e, *from);
+  const char *name = arena_printf(e->arena, "record%d", (int)arrlen(e->prog->data));
+  int entry = elab_record_entry(e, name, a[1], up->fields, (int)arrlen(up->fields), at, out);
+  if (entry < 0) return NULL;
+  DnnDataArg *args = NULL;
+  arrput(args, data_arg_row(*from));
+  arrput(args, data_arg_entry(entry));
+  return args;
+}
+
 static Value *data_filter(Elab *e, Value **a, int n, Loc at) {
   (void)n;
-  int from = data_want(e, a[0], at);
-  if (from < 0 || is_poison(a[1])) return e->poison;
-  DataInfo *up = data_info(e, from);
+  int from;
   Port *out = NULL;
-  const char *name = arena_printf(e->arena, "record%d", (int)arrlen(e->prog->data));
-  int entry = elab_record_entry(e, name, a[1], up->fields, (int)arrlen(up->fields), at, &out);
-  if (entry < 0) return e->poison;
+  DnnDataArg *args = record_args(e, a, at, &from, &out);
+  if (!args) return e->poison;
   if (arrlen(out) != 1 || out[0].type.dtype != BOOL || out[0].type.rank) {
     elab_error(e, at, E0811, "the function of `filter` must give bool[], not %s",
                arrlen(out) == 1 ? type_text(e, out[0].type) : "a tuple");
     elab_help(e, "a comparison does: `filter(d, fn(r) { r.label == 0 })`");
     return e->poison;
   }
-  DnnDataArg *args = NULL;
-  arrput(args, data_arg_row(from));
-  arrput(args, data_arg_entry(entry));
   return v_data(e, selection(e, DNN_DATA_filter, from, args, at));
 }
 
 static Value *data_map(Elab *e, Value **a, int n, Loc at) {
   (void)n;
-  int from = data_want(e, a[0], at);
-  if (from < 0 || is_poison(a[1])) return e->poison;
-  DataInfo *up = data_info(e, from);
+  int from;
   Port *out = NULL;
-  const char *name = arena_printf(e->arena, "record%d", (int)arrlen(e->prog->data));
-  int entry = elab_record_entry(e, name, a[1], up->fields, (int)arrlen(up->fields), at, &out);
-  if (entry < 0) return e->poison;
-  DnnDataArg *args = NULL;
-  arrput(args, data_arg_row(from));
-  arrput(args, data_arg_entry(entry));
-  int64_t count = up->count;
+  DnnDataArg *args = record_args(e, a, at, &from, &out);
+  if (!args) return e->poison;
+  int64_t count = data_info(e, from)->count;
   int row = data_row(e, DNN_DATA_map, args, at);
   data_set_fields(e, row, out, (int)arrlen(out));
   data_info(e, row)->count = count;

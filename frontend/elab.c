@@ -43,13 +43,6 @@ static Scope *scope_new(Elab *e, const char *name, const AstFile *file, bool is_
   return s;
 }
 
-static bool has_native_space(Elab *e, const char *name) {
-  size_t n = strlen(name);
-  for (ptrdiff_t i = 0; i < shlen(e->natives); i++)
-    if (strncmp(e->natives[i].key, name, n) == 0 && e->natives[i].key[n] == '.') return true;
-  return false;
-}
-
 static void load_uses(Elab *e, Scope *s);
 
 static Scope *load_std(Elab *e, const char *name) {
@@ -125,7 +118,7 @@ static void use_one(Elab *e, Scope *s, const AstUse *u) {
   v->scope = u->file ? elab_load(e, u->file, u->loc, false) : load_std(e, u->name.name);
   if (!v->scope) {
     if (u->file) return;
-    if (!has_native_space(e, u->name.name)) {
+    if (!native_space(e, u->name.name)) {
       for (size_t i = 0; i < sizeof planned / sizeof *planned; i++)
         if (strcmp(planned[i], u->name.name) == 0) {
           not_yet(e, u->loc, arena_printf(e->arena, "the namespace `%s`", u->name.name));

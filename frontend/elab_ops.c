@@ -367,7 +367,7 @@ static Value *power(Elab *e, Value *a, Value *b, Loc at) {
 }
 
 static Value *tensor_binary(Elab *e, Op op, Value *a, Value *b, Loc at) {
-  const char *what = elab_op_sign(op);
+  const char *what = op_spelling(op);
   if (op == OP_pow) return power(e, a, b, at);
   if (op == OP_and || op == OP_or) {
     if (a->kind == V_TENSOR && !takes_dtype(e, op, what, v_type(a).dtype, at)) return e->poison;
@@ -391,9 +391,9 @@ Value *elab_binary(Elab *e, Op op, Value *a, Value *b, Loc at) {
   if (op == OP_and || op == OP_or) {
     if (a->kind == V_BOOL && b->kind == V_BOOL) return v_bool(e, op == OP_and ? a->b && b->b : a->b || b->b);
     if (!is_open_bool(a) && a->kind != V_BOOL)
-      return elab_error(e, at, E0405, "`%s` takes bools, not %s", elab_op_sign(op), value_kind_name(e, a));
+      return elab_error(e, at, E0405, "`%s` takes bools, not %s", op_spelling(op), value_kind_name(e, a));
     if (!is_open_bool(b) && b->kind != V_BOOL)
-      return elab_error(e, at, E0405, "`%s` takes bools, not %s", elab_op_sign(op), value_kind_name(e, b));
+      return elab_error(e, at, E0405, "`%s` takes bools, not %s", op_spelling(op), value_kind_name(e, b));
     return tensor_binary(e, op, v_to_tensor(e, a, BOOL, at), v_to_tensor(e, b, BOOL, at), at);
   }
   return static_binary(e, op, a, b, at);

@@ -104,6 +104,8 @@ const char *typex_text(Elab *e, const TypeX *t);
 enum { MAX_STATIC_STRING = 100000000 };
 Value *string_too_long(Elab *e, Loc at); /* the error */
 
+bool native_space(Elab *e, const char *name); /* has it functions of the compiler: `random`, `source` (elab_scope.c) */
+
 /* flow (elab_stmt.c, elab_expr.c) */
 Value *choose_static(Elab *e, Env *env, const AstExpr *x);
 Value *block_in(Elab *e, Env *env, const AstBlock *b); /* in this very scope */
@@ -111,7 +113,6 @@ void elab_stmt(Elab *e, Env *env, const AstStmt *s);
 void elab_assign(Elab *e, Env *env, const AstStmt *s);
 bool spend(Elab *e, Loc at);                      /* one step of fuel; false: stop */
 const char *expr_text(Elab *e, const AstExpr *x); /* source text, short and of a user's file, or NULL */
-const char *elab_op_sign(Op op);
 Op op_of_ast(AstOp op);
 Value *binary_ast(Elab *e, AstOp op, Value *a, Value *b, Loc at);
 Value *select_value(Elab *e, Value *c, Value *a, Value *b, Loc at); /* where, through trees */

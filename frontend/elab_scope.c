@@ -166,7 +166,7 @@ static Value *native_value(Elab *e, const char *name, Loc at) {
   return v;
 }
 
-static bool native_space(Elab *e, const char *name) {
+bool native_space(Elab *e, const char *name) {
   size_t n = strlen(name);
   for (ptrdiff_t i = 0; i < shlen(e->natives); i++)
     if (strncmp(e->natives[i].key, name, n) == 0 && e->natives[i].key[n] == '.') return true;

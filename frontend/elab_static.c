@@ -12,29 +12,9 @@ static Value *sym(Elab *e, Op op, Value *a, Value *b) {
   return v;
 }
 
-static const char *op_sign(Op op) {
-  switch (op) {
-  case OP_add: return "+";
-  case OP_sub: return "-";
-  case OP_mul: return "*";
-  case OP_div: return "/";
-  case OP_floordiv: return "//";
-  case OP_mod: return "%";
-  case OP_pow: return "**";
-  case OP_eq: return "==";
-  case OP_ne: return "!=";
-  case OP_lt: return "<";
-  case OP_le: return "<=";
-  case OP_gt: return ">";
-  case OP_ge: return ">=";
-  default: return op_info[op].name;
-  }
-}
-const char *elab_op_sign(Op op) { return op_sign(op); }
-
 static Value *dim_result(Elab *e, Op op, Dim d, Loc at) {
   if (d != DIM_OVERFLOW) return v_dim(e, d);
-  return elab_error(e, at, E0403, "the result of `%s` does not fit 63 bits", op_sign(op));
+  return elab_error(e, at, E0403, "the result of `%s` does not fit 63 bits", op_spelling(op));
 }
 
 static Value *int_power(Elab *e, Dim base, int64_t n, Loc at) {
@@ -57,7 +37,7 @@ static Value *int_binary(Elab *e, Op op, Dim a, Dim b, Loc at) {
   case OP_mul: return dim_result(e, op, dim_mul(t, a, b), at);
   case OP_floordiv:
   case OP_mod:
-    if (dim_is(t, b, 0)) return elab_error(e, at, E0404, "`%s` by zero", op_sign(op));
+    if (dim_is(t, b, 0)) return elab_error(e, at, E0404, "`%s` by zero", op_spelling(op));
     return dim_result(e, op, op == OP_mod ? dim_mod(t, a, b) : dim_floordiv(t, a, b), at);
   case OP_pow: return dim_is_int(t, b, &n) && n >= 0 ? int_power(e, a, n, at) : NULL;
   case OP_maximum:
@@ -84,7 +64,7 @@ static Value *float_binary(Elab *e, Op op, double a, double b, Loc at) {
   case OP_div:
   case OP_floordiv:
   case OP_mod:
-    if (b == 0) return elab_error(e, at, E0404, "`%s` by zero", op_sign(op));
+    if (b == 0) return elab_error(e, at, E0404, "`%s` by zero", op_spelling(op));
     return v_float(e, op == OP_div ? a / b : op == OP_mod ? py_mod(a, b) : floor(a / b));
   case OP_pow: return v_float(e, pow(a, b));
   case OP_maximum: return v_float(e, a >= b ? a : b);
@@ -132,7 +112,7 @@ static Value *compare_static(Elab *e, Op op, Value *a, Value *b, Loc at) {
     int c = strcmp(a->s, b->s);
     return v_bool(e, op == OP_lt ? c < 0 : op == OP_le ? c <= 0 : op == OP_gt ? c > 0 : c >= 0);
   }
-  return elab_error(e, at, E0405, "`%s` does not compare %s with %s", op_sign(op), value_kind_name(e, a),
+  return elab_error(e, at, E0405, "`%s` does not compare %s with %s", op_spelling(op), value_kind_name(e, a),
                     value_kind_name(e, b));
 }
 
@@ -166,7 +146,7 @@ Value *static_binary(Elab *e, Op op, Value *a, Value *b, Loc at) {
   }
   if (v_number(e, a, &x) && v_number(e, b, &y)) return float_binary(e, op, x, y, at);
   if (is_number_kind(a) && is_number_kind(b)) return sym(e, op, a, b);
-  elab_error(e, at, E0405, "`%s` does not take %s and %s", op_sign(op), value_kind_name(e, a), value_kind_name(e, b));
+  elab_error(e, at, E0405, "`%s` does not take %s and %s", op_spelling(op), value_kind_name(e, a), value_kind_name(e, b));
   if (a->kind == V_LIST || b->kind == V_LIST)
     elab_help(e,
               "arithmetic on lists goes item by item in a comprehension: `[x * 2 for x in xs]`; `+` joins two lists");

@@ -102,7 +102,7 @@ Value *tree_binary(Elab *e, Op op, Value *a, Value *b, Loc at) {
   BinaryCtx c = {op, !is_tree(a), at};
   Value *t[2] = {c.swap ? b : a, c.swap ? a : b};
   if (op == OP_and || op == OP_or || (op >= OP_eq && op <= OP_ge))
-    return elab_error(e, at, E0405, "`%s` does not take %s and %s", elab_op_sign(op), value_kind_name(e, a),
+    return elab_error(e, at, E0405, "`%s` does not take %s and %s", op_spelling(op), value_kind_name(e, a),
                       value_kind_name(e, b));
   if (t[1]->kind == V_LIST) return structure_error(e, a, b, "", at);
   return tree_map(e, t, 2, binary_leaf, &c, "", at);
