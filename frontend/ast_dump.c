@@ -417,8 +417,3 @@ void ast_dump(const AstFile *f, Buf *out) {
   Dump d = {.out = out};
   for (int i = 0; i < f->n_items; i++) item(&d, f->items[i]), line(&d);
 }
-
-void ast_dump_expr(const AstExpr *e, Buf *out) {
-  Dump d = {.out = out};
-  expr(&d, e);
-}

@@ -6,5 +6,4 @@
 
 /* One parenthesised form for each item; statements stand on their own lines. */
 void ast_dump(const AstFile *f, Buf *out);
-void ast_dump_expr(const AstExpr *e, Buf *out);
 #endif
