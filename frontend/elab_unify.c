@@ -131,7 +131,9 @@ Value *unify_type(Elab *e, Sig *s, TypeX *t, Value *v, const char *what, Loc at)
   switch (t->kind) {
   case TX_ANY:
   case TX_TREE: return v;
-  case TX_TENSOR: return unify_tensor(e, s, t, v, what, at);
+  case TX_TENSOR:
+    if (v->kind == V_STR && t->as) return not_yet(e, at, arena_printf(e->arena, "a text for a parameter `as %s`", t->as));
+    return unify_tensor(e, s, t, v, what, at);
   case TX_INT: return v->kind == V_INT ? v : mismatch(e, t, v, what, at);
   case TX_FLOAT:
     if (v->kind == V_FLOAT || v->kind == V_SYM) return v;
