@@ -37,13 +37,15 @@ static void add_in_order(Lower *l, const Scatter *s, const Idx *at, LExpr *lo, L
   LExpr *where = x_cast(b, value_at(l, s->n->in[1], &ix), I64);
   LExpr *site = x_param(b, (KSize){.kind = KARG_INT, .value = kernels_site_of(l->table, s->n->loc)});
   to.i[s->axis] = lb_let(b, "where", x_check(b, where, x_dim(b, s->x.size[s->axis]), site, NULL));
+  bool empty = dim_le(l->dims, dim_int(l->dims, 1), s->x.size[s->axis]) != DIM_YES; /* at some sizes */
+  if (empty) lb_if(b, x_ge(b, to.i[s->axis], x_int(b, 0)));
   rest_loop(l, s, lo, hi, &to, s->axis + 1);
   for (int k = s->axis + 1; k < s->x.n; k++) iu.i[k + s->nj - 1] = to.i[k];
   LExpr *v = value_at(l, s->n->in[2], &iu), *e = axes_linear(b, &s->x, &to);
   LArr *y = out_array(l, s);
   if (s->n->op == OP_scatter_add) v = x_op(b, OP_add, s->n->type.dtype, x_load(b, y, e, NULL), v, NULL);
   lb_store(b, y, e, v);
-  for (int k = 0; k <= s->nj; k++) lb_end(b);
+  close_nest(l, s->nj + (empty ? 2 : 1));
 }
 
 void lower_scatter(Lower *l) {

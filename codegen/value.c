@@ -218,9 +218,8 @@ static LExpr *gather_at(Lower *l, const Node *n, const Idx *at) {
   for (int k = 0; k < axis; k++) in.i[k] = at->i[k];
   in.i[axis] = x_check(l->b, where, bound, site, l->guard);
   for (int k = axis + 1; k < x.rank; k++) in.i[k] = at->i[k + nj - 1];
-  LExpr *any =
-      dim_le(l->dims, dim_int(l->dims, 1), x.shape[axis]) == DIM_YES ? NULL : x_lt(l->b, x_int(l->b, 0), bound);
-  return under(l, any, n->in[0], &in);
+  bool empty = dim_le(l->dims, dim_int(l->dims, 1), x.shape[axis]) != DIM_YES; /* at some sizes */
+  return under(l, empty ? x_ge(l->b, in.i[axis], x_int(l->b, 0)) : NULL, n->in[0], &in);
 }
 
 static LExpr *map_at(Lower *l, const Node *n, const Idx *at) {

@@ -44,7 +44,8 @@ static inline int64_t dnn_part(int64_t count, int64_t tid, int64_t n) {
   return count / n * tid + (tid < count % n ? tid : count % n);
 }
 
-/* An index out of range: the first one of each thread is kept, the access goes to the nearest element. */
+/* An index out of range: the first one of each thread is kept, the access goes to the nearest element. -1 where there
+ * is no element at all. */
 static inline int64_t dnn_check(DnnTeam *team, int64_t index, int64_t bound, int64_t site) {
   if (index >= 0 && index < bound) return index;
   if (!team->error_site) {
@@ -52,7 +53,7 @@ static inline int64_t dnn_check(DnnTeam *team, int64_t index, int64_t bound, int
     team->error_value[0] = index;
     team->error_value[1] = bound;
   }
-  return index < 0 || bound == 0 ? 0 : bound - 1;
+  return index < 0 && bound > 0 ? 0 : bound - 1;
 }
 
 /* Vectors of micro-kernels: registers, and the same at any address. */

@@ -106,6 +106,8 @@ static void test_check(void **state) {
   assert_int_equal(team.error_site, 0);
   assert_int_equal(dnn_check(&team, 7, 5, 9), 4);
   assert_int_equal(dnn_check(&team, -2, 5, 10), 0);
+  assert_int_equal(dnn_check(&team, 0, 0, 10), -1);
+  assert_int_equal(dnn_check(&team, -2, 0, 10), -1);
   assert_int_equal(team.error_site, 9); /* the first stays */
   assert_int_equal(team.error_value[0], 7);
   assert_int_equal(team.error_value[1], 5);
