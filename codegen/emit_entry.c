@@ -151,6 +151,34 @@ static int new_site(Emit *e, Loc at) {
   return e->n_sites + 3 + (int)arrlen(e->sites);
 }
 
+/* Sizes that come out negative at some values of the variables, such as N - 4: no tensor of the entry may have them,
+ * inside neither, for two of them multiplied would be a large one. */
+static void put_size_checks(Emit *e, int i, Buf *b) {
+  const Entry *x = &e->prog->entries[i];
+  const Graph *g = e->plans[i]->graph;
+  Dim *seen = NULL;
+  for (NodeId n = 1; n < (NodeId)arrlen(g->nodes); n++) {
+    Type t = graph_type(g, n);
+    for (int k = 0; k < t.rank; k++) {
+      Dim d = t.shape[k];
+      bool known = dim_le(g->dims, dim_int(g->dims, 0), d) == DIM_YES;
+      for (int j = 0; j < (int)arrlen(seen); j++) known |= seen[j] == d;
+      if (known) continue;
+      arrput(seen, d);
+      Buf size = {0}, text = {0};
+      emit_dim(e, x, &size, d);
+      dim_print(g->dims, &text, d);
+      Loc at = graph_node(g, n)->loc.file ? graph_node(g, n)->loc : x->loc;
+      buf_printf(b, "  if (%s < 0) return range_error(m, %d, ", size.s, new_site(e, at));
+      emit_string(b, arena_printf(e->arena, "%s: error: the size %s", emit_place(e, at), text.s));
+      buf_printf(b, ", %s, %lld);\n", size.s, (long long)dim_upper(g->dims, d));
+      buf_free(&size);
+      buf_free(&text);
+    }
+  }
+  arrfree(seen);
+}
+
 /* Sizes within their bounds, integers within theirs. */
 static void put_checks(Emit *e, int i, Buf *b) {
   const Entry *x = &e->prog->entries[i];
@@ -162,6 +190,7 @@ static void put_checks(Emit *e, int i, Buf *b) {
     emit_string(b, arena_printf(e->arena, "%s: error: the size %s of %s", emit_place(e, x->loc), name, x->name));
     buf_printf(b, ", v[%d], %lld);\n", k, (long long)bound);
   }
+  put_size_checks(e, i, b);
   for (int k = 0; e->opts->checks && k < (int)arrlen(x->inputs); k++) {
     const Port *p = &x->inputs[k];
     if (p->below == DIM_NONE) continue;

@@ -51,6 +51,8 @@ void *dnn_alloc(int64_t bytes) {
 bool dnn_tensor_new(DnnTensor *t, int dtype, int rank, const int64_t *shape, DnnError *e) {
   memset(t, 0, sizeof *t);
   if (rank > DNN_MAX_RANK) return dnn_fail(e, "a tensor of %d axes; at most %d are supported", rank, DNN_MAX_RANK);
+  for (int i = 0; i < rank; i++)
+    if (shape[i] < 0) return dnn_fail(e, "axis %d of a tensor would have the size %lld", i, (long long)shape[i]);
   int64_t n = dnn_count(rank, shape, dnn_dtype_size(dtype));
   if (n < 0) return dnn_fail(e, "a tensor is too large to be addressed");
   t->dtype = dtype, t->rank = rank, t->bytes = n * dnn_dtype_size(dtype);
