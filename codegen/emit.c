@@ -54,6 +54,11 @@ static void layout_arena(Emit *e) {
 
 bool emit_in_interface(const Entry *entry) { return entry->kind == DNN_EXPORT || entry->kind == DNN_STEP; }
 
+/* Would NAME_id be the name of an entry's inner function, NAME_call_ENTRY, or of a kernel, NAME_k3_OP? */
+static bool is_inner_name(const char *id) {
+  return !strncmp(id, "call_", 5) || (id[0] == 'k' && isdigit((unsigned char)id[1]));
+}
+
 /* `want` made different from the `n` names before it by a number at its end. */
 static const char *fresh(Arena *a, const char *want, const char *const *taken, int n) {
   const char *name = want;
@@ -76,6 +81,7 @@ static void name_entries(Emit *e) {
     EmitEntry *x = &e->entries[i];
     bool in_header = emit_in_interface(entry);
     const char *id = emit_identifier(e->arena, entry->name);
+    if (in_header && is_inner_name(id)) id = arena_printf(e->arena, "_%s", id);
     x->id = taken[RESERVED + i] =
         in_header ? fresh(e->arena, id, taken, RESERVED + i) : fresh(e->arena, id, taken + RESERVED, i);
     int n_in = (int)arrlen(entry->inputs), n_vars = (int)arrlen(entry->vars);
