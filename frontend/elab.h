@@ -103,7 +103,6 @@ struct Inst {
   int n;
   int mode;     /* 0 by the step, 1 train_mode, 2 eval_mode */
   Loc owner;    /* a blueprint: the field or model that owns it (file 0: none yet) */
-  Inst *origin; /* copies made for values point to the blueprint that `owner` is kept in */
 };
 struct ModDef {
   const char *name;
