@@ -19,7 +19,7 @@ void help_overview(FILE *out) {
 }
 
 void help_command(FILE *out, const Command *c) {
-  fprintf(out, "usage: dnnc %s [OPTIONS] %s\n\n%s\n", c->name, c->operands, c->title);
+  fprintf(out, "usage: dnnc %s [OPTIONS]%s%s\n\n%s\n", c->name, *c->operands ? " " : "", c->operands, c->title);
   if (c->text[0]) fprintf(out, "%s\n", c->text);
   fputs("\noptions:\n", out);
   for (int i = 0; i < option_count; i++)
