@@ -9,6 +9,7 @@ typedef struct Target {
   const char *name;         /* native, x86-64-v2, x86-64-v3, x86-64-v4, aarch64, plain */
   int vector_bytes;         /* 64, 32, 16; 4: no vectors, plain C11 */
   int registers;            /* vector registers */
+  int64_t l1, l2, l3;       /* bytes per core; l3 shared */
   const char *gcc_flags;    /* "-march=x86-64-v3 -mprefer-vector-width=256" */
   const char *clang_flags;
   const char *cpu_features; /* names for __builtin_cpu_supports, separated by blanks; "" when none are needed */

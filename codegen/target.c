@@ -1,5 +1,5 @@
-/* The table of targets: everything about a processor that the compiler asks. One table of flags serves every
- * compiler. */
+/* The table of targets: everything about a processor that the compiler asks. One table of flags serves every compiler.
+ */
 #include "codegen/codegen.h"
 #include <string.h>
 #if defined(__x86_64__)
@@ -10,16 +10,17 @@
  * point exception flags. The last flag of gcc keeps it from making calls of memmove out of copies of a few vectors. */
 #define GCC "-O3 -std=gnu11 -ffp-contract=fast -fno-math-errno -fno-trapping-math -fno-tree-loop-distribute-patterns "
 #define CLANG "-O3 -std=gnu11 -ffp-contract=on -fno-math-errno -fno-trapping-math "
+#define KB INT64_C(1024)
 
 static const Target targets[] = {
-    {"x86-64-v4", 64, 32, GCC "-march=x86-64-v4 -mprefer-vector-width=512",
+    {"x86-64-v4", 64, 32, 32 * KB, 1024 * KB, 16384 * KB, GCC "-march=x86-64-v4 -mprefer-vector-width=512",
      CLANG "-march=x86-64-v4 -mprefer-vector-width=512", "avx512f avx512bw avx512cd avx512dq avx512vl", 32},
-    {"x86-64-v3", 32, 16, GCC "-march=x86-64-v3", CLANG "-march=x86-64-v3",
+    {"x86-64-v3", 32, 16, 32 * KB, 256 * KB, 8192 * KB, GCC "-march=x86-64-v3", CLANG "-march=x86-64-v3",
      "avx avx2 bmi bmi2 fma", 32},
-    {"x86-64-v2", 16, 16, GCC "-march=x86-64-v2", CLANG "-march=x86-64-v2",
+    {"x86-64-v2", 16, 16, 32 * KB, 256 * KB, 8192 * KB, GCC "-march=x86-64-v2", CLANG "-march=x86-64-v2",
      "sse3 ssse3 sse4.1 sse4.2 popcnt", 32},
-    {"aarch64", 16, 32, GCC "-march=armv8-a", CLANG "-march=armv8-a", "", 32},
-    {"plain", 4, 16, "-O2 -std=c11 -ffp-contract=fast", "-O2 -std=c11 -ffp-contract=on",
+    {"aarch64", 16, 32, 32 * KB, 512 * KB, 4096 * KB, GCC "-march=armv8-a", CLANG "-march=armv8-a", "", 32},
+    {"plain", 4, 16, 32 * KB, 256 * KB, 4096 * KB, "-O2 -std=c11 -ffp-contract=fast", "-O2 -std=c11 -ffp-contract=on",
      "", 32},
 };
 
