@@ -1,6 +1,7 @@
 /* Building loop IR: expressions are shared (equal ones are one pointer) and simplified as they are made. */
 #include "base/ds.h"
 #include "codegen/loop_internal.h"
+#include "runtime/core/kernel.h"
 #include <string.h>
 
 const char *const x_names[X_KINDS] = {
@@ -77,7 +78,11 @@ static LExpr *make(LB *b, LExpr x, bool unique) {
 }
 
 LExpr *x_int(LB *b, int64_t v) { return make(b, (LExpr){.kind = X_INT, .dtype = I64, .i = v}, false); }
-LExpr *x_num(LB *b, double v, DType t) { return make(b, (LExpr){.kind = X_NUM, .dtype = t, .num = v}, v != v); }
+LExpr *x_num(LB *b, double v, DType t) {
+  if (t == F16) v = (double)dnn_round_f16((float)v);
+  if (t == BF16) v = (double)dnn_round_bf16((float)v);
+  return make(b, (LExpr){.kind = X_NUM, .dtype = t, .num = v}, v != v);
+}
 LExpr *x_dim(LB *b, Dim d) {
   int64_t v;
   if (dim_is_int(b->dims, d, &v)) return x_int(b, v);
@@ -265,7 +270,7 @@ LExpr *x_lt(LB *b, LExpr *x, LExpr *y) {
 }
 LExpr *x_ge(LB *b, LExpr *x, LExpr *y) {
   if (x->kind == X_INT && y->kind == X_INT) return known(b, x->i >= y->i);
-  if (is_int(y, 0) && end_of(b, x)) return known(b, true); /* what has a known range starts at 0 */
+  if (is_int(y, 0) && x->kind != X_DIM && end_of(b, x)) return known(b, true); /* what has a known range starts at 0 */
   if (y->kind == X_INT && y->i == 0 && x->kind == X_DIM && dim_lower(b->dims, x->dim) >= 0) return known(b, true);
   return two(b, X_GE, x, y);
 }
