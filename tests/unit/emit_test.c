@@ -171,6 +171,7 @@ static void test_identifier(void **state) {
   Arena *a = arena_new();
   assert_string_equal(emit_identifier(a, "evaluate(s = 0)"), "evaluate_s_0");
   assert_string_equal(emit_identifier(a, "double"), "double_");
+  assert_string_equal(emit_identifier(a, "int64_t"), "int64_t_");
   assert_string_equal(emit_identifier(a, "3d"), "_3d");
   assert_string_equal(emit_identifier(a, ""), "x");
   arena_free(a);
