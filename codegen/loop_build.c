@@ -161,6 +161,13 @@ static bool leaf(const LExpr *x) {
   return x->kind == X_INT || x->kind == X_NUM || x->kind == X_DIM || x->kind == X_VAR;
 }
 
+/* A divisor that may be 0 at some sizes is taken as 1: where an index is not needed, its parts may still be computed. */
+static void save_divisor(struct Finish *f, const LExpr *x, LExpr *y) {
+  bool divides = x->kind == X_DIV || x->kind == X_MOD;
+  if (divides && x->in[1]->kind == X_DIM && dim_lower(f->b->dims, x->in[1]->dim) < 1)
+    y->in[1] = x_max(f->b, y->in[1], x_int(f->b, 1));
+}
+
 /* Rewrites x for a use at the innermost level: inner parts first, each named where it is shared or can leave a loop. */
 static LExpr *rewrite(struct Finish *f, LExpr *x, int parent_level) {
   if (x->kind == X_DIM) return size_var(f, x->dim);
@@ -174,6 +181,7 @@ static LExpr *rewrite(struct Finish *f, LExpr *x, int parent_level) {
   *y = *x;
   for (int k = 0; k < x->n_in; k++)
     if (x->in[k]) y->in[k] = rewrite(f, x->in[k], shared || leaves ? place : parent_level);
+  save_divisor(f, x, y);
   if (!shared && !leaves) return y;
   LStmt *s = arena_one(f->b->arena, LStmt);
   s->kind = S_LET;
@@ -198,6 +206,7 @@ static void rewrite_let(struct Finish *f, LStmt *s) {
   *y = *x;
   for (int k = 0; k < x->n_in; k++)
     if (x->in[k]) y->in[k] = rewrite(f, x->in[k], here);
+  save_divisor(f, x, y);
   s->value = y;
   hmput(f->bound, x, v);
   arrput(f->made[here], x);
