@@ -417,6 +417,17 @@ static void start_epoch(Loop *l, Stage *s, int64_t epoch) {
   }
 }
 
+/* Opens the data of every run and makes room for its outputs, those of `each` blocks too: what is missing is told before
+ * an epoch is spent, and nothing is allocated between steps. */
+static bool open_runs(Loop *l, const DnnAction *list, int n) {
+  for (int i = 0; i < n; i++) {
+    const DnnAction *a = &list[i];
+    if ((a->kind == DNN_RUN || a->kind == DNN_WRITE) && !runner_of(l, a)) return false;
+    if (a->kind == DNN_EVERY && !open_runs(l, l->p->actions + a->first, a->n)) return false;
+  }
+  return true;
+}
+
 static int run_stage(Loop *l, const DnnAction *a, int number) {
   Stage s = {.a = a, .children = l->p->actions + a->first, .number = number, .began = dnn_seconds()};
   if (measure(l, &s)) return 1;
@@ -424,8 +435,7 @@ static int run_stage(Loop *l, const DnnAction *a, int number) {
   l->stopped = 0;
   for (int i = 0; i < l->n_metrics; i++) l->metrics[i].best_at = 0;
   l->progress.started = dnn_seconds(), l->progress.seen = 0, l->progress.smooth = 0, l->progress.smooth_n = 0;
-  for (int i = 0; i < a->n; i++)
-    if (s.children[i].kind == DNN_RUN && !runner_of(l, &s.children[i])) return 1;
+  if (!open_runs(l, s.children, a->n)) return 1;
   double began = dnn_seconds();
   for (int64_t step = 0; step < s.steps && !l->stopped; step++) {
     if (step % s.per_epoch == 0) start_epoch(l, &s, step / s.per_epoch), began = dnn_seconds();
