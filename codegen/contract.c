@@ -296,5 +296,5 @@ static void lower_conv(Lower *l, const Node *n) {
 void lower_contract(Lower *l) {
   const Node *n = graph_node(l->g, l->group->heavy);
   if (n->op == OP_dot) lower_dot(l, n);
-  else lower_conv(l, n);
+  else if (!lower_winograd(l, n)) lower_conv(l, n);
 }

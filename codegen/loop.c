@@ -5,11 +5,12 @@
 #include <string.h>
 
 const char *const x_names[X_KINDS] = {
-    [X_INT] = "int",         [X_NUM] = "num",       [X_DIM] = "dim",   [X_VAR] = "var",     [X_ADD] = "+",
-    [X_SUB] = "-",           [X_MUL] = "*",         [X_DIV] = "/",     [X_MOD] = "%",       [X_MIN] = "min",
-    [X_MAX] = "max",         [X_LT] = "<",          [X_GE] = ">=",     [X_EQ] = "==",       [X_AND] = "&",
-    [X_OP] = "op",           [X_SELECT] = "select", [X_LOAD] = "load", [X_SPLAT] = "splat", [X_FMA] = "fma",
-    [X_UNIFORM] = "uniform", [X_CHECK] = "check"};
+    [X_INT] = "int",       [X_NUM] = "num",         [X_DIM] = "dim",     [X_VAR] = "var",
+    [X_ADD] = "+",         [X_SUB] = "-",           [X_MUL] = "*",       [X_DIV] = "/",
+    [X_MOD] = "%",         [X_MIN] = "min",         [X_MAX] = "max",     [X_LT] = "<",
+    [X_GE] = ">=",         [X_EQ] = "==",           [X_AND] = "&",       [X_OP] = "op",
+    [X_SELECT] = "select", [X_LOAD] = "load",       [X_SPLAT] = "splat", [X_FMA] = "fma",
+    [X_WEAVE] = "weave",   [X_UNIFORM] = "uniform", [X_CHECK] = "check"};
 
 LB *lb_new(Arena *a, DimTab *dims, const Target *target) {
   LB *b = arena_one(a, LB);
@@ -318,6 +319,9 @@ LExpr *x_splat(LB *b, LExpr *x, int lanes) {
 }
 LExpr *x_fma(LB *b, LExpr *x, LExpr *y, LExpr *z) {
   return make(b, (LExpr){.kind = X_FMA, .dtype = z->dtype, .lanes = z->lanes, .in = {x, y, z}}, false);
+}
+LExpr *x_weave(LB *b, LExpr *x, LExpr *y, int64_t d) {
+  return make(b, (LExpr){.kind = X_WEAVE, .dtype = x->dtype, .lanes = x->lanes, .in = {x, y}, .i = d}, false);
 }
 LExpr *x_uniform(LB *b, DType t, LExpr *key, LExpr *site, LExpr *index) {
   return make(b, (LExpr){.kind = X_UNIFORM, .dtype = t, .in = {key, site, index}}, false);

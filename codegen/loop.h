@@ -29,6 +29,8 @@ typedef enum XKind {
   X_LOAD,    /* arr[in[0]], lanes in a row; in[1]: the guard or NULL */
   X_SPLAT,   /* in[0] in all lanes */
   X_FMA,     /* in[0] * in[1] + in[2] */
+  X_WEAVE,   /* a step of a transposition: i = d: lane l of in[1][l - d] where l & d, else in[0][l];
+              * i = -d: in[1][l] where l & d, else in[0][l + d] */
   X_UNIFORM, /* random number of key in[0], site in[1], element in[2] */
   X_CHECK,   /* in[0] if 0 <= in[0] < in[1], else the nearest such, and error in[2]; in[3]: guard */
   X_KINDS
@@ -154,6 +156,7 @@ LExpr *x_load(LB *b, LArr *a, LExpr *index, LExpr *guard);
 LExpr *x_vload(LB *b, LArr *a, LExpr *index, int lanes);
 LExpr *x_splat(LB *b, LExpr *x, int lanes);
 LExpr *x_fma(LB *b, LExpr *x, LExpr *y, LExpr *z);
+LExpr *x_weave(LB *b, LExpr *x, LExpr *y, int64_t d);
 LExpr *x_uniform(LB *b, DType t, LExpr *key, LExpr *site, LExpr *index);
 LExpr *x_check(LB *b, LExpr *index, LExpr *bound, LExpr *site, LExpr *guard);
 bool x_is_int(const LExpr *x, int64_t *v);
@@ -190,8 +193,12 @@ Kernel *kernel_finish(LB *b, const char *name, const char *comment);
 int kernels_add(KernelTable *t, Kernel *k);
 const Target *kernels_target(const KernelTable *t);
 int kernels_site_of(KernelTable *t, Loc loc); /* 1 .. */
-/* The register tile: C[mr, nr] (+)= A[k, mr]^T B[k, nr] from packed panels; parameters a, b, c, k, ldc, more. */
+/* The register tile, c[mr, nr] (+)= sum over k of a[i, p] * b[p, j]: rows of b and c are contiguous, all other strides
+ * are parameters. In order: a, b, c, k, rows (stride of a's rows), cols (of a's columns), ldb, ldc, more (0: c is set).
+ */
 const Kernel *micro_kernel(KernelTable *t, Arena *a, DimTab *dims, DType dtype, int mr, int nr, int lanes);
+/* Transposes lanes x lanes elements in registers; parameters from, to, and the strides of their rows. */
+const Kernel *transpose_kernel(KernelTable *t, Arena *a, DimTab *dims, DType dtype, int lanes);
 
 /* Shared by printer, parser and interpreter. */
 extern const char *const x_names[X_KINDS];

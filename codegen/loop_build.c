@@ -161,7 +161,8 @@ static bool leaf(const LExpr *x) {
   return x->kind == X_INT || x->kind == X_NUM || x->kind == X_DIM || x->kind == X_VAR;
 }
 
-/* A divisor that may be 0 at some sizes is taken as 1: where an index is not needed, its parts may still be computed. */
+/* A divisor that may be 0 at some sizes is taken as 1: where an index is not needed, its parts may still be computed.
+ */
 static void save_divisor(struct Finish *f, const LExpr *x, LExpr *y) {
   bool divides = x->kind == X_DIV || x->kind == X_MOD;
   if (divides && x->in[1]->kind == X_DIM && dim_lower(f->b->dims, x->in[1]->dim) < 1)

@@ -133,6 +133,12 @@ static Val eval_op(Run *r, const LExpr *x) {
   DType t = x->in[0]->dtype;
   Val a = eval(r, x->in[0]), b = {0}, y = {0};
   if (x->in[1]) b = eval(r, x->in[1]);
+  if (x->lanes > 1) {
+    for (int l = 0; l < x->lanes; l++)
+      if (t == F64) y.dv[l] = float_op_f64(x->op, a.dv[l], b.dv[l]);
+      else y.fv[l] = float_op_f32(x->op, a.fv[l], b.fv[l]);
+    return y;
+  }
   if (x->op == OP_cast) return cast(t, x->dtype, a);
   if (op_info[x->op].flags & CMP)
     y.i = t == F64    ? compare_f64(x->op, a.d, b.d)
@@ -186,7 +192,18 @@ static Val eval_lanes(Run *r, const LExpr *x) {
       else y.fv[l] = a.f;
     return y;
   }
-  Val b = eval(r, x->in[1]), c = eval(r, x->in[2]);
+  Val b = eval(r, x->in[1]), c = {0};
+  if (x->kind == X_WEAVE) {
+    int d = (int)(x->i < 0 ? -x->i : x->i);
+    for (int l = 0; l < x->lanes; l++) {
+      int at = x->i > 0 ? (l & d ? l - d : l) : l & d ? l : l + d;
+      const Val *v = l & d ? &b : &a;
+      if (x->dtype == F64) y.dv[l] = v->dv[at];
+      else y.fv[l] = v->fv[at];
+    }
+    return y;
+  }
+  c = eval(r, x->in[2]);
   for (int l = 0; l < x->lanes; l++)
     if (x->dtype == F64) y.dv[l] = a.dv[l] * b.dv[l] + c.dv[l];
     else y.fv[l] = a.fv[l] * b.fv[l] + c.fv[l];
@@ -210,6 +227,7 @@ static Val eval(Run *r, const LExpr *x) {
     if (x->in[1] && !eval(r, x->in[1]).i) return y;
     return load(x->arr, r->arrs[x->arr->id], eval(r, x->in[0]).i, x->lanes);
   case X_SPLAT:
+  case X_WEAVE:
   case X_FMA: return eval_lanes(r, x);
   case X_UNIFORM: {
     int64_t key = eval(r, x->in[0]).i, i = eval(r, x->in[2]).i;

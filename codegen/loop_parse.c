@@ -157,7 +157,7 @@ static LExpr *named(Parse *p) {
     x->var = v;
     return x;
   }
-  static const XKind kinds[] = {X_MIN, X_MAX, X_SELECT, X_SPLAT, X_FMA, X_CHECK};
+  static const XKind kinds[] = {X_MIN, X_MAX, X_SELECT, X_SPLAT, X_FMA, X_CHECK, X_WEAVE};
   for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
     if (strcmp(name, x_names[kinds[i]])) continue;
     LExpr *x = node(p, kinds[i], I64, 1);
@@ -168,6 +168,11 @@ static LExpr *named(Parse *p) {
       x->lanes = (int)x->in[1]->i;
       x->n_in = 1;
       x->dtype = x->in[0]->dtype;
+    } else if (x->kind == X_WEAVE) {
+      x->i = x->in[2]->i;
+      x->n_in = 2;
+      x->dtype = x->in[0]->dtype;
+      x->lanes = x->in[0]->lanes;
     } else if (x->kind == X_SELECT || x->kind == X_FMA) {
       x->dtype = x->in[x->kind == X_FMA ? 2 : 1]->dtype;
       x->lanes = x->in[x->kind == X_FMA ? 2 : 1]->lanes;
@@ -257,7 +262,11 @@ static LStmt *stmt(Parse *p) {
     for (int i = 0; i < arrlen(p->known); i++)
       if (!strcmp(p->known[i]->name, name)) s->callee = p->known[i];
     if (!s->callee) fail(p, "a kernel that stands before");
-    else arrput(p->k->callees, s->callee);
+    else {
+      bool known = false;
+      for (int i = 0; i < arrlen(p->k->callees); i++) known |= p->k->callees[i] == s->callee;
+      if (!known) arrput(p->k->callees, s->callee);
+    }
     expect(p, "(");
     do {
       CallArg a = {0};

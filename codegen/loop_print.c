@@ -62,6 +62,13 @@ static void put_x(Buf *b, const LExpr *x) {
     put_x(b, x->in[0]);
     buf_printf(b, ", %d)", x->lanes);
     break;
+  case X_WEAVE:
+    buf_str(b, "weave(");
+    put_x(b, x->in[0]);
+    buf_str(b, ", ");
+    put_x(b, x->in[1]);
+    buf_printf(b, ", %lld)", (long long)x->i);
+    break;
   case X_UNIFORM:
     buf_printf(b, "uniform.%s", dtype_name(x->dtype));
     put_list(b, x);

@@ -117,6 +117,7 @@ struct Product {
   bool slack; /* B is read from workspace that may be read a vector past its end */
 };
 void lower_product(Lower *l, const Product *p);
+bool lower_winograd(Lower *l, const Node *n); /* of a convolution; false when another form is better */
 
 /* How a product is tiled: a function of bounds and target only. */
 typedef struct Tile {

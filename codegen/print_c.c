@@ -272,6 +272,17 @@ static void put_x(Buf *b, const LExpr *x) {
     buf_str(b, " + ");
     put_x(b, x->in[2]);
     break;
+  case X_WEAVE: {
+    int64_t d = x->i < 0 ? -x->i : x->i;
+    buf_str(b, "__builtin_shufflevector(");
+    put_x(b, x->in[0]);
+    buf_str(b, ", ");
+    put_x(b, x->in[1]);
+    for (int64_t l = 0; l < x->lanes; l++)
+      buf_printf(b, ", %lld", (long long)(l & d ? x->lanes + l - (x->i > 0 ? d : 0) : l + (x->i > 0 ? 0 : d)));
+    buf_char(b, ')');
+    break;
+  }
   case X_UNIFORM:
     if (x->dtype == F16 || x->dtype == BF16) buf_printf(b, "dnn_round_%s(", dtype_name(x->dtype));
     buf_printf(b, "dnn_uniform_%s(", suffix(x->dtype));

@@ -354,14 +354,17 @@ static void tile_calls(Lower *l, const Tiled *s, const Kernel *micro, LArr *a, L
   const Tile *t = s->t;
   LVar *ip = lb_for(x, FOR_SERIAL, "ip", x_int(x, 0), row_panels, 1);
   LExpr *panel = x_add(x, x_mul(x, batch, x_dim(x, s->panels)), x_add(x, ip0, x_var(x, ip)));
-  CallArg args[6] = {
+  CallArg args[] = {
       {.arr = a, .x = x_mul(x, x_add(x, x_mul(x, panel, x_dim(x, s->K)), k0), x_int(x, t->mr))},
       {.arr = bp, .x = x_int(x, 0)},
       {.arr = cb, .x = x_add(x, x_mul(x, x_var(x, ip), x_int(x, t->mr * t->nc)), x_mul(x, jp, x_int(x, t->nr)))},
       {.x = kc},
+      {.x = x_int(x, 1)},
+      {.x = x_int(x, t->mr)},
+      {.x = x_int(x, t->nr)},
       {.x = x_int(x, t->nc)},
       {.x = more}};
-  lb_call(x, micro, args, 6);
+  lb_call(x, micro, args, 9);
   lb_end(x);
 }
 
