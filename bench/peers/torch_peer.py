@@ -1,0 +1,145 @@
+"""PyTorch as a contestant (the protocol: bench/serve.h): torch_peer.py THREADS. The words of a request are
+  NAME                    a model of the rows: mlp-train, lenet-train, resnet20-train, mlp-infer, lenet-infer
+  rows KIND R C           a row-wise kernel on f32[R, C]
+  conv WHAT {JSON}        a convolution: fwd, dx or dw of a shape of bench/lib/shapes.py"""
+import json
+import sys
+import time
+
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+
+def mlp():
+    return nn.Sequential(nn.Linear(784, 256), nn.ReLU(), nn.Linear(256, 128), nn.ReLU(), nn.Linear(128, 10))
+
+
+def lenet():
+    return nn.Sequential(nn.Conv2d(1, 32, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2),
+                         nn.Conv2d(32, 64, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2),
+                         nn.Flatten(), nn.Linear(3136, 256), nn.ReLU(), nn.Linear(256, 10))
+
+
+class Block(nn.Module):
+    def __init__(self, c_in, c_out):
+        super().__init__()
+        stride = c_out // c_in
+        self.conv1 = nn.Conv2d(c_in, c_out, 3, stride=stride, padding=1, bias=False)
+        self.norm1 = nn.BatchNorm2d(c_out)
+        self.conv2 = nn.Conv2d(c_out, c_out, 3, padding=1, bias=False)
+        self.norm2 = nn.BatchNorm2d(c_out)
+        self.skip = nn.Identity() if c_in == c_out else nn.Conv2d(c_in, c_out, 1, stride=2, bias=False)
+
+    def forward(self, x):
+        y = self.norm2(self.conv2(F.relu(self.norm1(self.conv1(x)))))
+        return F.relu(self.skip(x) + y)
+
+
+def resnet20():
+    widths = [16] * 4 + [32] * 3 + [64] * 3
+    return nn.Sequential(nn.Conv2d(3, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU(),
+                         *[Block(a, b) for a, b in zip(widths, widths[1:])],
+                         nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10))
+
+
+MODELS = {"mlp": (mlp, (784,), 128), "lenet": (lenet, (1, 28, 28), 64), "resnet20": (resnet20, (3, 32, 32), 64)}
+
+
+def training(name):
+    make, shape, batch = MODELS[name]
+    torch.manual_seed(1)
+    x, label = torch.randn(batch, *shape), torch.randint(0, 10, (batch,))
+    net = make()
+    optimiser = torch.optim.Adam(net.parameters(), lr=1e-3)
+
+    def step():
+        optimiser.zero_grad(set_to_none=True)
+        F.cross_entropy(net(x), label).backward()
+        optimiser.step()
+    return step
+
+
+def inference(name):
+    make, shape, _ = MODELS[name]
+    net, x = make().eval(), torch.randn(1, *shape)
+    return lambda: net(x)
+
+
+def rows(kind, r, c):
+    x = torch.rand(r, c) * 2 - 1
+    if kind == "adam":
+        p = torch.zeros(r, c)
+        p.grad = x
+        return torch.optim.Adam([p], lr=1e-3).step
+    scale, shift = torch.ones(c), torch.zeros(c)
+    norm = (c,)
+    return {
+        "softmax": lambda: torch.softmax(x, -1),
+        "log_softmax": lambda: torch.log_softmax(x, -1),
+        "layer_norm": lambda: F.layer_norm(x, norm, scale, shift),
+        "gelu": lambda: F.gelu(x),
+        "tanh": lambda: torch.tanh(x),
+        "add_relu": lambda: torch.relu(x + shift),
+        "row_sum": lambda: torch.sum(x, -1),
+        "row_max": lambda: torch.amax(x, -1),
+        "column_sum": lambda: torch.sum(x, 0),
+        "transpose": lambda: x.t().contiguous(),
+    }[kind]
+
+
+def convolution(what, s):
+    x, w = torch.rand(s["x"]) * 2 - 1, torch.rand(s["w"]) * 2 - 1
+    n = len(s["x"]) - 2
+    fixed = ([s["stride"]] * n, [s["pad"]] * n, [s["dilation"]] * n)
+    conv = (F.conv1d, F.conv2d, F.conv3d)[n - 1]
+    if what == "fwd":
+        return lambda: conv(x, w, None, *fixed, s["groups"])
+    dy = torch.rand_like(conv(x, w, None, *fixed, s["groups"]))
+    mask = [what == "dx", what == "dw", False]
+    return lambda: torch.ops.aten.convolution_backward(dy, x, w, None, *fixed, False, [0] * n, s["groups"], mask)
+
+
+def case(words):
+    """The function that runs the case once; a training begins anew."""
+    kind, *rest = words.split(" ", 2)
+    if kind == "rows":
+        return rows(rest[0], *map(int, rest[1].split()))
+    if kind == "conv":
+        return convolution(rest[0], json.loads(rest[1]))
+    name, what = words.rsplit("-", 1)
+    return training(name) if what == "train" else inference(name)
+
+
+def measure(step, seconds):
+    times = []
+    begin = before = time.perf_counter()
+    while len(times) < 3 or before - begin < seconds:
+        step()
+        now = time.perf_counter()
+        times.append(now - before)
+        before = now
+    times.sort()
+    return times
+
+
+def serve():
+    torch.set_num_threads(int(sys.argv[1]))
+    print("ready", flush=True)
+    last, step = None, None
+    for line in sys.stdin:
+        seconds, words = line.strip().split(" ", 1)
+        try:
+            if words != last or words.endswith("-train"):
+                step = None
+                step = case(words)
+                last = words
+            with torch.set_grad_enabled(words.endswith("-train")):
+                step()  # the first one allocates
+                times = measure(step, float(seconds))
+            print("%.9g %.9g %d" % (times[0], times[len(times) // 2], len(times)), flush=True)
+        except (RuntimeError, ValueError, KeyError) as e:
+            print("error", str(e).replace("\n", " "), flush=True)
+
+
+serve()
