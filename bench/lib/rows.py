@@ -1,0 +1,112 @@
+"""The rows of bench/run. A row is a function of the Lab that yields results; MODELS are rows of one program each."""
+import os
+import shutil
+import struct
+import subprocess
+import time
+
+import shapes
+from cases import finish, run_case
+from machine import BENCH, OUT
+from turns import Failed
+
+PROGRAMS = os.path.join(BENCH, "programs")
+# A row of a model: its program is programs/ROW.dnn, the peers know it by the row's name.
+#   row: (entry, limit, peers)
+MODELS = {
+    "mlp-train": ("learn", "train", ("torch",)),
+    "lenet-train": ("learn", "train", ("torch",)),
+    "resnet20-train": ("learn", "train", ("torch",)),
+    "mlp-infer": ("classify", "infer", ("torch", "onnxruntime")),
+    "lenet-infer": ("classify", "infer", ("torch", "onnxruntime")),
+}
+ROWWISE = (("softmax", "copy"), ("layer_norm", "copy"), ("gelu", "copy"), ("adam", "update"))
+SCALING = (("lenet-train", "learn"),)
+COMPILED = ("mlp-train", "lenet-train")
+
+
+def program(row):
+    return os.path.join(PROGRAMS, row + ".dnn")
+
+
+def model(lab, row):
+    entry, limit, peers = MODELS[row]
+    yield run_case(lab, {"row": row, "name": "", "file": program(row), "entry": entry, "limit": limit,
+                         "peers": {p: row for p in peers}})
+
+
+def gemm(lab, row):
+    for case in shapes.products(row, os.path.join(OUT, "gemm.dnn"), shapes.GEMM):
+        yield run_case(lab, case)
+
+
+def rowwise(lab, row):
+    for kind, limit in ROWWISE:
+        yield run_case(lab, {"row": row, "name": kind, "file": program(row), "entry": "row_" + kind, "limit": limit,
+                             "peers": {"torch": "rows %s 16384 1024" % kind}})
+
+
+def threads(lab, row):
+    """Two threads over one, and whether the bits are the same."""
+    for name, entry in SCALING:
+        one, two = (lab.program(program(name), n) for n in (1, 2))
+        entrants = {"dnnc": lambda s: two.time(s, entry), "1 thread": lambda s: one.time(s, entry)}
+        result = finish(lab, {"row": row, "case": name, "threads": 2}, entrants)
+        if result:
+            same = len({c.ask("bits %s 5" % entry) for c in (one, two)}) == 1
+            result["notes"] = ["%s: %s bits after 5 steps" % (name, "the same" if same else "DIFFERENT")]
+        yield result
+
+
+def wall(command):
+    """A turn that is one run of a command."""
+    def turn(_):
+        begin = time.perf_counter()
+        r = subprocess.run(command, capture_output=True, text=True)
+        t = time.perf_counter() - begin
+        if r.returncode:
+            raise Failed("%s: %s" % (os.path.basename(command[0]), r.stderr.strip().split("\n")[-1]))
+        return t, t
+    return turn
+
+
+def compile_time(lab, row):
+    """From exec to the end of the first step; its training has one."""
+    for name in COMPILED:
+        yield finish(lab, {"row": row, "case": name, "threads": lab.threads},
+                     {"dnnc": wall([lab.dnnc, "train", program(name), "--quiet", "--threads", str(lab.threads)])})
+
+
+def npy(path, shape):
+    """A file of zeros, f32."""
+    head = "{'descr': '<f4', 'fortran_order': False, 'shape': (%s), }" % "".join("%d, " % n for n in shape)
+    head = head.ljust(117) + "\n"
+    count = 1
+    for n in shape:
+        count *= n
+    with open(path, "wb") as f:
+        f.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode() + bytes(4 * count))
+
+
+def size(lab, row):
+    """The executable, its weights taken off, and the time to its first result."""
+    exe, run, image = (os.path.join(OUT, "size" + ending) for ending in ("", "-run", ".npy"))
+    weights = os.path.join(run, "best.dnnw")
+    shutil.rmtree(run, ignore_errors=True)
+    npy(image, (1, 784))
+    try:
+        wall([lab.dnnc, "train", program("mlp-train"), "--quiet", "--out", run])(0)
+        wall([lab.dnnc, "build", program("mlp-infer"), "--weights", weights, "-o", exe])(0)
+    except Failed as e:
+        lab.say("failed: %s: %s" % (row, e))
+        return
+    result = finish(lab, {"row": row, "case": "mlp-infer", "threads": 1},
+                    {"dnnc": wall([exe, "classify", "--in", "image=" + image])})
+    if result:
+        result["size"] = os.path.getsize(exe) - os.path.getsize(weights)
+        result["notes"] = ["mlp-infer: %d bytes without weights; the time is a run from exec to exit" % result["size"]]
+    yield result
+
+
+ROWS = {**{row: model for row in MODELS}, "gemm": gemm, "rowwise": rowwise, "threads": threads,
+        "compile": compile_time, "size": size}
