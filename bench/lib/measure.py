@@ -20,7 +20,8 @@ def arguments(parser):
 
 
 def measured(a, more, parts):
-    """Limits, then every (function of lab and row, row) of parts(lab); prints as it goes. `more` goes into the JSON."""
+    """Limits, then every (function of lab and row, row) of parts(lab); prints as it goes. `more` goes into the JSON.
+    The exit status: 1 when something failed that is no peer."""
     lab = Lab(a.threads, a.rounds, a.seconds, lambda text: print(text, file=sys.stderr, flush=True))
     data = {"format": report.FORMAT, "machine": description(), "limits": lab.all_limits(),
             "settings": {"rounds": a.rounds, "seconds": a.seconds, "threads": a.threads, **more}, "results": [],
@@ -28,13 +29,15 @@ def measured(a, more, parts):
     for line in report.machine_lines(data):
         print(line)
     print()
-    table = report.Table(a.markdown)
+    table, missed = report.Table(a.markdown), 0
     try:
         for function, row in parts(lab):
             for result in function(lab, row):
-                if result:
-                    data["results"].append(result)
-                    table.row(result)
+                if not result:
+                    missed += 1
+                    continue
+                data["results"].append(result)
+                table.row(result)
             lab.end_programs()
     finally:
         lab.end()
@@ -43,3 +46,4 @@ def measured(a, more, parts):
     print()
     for line in report.summary(data["results"]):
         print("- " + line if a.markdown else line)
+    return 1 if missed else 0

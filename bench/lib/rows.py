@@ -99,6 +99,7 @@ def size(lab, row):
         wall([lab.dnnc, "build", program("mlp-infer"), "--weights", weights, "-o", exe])(0)
     except Failed as e:
         lab.say("failed: %s: %s" % (row, e))
+        yield None
         return
     result = finish(lab, {"row": row, "case": "mlp-infer", "threads": 1},
                     {"dnnc": wall([exe, "classify", "--in", "image=" + image])})
