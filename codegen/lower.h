@@ -119,12 +119,6 @@ struct Product {
 void lower_product(Lower *l, const Product *p);
 bool lower_winograd(Lower *l, const Node *n); /* of a convolution; false when another form is better */
 
-/* How a product is tiled: a function of bounds and target only. */
-typedef struct Tile {
-  int mr, nr, lanes;  /* register tile and vector length */
-  int64_t mc, nc, kc; /* block of the result, and how much of K is packed at a time */
-  int64_t splits;     /* pieces of K that are summed apart */
-} Tile;
-bool tile_choose(Lower *l, const Product *p, Tile *t); /* false: too small or too thin, fold instead */
-void lower_tiled(Lower *l, const Product *p, const Tile *t);
+/* By register tiles; false: too small or too thin for them. */
+bool lower_tiled(Lower *l, const Product *p);
 #endif
