@@ -133,16 +133,6 @@ static inline float dnn_sign_f32(float a) { return a != a ? a : (float)((a > 0.0
 static inline double dnn_sign_f64(double a) { return a != a ? a : (double)((a > 0.0) - (a < 0.0)); }
 
 /* 16-bit floats are stored as integers and computed with as float. Rounds to nearest, ties to even. */
-static inline uint32_t dnn_word(float x) {
-  uint32_t u;
-  memcpy(&u, &x, 4);
-  return u;
-}
-static inline float dnn_float(uint32_t u) {
-  float x;
-  memcpy(&x, &u, 4);
-  return x;
-}
 static inline float dnn_from_bf16(uint16_t h) { return dnn_float((uint32_t)h << 16); }
 static inline uint16_t dnn_bits_bf16(float x) {
   uint32_t u = dnn_word(x);
