@@ -67,7 +67,8 @@ static void put_interface(const Emit *e, Buf *b) {
   const char *n = e->name, *u = e->upper;
   buf_printf(b,
              "/* An instance of the program. Several can be used side by side, each by one caller at a time.\n"
-             " * Every function returns 0, or an error's number: %s_error() then tells what happened. A step that fails may have\n"
+             " * Every function returns 0, or an error's number: %s_error() then tells what happened. A step that "
+             "fails may have\n"
              " * stored its new parameters and states already. */\n"
              "typedef struct DnnContext %s;\n\n",
              n, n);

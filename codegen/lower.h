@@ -114,9 +114,11 @@ struct Product {
   void (*done)(Lower *l, const Product *p, const Idx *b, const Idx *m, const Idx *n, LExpr *sum);
   const void *ctx;
   const char *name;
+  int outer;  /* how many of K's first axes are gone through one element at a time */
   bool slack; /* B is read from workspace that may be read a vector past its end */
 };
 void lower_product(Lower *l, const Product *p);
+void lower_convolution(Lower *l, const Node *n);
 bool lower_winograd(Lower *l, const Node *n); /* of a convolution; false when another form is better */
 
 /* By register tiles; false: too small or too thin for them. */

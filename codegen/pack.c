@@ -21,17 +21,23 @@ static LVar *stand_in(Lower *l, const char *name, Dim end) {
   lb_range(l->b, v, end);
   return v;
 }
-static LExpr *element(Lower *l, const Tiled *s, bool is_a, const Idx *b, LExpr *i, LExpr *k) {
+/* The axes of K: the outer ones at part.ko, the others at k. */
+static void k_index(Lower *l, const Tiled *s, LExpr *ko, LExpr *k, Idx *at) {
+  const Product *p = s->p;
+  axes_split(l->b, p->k.size, p->outer, ko, at->i);
+  axes_split(l->b, p->k.size + p->outer, p->k.n - p->outer, k, at->i + p->outer);
+}
+static LExpr *element(Lower *l, const Tiled *s, bool is_a, Part part, LExpr *i, LExpr *k) {
   const Product *p = s->p;
   const Axes *side = is_a ? &p->m : &p->n;
   Idx at = {0}, ks = {0};
   axes_split(l->b, side->size, side->n, i, at.i);
-  axes_split(l->b, p->k.size, p->k.n, k, ks.i);
-  return is_a ? p->a(l, p, b, &at, &ks) : p->bv(l, p, b, &at, &ks);
+  k_index(l, s, part.ko, k, &ks);
+  return is_a ? p->a(l, p, part.b, &at, &ks) : p->bv(l, p, part.b, &at, &ks);
 }
-bool place_of(Lower *l, const Tiled *s, bool is_a, const Idx *b, Place *q) {
+bool place_of(Lower *l, const Tiled *s, bool is_a, Part part, Place *q) {
   LVar *i = stand_in(l, "i", is_a ? s->M : s->N), *k = stand_in(l, "k", s->K);
-  LExpr *v = element(l, s, is_a, b, x_var(l->b, i), x_var(l->b, k)), *rest;
+  LExpr *v = element(l, s, is_a, part, x_var(l->b, i), x_var(l->b, k)), *rest;
   if (v->kind != X_LOAD || v->in[1] || v->dtype != s->p->dtype) return false;
   q->arr = v->arr;
   return linear_in(l->b, v->in[0], i, &q->side, &rest) && linear_in(l->b, rest, k, &q->along, &q->base);
@@ -65,7 +71,7 @@ static void turn_square(Lower *l, const Tiled *s, const Place *q, LExpr *i, LExp
 
 /* ---- A ---- */
 /* Rows i of columns k of the panel that begins at row w0, without turning. */
-static void copy_rows(Lower *l, const Tiled *s, LArr *w, LExpr *panel, const Idx *b, LExpr *w0, LExpr *from, LExpr *to,
+static void copy_rows(Lower *l, const Tiled *s, LArr *w, LExpr *panel, Part part, LExpr *w0, LExpr *from, LExpr *to,
                       LExpr *k0, LExpr *k1) {
   LB *x = l->b;
   LVar *kv = lb_for(x, FOR_SERIAL, "k", k0, k1, 1);
@@ -73,7 +79,7 @@ static void copy_rows(Lower *l, const Tiled *s, LArr *w, LExpr *panel, const Idx
   LExpr *k = x_var(x, kv), *at = x_add(x, panel, x_mul(x, k, x_int(x, s->t.width)));
   LExpr *rows = x_max(x, x_min(x, x_sub(x, x_dim(x, s->M), w0), to), from);
   LExpr *i = x_var(x, lb_for(x, FOR_VECTOR, "i", from, rows, 1));
-  lb_store(x, w, x_add(x, at, i), element(l, s, true, b, x_add(x, w0, i), k));
+  lb_store(x, w, x_add(x, at, i), element(l, s, true, part, x_add(x, w0, i), k));
   lb_end(x);
   if (!dim_is(l->dims, dim_mod(l->dims, s->M, dim_int(l->dims, s->t.width)), 0)) {
     i = x_var(x, lb_for(x, FOR_VECTOR, "i", rows, to, 1));
@@ -91,18 +97,20 @@ void pack_a(Lower *l, const Tiled *s) {
   LB *x = l->b;
   LArr *w = lower_temp_array(l, s->a_temp, p->dtype, true);
   Dim panels = dim_ceil_div(l->dims, s->M, width);
-  Axes items = {.n = 3, .size = {s->B, panels, dim_ceil_div(l->dims, s->K, K_PART)}};
+  Axes items = {.n = 4, .size = {s->B, panels, s->outer, dim_ceil_div(l->dims, s->K, K_PART)}};
   Idx at = {0}, b = {0};
   open_items(l, &items, &at);
   axes_split(x, p->b.size, p->b.n, at.i[0], b.i);
-  LExpr *w0 = x_mul(x, at.i[1], x_int(x, width)), *lo = x_mul(x, at.i[2], x_int(x, K_PART));
+  LExpr *w0 = x_mul(x, at.i[1], x_int(x, width)), *lo = x_mul(x, at.i[3], x_int(x, K_PART));
   LExpr *hi = lb_let(x, "k_end", x_min(x, x_add(x, lo, x_int(x, K_PART)), x_dim(x, s->K)));
   LExpr *number = x_add(x, x_mul(x, at.i[0], x_dim(x, panels)), at.i[1]);
+  number = x_add(x, x_mul(x, number, x_dim(x, s->outer)), at.i[2]);
   LExpr *panel = x_mul(x, x_mul(x, number, x_dim(x, s->K)), x_int(x, width)), *zero = x_int(x, 0),
         *all = x_int(x, width);
   Place q;
-  if (s->t.a != WAY_TURN || !place_of(l, s, true, &b, &q)) {
-    copy_rows(l, s, w, panel, &b, w0, zero, all, lo, hi);
+  Part part = {&b, at.i[2]};
+  if (s->t.a != WAY_TURN || !place_of(l, s, true, part, &q)) {
+    copy_rows(l, s, w, panel, part, w0, zero, all, lo, hi);
   } else {
     LExpr *step = x_int(x, lanes), *rows = x_min(x, x_sub(x, x_dim(x, s->M), w0), all);
     LExpr *full = lb_let(x, "rows", x_mul(x, x_div(x, rows, step), step));
@@ -112,8 +120,8 @@ void pack_a(Lower *l, const Tiled *s) {
     LExpr *to = x_add(x, x_add(x, panel, x_mul(x, k, all)), i);
     turn_square(l, s, &q, x_add(x, w0, i), k, w, to, width);
     close_nest(l, 2);
-    copy_rows(l, s, w, panel, &b, w0, zero, full, turned, hi);
-    copy_rows(l, s, w, panel, &b, w0, full, all, lo, hi);
+    copy_rows(l, s, w, panel, part, w0, zero, full, turned, hi);
+    copy_rows(l, s, w, panel, part, w0, full, all, lo, hi);
   }
   lb_end(x);
   lower_end(l, "pack", false);
@@ -164,8 +172,7 @@ static LExpr *open_rows(Lower *l, const Tiled *s, const Panel *q, Idx *k) {
   LB *x = l->b;
   LVar *r = lb_for(x, FOR_SERIAL, "k", x_int(x, 0), q->kc, 1);
   LExpr *kk = x_add(x, q->k0, x_var(x, r));
-  if (s->p->k.n == 1) k->i[0] = kk;
-  else axes_split(x, s->p->k.size, s->p->k.n, kk, k->i);
+  k_index(l, s, q->part.ko, kk, k);
   return x_mul(x, x_var(x, r), x_int(x, s->t.nr));
 }
 /* The part of the address in c->src that the row alone decides. */
@@ -173,7 +180,7 @@ static LExpr *row_address(Lower *l, const Tiled *s, const Panel *q, const Idx *k
   const Product *p = s->p;
   Idx n = {0};
   for (int i = 0; i < p->n.n; i++) n.i[i] = x_int(l->b, 0);
-  LExpr *v = p->bv(l, p, q->b, &n, k);
+  LExpr *v = p->bv(l, p, q->part.b, &n, k);
   return x_sub(l->b, v->in[0], x_subst(l->b, q->c->near, q->c->coord, n.i, p->n.n));
 }
 
@@ -184,7 +191,7 @@ static void pack_straight(Lower *l, const Tiled *s, const Panel *q) {
   LExpr *to = x_mul(x, x_var(x, r), x_int(x, s->t.nr));
   LExpr *all = x_int(x, s->t.nr), *count = s->t.narrow ? x_min(x, x_sub(x, x_dim(x, s->N), q->j), all) : all;
   LExpr *j = x_var(x, lb_for(x, FOR_VECTOR, "j", x_int(x, 0), count, 1)), *k = x_add(x, q->k0, x_var(x, r));
-  lb_store(x, q->bp, x_add(x, to, j), element(l, s, false, q->b, x_add(x, q->j, j), k));
+  lb_store(x, q->bp, x_add(x, to, j), element(l, s, false, q->part, x_add(x, q->j, j), k));
   lb_end(x);
   if (s->t.narrow) {
     j = x_var(x, lb_for(x, FOR_VECTOR, "j", count, all, 1));
@@ -218,7 +225,7 @@ static void pack_gather(Lower *l, const Tiled *s, const Panel *q) {
     v = x_load(x, q->c->src, x_add(x, x_load(x, q->c->table[0], column, NULL), far), NULL);
   } else {
     for (int i = 0; i < p->n.n; i++) n.i[i] = x_load(x, q->c->table[i], column, NULL);
-    v = p->bv(l, p, q->b, &n, &k);
+    v = p->bv(l, p, q->part.b, &n, &k);
   }
   lb_store(x, q->bp, x_add(x, to, x_var(x, j)), v);
   close_nest(l, 2);
@@ -259,7 +266,7 @@ static void pack_runs(Lower *l, const Tiled *s, const Panel *q) {
 
 void pack_b(Lower *l, const Tiled *s, const Panel *q) {
   Place place;
-  if (s->t.b == WAY_TURN && place_of(l, s, false, q->b, &place)) pack_turned(l, s, q, &place);
+  if (s->t.b == WAY_TURN && place_of(l, s, false, q->part, &place)) pack_turned(l, s, q, &place);
   else if (s->t.straight) pack_straight(l, s, q);
   else if (q->c->src && s->p->slack && s->t.lanes > 1) pack_runs(l, s, q);
   else pack_gather(l, s, q);

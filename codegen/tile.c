@@ -49,19 +49,21 @@ static void choose_ways(Lower *l, const Tiled *s, Tile *t, int64_t M, int64_t N,
   lower_begin(l);
   LB *x = l->b;
   Idx b = {0};
+  Part part = {&b, x_int(x, 0)};
   Place q;
   int64_t size = dtype_size(s->p->dtype), side = 0, along = 0;
   for (int i = 0; i < s->p->b.n; i++) b.i[i] = x_int(x, 0);
   int64_t column_panels = (N + t->nr - 1) / t->nr, row_panels = (M + t->mr - 1) / t->mr;
   t->a = t->b = WAY_COPY;
   t->straight = s->p->n.n <= 1;
-  if (place_of(l, s, true, &b, &q) && x_is_int(q.side, &side) && x_is_int(q.along, &along)) {
-    bool good = along == 1 ? !crowded(side, size) && column_panels < 12 : !crowded(along, size) && along * size < 8192;
+  if (place_of(l, s, true, part, &q) && x_is_int(q.side, &side) && x_is_int(q.along, &along)) {
+    bool good = along == 1 ? !crowded(side, size) && (column_panels < 12 || t->mr < 14)
+                           : !crowded(along, size) && along * size < 8192;
     if (column_panels <= 3 || good) t->a = WAY_DIRECT;
     else if (along == 1 && t->lanes > 1) t->a = WAY_TURN;
   }
   t->whole = place_of_result(l, s, &b, &q) && x_is_int(q.along, &along) && along == 1;
-  if (place_of(l, s, false, &b, &q) && x_is_int(q.side, &side)) {
+  if (place_of(l, s, false, part, &q) && x_is_int(q.side, &side)) {
     bool fixed = x_is_int(q.along, &along);
     t->straight |= side == 1;
     bool good = row_panels <= 3 || (fixed && !crowded(along, size) && along * size < 4096);
@@ -78,10 +80,12 @@ static bool choose(Lower *l, Tiled *s) {
   const Target *cpu = l->target;
   Tile *t = &s->t;
   int64_t M = dim_most(l, s->M), N = dim_most(l, s->N), K = dim_most(l, s->K), B = dim_most(l, s->B);
+  int64_t O = dim_most(l, s->outer);
   int size = dtype_size(p->dtype);
   t->lanes = cpu->vector_bytes > size ? cpu->vector_bytes / size : 1;
   double useful = (double)M * (double)N;
-  if (useful * (double)K < 4096 || N < t->lanes / 2 || !choose_register_tile(t, M, N, cpu->registers)) return false;
+  if (useful * (double)(K * O) < 4096 || N < t->lanes / 2 || !choose_register_tile(t, M, N, cpu->registers))
+    return false;
   if ((double)up(M, t->mr) * (double)up(N, t->nr) > 4 * useful) return false;
   int64_t pieces = (K + 255) / 256;
   t->kc = K ? (K + pieces - 1) / pieces : 1;
@@ -90,7 +94,7 @@ static bool choose(Lower *l, Tiled *s) {
   t->narrow = dim_lower(l->dims, s->N) < t->nr;
   choose_ways(l, s, t, M, N, K);
   if (t->a != WAY_DIRECT) t->short_ = false;
-  if (M < 4 && t->b != WAY_DIRECT && t->straight) return false;
+  if (M < 4 && t->b != WAY_DIRECT && (t->straight || K * O <= 49)) return false;
   int64_t unit = t->a == WAY_DIRECT ? t->mr : t->width;
   /* What packing B costs is shared by the rows of a block, but those of A stay in the second cache. */
   int64_t rows = t->b == WAY_DIRECT ? 256 : cpu->l2 / 2 / (t->kc * size) + 1;
@@ -101,15 +105,17 @@ static bool choose(Lower *l, Tiled *s) {
   for (;;) {
     int64_t row_blocks = (M + t->mc - 1) / t->mc, items = B * row_blocks * ((N + t->nc - 1) / t->nc) * t->splits;
     if (items >= 16) break;
-    if (K / (2 * t->splits) >= 2048) t->splits *= 2;
+    if (O * K / (2 * t->splits) >= 2048 && (!p->outer || O >= 2 * t->splits)) t->splits *= 2;
     else if (t->nc >= 2 * t->nr) t->nc = up(t->nc / 2, t->nr);
     else if (t->mc >= 16 * unit) t->mc = up(t->mc / 2, unit);
-    else if (K / (2 * t->splits) >= 512 && t->splits < 16) t->splits *= 2;
-    else if (t->mc >= 4 * unit && useful * (double)K > 1e6) t->mc = up(t->mc / 2, unit);
+    else if (O * K / (2 * t->splits) >= 512 && t->splits < 16 && (!p->outer || O >= 2 * t->splits)) t->splits *= 2;
+    else if (t->mc >= 4 * unit && useful * (double)K > 1e6 && (t->b == WAY_DIRECT || t->straight))
+      t->mc = up(t->mc / 2, unit);
     else break;
   }
   bool exact = M % t->mr == 0 && N % t->nr == 0 && dim_lower(l->dims, s->M) == M && dim_lower(l->dims, s->N) == N;
-  t->whole = t->whole && t->splits == 1 && !t->narrow && (exact || K <= t->kc) && t->a == WAY_DIRECT && !t->short_;
+  t->whole = t->whole && p->outer == 0 && t->splits == 1 && !t->narrow && (exact || K <= t->kc) && t->a == WAY_DIRECT &&
+             !t->short_;
   return true;
 }
 
@@ -195,7 +201,7 @@ typedef struct Block {
   const Tiled *s;
   const Idx *b;
   LExpr *batch, *i0, *rows, *panels; /* rows of the result, register tiles of them */
-  LExpr *k0, *kc, *more;
+  LExpr *ko, *k0, *kc, *more;
   Place a;       /* WAY_DIRECT */
   LArr *packed;  /* else */
   LArr *bp, *cb; /* B and where its first element is */
@@ -210,6 +216,7 @@ static void tile_call(Lower *l, const Block *q, int mr, LExpr *row, LExpr *to) {
   const Kernel *micro = micro_kernel(l->table, l->arena, l->dims, s->p->dtype, mr, s->t.nr, s->t.lanes);
   LExpr *width = x_int(x, s->t.width), *one = x_int(x, 1);
   LExpr *panel = x_add(x, x_mul(x, q->batch, x_dim(x, dim_ceil_div(l->dims, s->M, s->t.width))), x_div(x, row, width));
+  panel = x_add(x, x_mul(x, panel, x_dim(x, s->outer)), q->ko);
   CallArg packed = {
       .arr = q->packed,
       .x = x_add(x, x_mul(x, x_add(x, x_mul(x, panel, x_dim(x, s->K)), q->k0), width), x_mod(x, row, width))};
@@ -271,29 +278,37 @@ static void blocks(Lower *l, const Tiled *s, int inner) {
     q.cb = lb_array(x, ARR_SCRATCH, p->dtype, up(t->mc, t->mr) * t->nr, "cb");
     q.cb->written = true;
   }
-  if (t->a == WAY_DIRECT) place_of(l, s, true, &b, &q.a);
-  else q.packed = lower_temp_array(l, s->a_temp, p->dtype, false);
+  if (t->a != WAY_DIRECT) q.packed = lower_temp_array(l, s->a_temp, p->dtype, false);
   LExpr *j0 = x_mul(x, at.i[2], x_int(x, t->nc)), *nr = x_int(x, t->nr), *mr = x_int(x, t->mr);
   q.rows = lb_let(x, "rows", x_min(x, x_sub(x, x_dim(x, s->M), q.i0), x_int(x, t->mc)));
   q.panels = x_div(x, x_add(x, q.rows, x_int(x, t->mr - 1)), mr);
   LExpr *cols = x_min(x, x_sub(x, x_dim(x, s->N), j0), x_int(x, t->nc)), *end = lb_let(x, "end", x_add(x, j0, cols));
   const Columns *c = open_columns(l, s, &b, t->narrow ? j0 : x_min(x, j0, x_sub(x, x_dim(x, s->N), nr)));
-  LExpr *lo = x_int(x, 0), *hi = x_dim(x, s->K);
+  /* the part of K: of its outer axes when there are any */
+  Dim range = p->outer ? s->outer : s->K;
+  LExpr *lo = x_int(x, 0), *hi = x_dim(x, range);
   if (t->splits > 1) {
-    Dim each =
-        dim_mul(l->dims, dim_ceil_div(l->dims, dim_ceil_div(l->dims, s->K, t->splits), t->kc), dim_int(l->dims, t->kc));
+    Dim each = dim_ceil_div(l->dims, range, t->splits);
+    if (!p->outer) each = dim_mul(l->dims, dim_ceil_div(l->dims, each, t->kc), dim_int(l->dims, t->kc));
     lo = lb_let(x, "lo", x_min(x, x_mul(x, at.i[0], x_dim(x, each)), hi));
     hi = lb_let(x, "hi", x_min(x, x_add(x, lo, x_dim(x, each)), hi));
   }
   LExpr *jp = x_var(x, lb_for(x, FOR_SERIAL, "jp", j0, end, t->nr));
   LExpr *j = t->narrow ? jp : lb_let(x, "j", x_min(x, jp, x_sub(x, x_dim(x, s->N), nr)));
   /* without a summand there is still a sum: 0 */
-  LExpr *last = t->splits > 1 || dim_lower(l->dims, s->K) < 1 ? x_max(x, hi, x_add(x, lo, x_int(x, 1))) : hi;
-  q.k0 = x_var(x, lb_for(x, FOR_SERIAL, "k0", lo, last, t->kc));
-  q.kc = lb_let(x, "kc", x_max(x, x_min(x, x_sub(x, hi, q.k0), x_int(x, t->kc)), x_int(x, 0)));
-  q.more = x_lt(x, lo, q.k0);
+  bool empty = t->splits > 1 || dim_lower(l->dims, range) < 1;
+  LExpr *last = empty ? x_max(x, hi, x_add(x, lo, x_int(x, 1))) : hi, *size = x_dim(x, s->K), *from = x_int(x, 0);
+  q.ko = from;
+  if (p->outer) q.ko = x_var(x, lb_for(x, FOR_SERIAL, "ko", lo, last, 1));
+  q.k0 = x_var(x, lb_for(x, FOR_SERIAL, "k0", p->outer ? from : lo, p->outer ? size : last, t->kc));
+  LExpr *rest = x_sub(x, p->outer ? size : hi, q.k0);
+  if (p->outer && empty) rest = x_select(x, x_lt(x, q.ko, hi), rest, from);
+  q.kc = lb_let(x, "kc", x_max(x, x_min(x, rest, x_int(x, t->kc)), from));
+  q.more = p->outer ? x_op(x, OP_or, BOOL, x_lt(x, lo, q.ko), x_lt(x, from, q.k0), NULL) : x_lt(x, lo, q.k0);
+  Part part = {&b, q.ko};
   Place place;
-  if (t->b == WAY_DIRECT && place_of(l, s, false, &b, &place)) {
+  if (t->a == WAY_DIRECT) place_of(l, s, true, part, &q.a);
+  if (t->b == WAY_DIRECT && place_of(l, s, false, part, &place)) {
     q.bp = place.arr;
     q.b0 = x_add(x, x_add(x, place.base, x_mul(x, q.k0, place.along)), j);
     q.b_stride = place.along;
@@ -303,7 +318,7 @@ static void blocks(Lower *l, const Tiled *s, int inner) {
     q.b0 = x_int(x, 0);
     q.b_stride = nr;
     LExpr *first = t->narrow ? j0 : x_min(x, j0, x_sub(x, x_dim(x, s->N), nr));
-    Panel panel = {&b, c, q.bp, j, x_sub(x, j, first), q.k0, q.kc};
+    Panel panel = {part, c, q.bp, j, x_sub(x, j, first), q.k0, q.kc};
     pack_b(l, s, &panel);
   }
   if (t->whole) {
@@ -312,7 +327,7 @@ static void blocks(Lower *l, const Tiled *s, int inner) {
     q.c.base = x_add(x, q.c.base, j);
   }
   tile_rows(l, &q);
-  lb_end(x);
+  close_nest(l, p->outer ? 2 : 1);
   if (!t->whole) add_epilogue(l, &q, inner, jp, j, end, at.i[0]);
   close_nest(l, 2);
   lower_end(l, p->name, true);
@@ -348,17 +363,20 @@ static void sum_pieces(Lower *l, const Tiled *s) {
   lower_fold(l, &f);
 }
 
-bool lower_tiled(Lower *l, const Product *p) {
+bool lower_tiled(Lower *l, const Product *given) {
   DimTab *d = l->dims;
+  Product merged = *given, *p = &merged;
   Tiled s = {.p = p};
+  if (dim_is(d, axes_count(d, &p->k, 0, p->outer), 1)) p->outer = 0;
   s.B = axes_count(d, &p->b, 0, p->b.n);
   s.M = axes_count(d, &p->m, 0, p->m.n);
   s.N = axes_count(d, &p->n, 0, p->n.n);
-  s.K = axes_count(d, &p->k, 0, p->k.n);
+  s.outer = axes_count(d, &p->k, 0, p->outer);
+  s.K = axes_count(d, &p->k, p->outer, p->k.n);
   if (!choose(l, &s)) return false;
   if (s.t.a != WAY_DIRECT) {
     Dim panels = dim_mul(d, s.B, dim_ceil_div(d, s.M, s.t.width));
-    s.a_temp = lower_temp(l, p->dtype, dim_most(l, dim_mul(d, panels, s.K)) * s.t.width);
+    s.a_temp = lower_temp(l, p->dtype, dim_most(l, dim_mul(d, panels, dim_mul(d, s.outer, s.K))) * s.t.width);
     pack_a(l, &s);
   }
   if (s.t.splits > 1)

@@ -26,28 +26,34 @@ typedef struct Tile {
 typedef struct Tiled { /* one product while it is lowered */
   const Product *p;
   Tile t;
-  Dim M, N, K, B;
+  Dim M, N, K, B; /* K without its outer axes */
+  Dim outer;      /* elements of these */
   int64_t a_temp, sum_temp; /* workspace of the panels of A, of the pieces' sums */
 } Tiled;
 
+/* Where in batch and outer axes of K. */
+typedef struct Part {
+  const Idx *b;
+  LExpr *ko;
+} Part;
 /* An operand that lies in one array: element (i, k) is arr[base + i * side + k * along]. */
 typedef struct Place {
   LArr *arr;
   LExpr *base, *side, *along;
 } Place;
-/* Is A (or B) such an operand for batch element b, i running over all rows (columns)? */
-bool place_of(Lower *l, const Tiled *s, bool is_a, const Idx *b, Place *q);
+/* Is A (or B) such an operand, i running over all rows (columns)? */
+bool place_of(Lower *l, const Tiled *s, bool is_a, Part at, Place *q);
 
 /* The same of the result, when storing the sum is all that there is to do. */
 bool place_of_result(Lower *l, const Tiled *s, const Idx *b, Place *q);
 
-/* A into panels [batch][M / width][K][width] by a kernel of its own; rows beyond M are 0. */
+/* A into panels [batch][M / width][outer][K][width] by a kernel of its own; rows beyond M are 0. */
 void pack_a(Lower *l, const Tiled *s);
 
 /* A panel of B: rows k0 .. k0 + kc of columns j .. j + nr into bp[kc][nr]. */
 typedef struct Columns Columns;
 typedef struct Panel {
-  const Idx *b;
+  Part part;
   const Columns *c;
   LArr *bp;
   LExpr *j, *at, *k0, *kc; /* `at`: of the first column in the block */
