@@ -26,6 +26,7 @@ static void put_argument(const Emit *e, int i, Buf *b, const KArg *x) {
     put_buffer(e, i, b, x->buf, true);
     return;
   }
+  case KARG_PREPARED: buf_printf(b, "(void *)(m->prepared + %lld)", (long long)x->offset); return;
   case KARG_TEMP: buf_printf(b, "(void *)(a + %lld)", (long long)(e->entries[i].temp_at + x->offset)); return;
   case KARG_SIZE: emit_dim(e, &e->prog->entries[i], b, x->dim); return;
   case KARG_CLOCK: buf_str(b, clocks[x->buf]); return;
@@ -274,6 +275,50 @@ static void put_team(const Emit *e, int i, Buf *b) {
   if (e->opts->checks) buf_str(b, "  if (take_error(m, teams, n)) return m->error_site;\n");
 }
 
+static bool uses_prepared(const Lowered *l) {
+  for (int g = 0; g < (int)arrlen(l->plan->groups); g++)
+    for (int c = 0; c < (int)arrlen(l->groups[g].calls); c++)
+      for (int k = 0; k < (int)arrlen(l->groups[g].calls[c].args); k++)
+        if (l->groups[g].calls[c].args[k].kind == KARG_PREPARED) return true;
+  return false;
+}
+
+/* NAME_prepare: the calls that depend on cells alone, in one parallel region; they do not depend on each other. */
+void emit_prepare(Emit *e, Buf *b) {
+  const char *n = e->name;
+  int count = kernels_prepared_count(e->kernels);
+  if (!count) {
+    buf_printf(b, "\nint %s_prepare(%s *m) {\n  m->error_site = 0;\n  m->is_prepared = 1;\n  return 0;\n}\n", n, n);
+    return;
+  }
+  int64_t each = emit_prepare_scratch(e);
+  buf_str(b, "\n/* What is made from cells alone, as every thread of the team makes it. */\n"
+             "static void run_prepare_(DnnContext *m, DnnTeam *team) {\n");
+  for (int i = 0; i < count; i++) {
+    const PreparedCall *c = kernels_prepared(e->kernels, i);
+    buf_printf(b, "  %s(", kernel_name(kernels_get(e->kernels, c->kernel)));
+    for (int k = 0; k < (int)arrlen(c->args); k++) {
+      const KArg *a = &c->args[k];
+      int64_t v = a->offset;
+      if (a->kind == KARG_BUF) buf_printf(b, "(void *)(m->cells + %lld), ", (long long)e->cell_offset[a->buf]);
+      else if (a->kind == KARG_PREPARED) buf_printf(b, "(void *)(m->prepared + %lld), ", (long long)v);
+      else {
+        if (a->kind == KARG_SIZE) dim_is_int(e->prog->dims, a->dim, &v);
+        emit_int(b, v);
+        buf_str(b, ", ");
+      }
+    }
+    buf_str(b, "team);\n");
+  }
+  buf_printf(b,
+             "}\n\nint %s_prepare(%s *m) {\n  DnnMeeting meeting = {0};\n  m->error_site = 0;\n"
+             "#ifdef _OPENMP\n#pragma omp parallel num_threads(m->threads)\n  {\n"
+             "    DnnTeam team = team_of(m, &meeting, omp_get_thread_num(), omp_get_num_threads(), 0, %lld);\n"
+             "    run_prepare_(m, &team);\n  }\n#else\n  DnnTeam team = team_of(m, &meeting, 0, 1, 0, %lld);\n"
+             "  run_prepare_(m, &team);\n#endif\n  m->is_prepared = 1;\n  return 0;\n}\n",
+             n, n, (long long)each, (long long)each);
+}
+
 void emit_entry(Emit *e, int i, Buf *b) {
   const EmitEntry *n = &e->entries[i];
   const char *args = "DnnContext *m, const int64_t *v, const void *const *in, void *const *out";
@@ -282,6 +327,9 @@ void emit_entry(Emit *e, int i, Buf *b) {
   if (!any) buf_str(b, "  (void)v;\n  (void)in;\n  (void)out;\n");
   buf_str(b, "  m->error_site = 0;\n");
   put_checks(e, i, b);
+  if (uses_prepared(e->lowered[i]))
+    buf_printf(b, "  if (!m->is_prepared && %s_prepare(m)) return m->error_site;\n", e->name);
+  if (arrlen(e->prog->entries[i].writes)) buf_str(b, "  m->is_prepared = 0;\n");
   if (any) put_team(e, i, b);
   put_copies(e, i, b);
   put_effects(e, i, b);

@@ -21,6 +21,9 @@ typedef struct LMemo { /* values already made, by node, guard and index */
   MemoKey key;
   LExpr *value;
 } LMemo;
+typedef struct TempPart { /* of the group's workspace */
+  int64_t offset, bytes;
+} TempPart;
 typedef struct Lower {
   Arena *arena;
   const Plan *plan;
@@ -38,6 +41,7 @@ typedef struct Lower {
   LExpr *guard;       /* everything is read under this condition; NULL: always */
   LExpr *heavy_value; /* of the group's heavy node at the current element */
   LoweredGroup *out;
+  TempPart *parts; /* stb_ds */
   int64_t temp_used, temp_bytes, scratch_bytes;
 } Lower;
 
@@ -50,6 +54,8 @@ int64_t lower_temp(Lower *l, DType t, int64_t count);
 LArr *lower_temp_array(Lower *l, int64_t offset, DType t, bool written);
 /* The parameter array of plan buffer `buf`; buffers of one cell are one array. */
 LArr *lower_buf(Lower *l, int buf, DType t);
+/* A cell that the entry, an exported function, only reads: what is made from it can be kept from call to call. */
+bool lower_keeps(const Lower *l, int buf);
 int lower_same_buf(const Lower *l, int buf);
 
 /* Value of node n at an index (one per axis of n) as an expression; shared parts are one pointer. */

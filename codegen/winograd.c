@@ -152,6 +152,7 @@ static bool choose(const Lower *l, const Node *n, Wino *w) {
   double products = tiles * a2 * (double)(w->cip * w->cop), moves = tiles * a2 * 10 * (double)(w->cip + w->cop);
   double direct = 1.2 * (double)(w->oh * w->ow * w->r * w->r) * (double)(w->ci * w->co);
   double batch = (double)dim_most(l, graph_type(l->g, w->image).shape[0]), weights = a2 * (double)(w->cip * w->cop) * 8;
+  if (!dw && l->buf_of[w->other] >= 0 && lower_keeps(l, l->buf_of[w->other])) weights = 0; /* made once, by prepare */
   if (dw && batch * tiles < 4 * 16) return false; /* pieces of too little work */
   w->pieces = clamp64((int64_t)(batch * tiles) / 16, 1, PIECES);
   return batch * (products + moves) + weights * (double)(dw ? w->pieces : 1) < batch * direct;

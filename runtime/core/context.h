@@ -14,6 +14,8 @@ typedef struct DnnContext {
   int64_t seed, stage;     /* the random key of a call is made from seed, stage and step */
   int64_t step, steps, epoch; /* the clock: step of the stage, its length, epoch */
   uint32_t barrier_count, barrier_turn; /* the threads' meeting place inside a call */
-  int64_t reserved[4];
+  int32_t is_prepared; /* `prepared` belongs to the parameters as they are */
+  int32_t reserved_word;
+  int64_t reserved[3];
 } DnnContext;
 #endif
