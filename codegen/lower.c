@@ -302,9 +302,11 @@ Lowered *lower_plan(Arena *a, const Plan *plan, KernelTable *t) {
     l.buf_of = scope ? scope->buf_of : plan->buf_of;
     l.here = arena_array(a, bool, arrlen(l.g->nodes));
     l.temp_used = 0;
+    l.twin = 0;
     for (int k = 0; k < arrlen(l.group->nodes); k++) {
       OpClass c = op_info[graph_node(l.g, l.group->nodes[k])->op].cls;
       Op op = (Op)graph_node(l.g, l.group->nodes[k])->op;
+      if (c == WINDOW && l.group->nodes[k] != l.group->heavy) l.twin = l.group->nodes[k];
       l.here[l.group->nodes[k]] = !(c == LEAF && (op == OP_input || op == OP_cell));
     }
     arrsetlen(l.parts, 0);

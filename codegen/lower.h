@@ -40,6 +40,8 @@ typedef struct Lower {
   LMemo *memo;
   LExpr *guard;       /* everything is read under this condition; NULL: always */
   LExpr *heavy_value; /* of the group's heavy node at the current element */
+  NodeId twin;        /* a second heavy node that the same loops compute, or 0 */
+  LExpr *twin_value;
   LoweredGroup *out;
   TempPart *parts; /* stb_ds */
   int64_t temp_used, temp_bytes, scratch_bytes;

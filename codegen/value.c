@@ -234,6 +234,7 @@ static LExpr *map_at(Lower *l, const Node *n, const Idx *at) {
 LExpr *value_at(Lower *l, NodeId id, const Idx *given) {
   const Node *n = graph_node(l->g, id);
   if (id == l->group->heavy && l->heavy_value) return l->heavy_value;
+  if (id == l->twin && l->twin_value) return l->twin_value;
   Axes axes = axes_of(l, id);
   Idx at = {0};
   MemoKey key;
