@@ -10,6 +10,7 @@
  * Needs: an expanded graph (no META but `get`). Keeps: every root in a buffer. */
 #include "base/ds.h"
 #include "passes/plan_internal.h"
+#include "passes/rewrite.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -146,6 +147,18 @@ static void merge(Fuse *f, NodeId a, NodeId b) { /* b into a; the list stays uno
   if (f->heavy[b]) f->heavy[a] = f->heavy[b];
   if (f->lowest[b] < f->lowest[a]) f->lowest[a] = f->lowest[b];
   if (f->last[b] > f->last[a]) f->last[a] = f->last[b];
+}
+
+/* max_pool and max_pool_arg of one operand are two results of one search. */
+static void merge_pools(Fuse *f) {
+  for (NodeId n = 1; n < (NodeId)f->n; n++)
+    for (NodeId m = 1; m < n && f->kind[n] == K_CLUSTER && class_of(f, n) == WINDOW; m++) {
+      const Node *a = &f->g->nodes[m], *b = &f->g->nodes[n];
+      if (f->kind[m] != K_CLUSTER || class_of(f, m) != WINDOW || a->n_in != 1 || b->n_in != 1) continue;
+      bool same = a->op != b->op && a->in[0] == b->in[0];
+      for (int k = 0; same && k < a->n_attrs; k++) same = attr_same(&a->attrs[k], &b->attrs[k]);
+      if (same && find(f, m) == m && !f->next[m] && find(f, n) == n) merge(f, m, n);
+    }
 }
 
 static void merge_elementwise(Fuse *f) {
@@ -327,6 +340,7 @@ void fuse_scope(Plan *p, int scope, PlanStep **steps, const NodeId *roots, const
   }
   for (NodeId n = 1; n < (NodeId)f.n; n++)
     if (f.kind[n] == K_CLUSTER && is_heavy(&f, n)) f.heavy[n] = n;
+  merge_pools(&f);
   merge_elementwise(&f);
   inline_clusters(&f);
 

@@ -155,9 +155,12 @@ static void check_steps(Check *c, const PlanStep *steps) {
       if (c->p->bufs[b].twin >= 0) c->written[c->p->bufs[b].twin] = true;
     }
     int heavy = 0;
+    NodeId pooled = 0; /* pools of one operand count once */
     for (int k = 0; k < arrlen(gr->nodes); k++) {
-      OpClass cls = op_info[c->p->scopes[gr->scope].graph->nodes[gr->nodes[k]].op].cls;
-      heavy += cls == REDUCE || cls == CONTRACT || cls == WINDOW;
+      const Node *x = &c->p->scopes[gr->scope].graph->nodes[gr->nodes[k]];
+      OpClass cls = op_info[x->op].cls;
+      heavy += cls == REDUCE || cls == CONTRACT || (cls == WINDOW && x->in[0] != pooled);
+      if (cls == WINDOW) pooled = x->in[0];
     }
     if (heavy > 1) wrong(c, "a group with several heavy nodes", s->group, heavy);
   }
