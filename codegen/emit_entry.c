@@ -34,9 +34,9 @@ static void put_argument(const Emit *e, int i, Buf *b, const KArg *x) {
   }
 }
 
-static void put_call(const Emit *e, int i, Buf *b, const KernelCall *call, bool barrier) {
-  if (barrier) buf_str(b, "  dnn_barrier(team);\n");
-  buf_printf(b, "  %s(", kernel_name(kernels_get(e->kernels, call->kernel)));
+static void put_call(const Emit *e, int i, Buf *b, const KernelCall *call, int indent) {
+  buf_fill(b, ' ', indent);
+  buf_printf(b, "%s(", kernel_name(kernels_get(e->kernels, call->kernel)));
   size_t line = b->n;
   for (int k = 0; k < (int)arrlen(call->args); k++) {
     if (b->n - line > 90) {
@@ -49,15 +49,42 @@ static void put_call(const Emit *e, int i, Buf *b, const KernelCall *call, bool 
   buf_str(b, "team);\n");
 }
 
+/* Calls that thread 0 makes as a team of one. Consecutive ones stand in one block. */
+typedef struct Calls {
+  Buf *b;
+  bool alone; /* such a block is open */
+  bool temp;  /* since the last barrier, all threads have used the workspace */
+} Calls;
+static void close_alone(Calls *c) {
+  if (c->alone) buf_str(c->b, "    team->n = n;\n  }\n");
+  c->alone = false;
+}
+static void put_barrier(Calls *c) {
+  close_alone(c);
+  buf_str(c->b, "  dnn_barrier(team);\n");
+  c->temp = false;
+}
+
 static void put_steps(const Emit *e, int i, Buf *b, const PlanStep *steps) {
+  Calls c = {.b = b};
   for (int s = 0; s < (int)arrlen(steps); s++) {
     if (steps[s].kind != PLAN_KERNEL) INTERNAL("%s: a loop or branch reached the emitter", e->prog->entries[i].name);
     const LoweredGroup *g = &e->lowered[i]->groups[steps[s].group];
-    bool meet = steps[s].barrier;
-    for (int k = 0; k < (int)arrlen(g->calls); k++, meet = false)
-      put_call(e, i, b, &g->calls[k], meet || g->calls[k].barrier);
-    if (meet) buf_str(b, "  dnn_barrier(team);\n"); /* a group of no elements */
+    bool meet = steps[s].barrier, temp = false;
+    for (int k = 0; k < (int)arrlen(g->calls); k++) temp |= g->calls[k].barrier;
+    if (meet || (steps[s].alone && temp && c.temp)) put_barrier(&c);
+    if (steps[s].alone && !c.alone && arrlen(g->calls)) {
+      buf_str(b, "  if (team->tid == 0) {\n    const int32_t n = team->n;\n    team->n = 1;\n");
+      c.alone = true;
+    }
+    if (!steps[s].alone) close_alone(&c);
+    for (int k = 0; k < (int)arrlen(g->calls); k++) {
+      if (!steps[s].alone && g->calls[k].barrier && !(meet && !k)) put_barrier(&c);
+      put_call(e, i, b, &g->calls[k], c.alone ? 4 : 2);
+    }
+    c.temp |= temp && !steps[s].alone;
   }
+  close_alone(&c);
 }
 
 /* Does a kernel of the plan leave its result in this output or cell? */
