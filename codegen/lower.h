@@ -40,7 +40,9 @@ typedef struct Lower {
   LMemo *memo;
   LExpr *guard;       /* everything is read under this condition; NULL: always */
   LExpr *heavy_value; /* of the group's heavy node at the current element */
-  NodeId twin;        /* a second heavy node that the same loops compute, or 0 */
+  LExpr *(*read)(struct Lower *l, LArr *arr, LExpr *index, LExpr *guard); /* of a buffer; NULL: x_load */
+  void *read_ctx;
+  NodeId twin; /* a second heavy node that the same loops compute, or 0 */
   LExpr *twin_value;
   LoweredGroup *out;
   TempPart *parts; /* stb_ds */
@@ -84,6 +86,8 @@ void merge_index(LB *b, const Axes *a, Merge m, LExpr *const *loop, Idx *at);
 typedef void NestFn(Lower *l, const Axes *a, const Idx *at, bool trial, int *cost, void *ctx);
 /* A kernel of one nest over `a`: the merge with the fewest divisions in the inner loop, found by trial runs of `fn`. */
 void lower_nest(Lower *l, const Axes *a, const char *name, NestFn *fn, void *ctx);
+/* An element-wise group in tiles, where that pays: false when no operand lies across the result. */
+bool lower_turned(Lower *l, const Axes *a, const char *name);
 /* One parallel loop over all elements of `a`, nothing inside. */
 void open_items(Lower *l, const Axes *a, Idx *at);
 int open_nest(Lower *l, const Axes *a, Merge m, Idx *at);

@@ -231,6 +231,8 @@ static LExpr *map_at(Lower *l, const Node *n, const Idx *at) {
   return x_op(l->b, (Op)n->op, n->type.dtype, in[0], in[1], in[2]);
 }
 
+static LExpr *plain_read(Lower *l, LArr *arr, LExpr *index, LExpr *guard) { return x_load(l->b, arr, index, guard); }
+
 LExpr *value_at(Lower *l, NodeId id, const Idx *given) {
   const Node *n = graph_node(l->g, id);
   if (id == l->group->heavy && l->heavy_value) return l->heavy_value;
@@ -250,7 +252,7 @@ LExpr *value_at(Lower *l, NodeId id, const Idx *given) {
   LExpr *v = NULL;
   int buf = l->buf_of[id];
   if (buf >= 0 && !l->here[id])
-    v = x_load(l->b, lower_buf(l, buf, n->type.dtype), axes_linear(l->b, &axes, &at), l->guard);
+    v = (l->read ? l->read : plain_read)(l, lower_buf(l, buf, n->type.dtype), axes_linear(l->b, &axes, &at), l->guard);
   else if (id == l->group->heavy) INTERNAL("the value of %s is used before it is there", op_info[n->op].name);
   else switch (op_info[n->op].cls) {
     case LEAF: v = leaf_at(l, id, &axes, &at); break;
