@@ -1,39 +1,14 @@
-/* Pools. An item of work is a block of rows of one plane, so that every loop along the contiguous axis is long or has
- * a constant length, has no conditions in it and compiles to vector code:
- *   max_pool, max_pool_arg  the rows under a window are folded into a row of the stack, column by column, with their
- *                           places; then the columns under each window are. What stands outside of the plane counts
- *                           as the nearest element inside, which the window holds as well, at the same place.
- *   max_pool_dx             dy and places of the windows that hold the rows are repeated along both axes until they lie
- *                           under the elements; each element takes what its window gives if its own place is there. */
+/* max_pool and max_pool_arg. An item of work is a block of rows of one plane, so that every loop along the contiguous
+ * axis is long or has a constant length, has no conditions in it and compiles to vector code: the rows under a window
+ * are folded into a row of the stack, column by column, with their places; then the columns under each window are. What
+ * stands outside of the plane counts as the nearest element inside, which the window holds as well, at the same place.
+ * Long rows are cut into blocks of windows. */
 #include "base/ds.h"
-#include "codegen/lower.h"
+#include "codegen/pool.h"
 
-enum { ROOM = 2048, UNROLL = 16 }; /* elements of the stack; terms of one expression */
-
-typedef struct Pool {
-  NodeId max, arg; /* whose values are wanted; 0: not that one */
-  const Node *n;
-  int rank, row;                                             /* the axis of rows: the one before the last */
-  DType t;                                                   /* of x */
-  int64_t window[MAX_RANK], stride[MAX_RANK], low[MAX_RANK]; /* by axis; those of N and C are 1, 1, 0 */
-  int64_t reach[MAX_RANK];                                   /* how many windows may hold one element */
-  bool sure[MAX_RANK];                                       /* no window stands wholly outside of the plane */
-  Axes x, y;
-  int64_t rows, cols; /* an item's rows; of a long row, its windows or columns, else 0 */
-  Dim pitch;          /* of a row on the stack */
-  bool flat;          /* rows follow each other on the stack as they do in the result */
-  int64_t count;      /* elements on the stack */
-  LArr *v, *p;        /* values, places; NULL: not needed */
-  /* of the item */
-  Idx at;
-  LExpr *lo, *hi;     /* rows */
-  LExpr *first, *end; /* windows along the last axis */
-} Pool;
-
-static Dim number(Lower *l, int64_t v) { return dim_int(l->dims, v); }
 static bool surely(Lower *l, Dim a, Dim b) { return dim_le(l->dims, a, b) == DIM_YES; }
 
-static Pool pool_of(Lower *l, const Node *n, const Axes *x, const Axes *y) {
+Pool pool_of(Lower *l, const Node *n, const Axes *x, const Axes *y) {
   Pool p = {.n = n, .x = *x, .y = *y, .rank = x->n, .row = x->n - 2};
   int64_t window[MAX_RANK], stride[MAX_RANK], low[MAX_RANK], high[MAX_RANK];
   node_ints(l->g, n, A_window, window, MAX_RANK);
@@ -51,9 +26,7 @@ static Pool pool_of(Lower *l, const Node *n, const Axes *x, const Axes *y) {
   return p;
 }
 
-/* Items: the axes before the rows, blocks of rows, blocks of `windows` along the last axis, which take `each` elements
- * of the stack and `more`. */
-static void open_pool(Lower *l, Pool *p, const Axes *over, Dim windows, int64_t each, int64_t more) {
+void pool_open(Lower *l, Pool *p, const Axes *over, Dim windows, int64_t each, int64_t more) {
   LB *b = l->b;
   int last = p->rank - 1;
   int64_t most = dim_most(l, windows) * each + more, rows = dim_most(l, over->size[p->row]);
@@ -78,16 +51,14 @@ static void open_pool(Lower *l, Pool *p, const Axes *over, Dim windows, int64_t 
   p->count = p->rows * most;
 }
 
-/* Opens a loop over the item's rows; the start of the row on the stack. */
-static LExpr *open_rows(Lower *l, Pool *p, const Axes *over) {
+LExpr *pool_rows(Lower *l, Pool *p, const Axes *over) {
   LVar *r = lb_for(l->b, FOR_SERIAL, "r", p->lo, p->hi, 1);
   lb_range(l->b, r, over->size[p->row]);
   p->at.i[p->row] = x_var(l->b, r);
   return x_mul(l->b, x_sub(l->b, x_var(l->b, r), p->lo), x_dim(l->b, p->pitch));
 }
 
-/* Do the group's results need no division when rows are taken as one? Their values at `at`, an index on `axes`. */
-static bool plain_results(Lower *l, const Axes *axes, const Idx *at) {
+bool pool_plain(Lower *l, const Axes *axes, const Idx *at) {
   int divisions = 0;
   l->heavy_value = x_num(l->b, 0, graph_type(l->g, l->group->heavy).dtype);
   l->twin_value = l->twin ? x_num(l->b, 0, graph_type(l->g, l->twin).dtype) : NULL;
@@ -103,9 +74,7 @@ static bool plain_results(Lower *l, const Axes *axes, const Idx *at) {
   return !divisions;
 }
 
-/* A loop over all elements of the item's rows, which follow each other on the stack and in the result; its place on the
- * stack in units of the result's elements. */
-static LExpr *open_flat(Lower *l, const Pool *p, const Axes *over, Idx *at) {
+LExpr *pool_flat(Lower *l, const Pool *p, const Axes *over, Idx *at) {
   LB *b = l->b;
   Dim width = over->size[p->rank - 1], two[2] = {over->size[p->row], width};
   LExpr *w = x_dim(b, width);
@@ -142,9 +111,10 @@ static LExpr *inside(Lower *l, const Pool *p, int axis, LExpr *k) {
   LExpr *i = x_add(b, x_mul(b, p->at.i[axis], x_int(b, p->stride[axis])), x_sub(b, k, x_int(b, p->low[axis])));
   Dim end =
       dim_add(l->dims, dim_mul(l->dims, last, number(l, p->stride[axis])), number(l, p->window[axis] - p->low[axis]));
+  if (dim_is(l->dims, size, 1)) return x_int(b, 0);
   if (p->low[axis] > 0) i = x_max(b, i, x_int(b, 0));
   if (!surely(l, end, size)) i = x_min(b, i, x_dim(b, dim_sub(l->dims, size, number(l, 1))));
-  return i;
+  return i->kind == X_MIN || i->kind == X_MAX ? lb_let(b, NULL, i) : i; /* not in the loop over columns */
 }
 
 /* The row of x under offset number e (row-major over the window's axes before the last): its index but for the column,
@@ -191,7 +161,7 @@ static void fold_under(Lower *l, Pool *p, LExpr *base, LExpr *e, int64_t count, 
     LExpr *place = p->p ? x_cast(b, x_add(b, row[i], x_var(b, c)), I32) : NULL;
     LExpr *take = p->p && best ? lb_let(b, NULL, beats(l, v, best)) : NULL;
     if (p->p) where = best ? x_select(b, take, place, where) : place;
-    best = !best ? v : p->p ? x_select(b, take, v, best) : x_op(b, OP_maximum, p->t, best, v, NULL);
+    best = best ? x_op(b, OP_maximum, p->t, best, v, NULL) : v; /* not by `take`: gcc would not make vectors of it */
   }
   if (p->v) lb_store(b, p->v, to, best);
   if (p->p) lb_store(b, p->p, to, where);
@@ -214,7 +184,7 @@ static void put_margin(Lower *l, const Pool *p, LExpr *base, LExpr *from, LExpr 
 static void put_rows(Lower *l, Pool *p) {
   LB *b = l->b;
   int last = p->rank - 1;
-  LExpr *base = lb_let(b, NULL, open_rows(l, p, &p->y));
+  LExpr *base = lb_let(b, NULL, pool_rows(l, p, &p->y));
   LExpr *width = x_dim(b, p->x.size[last]), *pitch = x_dim(b, p->pitch), *zero = x_int(b, 0);
   LExpr *start = x_sub(b, x_mul(b, p->first, x_int(b, p->stride[last])), x_int(b, p->low[last])); /* column of x at 0 */
   LExpr *lo = p->cols || p->low[last] > 0 ? x_max(b, start, zero) : start;
@@ -255,7 +225,7 @@ static void fold_columns(Lower *l, const Pool *p, LExpr *at, LExpr **best, LExpr
       place = lb_let(b, NULL, x_load(b, p->p, from, NULL));
       take = lb_let(b, NULL, rows_under(p) > 1 ? beats_at(l, v, *best, place, *where) : beats(l, v, *best));
     }
-    *best = p->p ? x_select(b, take, v, *best) : x_op(b, OP_maximum, p->t, *best, v, NULL);
+    *best = x_op(b, OP_maximum, p->t, *best, v, NULL);
     *where = p->p ? x_select(b, take, place, *where) : NULL;
     if (k) {
       lb_assign(b, vb, *best);
@@ -282,10 +252,9 @@ static LExpr *in_plane(Lower *l, const Pool *p, const Idx *at) {
   return all;
 }
 
-static void store_window(Lower *l, const Pool *p, const Idx *at, LExpr *stack) {
+static void store_window(Lower *l, const Pool *p, const Idx *at, LExpr *best, LExpr *where) {
   LB *b = l->b;
-  LExpr *best, *where, *sure = in_plane(l, p, at);
-  fold_columns(l, p, stack, &best, &where);
+  LExpr *sure = in_plane(l, p, at);
   if (best) best = x_select(b, sure, best, x_num(b, -__builtin_inf(), p->t));
   if (where) where = x_select(b, sure, where, x_num(b, 0, I32));
   bool first = l->group->heavy == p->max;
@@ -294,31 +263,76 @@ static void store_window(Lower *l, const Pool *p, const Idx *at, LExpr *stack) {
   l->twin_value = NULL;
 }
 
+/* Windows that overlap: a row of the stack has some more of them than the result. All are folded as one row into
+ * another part of the stack, from where the loops over rows take what there is. With places, column after column: gcc
+ * makes no vectors of choices that depend on choices. */
+static void fold_all(Lower *l, Pool *p, int64_t spare) {
+  LB *b = l->b;
+  int last = p->rank - 1;
+  Dim windows = dim_add(l->dims, p->y.size[last], number(l, spare));
+  int64_t count = p->rows * dim_most(l, windows);
+  LArr *v = p->v ? lb_array(b, ARR_STACK, p->t, count, "h") : NULL;
+  LArr *w = p->p ? lb_array(b, ARR_STACK, I32, count, "hp") : NULL;
+  LExpr *n = x_sub(b, x_mul(b, x_sub(b, p->hi, p->lo), x_dim(b, windows)), x_int(b, spare)), *best, *where;
+  LExpr *q = x_var(b, lb_for(b, FOR_VECTOR, "q", x_int(b, 0), n, 1)), *step = x_int(b, p->stride[last]);
+  int64_t all = p->window[last];
+  if (w) p->window[last] = 1;
+  fold_columns(l, p, x_mul(b, q, step), &best, &where);
+  p->window[last] = all;
+  if (v) lb_store(b, v, q, best);
+  if (w) lb_store(b, w, q, where);
+  lb_end(b);
+  if (w && all > 1) {
+    LExpr *k = x_var(b, lb_for(b, FOR_SERIAL, "k", x_int(b, 1), x_int(b, all), 1));
+    q = x_var(b, lb_for(b, FOR_VECTOR, "q", x_int(b, 0), n, 1));
+    LExpr *from = x_add(b, x_mul(b, q, step), k), *x = lb_let(b, NULL, x_load(b, p->v, from, NULL));
+    LExpr *place = lb_let(b, NULL, x_load(b, p->p, from, NULL));
+    best = lb_let(b, NULL, x_load(b, v, q, NULL));
+    where = lb_let(b, NULL, x_load(b, w, q, NULL));
+    LExpr *take = rows_under(p) > 1 ? beats_at(l, x, best, place, where) : beats(l, x, best);
+    lb_store(b, w, q, x_select(b, take, place, where));
+    lb_store(b, v, q, x_op(b, OP_maximum, p->t, best, x, NULL));
+    close_nest(l, 2);
+  }
+  p->v = v, p->p = w;
+  p->pitch = windows;
+}
+
 /* The loops of an item. */
-static void put_pool(Lower *l, Pool *p) {
+static void put_pool(Lower *l, Pool *p, int64_t spare) {
   LB *b = l->b;
   int last = p->rank - 1;
   Idx at;
+  LExpr *best = NULL, *where = NULL;
   put_rows(l, p);
   if (p->flat) {
-    LExpr *q = open_flat(l, p, &p->y, &at);
-    store_window(l, p, &at, x_mul(b, q, x_int(b, p->stride[last])));
+    LExpr *q = pool_flat(l, p, &p->y, &at);
+    fold_columns(l, p, x_mul(b, q, x_int(b, p->stride[last])), &best, &where);
+    store_window(l, p, &at, best, where);
     close_nest(l, 1);
     return;
   }
-  LExpr *base = open_rows(l, p, &p->y);
+  bool all = !p->cols && dim_most(l, p->y.size[last]) > 1;
+  if (all) fold_all(l, p, spare);
+  LExpr *base = pool_rows(l, p, &p->y);
   LVar *o = lb_for(b, FOR_VECTOR, "o", p->first, p->end, 1);
   lb_range(b, o, p->y.size[last]);
   at = p->at;
   at.i[last] = x_var(b, o);
-  LExpr *column = x_mul(b, x_sub(b, x_var(b, o), p->first), x_int(b, p->stride[last]));
-  store_window(l, p, &at, x_add(b, base, column));
+  LExpr *from = x_add(b, base, x_mul(b, x_sub(b, x_var(b, o), p->first), x_int(b, all ? 1 : p->stride[last])));
+  if (!all) {
+    fold_columns(l, p, from, &best, &where);
+  } else {
+    best = p->max ? lb_let(b, NULL, x_load(b, p->v, from, NULL)) : NULL;
+    where = p->p ? lb_let(b, NULL, x_load(b, p->p, from, NULL)) : NULL;
+  }
+  store_window(l, p, &at, best, where);
   close_nest(l, 2);
 }
 
 /* What all windows have where the plane holds nothing: -inf at 0. */
 static void put_nothing(Lower *l, Pool *p) {
-  open_rows(l, p, &p->y);
+  pool_rows(l, p, &p->y);
   LVar *o = lb_for(l->b, FOR_SERIAL, "o", p->first, p->end, 1);
   lb_range(l->b, o, p->y.size[p->rank - 1]);
   Idx at = p->at;
@@ -340,17 +354,18 @@ static void lower_max(Lower *l) {
   p.t = graph_type(l->g, n->in[0]).dtype;
   p.max = n->op == OP_max_pool ? id : l->twin;
   p.arg = n->op == OP_max_pool ? l->twin : id;
-  int64_t more = p.window[last] > p.stride[last] ? p.window[last] - p.stride[last] : 0;
+  int64_t s = p.stride[last], spare = p.window[last] > s ? p.reach[last] - 1 : 0,
+          more = spare * s; /* windows, columns */
   LExpr *some = NULL;
   bool sure = true;
   for (int k = 2; k < p.rank; k++) sure = sure && p.sure[k];
   for (int trial = 1; trial >= 0; trial--) {
     lower_begin(l);
-    open_pool(l, &p, &y, y.size[last], p.stride[last], more);
+    pool_open(l, &p, &y, y.size[last], p.stride[last], more);
     if (!trial) break;
     Idx at;
-    open_flat(l, &p, &y, &at);
-    p.flat = sure && !more && !p.cols && plain_results(l, &y, &at);
+    pool_flat(l, &p, &y, &at);
+    p.flat = sure && !more && !p.cols && pool_plain(l, &y, &at);
     close_nest(l, 2);
   }
   if (p.max || p.window[last] > 1 || rows_under(&p) > UNROLL) p.v = lb_array(l->b, ARR_STACK, p.t, p.count, "v");
@@ -358,195 +373,13 @@ static void lower_max(Lower *l) {
   for (int k = 2; k < p.rank; k++)
     if (dim_lower(l->dims, x.size[k]) < 1) some = x_and(l->b, some, x_ge(l->b, x_dim(l->b, x.size[k]), x_int(l->b, 1)));
   if (some) lb_if(l->b, some);
-  put_pool(l, &p);
+  put_pool(l, &p, spare);
   if (some) {
     lb_else(l->b);
     put_nothing(l, &p);
     lb_end(l->b);
   }
   lb_end(l->b);
-  lower_end(l, op_info[n->op].name, false);
-}
-
-/* ---- its gradient ---- */
-
-/* The windows that may hold an element are those at `m` before the last that does, m[k] < reach[k] along each axis. For
- * each m: rows `from` .. `to` of windows hold the item's rows. */
-typedef struct Back {
-  LArr *dy, *arg;   /* s elements for each window of these rows */
-  LArr *near, *who; /* by element of the item: the gradient of its window, and which element that window chose */
-  LArr *sum;        /* by element; NULL: one window is all there may be */
-  LExpr *m[MAX_RANK], *from, *to, *first, *end; /* rows; windows along the last axis */
-  LExpr *place;                                 /* of the item's first element in its plane */
-  LExpr *width;
-} Back;
-
-/* The window at `m` before the last along `axis` that holds element i, there or not. */
-static LExpr *window_at(Lower *l, const Pool *p, const Back *d, int axis, LExpr *i) {
-  LB *b = l->b;
-  return x_sub(b, x_div(b, x_add(b, i, x_int(b, p->low[axis])), x_int(b, p->stride[axis])), d->m[axis]);
-}
-static LExpr *clamp(Lower *l, LExpr *i, LExpr *end) { return x_max(l->b, x_min(l->b, i, end), x_int(l->b, 0)); }
-
-/* dy and arg of the windows in rows from .. to, s times each. */
-static void put_spread(Lower *l, const Pool *p, const Back *d) {
-  LB *b = l->b;
-  int last = p->rank - 1;
-  LExpr *n = x_sub(b, d->end, d->first), *rows = x_sub(b, d->to, d->from), *s = x_int(b, p->stride[last]);
-  Idx at = p->at;
-  for (int k = 2; k < p->row; k++)
-    at.i[k] = clamp(l, window_at(l, p, d, k, p->at.i[k]), x_dim(b, dim_sub(l->dims, p->y.size[k], number(l, 1))));
-  bool flat = !p->cols;
-  LExpr *to;
-  if (flat) {
-    LExpr *w = x_dim(b, p->y.size[last]);
-    LVar *q = lb_for(b, FOR_VECTOR, "q", x_int(b, 0), x_mul(b, rows, w), 1);
-    LExpr *e = x_add(b, x_mul(b, d->from, w), x_var(b, q));
-    at.i[last] = x_mod(b, e, w);
-    at.i[p->row] = x_div(b, e, w);
-    to = x_var(b, q);
-  } else {
-    LVar *r = lb_for(b, FOR_SERIAL, "o", d->from, d->to, 1);
-    LVar *q = lb_for(b, FOR_VECTOR, "q", d->first, d->end, 1);
-    at.i[p->row] = x_var(b, r);
-    at.i[last] = x_var(b, q);
-    to = x_add(b, x_mul(b, x_sub(b, x_var(b, r), d->from), n), x_sub(b, x_var(b, q), d->first));
-  }
-  LExpr *dy = lb_let(b, NULL, value_at(l, p->n->in[0], &at)), *arg = lb_let(b, NULL, value_at(l, p->n->in[1], &at));
-  for (int64_t i = 0; i < p->stride[last]; i++) {
-    LExpr *here = x_add(b, x_mul(b, to, s), x_int(b, i));
-    lb_store(b, d->dy, here, dy);
-    lb_store(b, d->arg, here, arg);
-  }
-  close_nest(l, flat ? 1 : 2);
-}
-
-static void put_none(Lower *l, const Pool *p, const Back *d, LExpr *base, LExpr *from, LExpr *to) {
-  LB *b = l->b;
-  int64_t lo, hi;
-  if (from == to || (x_is_int(from, &lo) && x_is_int(to, &hi) && lo >= hi)) return;
-  LExpr *at = x_add(b, base, x_var(b, lb_for(b, FOR_SERIAL, "c", from, to, 1)));
-  lb_store(b, d->near, at, x_num(b, 0, p->t));
-  lb_store(b, d->who, at, x_num(b, -1, I32));
-  lb_end(b);
-}
-
-/* To each element of the item what its window at m has; -1 chose none. */
-static void put_near(Lower *l, Pool *p, const Back *d) {
-  LB *b = l->b;
-  int last = p->rank - 1;
-  LVar *r = lb_for(b, FOR_SERIAL, "r", p->lo, p->hi, 1);
-  lb_range(b, r, p->x.size[p->row]);
-  LExpr *s = x_int(b, p->stride[last]), *zero = x_int(b, 0), *there = NULL;
-  LExpr *base = lb_let(b, NULL, x_mul(b, x_sub(b, x_var(b, r), p->lo), d->width));
-  for (int k = 2; k <= p->row; k++) {
-    LExpr *o = window_at(l, p, d, k, k == p->row ? x_var(b, r) : p->at.i[k]);
-    there = x_and(b, there, x_lt(b, o, x_dim(b, p->y.size[k])));
-    if (p->reach[k] > 1) there = x_and(b, there, x_ge(b, o, zero));
-  }
-  LExpr *o = p->row < 2 ? x_var(b, r) : window_at(l, p, d, p->row, x_var(b, r));
-  LExpr *row = x_mul(b, x_sub(b, o, d->from), x_mul(b, x_sub(b, d->end, d->first), s));
-  /* column c is at c + shift of the row of windows */
-  LExpr *shift = x_sub(b, x_int(b, p->low[last]), x_mul(b, x_add(b, d->m[last], d->first), s));
-  shift = x_add(b, shift, p->first);
-  LExpr *lo = clamp(l, x_sub(b, zero, shift), d->width);
-  LExpr *hi = x_max(b, lo, x_min(b, x_sub(b, x_mul(b, x_sub(b, d->end, d->first), s), shift), d->width));
-  if (there) lo = x_select(b, there, lo, d->width), hi = x_select(b, there, hi, d->width);
-  lo = lb_let(b, NULL, lo);
-  hi = lb_let(b, NULL, hi);
-  put_none(l, p, d, base, zero, lo);
-  LVar *c = lb_for(b, FOR_VECTOR, "c", lo, hi, 1);
-  LExpr *from = x_add(b, row, x_add(b, x_var(b, c), shift)), *at = x_add(b, base, x_var(b, c));
-  lb_store(b, d->near, at, x_load(b, d->dy, from, NULL));
-  LExpr *who = x_load(b, d->arg, from, NULL);
-  if (p->row < 2) who = x_op(b, OP_add, I32, who, x_cast(b, base, I32), NULL); /* each row is a plane */
-  lb_store(b, d->who, at, who);
-  lb_end(b);
-  put_none(l, p, d, base, hi, d->width);
-  lb_end(b);
-}
-
-static LExpr *chosen(Lower *l, const Pool *p, const Back *d, LExpr *q) {
-  LB *b = l->b;
-  LExpr *near = lb_let(b, NULL, x_load(b, d->near, q, NULL));
-  LExpr *is = x_op(b, OP_eq, BOOL, x_load(b, d->who, q, NULL), x_cast(b, x_add(b, d->place, q), I32), NULL);
-  return x_select(b, is, near, x_num(b, 0, p->t));
-}
-
-/* One m: k counts the m of all axes. */
-static void put_window(Lower *l, Pool *p, Back *d, LExpr *k) {
-  LB *b = l->b;
-  int last = p->rank - 1;
-  Dim size[MAX_RANK];
-  for (int i = 2; i <= last; i++) size[i - 2] = number(l, p->reach[i]);
-  d->m[0] = d->m[1] = x_int(b, 0);
-  axes_split(b, size, p->rank - 2, k, d->m + 2);
-  LExpr *one = x_int(b, 1), *zero = x_int(b, 0), *rows = x_dim(b, p->y.size[p->row]),
-        *windows = x_dim(b, p->y.size[last]);
-  d->from = lb_let(b, "from", clamp(l, window_at(l, p, d, p->row, p->lo), rows));
-  d->to = lb_let(b, "to", clamp(l, x_add(b, window_at(l, p, d, p->row, x_sub(b, p->hi, one)), one), rows));
-  d->first = p->cols ? lb_let(b, "first", clamp(l, window_at(l, p, d, last, p->first), windows)) : zero;
-  d->end = windows;
-  if (p->cols)
-    d->end = lb_let(b, "end", clamp(l, x_add(b, window_at(l, p, d, last, x_sub(b, p->end, one)), one), windows));
-  put_spread(l, p, d);
-  put_near(l, p, d);
-}
-
-static void lower_max_dx(Lower *l) {
-  NodeId id = l->group->heavy;
-  const Node *n = graph_node(l->g, id);
-  Axes x = axes_of(l, id), y = axes_of(l, n->in[0]);
-  Pool p = pool_of(l, n, &x, &y);
-  int last = p.rank - 1;
-  int64_t s = p.stride[last], count = 1;
-  p.t = graph_type(l->g, id).dtype;
-  for (int k = 2; k < p.rank; k++) count *= p.reach[k];
-  Idx at;
-  for (int trial = 1; trial >= 0; trial--) {
-    lower_begin(l);
-    open_pool(l, &p, &x, x.size[last], 1, 0);
-    if (!trial) break;
-    open_flat(l, &p, &x, &at);
-    p.flat = plain_results(l, &x, &at);
-    close_nest(l, 2);
-  }
-  LB *b = l->b;
-  int64_t wide = p.cols ? p.cols / s + 2 : dim_most(l, y.size[last]),
-          room = ((p.rows - 1) / p.stride[p.row] + 2) * s * wide;
-  Back d = {.width = p.cols ? x_sub(b, p.end, p.first) : x_dim(b, x.size[last])};
-  d.dy = lb_array(b, ARR_STACK, p.t, room, "v");
-  d.arg = lb_array(b, ARR_STACK, I32, room, "p");
-  d.near = lb_array(b, ARR_STACK, p.t, p.count, "near");
-  d.who = lb_array(b, ARR_STACK, I32, p.count, "who");
-  d.sum = count > 1 ? lb_array(b, ARR_STACK, p.t, p.count, "sum") : NULL;
-  LExpr *row = x_int(b, 0), *zero = x_int(b, 0), *all = x_mul(b, x_sub(b, p.hi, p.lo), d.width);
-  p.at.i[p.row] = p.lo;
-  for (int k = 2; k < last; k++) row = x_add(b, x_mul(b, row, x_dim(b, x.size[k])), p.at.i[k]);
-  d.place = lb_let(b, NULL, x_add(b, x_mul(b, row, x_dim(b, x.size[last])), p.first));
-  if (d.sum) {
-    lb_store(b, d.sum, x_var(b, lb_for(b, FOR_VECTOR, "q", zero, all, 1)), x_num(b, 0, p.t));
-    lb_end(b);
-    LVar *k = lb_for(b, FOR_SERIAL, "k", zero, x_int(b, count), 1);
-    put_window(l, &p, &d, x_sub(b, x_int(b, count - 1), x_var(b, k)));
-    LExpr *q = x_var(b, lb_for(b, FOR_VECTOR, "q", zero, all, 1));
-    lb_store(b, d.sum, q, x_op(b, OP_add, p.t, x_load(b, d.sum, q, NULL), chosen(l, &p, &d, q), NULL));
-    close_nest(l, 2);
-  } else {
-    put_window(l, &p, &d, zero);
-  }
-  LExpr *q;
-  if (p.flat) {
-    q = open_flat(l, &p, &x, &at);
-  } else {
-    q = open_rows(l, &p, &x);
-    LVar *c = lb_for(b, FOR_VECTOR, "c", zero, d.width, 1);
-    at = p.at;
-    at.i[last] = x_add(b, p.first, x_var(b, c));
-    q = x_add(b, q, x_var(b, c));
-  }
-  store_epilogue(l, &x, &at, lb_let(b, NULL, d.sum ? x_load(b, d.sum, q, NULL) : chosen(l, &p, &d, q)));
-  close_nest(l, p.flat ? 2 : 3);
   lower_end(l, op_info[n->op].name, false);
 }
 
