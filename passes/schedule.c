@@ -151,7 +151,7 @@ static bool any_overlap(const Plan *p, const int *a, const int *b) {
 /* Too little work to share, in operations and words moved at the bounds of the sizes: some microseconds, of which a
  * barrier and the way of the values to another processor would take the better part. */
 static bool is_little(const Plan *p, const PlanStep *s) {
-  enum { LITTLE = 1 << 14 };
+  enum { LITTLE = 1 << 16 };
   if (s->kind != PLAN_KERNEL) return false;
   const Group *gr = &p->groups[s->group];
   const Graph *g = p->scopes[gr->scope].graph;
