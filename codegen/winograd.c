@@ -103,12 +103,15 @@ static void choose_tile(Wino *w, int registers) {
   }
 }
 
-/* Tiles of an item: what is kept of them, beside the weights, should stay in the second cache. */
-static void choose_items(Wino *w, const Target *t) {
+/* Tiles of an item: what is kept of them, beside the weights, should stay in the second cache; few images are cut into
+ * some items all the same. */
+static void choose_items(Wino *w, const Target *t, int64_t batch) {
   int64_t each = 4 * w->a * w->a * (w->cip + w->cop), weights = 4 * w->a * w->a * w->cip * w->cop;
   int64_t want = clamp64((t->l2 * 3 / 4 - weights) / each, 16, 64);
   w->images = clamp64(want / (w->ty * w->tx), 1, 64);
   w->rows = w->images > 1 ? w->ty : clamp64(want / w->tx, 1, w->ty);
+  while (batch * ((w->ty + w->rows - 1) / w->rows) < 4 && w->rows > 1 && (w->rows + 1) / 2 * w->tx >= 8)
+    w->rows = (w->rows + 1) / 2;
   w->tiles = w->images * w->rows * w->tx;
 }
 
@@ -145,7 +148,7 @@ static bool choose(const Lower *l, const Node *n, Wino *w) {
   for (int i = 0; i < 2; i++) w->low[i] = n->op == OP_conv_dx ? w->r - 1 - low[i] : low[i];
   w->cip = up(w->ci, w->lanes), w->cop = up(w->co, w->lanes);
   w->ty = (w->oh + w->m - 1) / w->m, w->tx = (w->ow + w->m - 1) / w->m;
-  choose_items(w, l->target);
+  choose_items(w, l->target, dim_most(l, graph_type(l->g, w->image).shape[0]));
   choose_tile(w, l->target->registers);
   /* Multiplications of both forms, and what the transforms cost beside them in vectors of the same length. */
   double tiles = (double)w->ty * (double)w->tx, a2 = w->a * w->a;
