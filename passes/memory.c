@@ -181,6 +181,7 @@ static bool may_take(const Plan *p, const Group *gr, int from, int out) {
   const PlanBuf *x = &p->bufs[from], *y = &p->bufs[out];
   if (x->kind != BUF_ARENA || y->kind != BUF_ARENA || x->twin >= 0 || y->twin >= 0) return false;
   if (x->bytes != y->bytes || x->type.dtype != y->type.dtype || x->end != y->begin) return false;
+  if (type_count(p->graph->dims, x->type) != type_count(p->graph->dims, y->type)) return false;
   const Graph *g = p->scopes[gr->scope].graph;
   for (int i = 0; i < arrlen(gr->nodes); i++) {
     const Node *n = &g->nodes[gr->nodes[i]];
