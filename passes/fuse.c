@@ -9,11 +9,14 @@
  * as long as a row is dealt with from its elements alone; see fuse_merge.c.
  *  4. A cluster without a heavy node whose value is read once by one other cluster is computed there; so is one that
  *     costs next to nothing.
+ *  5. A value of a row cluster that takes a few operations on what is stored anyway is made again by its readers.
  * Needs: an expanded graph (no META but `get`). Keeps: every root in a buffer. */
 #include "base/ds.h"
 #include "passes/fuse.h"
 #include <stdlib.h>
 #include <string.h>
+
+enum { MANY = 1000 };
 
 static OpClass class_of(const Fuse *f, NodeId n) { return op_info[f->g->nodes[n].op].cls; }
 static bool is_heavy(const Fuse *f, NodeId n) {
@@ -142,8 +145,54 @@ static void collect(Fuse *f, Group *gr, NodeId h) {
   if (arrlen(gr->folds)) gr->heavy = gr->folds[0];
 }
 
+/* What it takes to make wide member n of row cluster h from buffers and narrow members; with `outs` the latter are
+ * marked. Each node counts once in a search. */
+typedef struct Effort {
+  int flops, arrays;
+} Effort;
+static void add_effort(Fuse *f, NodeId h, NodeId n, Effort *sum, bool *outs) {
+  const Node *x = &f->g->nodes[n];
+  sum->flops += op_info[x->op].flops;
+  for (int i = 0; i < x->n_in; i++) {
+    Edge e = fuse_edge(f, n, i);
+    if (!e.base || f->stamp[e.base] == f->now) continue;
+    f->stamp[e.base] = f->now;
+    if (f->kind[e.base] != K_CLUSTER || fuse_find(f, e.base) != h) sum->arrays += !e.spread;
+    else if (!f->narrow[e.base]) add_effort(f, h, e.base, sum, outs);
+    else if (outs) outs[e.base] = true;
+  }
+}
+
+/* Rule 5 of the header: wide members of row clusters that their readers make again. */
+static void choose_again(Fuse *f) {
+  int *readers = calloc((size_t)f->n + 1, sizeof *readers);
+  for (NodeId n = 1; n < (NodeId)f->n; n++) {
+    if (f->kind[n] != K_CLUSTER && f->kind[n] != K_REGION) continue;
+    OpClass c = class_of(f, n);
+    bool streams = c == MAP || c == REDUCE;
+    for (int i = 0; i < f->g->nodes[n].n_in; i++) {
+      Edge e = fuse_edge(f, n, i);
+      if (!e.base || f->kind[e.base] != K_CLUSTER || fuse_find(f, e.base) == fuse_find(f, n)) continue;
+      readers[e.base] += streams && e.once ? 1 : MANY;
+    }
+  }
+  for (NodeId n = 1; n < (NodeId)f->n; n++) {
+    if (!readers[n] || readers[n] > 2 || f->narrow[n] || f->forced[n] || !f->row[fuse_find(f, n)]) continue;
+    Effort e = {0};
+    f->now++;
+    add_effort(f, fuse_find(f, n), n, &e, NULL);
+    f->again[n] = e.flops <= 4 && e.arrays <= 2;
+  }
+  free(readers);
+}
+
 /* Which members get a buffer: those a root names, and those another group reads. */
 static void choose_outs(Fuse *f, bool *is_out) {
+  for (NodeId n = 1; n < (NodeId)f->n; n++) {
+    if (!f->again[n]) continue;
+    f->now++;
+    add_effort(f, fuse_find(f, n), n, &(Effort){0}, is_out);
+  }
   for (NodeId n = 1; n < (NodeId)f->n; n++) {
     if (f->kind[n] == K_CLUSTER && f->forced[n]) is_out[n] = true;
     if (f->kind[n] != K_CLUSTER && f->kind[n] != K_REGION) continue;
@@ -151,7 +200,7 @@ static void choose_outs(Fuse *f, bool *is_out) {
       Edge e = fuse_edge(f, n, i);
       if (!e.base || f->kind[e.base] != K_CLUSTER) continue;
       NodeId h = fuse_find(f, e.base);
-      if (!f->inlined[h] && h != fuse_find(f, n)) is_out[e.base] = true;
+      if (!f->inlined[h] && h != fuse_find(f, n) && !f->again[e.base]) is_out[e.base] = true;
     }
   }
 }
@@ -194,11 +243,13 @@ static void start(Fuse *f, Plan *p, int scope) {
   f->stamp = calloc(n, sizeof *f->stamp);
   f->narrow = calloc(n, sizeof *f->narrow);
   f->row = calloc(n, sizeof *f->row);
+  f->again = calloc(n, sizeof *f->again);
 }
 
 static void finish(Fuse *f) {
   free(f->kind), free(f->forced), free(f->inlined), free(f->head), free(f->next);
   free(f->last), free(f->heavy), free(f->lowest), free(f->stamp), free(f->narrow), free(f->row);
+  free(f->again);
 }
 
 void fuse_scope(Plan *p, int scope, PlanStep **steps, const NodeId *roots, const int *home, int n_roots) {
@@ -219,6 +270,8 @@ void fuse_scope(Plan *p, int scope, PlanStep **steps, const NodeId *roots, const
   for (NodeId n = 1; n < (NodeId)f.n; n++)
     if (f.kind[n] == K_CLUSTER && is_heavy(&f, n)) f.heavy[n] = n;
   fuse_merge(&f);
+  choose_again(&f);
+  fuse_merge_readers(&f);
   inline_clusters(&f);
 
   bool *is_out = calloc((size_t)f.n + 1, sizeof *is_out);

@@ -13,6 +13,7 @@ typedef struct Fuse {
   uint8_t *kind;
   bool *forced;    /* must have a buffer: a root, or an operand of a region */
   bool *inlined;   /* by cluster head: computed in its users */
+  bool *again;     /* a wide member of a row cluster that its readers make again (rule 5) */
   bool *narrow;    /* a member of a row cluster that has one element per row */
   NodeId *head;    /* by node: the cluster's representative (union-find) */
   NodeId *next;    /* members of a cluster, a list from head to 0 */
@@ -36,6 +37,7 @@ typedef struct Edge {
 Edge fuse_edge(const Fuse *f, NodeId n, int k);
 NodeId fuse_find(Fuse *f, NodeId n);
 bool fuse_is_lonely(const Fuse *f, NodeId n); /* stays alone in its cluster */
-/* Rules 2 and 3 of fuse.c. */
+/* Rules 2 and 3 of fuse.c; reductions of one split that read one value, when `again` is known. */
 void fuse_merge(Fuse *f);
+void fuse_merge_readers(Fuse *f);
 #endif

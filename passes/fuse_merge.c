@@ -164,27 +164,50 @@ static void try_merge(Fuse *f, NodeId n, int k) {
 }
 
 /* Reductions of one split that read one value become one cluster: the value is read once. */
+typedef struct ReaderKey {
+  NodeId base;
+  int32_t split; /* number among those seen */
+} ReaderKey;
 typedef struct Reader {
-  NodeId key, value; /* base; the head of the last row cluster seen that folds it */
+  ReaderKey key;
+  NodeId value; /* a member of the last row cluster of that split that reads it */
 } Reader;
-static void merge_readers(Fuse *f) {
-  Reader *readers = NULL;
-  for (NodeId n = 1; n < (NodeId)f->n; n++) {
-    if (f->kind[n] != K_CLUSTER || !f->row[fuse_find(f, n)] ||
-        f->narrow[n] != (op_info[f->g->nodes[n].op].cls == REDUCE))
+typedef struct Readers {
+  Reader *map;          /* stb_ds */
+  const Split **splits; /* stb_ds */
+} Readers;
+static int number_of(Readers *r, const Split *s) {
+  for (int i = 0; i < arrlen(r->splits); i++)
+    if (split_same(r->splits[i], s)) return i;
+  arrput(r->splits, s);
+  return (int)arrlen(r->splits) - 1;
+}
+/* Node n, a member or what a member makes again, reads its operands for `member`. */
+static void meet_readers(Fuse *f, Readers *r, NodeId n, NodeId member) {
+  for (int i = 0; i < f->g->nodes[n].n_in; i++) {
+    Edge e = fuse_edge(f, n, i);
+    if (!e.base || e.bent || e.spread) continue;
+    NodeId c = fuse_find(f, member);
+    if (f->again[e.base] && fuse_find(f, e.base) != c) {
+      meet_readers(f, r, e.base, member);
       continue;
-    for (int i = 0; i < f->g->nodes[n].n_in; i++) {
-      Edge e = fuse_edge(f, n, i);
-      if (!e.base || e.bent || e.spread) continue;
-      NodeId c = fuse_find(f, n);
-      ptrdiff_t at = hmgeti(readers, e.base);
-      NodeId p = at >= 0 ? fuse_find(f, readers[at].value) : c;
-      if (p != c && split_same(f->row[p], f->row[c]) && !depends(f, c, p, NULL) && !depends(f, p, c, NULL))
-        merge(f, p, c);
-      hmput(readers, e.base, fuse_find(f, n));
     }
+    ReaderKey key = {e.base, number_of(r, f->row[c])};
+    ptrdiff_t at = hmgeti(r->map, key);
+    NodeId p = at >= 0 ? fuse_find(f, r->map[at].value) : c;
+    if (p != c && !depends(f, c, p, NULL) && !depends(f, p, c, NULL)) merge(f, p, c);
+    hmput(r->map, key, member);
   }
-  hmfree(readers);
+}
+void fuse_merge_readers(Fuse *f) {
+  Readers r = {0};
+  for (NodeId n = 1; n < (NodeId)f->n; n++) {
+    bool folds = op_info[f->g->nodes[n].op].cls == REDUCE;
+    if (f->kind[n] != K_CLUSTER || !f->row[fuse_find(f, n)] || f->narrow[n] != folds) continue;
+    meet_readers(f, &r, n, n);
+  }
+  hmfree(r.map);
+  arrfree(r.splits);
 }
 
 /* First what stays within a row that lies in memory in one piece, then the rest. */
@@ -206,5 +229,4 @@ void fuse_merge(Fuse *f) {
       if (columns && !round) continue;
       for (int i = 0; i < f->g->nodes[n].n_in; i++) try_merge(f, n, i);
     }
-  merge_readers(f);
 }
