@@ -3,8 +3,8 @@
  * Before: values have buffers without offsets. After: new cell values are written into the cells directly where no
  * later step reads the old value; element-wise results take over the buffer of an operand that dies there; every other
  * buffer has an offset in the arena. Liveness counts positions in the order of steps, a loop as a whole: what it reads from
- * outside lives to its end. Offsets: largest first, each at the lowest gap that is free over its life (greedy by size;
- * Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020). */
+ * outside lives to its end. Offsets: each at the lowest gap that is free over its life, in the best of a few orders
+ * (greedy by size; Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020). */
 #include "base/ds.h"
 #include "passes/mutate.h"
 #include "passes/pipeline.h"
@@ -210,10 +210,18 @@ static void take_over(Plan *p) {
 
 /* ---- offsets ---- */
 
+/* Orders in which buffers are placed: by size, by size times life, by life. No one of them is best for all plans. */
+enum { ORDERS = 3 };
 static const Plan *sorting;
+static int sorting_by;
+static int64_t weight(const PlanBuf *x) {
+  int64_t life = x->end - x->begin + 1;
+  return sorting_by == 0 ? x->bytes : sorting_by == 1 ? x->bytes / 64 * life : life;
+}
 static int larger_first(const void *a, const void *b) {
   int x = *(const int *)a, y = *(const int *)b;
-  int64_t d = sorting->bufs[y].bytes - sorting->bufs[x].bytes;
+  int64_t d = weight(&sorting->bufs[y]) - weight(&sorting->bufs[x]);
+  if (!d) d = sorting->bufs[y].bytes - sorting->bufs[x].bytes;
   return d ? (d > 0 ? 1 : -1) : x - y;
 }
 
@@ -232,18 +240,30 @@ static int64_t lowest_gap(const Plan *p, const int *placed, int n, int b) {
   }
 }
 
+static int64_t place_by(Plan *p, int *list, int order) {
+  sorting = p;
+  sorting_by = order;
+  if (arrlen(list)) qsort(list, (size_t)arrlen(list), sizeof *list, larger_first);
+  int64_t peak = 0;
+  for (int i = 0; i < arrlen(list); i++) {
+    PlanBuf *x = &p->bufs[list[i]];
+    x->offset = lowest_gap(p, list, i, list[i]);
+    if (x->offset + x->bytes > peak) peak = x->offset + x->bytes;
+  }
+  return peak;
+}
+
 static void place(Plan *p) {
   int *list = NULL;
   for (int b = 0; b < arrlen(p->bufs); b++)
     if (p->bufs[b].kind == BUF_ARENA && p->bufs[b].begin >= 0) arrput(list, b);
-  sorting = p;
-  if (arrlen(list)) qsort(list, (size_t)arrlen(list), sizeof *list, larger_first);
-  p->peak = 0;
-  for (int i = 0; i < arrlen(list); i++) {
-    PlanBuf *x = &p->bufs[list[i]];
-    x->offset = lowest_gap(p, list, i, list[i]);
-    if (x->offset + x->bytes > p->peak) p->peak = x->offset + x->bytes;
+  int best = 0;
+  p->peak = place_by(p, list, 0);
+  for (int order = 1; order < ORDERS; order++) {
+    int64_t peak = place_by(p, list, order);
+    if (peak < p->peak) p->peak = peak, best = order;
   }
+  place_by(p, list, best);
   int steps = 0;
   for (int i = 0; i < arrlen(list); i++)
     if (p->bufs[list[i]].end >= steps) steps = p->bufs[list[i]].end + 1;
