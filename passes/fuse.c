@@ -9,7 +9,8 @@
  * as long as a row is dealt with from its elements alone; see fuse_merge.c.
  *  4. A cluster without a heavy node whose value is read once by one other cluster is computed there; so is one that
  *     costs next to nothing.
- *  5. A value of a row cluster that takes a few operations on what is stored anyway is made again by its readers.
+ *  5. A value of a cluster with a heavy node that takes a few operations on what is stored anyway is made again by its
+ *     readers.
  * Needs: an expanded graph (no META but `get`). Keeps: every root in a buffer. */
 #include "base/ds.h"
 #include "passes/fuse.h"
@@ -145,27 +146,36 @@ static void collect(Fuse *f, Group *gr, NodeId h) {
   if (arrlen(gr->folds)) gr->heavy = gr->folds[0];
 }
 
-/* What it takes to make wide member n of row cluster h from buffers and narrow members; with `outs` the latter are
- * marked. Each node counts once in a search. */
+/* Will n have a buffer? Known for nodes before the one that is being decided. */
+static bool is_stored(const Fuse *f, NodeId n) { return f->forced[n] || (f->reads[n] && !f->again[n]); }
+
+/* What it takes to make member n of cluster h from what has a buffer and from narrow members; with `outs` the latter
+ * are marked. Each node counts once in a search. */
 typedef struct Effort {
-  int flops, arrays;
+  int flops, arrays, widest; /* of the arrays' elements */
 } Effort;
 static void add_effort(Fuse *f, NodeId h, NodeId n, Effort *sum, bool *outs) {
   const Node *x = &f->g->nodes[n];
-  sum->flops += op_info[x->op].flops;
+  sum->flops += is_heavy(f, n) ? MANY : op_info[x->op].flops;
   for (int i = 0; i < x->n_in; i++) {
     Edge e = fuse_edge(f, n, i);
     if (!e.base || f->stamp[e.base] == f->now) continue;
     f->stamp[e.base] = f->now;
-    if (f->kind[e.base] != K_CLUSTER || fuse_find(f, e.base) != h) sum->arrays += !e.spread;
-    else if (!f->narrow[e.base]) add_effort(f, h, e.base, sum, outs);
-    else if (outs) outs[e.base] = true;
+    bool member = f->kind[e.base] == K_CLUSTER && fuse_find(f, e.base) == h;
+    if (member && f->narrow[e.base]) {
+      if (outs) outs[e.base] = true;
+    } else if (member && !is_stored(f, e.base)) {
+      add_effort(f, h, e.base, sum, outs);
+    } else if (!e.spread) {
+      int size = dtype_size(f->g->nodes[e.base].type.dtype);
+      sum->arrays += f->again[e.base] ? MANY : 1;
+      if (size > sum->widest) sum->widest = size;
+    }
   }
 }
 
-/* Rule 5 of the header: wide members of row clusters that their readers make again. */
+/* Rule 5 of the header: members that their readers make again. */
 static void choose_again(Fuse *f) {
-  int *readers = calloc((size_t)f->n + 1, sizeof *readers);
   for (NodeId n = 1; n < (NodeId)f->n; n++) {
     if (f->kind[n] != K_CLUSTER && f->kind[n] != K_REGION) continue;
     OpClass c = class_of(f, n);
@@ -173,17 +183,18 @@ static void choose_again(Fuse *f) {
     for (int i = 0; i < f->g->nodes[n].n_in; i++) {
       Edge e = fuse_edge(f, n, i);
       if (!e.base || f->kind[e.base] != K_CLUSTER || fuse_find(f, e.base) == fuse_find(f, n)) continue;
-      readers[e.base] += streams && e.once ? 1 : MANY;
+      f->reads[e.base] += streams && e.once ? 1 : MANY;
     }
   }
   for (NodeId n = 1; n < (NodeId)f->n; n++) {
-    if (!readers[n] || readers[n] > 2 || f->narrow[n] || f->forced[n] || !f->row[fuse_find(f, n)]) continue;
+    if (!f->reads[n] || f->reads[n] > 2 || f->narrow[n] || f->forced[n]) continue;
+    NodeId h = fuse_find(f, n);
+    if (!f->heavy[h] || class_of(f, n) != MAP) continue;
     Effort e = {0};
     f->now++;
-    add_effort(f, fuse_find(f, n), n, &e, NULL);
-    f->again[n] = e.flops <= 4 && e.arrays <= 2;
+    add_effort(f, h, n, &e, NULL);
+    f->again[n] = e.flops <= 4 && e.arrays <= 2 && e.widest <= dtype_size(f->g->nodes[n].type.dtype);
   }
-  free(readers);
 }
 
 /* Which members get a buffer: those a root names, and those another group reads. */
@@ -244,12 +255,13 @@ static void start(Fuse *f, Plan *p, int scope) {
   f->narrow = calloc(n, sizeof *f->narrow);
   f->row = calloc(n, sizeof *f->row);
   f->again = calloc(n, sizeof *f->again);
+  f->reads = calloc(n, sizeof *f->reads);
 }
 
 static void finish(Fuse *f) {
   free(f->kind), free(f->forced), free(f->inlined), free(f->head), free(f->next);
   free(f->last), free(f->heavy), free(f->lowest), free(f->stamp), free(f->narrow), free(f->row);
-  free(f->again);
+  free(f->again), free(f->reads);
 }
 
 void fuse_scope(Plan *p, int scope, PlanStep **steps, const NodeId *roots, const int *home, int n_roots) {

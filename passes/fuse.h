@@ -13,7 +13,8 @@ typedef struct Fuse {
   uint8_t *kind;
   bool *forced;    /* must have a buffer: a root, or an operand of a region */
   bool *inlined;   /* by cluster head: computed in its users */
-  bool *again;     /* a wide member of a row cluster that its readers make again (rule 5) */
+  bool *again;     /* a member that its readers make again (rule 5) */
+  int *reads;      /* by node: from other clusters; MANY more for each reader that wants it in memory */
   bool *narrow;    /* a member of a row cluster that has one element per row */
   NodeId *head;    /* by node: the cluster's representative (union-find) */
   NodeId *next;    /* members of a cluster, a list from head to 0 */
