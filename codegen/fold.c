@@ -96,6 +96,7 @@ static void element(Lower *l, Emit *e, int pass, LExpr *at, LVar *const *var) {
   for (int i = 0; i < r->n; i++) {
     if (r->fold[i].pass != pass) continue;
     LExpr *v = r->value(l, r, i, &kept, &red, column);
+    e->cost += x_divisions(v, lb_level(b) - 1); /* the loop around lanes counts as well */
     if (var) lb_assign(b, var[i], combine(l, &r->fold[i], x_read(b, var[i]), v));
     else lb_store(b, e->acc[i], at, combine(l, &r->fold[i], x_load(b, e->acc[i], at, NULL), v));
   }
