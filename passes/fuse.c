@@ -4,13 +4,13 @@
  * buffer; all other nodes are computed where they are used. It works by class and by structure alone:
  *  1. Views, constants and index generators are virtual: they only change where an operand is read.
  *  2. Along element-wise edges (a MAP node and an operand with the same elements in the same order) clusters are
- * merged, as long as at most one of them holds a heavy node (reduction, contraction, window) and no cycle arises.
+ *     merged, as long as at most one of them holds a heavy node (reduction, contraction, window) and no cycle arises.
  *  3. Reductions of one split, what they fold and what is made of their results and their operands become one cluster,
- * as long as a row is dealt with from its elements alone; see fuse_merge.c.
+ *     as long as a row is dealt with from its elements alone; see fuse_merge.c.
  *  4. A cluster without a heavy node whose value is read once by one other cluster is computed there; so is one that
  *     costs next to nothing.
  *  5. A value of a cluster with a heavy node that takes a few operations on what is stored anyway is made again by its
- *     readers.
+ *     readers; the heavy node's own value is stored where it takes the place of several.
  * Needs: an expanded graph (no META but `get`). Keeps: every root in a buffer. */
 #include "base/ds.h"
 #include "passes/fuse.h"
@@ -164,37 +164,63 @@ static void add_effort(Fuse *f, NodeId h, NodeId n, Effort *sum, bool *outs) {
     bool member = f->kind[e.base] == K_CLUSTER && fuse_find(f, e.base) == h;
     if (member && f->narrow[e.base]) {
       if (outs) outs[e.base] = true;
-    } else if (member && !is_stored(f, e.base)) {
-      add_effort(f, h, e.base, sum, outs);
+    } else if (f->again[e.base] || (member && !is_stored(f, e.base))) {
+      add_effort(f, fuse_find(f, e.base), e.base, sum, outs);
     } else if (!e.spread) {
       int size = dtype_size(f->g->nodes[e.base].type.dtype);
-      sum->arrays += f->again[e.base] ? MANY : 1;
+      sum->arrays++;
       if (size > sum->widest) sum->widest = size;
     }
   }
 }
 
+static bool is_cheap_again(Fuse *f, NodeId n) {
+  if (!f->reads[n] || f->reads[n] > 2 || f->narrow[n] || f->forced[n] || class_of(f, n) != MAP) return false;
+  NodeId h = fuse_find(f, n);
+  if (!f->heavy[h]) return false;
+  Effort e = {0};
+  f->now++;
+  add_effort(f, h, n, &e, NULL);
+  return e.flops <= 4 && e.arrays <= 2 && e.widest <= dtype_size(f->g->nodes[n].type.dtype);
+}
+/* Decides for the members of cluster h; returns how many get a buffer. */
+static int decide_again(Fuse *f, NodeId h) {
+  int stored = 0;
+  for (NodeId m = f->lowest[h]; m <= f->last[h]; m++) {
+    if (f->kind[m] != K_CLUSTER || fuse_find(f, m) != h) continue;
+    f->again[m] = is_cheap_again(f, m);
+    stored += is_stored(f, m);
+  }
+  return stored;
+}
+/* A heavy node gets a buffer itself where it takes the place of several. */
+static void store_heavy(Fuse *f, NodeId h) {
+  NodeId n = f->heavy[h];
+  int without = decide_again(f, h);
+  if (f->row[h] || f->forced[n] || f->reads[n] || without < 2) return;
+  f->forced[n] = true;
+  if (decide_again(f, h) < without) return;
+  f->forced[n] = false;
+  decide_again(f, h);
+}
+
 /* Rule 5 of the header: members that their readers make again. */
 static void choose_again(Fuse *f) {
+  NodeId *reader = calloc((size_t)f->n + 1, sizeof *reader); /* the last cluster that reads a node */
   for (NodeId n = 1; n < (NodeId)f->n; n++) {
     if (f->kind[n] != K_CLUSTER && f->kind[n] != K_REGION) continue;
-    OpClass c = class_of(f, n);
-    bool streams = c == MAP || c == REDUCE;
+    bool streams = class_of(f, n) == MAP || class_of(f, n) == REDUCE;
     for (int i = 0; i < f->g->nodes[n].n_in; i++) {
       Edge e = fuse_edge(f, n, i);
-      if (!e.base || f->kind[e.base] != K_CLUSTER || fuse_find(f, e.base) == fuse_find(f, n)) continue;
-      f->reads[e.base] += streams && e.once ? 1 : MANY;
+      NodeId c = fuse_find(f, n);
+      if (!e.base || f->kind[e.base] != K_CLUSTER || fuse_find(f, e.base) == c) continue;
+      f->reads[e.base] += !streams || !e.once ? MANY : reader[e.base] != c;
+      reader[e.base] = c;
     }
   }
-  for (NodeId n = 1; n < (NodeId)f->n; n++) {
-    if (!f->reads[n] || f->reads[n] > 2 || f->narrow[n] || f->forced[n]) continue;
-    NodeId h = fuse_find(f, n);
-    if (!f->heavy[h] || class_of(f, n) != MAP) continue;
-    Effort e = {0};
-    f->now++;
-    add_effort(f, h, n, &e, NULL);
-    f->again[n] = e.flops <= 4 && e.arrays <= 2 && e.widest <= dtype_size(f->g->nodes[n].type.dtype);
-  }
+  free(reader);
+  for (NodeId n = 1; n < (NodeId)f->n; n++)
+    if (f->kind[n] == K_CLUSTER && fuse_find(f, n) == n && f->heavy[n]) store_heavy(f, n);
 }
 
 /* Which members get a buffer: those a root names, and those another group reads. */

@@ -14,7 +14,7 @@ typedef struct Fuse {
   bool *forced;    /* must have a buffer: a root, or an operand of a region */
   bool *inlined;   /* by cluster head: computed in its users */
   bool *again;     /* a member that its readers make again (rule 5) */
-  int *reads;      /* by node: from other clusters; MANY more for each reader that wants it in memory */
+  int *reads;      /* by node: other clusters that read it; MANY more for each that wants it in memory */
   bool *narrow;    /* a member of a row cluster that has one element per row */
   NodeId *head;    /* by node: the cluster's representative (union-find) */
   NodeId *next;    /* members of a cluster, a list from head to 0 */
