@@ -220,6 +220,7 @@ static void one_row(Lower *l, Emit *e) {
   for (int i = 0; i < r->n; i++)
     if (dtype_size(r->fold[i].dtype) > widest) widest = dtype_size(r->fold[i].dtype);
   int lanes = 128 / widest;
+  while (lanes > FEW && dim_most(l, e->red_size[last]) < 2 * lanes) lanes /= 2;
   bool narrow = dim_most(l, e->red_size[last]) < 2 * lanes;
   e->acc = arena_array(l->arena, LArr *, r->n + r->n_values + 1);
   int64_t most = dim_most(l, e->kept_size[e->n_kept - 1]), block = most < r->block ? most > 0 ? most : 1 : r->block;
