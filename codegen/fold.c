@@ -290,7 +290,7 @@ static void choose_merges(Lower *l, const Rows *r, RowsPlan *p) {
 }
 
 /* How many rows stand side by side: fewer where they are gone through again and should lie in the cache. */
-static int64_t choose_block(Lower *l, const Rows *r) {
+int64_t rows_block(Lower *l, const Rows *r) {
   int64_t block = BLOCK, row = dim_most(l, axes_count(l->dims, &r->red, 0, r->red.n));
   while (r->passes > 1 && block > LEAST_BLOCK && (double)block * (double)row > NEAR) block /= 2;
   return block;
@@ -333,7 +333,7 @@ static void second_done(Lower *l, const Rows *r, const Idx *kept) {
 
 void lower_rows(Lower *l, Rows *r) {
   RowsPlan p = {.chunks = 1};
-  r->block = choose_block(l, r);
+  r->block = rows_block(l, r);
   choose_merges(l, r, &p);
   p.chunks = choose_chunks(l, r, &p);
   if (p.chunks > 1) {

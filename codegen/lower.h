@@ -134,7 +134,8 @@ struct Rows {
   void *ctx;
   const char *name;
 };
-void lower_rows(Lower *l, Rows *r);
+int64_t rows_block(Lower *l, const Rows *r); /* by its sizes and passes */
+void lower_rows(Lower *l, Rows *r);          /* sets `block` */
 double fold_start(Op op, DType t);
 
 void lower_map(Lower *l);

@@ -5,7 +5,7 @@
 #include "base/ds.h"
 #include "codegen/lower.h"
 
-enum { COSTLY = 8 }; /* operations */
+enum { COSTLY = 8, NEAR_CACHES = 2 }; /* operations; what is kept of a row, in first caches */
 
 typedef struct Kept { /* a wide value that is stored in its first pass and loaded in later ones */
   NodeId node;
@@ -23,9 +23,10 @@ typedef struct RowGroup {
   LExpr **raw;            /* by fold: the result in the accumulator's dtype */
   GroupOut *wide, *narrow; /* stb_ds */
   int store_pass;
-  Kept *keep; /* stb_ds */
-  int *seen;  /* by node: 1 + the last pass that needs it, while keeps are chosen */
-  int *first; /* by node: 1 + the first such pass */
+  int64_t row_elements, kept_bytes; /* of a row or a block of rows side by side; of all that should be kept */
+  Kept *keep;                       /* stb_ds */
+  int *seen;                        /* by node: 1 + the last pass that needs it, while keeps are chosen */
+  int *first;                       /* by node: 1 + the first such pass */
 } RowGroup;
 
 static Idx whole(const RowGroup *c, const Idx *kept, const Idx *red) {
@@ -42,9 +43,8 @@ static Idx index_of(Lower *l, NodeId n, const Axes *axes, const Idx *at) {
 static LArr *keep_array(Lower *l, const Rows *r, const Kept *k) {
   for (int i = 0; i < arrlen(l->temps); i++)
     if (l->temps[i]->kind == ARR_SCRATCH && l->temps[i]->buf == (int)k->node) return l->temps[i];
-  int64_t row = dim_most(l, axes_count(l->dims, &r->red, 0, r->red.n));
-  DType t = graph_type(l->g, k->node).dtype;
-  LArr *a = lb_array(l->b, ARR_SCRATCH, t, row * (r->columns ? r->block : 1) + 1, "row");
+  const RowGroup *c = r->ctx;
+  LArr *a = lb_array(l->b, ARR_SCRATCH, graph_type(l->g, k->node).dtype, c->row_elements, "row");
   a->buf = (int)k->node;
   a->written = true;
   arrput(l->temps, a);
@@ -211,12 +211,16 @@ static void need(Lower *l, RowGroup *c, NodeId n, int pass) {
   if (costly && c->first[n] <= pass) {
     for (int i = 0; i < arrlen(c->keep); i++)
       if (c->keep[i].node == n) return;
+    c->kept_bytes += c->row_elements * dtype_size(x->type.dtype);
+    if (c->kept_bytes > NEAR_CACHES * l->target->l1) return;
     arrput(c->keep, ((Kept){n, c->first[n] - 1}));
     return;
   }
   for (int k = 0; k < x->n_in && cls != GATHER; k++) need(l, c, x->in[k], pass);
 }
 static void find_keeps(Lower *l, RowGroup *c, const Rows *r) {
+  int64_t row = dim_most(l, axes_count(l->dims, &r->red, 0, r->red.n)), side = r->columns ? rows_block(l, r) : 1;
+  c->row_elements = row > 0 ? row * side : 1;
   c->seen = arena_array(l->arena, int, arrlen(l->g->nodes));
   c->first = arena_array(l->arena, int, arrlen(l->g->nodes));
   for (int pass = 0; pass < r->passes; pass++) {
