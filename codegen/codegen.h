@@ -6,11 +6,11 @@
 
 /* One record says everything about a processor that planner, lowering, printer and compilers ask. */
 typedef struct Target {
-  const char *name;         /* native, x86-64-v2, x86-64-v3, x86-64-v4, aarch64, plain */
-  int vector_bytes;         /* 64, 32, 16; 4: no vectors, plain C11 */
-  int registers;            /* vector registers */
-  int64_t l1, l2, l3;       /* bytes per core; l3 shared */
-  const char *gcc_flags;    /* "-march=x86-64-v3 -mprefer-vector-width=256" */
+  const char *name;      /* native, x86-64-v2, x86-64-v3, x86-64-v4, aarch64, plain */
+  int vector_bytes;      /* 64, 32, 16; 4: no vectors, plain C11 */
+  int registers;         /* vector registers */
+  int64_t l1, l2, l3;    /* bytes per core; l3 shared */
+  const char *gcc_flags; /* "-march=x86-64-v3 -mprefer-vector-width=256" */
   const char *clang_flags;
   const char *cpu_features; /* names for __builtin_cpu_supports, separated by blanks; "" when none are needed */
   int max_threads;
@@ -28,11 +28,12 @@ Loc kernels_site_loc(const KernelTable *t, int site);
 
 /* Arguments of a kernel call, in the order of the kernel's parameters. */
 typedef enum KArgKind {
-  KARG_BUF,   /* pointer to plan buffer `buf` */
-  KARG_TEMP,  /* pointer into the entry's shared workspace at byte `offset` */
-  KARG_SIZE,  /* int64_t: dimension expression `dim` */
-  KARG_CLOCK, /* int64_t: the clock's `buf` (0 step, 1 steps, 2 epoch, 3 key) */
-  KARG_INT,   /* int64_t: the constant `offset` (number of an error site, of a random site) */
+  KARG_BUF,      /* pointer to plan buffer `buf` */
+  KARG_TEMP,     /* pointer into the entry's shared workspace at byte `offset` */
+  KARG_PREPARED, /* pointer into what `prepare` made, at byte `offset` */
+  KARG_SIZE,     /* int64_t: dimension expression `dim` */
+  KARG_CLOCK,    /* int64_t: the clock's `buf` (0 step, 1 steps, 2 epoch, 3 key) */
+  KARG_INT,      /* int64_t: the constant `offset` (number of an error site, of a random site) */
 } KArgKind;
 typedef struct KArg {
   KArgKind kind;
@@ -51,10 +52,20 @@ typedef struct LoweredGroup {
 } LoweredGroup;
 typedef struct Lowered {
   const Plan *plan;
-  LoweredGroup *groups; /* one per plan group */
-  int64_t temp_bytes;   /* shared workspace: the largest any group needs; groups use it in turns */
+  LoweredGroup *groups;  /* one per plan group */
+  int64_t temp_bytes;    /* shared workspace: the largest any group needs; groups use it in turns */
   int64_t scratch_bytes; /* per thread */
 } Lowered;
+/* Calls that NAME_prepare makes: kernels of exported functions that read nothing but cells and write workspace, whose
+ * results are kept. KARG_BUF names a cell here. */
+typedef struct PreparedCall {
+  int kernel;
+  KArg *args; /* stb_ds */
+} PreparedCall;
+int kernels_prepared_count(const KernelTable *t);
+const PreparedCall *kernels_prepared(const KernelTable *t, int i);
+int64_t kernels_prepared_bytes(const KernelTable *t);
+
 /* Lowers every group of `plan`, adding kernels to `t`. */
 Lowered *lower_plan(Arena *a, const Plan *plan, KernelTable *t);
 

@@ -48,8 +48,20 @@ static void layout_arena(Emit *e) {
     int64_t end = x->scratch_at + x->scratch_each * e->target->max_threads;
     if (end > e->arena_bytes) e->arena_bytes = end;
   }
+  e->prepared_bytes = round64(kernels_prepared_bytes(e->kernels));
+  int64_t prepare = emit_prepare_scratch(e) * e->target->max_threads;
+  if (prepare > e->arena_bytes) e->arena_bytes = prepare;
   e->message_at = e->arena_bytes;
   e->arena_bytes += EMIT_MESSAGE_BYTES;
+}
+
+int64_t emit_prepare_scratch(const Emit *e) {
+  int64_t most = 0;
+  for (int i = 0; i < kernels_prepared_count(e->kernels); i++) {
+    int64_t bytes = kernels_get(e->kernels, kernels_prepared(e->kernels, i)->kernel)->scratch_bytes;
+    if (bytes > most) most = bytes;
+  }
+  return round64(most);
 }
 
 bool emit_in_interface(const Entry *entry) { return entry->kind == DNN_EXPORT || entry->kind == DNN_STEP; }
@@ -245,7 +257,8 @@ bool emit_program(Arena *a, const Prog *prog, Plan *const *plans, Lowered *const
   emit_runtime(out);
   out->cell_bytes = e->cell_bytes;
   out->arena_bytes = e->arena_bytes;
-  out->memory_bytes = e->cell_bytes + e->arena_bytes;
+  out->prepared_bytes = e->prepared_bytes;
+  out->memory_bytes = e->cell_bytes + e->prepared_bytes + e->arena_bytes;
   out->plan_hash = e->hash;
   return diag_errors(prog->diag) == 0;
 }

@@ -31,7 +31,7 @@ typedef struct EmitFile {
 } EmitFile;
 typedef struct EmitOut {
   EmitFile *files; /* stb_ds */
-  int64_t cell_bytes, arena_bytes, memory_bytes;
+  int64_t cell_bytes, prepared_bytes, arena_bytes, memory_bytes;
   uint64_t plan_hash;
 } EmitOut;
 

@@ -26,6 +26,7 @@ static void put_argument(const Emit *e, int i, Buf *b, const KArg *x) {
     put_buffer(e, i, b, x->buf, true);
     return;
   }
+  case KARG_PREPARED: buf_printf(b, "(void *)(m->prepared + %lld)", (long long)x->offset); return;
   case KARG_TEMP: buf_printf(b, "(void *)(a + %lld)", (long long)(e->entries[i].temp_at + x->offset)); return;
   case KARG_SIZE: emit_dim(e, &e->prog->entries[i], b, x->dim); return;
   case KARG_CLOCK: buf_str(b, clocks[x->buf]); return;
@@ -33,9 +34,9 @@ static void put_argument(const Emit *e, int i, Buf *b, const KArg *x) {
   }
 }
 
-static void put_call(const Emit *e, int i, Buf *b, const KernelCall *call, bool barrier) {
-  if (barrier) buf_str(b, "  dnn_barrier(team);\n");
-  buf_printf(b, "  %s(", kernel_name(kernels_get(e->kernels, call->kernel)));
+static void put_call(const Emit *e, int i, Buf *b, const KernelCall *call, int indent) {
+  buf_fill(b, ' ', indent);
+  buf_printf(b, "%s(", kernel_name(kernels_get(e->kernels, call->kernel)));
   size_t line = b->n;
   for (int k = 0; k < (int)arrlen(call->args); k++) {
     if (b->n - line > 90) {
@@ -48,15 +49,42 @@ static void put_call(const Emit *e, int i, Buf *b, const KernelCall *call, bool 
   buf_str(b, "team);\n");
 }
 
+/* Calls that thread 0 makes as a team of one. Consecutive ones stand in one block. */
+typedef struct Calls {
+  Buf *b;
+  bool alone; /* such a block is open */
+  bool temp;  /* since the last barrier, all threads have used the workspace */
+} Calls;
+static void close_alone(Calls *c) {
+  if (c->alone) buf_str(c->b, "    team->n = n;\n  }\n");
+  c->alone = false;
+}
+static void put_barrier(Calls *c) {
+  close_alone(c);
+  buf_str(c->b, "  if (dnn_barrier(team)) return;\n");
+  c->temp = false;
+}
+
 static void put_steps(const Emit *e, int i, Buf *b, const PlanStep *steps) {
+  Calls c = {.b = b};
   for (int s = 0; s < (int)arrlen(steps); s++) {
     if (steps[s].kind != PLAN_KERNEL) INTERNAL("%s: a loop or branch reached the emitter", e->prog->entries[i].name);
     const LoweredGroup *g = &e->lowered[i]->groups[steps[s].group];
-    bool meet = steps[s].barrier;
-    for (int k = 0; k < (int)arrlen(g->calls); k++, meet = false)
-      put_call(e, i, b, &g->calls[k], meet || g->calls[k].barrier);
-    if (meet) buf_str(b, "  dnn_barrier(team);\n"); /* a group of no elements */
+    bool meet = steps[s].barrier, temp = false;
+    for (int k = 0; k < (int)arrlen(g->calls); k++) temp |= g->calls[k].barrier;
+    if (meet || (steps[s].alone && temp && c.temp)) put_barrier(&c);
+    if (steps[s].alone && !c.alone && arrlen(g->calls)) {
+      buf_str(b, "  if (team->tid == 0) {\n    const int32_t n = team->n;\n    team->n = 1;\n");
+      c.alone = true;
+    }
+    if (!steps[s].alone) close_alone(&c);
+    for (int k = 0; k < (int)arrlen(g->calls); k++) {
+      if (!steps[s].alone && g->calls[k].barrier && !(meet && !k)) put_barrier(&c);
+      put_call(e, i, b, &g->calls[k], c.alone ? 4 : 2);
+    }
+    c.temp |= temp && !steps[s].alone;
   }
+  close_alone(&c);
 }
 
 /* Does a kernel of the plan leave its result in this output or cell? */
@@ -266,12 +294,57 @@ static void put_team(const Emit *e, int i, Buf *b) {
   buf_printf(
       b,
       "  DnnMeeting meeting = {0};\n  DnnTeam teams[%d];\n%s"
-      "#ifdef _OPENMP\n#pragma omp parallel num_threads(m->threads)\n  {\n    const int t = omp_get_thread_num();\n%s"
+      "#ifdef _OPENMP\n#pragma omp parallel num_threads(dnn_threads(m))\n  {\n"
+      "    const int t = omp_get_thread_num();\n%s"
       "    teams[t] = team_of(m, &meeting, t, omp_get_num_threads(), %lld, %lld);\n"
-      "    run_%s(m, v, in, out, &teams[t]);\n  }\n#else\n"
+      "    run_%s(m, v, in, out, &teams[t]);\n  }\n  dnn_after(m, &meeting);\n#else\n"
       "  teams[0] = team_of(m, &meeting, 0, 1, %lld, %lld);\n  run_%s(m, v, in, out, &teams[0]);\n#endif\n",
       e->target->max_threads, e->opts->checks ? "  int n = 1;\n" : "", count, at, each, n->id, at, each, n->id);
   if (e->opts->checks) buf_str(b, "  if (take_error(m, teams, n)) return m->error_site;\n");
+}
+
+static bool uses_prepared(const Lowered *l) {
+  for (int g = 0; g < (int)arrlen(l->plan->groups); g++)
+    for (int c = 0; c < (int)arrlen(l->groups[g].calls); c++)
+      for (int k = 0; k < (int)arrlen(l->groups[g].calls[c].args); k++)
+        if (l->groups[g].calls[c].args[k].kind == KARG_PREPARED) return true;
+  return false;
+}
+
+/* NAME_prepare: the calls that depend on cells alone, in one parallel region; they do not depend on each other. */
+void emit_prepare(Emit *e, Buf *b) {
+  const char *n = e->name;
+  int count = kernels_prepared_count(e->kernels);
+  if (!count) {
+    buf_printf(b, "\nint %s_prepare(%s *m) {\n  m->error_site = 0;\n  m->is_prepared = 1;\n  return 0;\n}\n", n, n);
+    return;
+  }
+  int64_t each = emit_prepare_scratch(e);
+  buf_str(b, "\n/* What is made from cells alone, as every thread of the team makes it. */\n"
+             "static void run_prepare_(DnnContext *m, DnnTeam *team) {\n");
+  for (int i = 0; i < count; i++) {
+    const PreparedCall *c = kernels_prepared(e->kernels, i);
+    buf_printf(b, "  %s(", kernel_name(kernels_get(e->kernels, c->kernel)));
+    for (int k = 0; k < (int)arrlen(c->args); k++) {
+      const KArg *a = &c->args[k];
+      int64_t v = a->offset;
+      if (a->kind == KARG_BUF) buf_printf(b, "(void *)(m->cells + %lld), ", (long long)e->cell_offset[a->buf]);
+      else if (a->kind == KARG_PREPARED) buf_printf(b, "(void *)(m->prepared + %lld), ", (long long)v);
+      else {
+        if (a->kind == KARG_SIZE) dim_is_int(e->prog->dims, a->dim, &v);
+        emit_int(b, v);
+        buf_str(b, ", ");
+      }
+    }
+    buf_str(b, "team);\n");
+  }
+  buf_printf(b,
+             "}\n\nint %s_prepare(%s *m) {\n  DnnMeeting meeting = {0};\n  m->error_site = 0;\n"
+             "#ifdef _OPENMP\n#pragma omp parallel num_threads(m->threads)\n  {\n"
+             "    DnnTeam team = team_of(m, &meeting, omp_get_thread_num(), omp_get_num_threads(), 0, %lld);\n"
+             "    run_prepare_(m, &team);\n  }\n#else\n  DnnTeam team = team_of(m, &meeting, 0, 1, 0, %lld);\n"
+             "  run_prepare_(m, &team);\n#endif\n  m->is_prepared = 1;\n  return 0;\n}\n",
+             n, n, (long long)each, (long long)each);
 }
 
 void emit_entry(Emit *e, int i, Buf *b) {
@@ -282,6 +355,9 @@ void emit_entry(Emit *e, int i, Buf *b) {
   if (!any) buf_str(b, "  (void)v;\n  (void)in;\n  (void)out;\n");
   buf_str(b, "  m->error_site = 0;\n");
   put_checks(e, i, b);
+  if (uses_prepared(e->lowered[i]))
+    buf_printf(b, "  if (!m->is_prepared && %s_prepare(m)) return m->error_site;\n", e->name);
+  if (arrlen(e->prog->entries[i].writes)) buf_str(b, "  m->is_prepared = 0;\n");
   if (any) put_team(e, i, b);
   put_copies(e, i, b);
   put_effects(e, i, b);

@@ -67,7 +67,8 @@ static void put_interface(const Emit *e, Buf *b) {
   const char *n = e->name, *u = e->upper;
   buf_printf(b,
              "/* An instance of the program. Several can be used side by side, each by one caller at a time.\n"
-             " * Every function returns 0, or an error's number: %s_error() then tells what happened. A step that fails may have\n"
+             " * Every function returns 0, or an error's number: %s_error() then tells what happened. A step that "
+             "fails may have\n"
              " * stored its new parameters and states already. */\n"
              "typedef struct DnnContext %s;\n\n",
              n, n);
@@ -90,8 +91,9 @@ static void put_interface(const Emit *e, Buf *b) {
       "int %s_load(%s *m, const void *file, size_t n);\n\n",
       n, n);
   buf_printf(b,
-             "/* Makes what depends on the parameters alone; call it after init, load or training, before functions.\n"
-             " * This program has nothing to prepare: the call is for programs that come after it. */\n"
+             "/* Makes what functions need of the parameters alone, such as packed weights. The first function after "
+             "init, load or\n"
+             " * a step makes it, unless this call has. */\n"
              "int %s_prepare(%s *m);\n\n",
              n, n);
   buf_printf(b,
@@ -112,9 +114,10 @@ void emit_header(Emit *e, Buf *b) {
   define(e, b, "STATE_BYTES", e->state_bytes, "other state: running statistics, file-level state");
   define(e, b, "OPTIMISER_BYTES", e->opt_bytes, "the optimisers' state");
   define(e, b, "CELLS_BYTES", e->cell_bytes, "the three together");
-  define(e, b, "PREPARED_BYTES", 0, "made from the parameters by prepare");
+  define(e, b, "PREPARED_BYTES", e->prepared_bytes, "made from the parameters by prepare");
   define(e, b, "ARENA_BYTES", e->arena_bytes, "intermediate values and the threads' scratch");
-  define(e, b, "MEMORY_BYTES", e->cell_bytes + e->arena_bytes, "cells, prepared data and arena: for open");
+  define(e, b, "MEMORY_BYTES", e->cell_bytes + e->prepared_bytes + e->arena_bytes,
+         "cells, prepared data and arena: for open");
   define(e, b, "STACK_BYTES", EMIT_STACK_BYTES, "no call needs more stack per thread");
   define(e, b, "MAX_THREADS", e->target->max_threads, "scratch is there for so many");
   buf_char(b, '\n');

@@ -17,7 +17,8 @@ static void put_places(Emit *e, Buf *b) {
 
 /* What the entries' texts call: the team, and the error that its threads may leave. */
 static void put_team(Emit *e, const Buf *entries, Buf *b) {
-  bool runs = entries->s && strstr(entries->s, "team_of("), takes = entries->s && strstr(entries->s, "take_error(");
+  bool runs = entries->s && (strstr(entries->s, "team_of(") || kernels_prepared_count(e->kernels)),
+       takes = entries->s && strstr(entries->s, "take_error(");
   if (takes) {
     put_places(e, b);
     buf_printf(
@@ -72,7 +73,6 @@ static void put_open(Emit *e, Buf *b) {
              "\nint %s_init(%s *m, int64_t seed) {\n  m->seed = seed;\n  m->stage = m->step = m->epoch = 0;\n"
              "  return %s_call_%s(m, 0, 0, 0);\n}\n",
              n, n, n, e->entries[e->prog->init].id);
-  buf_printf(b, "\nint %s_prepare(%s *m) {\n  m->error_site = 0;\n  return 0;\n}\n", n, n);
 }
 
 /* The reader of weights is runtime/core's; only the table of cells is printed here. */
@@ -103,7 +103,7 @@ static void put_load(Emit *e, Buf *b) {
   }
   if (!rows) buf_str(b, "    {\"\", 0, 0, {0}, 0, 0},\n");
   buf_printf(b,
-             "};\n\nint %s_load(%s *m, const void *file, size_t n) {\n  m->error_site = 0;\n"
+             "};\n\nint %s_load(%s *m, const void *file, size_t n) {\n  m->error_site = m->is_prepared = 0;\n"
              "  if (!dnn_weights_fill(file, n, weights, %d, m->cells, message(m), %d)) return m->error_site = %d;\n"
              "  return 0;\n}\n",
              n, n, rows, EMIT_MESSAGE_BYTES, e->n_sites + 3);
@@ -146,6 +146,7 @@ void emit_interface(Emit *e, const Buf *entries, Buf *b) {
   put_errors(e, b);
   put_team(e, entries, b);
   put_open(e, b);
+  emit_prepare(e, b);
   put_load(e, b);
   for (int i = 0; i < e->n_entries; i++)
     if (emit_in_interface(&e->prog->entries[i])) put_wrapper(e, i, b);

@@ -27,7 +27,7 @@ typedef struct Emit {
   EmitEntry *entries;
   int64_t *cell_offset;
   int64_t cell_bytes, param_bytes, state_bytes, opt_bytes;
-  int64_t arena_bytes, message_at;
+  int64_t arena_bytes, message_at, prepared_bytes;
   int n_sites; /* error places of kernels come first, 1 .. n_sites; those of entries follow */
   Loc *sites;  /* stb_ds: places of entries' errors */
   uint64_t hash;
@@ -51,6 +51,8 @@ void emit_header(Emit *e, Buf *b); /* NAME.h */
 /* NAME.c: the functions of the header, and what the entries' texts call. */
 void emit_interface(Emit *e, const Buf *entries, Buf *b);
 void emit_entry(Emit *e, int i, Buf *b);  /* NAME.c: one entry's call */
+void emit_prepare(Emit *e, Buf *b);       /* NAME.c: NAME_prepare */
+int64_t emit_prepare_scratch(const Emit *e); /* bytes of each thread's scratch while preparing, from the arena's begin */
 void emit_program_table(Emit *e, Buf *b); /* NAME_program.c */
 /* Parameters of an entry's C function, without the parentheses. */
 void emit_parameters(const Emit *e, int i, Buf *b);

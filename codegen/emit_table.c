@@ -327,8 +327,9 @@ void emit_program_table(Emit *e, Buf *b) {
   emit_int(b, e->cell_bytes);
   buf_str(b, ", ");
   emit_int(b, e->arena_bytes);
-  buf_printf(b,
-             ", 0, %d,\n    %d, %d, %d, %d, %d, %d,\n    %s, %s, %s, %s, %d, UINT64_C(%llu), supported, %s_error};\n",
+  buf_str(b, ", ");
+  emit_int(b, e->prepared_bytes);
+  buf_printf(b, ", %d,\n    %d, %d, %d, %d, %d, %d,\n    %s, %s, %s, %s, %d, UINT64_C(%llu), supported, %s_error};\n",
              EMIT_STACK_BYTES, e->target->max_threads, (int)arrlen(p->cells), e->n_entries, (int)arrlen(p->data),
              (int)arrlen(p->actions), p->n_stages, arrlen(p->cells) ? "cells" : "0", e->n_entries ? "entries" : "0",
              arrlen(p->data) ? "data" : "0", arrlen(p->actions) ? "actions" : "0", p->init, (unsigned long long)p->seed,

@@ -6,19 +6,17 @@
 #include <string.h>
 
 static const char *const c_words[] = {
-    "auto",     "break",     "case",     "char",     "const",         "continue",     "default", "do",       "double",
-    "else",     "enum",      "extern",   "float",    "for",           "goto",         "if",      "inline",   "int",
-    "long",     "register",  "restrict", "return",   "short",         "signed",       "sizeof",  "static",   "struct",
-    "switch",   "typedef",   "union",    "unsigned", "void",          "volatile",     "while",   "alignas",  "alignof",
-    "bool",     "constexpr", "false",    "nullptr",  "static_assert", "thread_local", "true",    "typeof",   "asm",
-    "class",    "delete",    "new",      "operator", "private",       "protected",    "public",  "template", "this",
-    "throw",    "try",       "catch",    "using",    "namespace",     "virtual",      "friend",  "export",   "explicit",
-    "mutable",  "typename",  "and",      "or",       "not",           "xor",          "main",    "linux",    "unix",
-    "and_eq",   "or_eq",     "not_eq",   "bitand",   "bitor",         "compl",        "xor_eq",  "concept",  "requires",
+    "auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum", "extern", "float",
+    "for", "goto", "if", "inline", "int", "long", "register", "restrict", "return", "short", "signed", "sizeof",
+    "static", "struct", "switch", "typedef", "union", "unsigned", "void", "volatile", "while", "alignas", "alignof",
+    "bool", "constexpr", "false", "nullptr", "static_assert", "thread_local", "true", "typeof", "asm", "class",
+    "delete", "new", "operator", "private", "protected", "public", "template", "this", "throw", "try", "catch", "using",
+    "namespace", "virtual", "friend", "export", "explicit", "mutable", "typename", "and", "or", "not", "xor", "main",
+    "linux", "unix", "and_eq", "or_eq", "not_eq", "bitand", "bitor", "compl", "xor_eq", "concept", "requires",
     "decltype", "noexcept",
     /* names of the headers that the interface's parameters would hide or be replaced by */
-    "NULL",     "EOF",       "NAN",      "INFINITY", "HUGE_VAL",      "stdin",        "stdout",  "stderr",   "errno",
-    "int8_t",   "int32_t",   "int64_t",  "uint8_t",  "uint16_t",      "uint32_t",     "size_t",  "offsetof", "DnnContext"};
+    "NULL", "EOF", "NAN", "INFINITY", "HUGE_VAL", "stdin", "stdout", "stderr", "errno", "int8_t", "int32_t", "int64_t",
+    "uint8_t", "uint16_t", "uint32_t", "size_t", "offsetof", "DnnContext"};
 
 const char *emit_identifier(Arena *a, const char *s) {
   Buf b = {0};

@@ -186,6 +186,7 @@ LExpr *x_read(LB *b, LVar *mutable);
 void lb_assign(LB *b, LVar *v, LExpr *x);
 void lb_store(LB *b, LArr *a, LExpr *index, LExpr *value);
 void lb_call(LB *b, const Kernel *callee, const CallArg *args, int n);
+LStmt *lb_take(LB *b); /* the last statement of the innermost open block, which loses it */
 /* Names what is shared, collects parameters and scratch. */
 Kernel *kernel_finish(LB *b, const char *name, const char *comment);
 

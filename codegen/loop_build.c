@@ -88,6 +88,8 @@ void lb_call(LB *b, const Kernel *callee, const CallArg *args, int n) {
   for (int i = 0; i < n; i++) arrput(s->args, args[i]);
 }
 
+LStmt *lb_take(LB *b) { return arrpop(*arrlast(b->open).body); }
+
 int lb_divisions(const LB *b) {
   LBlock body = *arrlast(b->open).body;
   int n = 0, level = lb_level(b);
@@ -266,6 +268,51 @@ static void see_stmts(Kernel *k, LBlock body) {
   }
 }
 
+/* Names that nobody uses go, innermost uses first: whoever builds a nest need not know what will be read. */
+typedef struct VarUses {
+  struct {
+    LVar *key;
+    int value;
+  } * count;
+  bool changed;
+} VarUses;
+static void count_vars(void *ctx, LExpr **slot) {
+  VarUses *u = ctx;
+  const LExpr *x = *slot;
+  if (x->kind == X_VAR) hmput(u->count, x->var, 1);
+  for (int k = 0; k < x->n_in; k++)
+    if (x->in[k]) count_vars(u, (LExpr **)&x->in[k]);
+}
+static bool has_check(const LExpr *x) {
+  bool found = x->kind == X_CHECK;
+  for (int k = 0; k < x->n_in && !found; k++) found = x->in[k] && has_check(x->in[k]);
+  return found;
+}
+static LBlock drop_unused(VarUses *u, LBlock body) {
+  LBlock out = NULL;
+  for (int i = 0; i < arrlen(body); i++) {
+    LStmt *s = body[i];
+    if (s->kind == S_LET && hmgeti(u->count, s->var) < 0 && !has_check(s->value)) {
+      u->changed = true;
+      continue;
+    }
+    s->body = drop_unused(u, s->body);
+    s->other = drop_unused(u, s->other);
+    arrput(out, s);
+  }
+  return out;
+}
+static void drop_unused_names(Kernel *k) {
+  VarUses u = {.changed = true};
+  while (u.changed) {
+    hmfree(u.count);
+    u.changed = false;
+    each_stmt(k->body, count_vars, &u);
+    k->body = drop_unused(&u, k->body);
+  }
+  hmfree(u.count);
+}
+
 typedef struct NameCount {
   const char *key;
   int value;
@@ -302,6 +349,7 @@ Kernel *kernel_finish(LB *b, const char *name, const char *comment) {
   k->body = finish_block(&f, k->body);
   hmfree(f.count);
   hmfree(f.bound);
+  drop_unused_names(k);
   see_stmts(k, k->body);
   NameCount *names = NULL;
   int64_t scratch = 0;

@@ -54,14 +54,14 @@ static Val cast(DType from, DType to, Val v) {
     case OP_log: return dnn_log_##s(a);                                                                                \
     case OP_tanh: return dnn_tanh_##s(a);                                                                              \
     case OP_sigmoid: return dnn_sigmoid_##s(a);                                                                        \
-    case OP_log1p: return log1p##m(a);                                                                                 \
-    case OP_expm1: return expm1##m(a);                                                                                 \
+    case OP_log1p: return dnn_log1p_##s(a);                                                                            \
+    case OP_expm1: return dnn_expm1_##s(a);                                                                            \
     case OP_sqrt: return sqrt##m(a);                                                                                   \
-    case OP_rsqrt: return 1 / sqrt##m(a);                                                                              \
-    case OP_sin: return sin##m(a);                                                                                     \
-    case OP_cos: return cos##m(a);                                                                                     \
-    case OP_tan: return tan##m(a);                                                                                     \
-    case OP_erf: return erf##m(a);                                                                                     \
+    case OP_rsqrt: return dnn_rsqrt_##s(a);                                                                            \
+    case OP_sin: return dnn_sin_##s(a);                                                                                \
+    case OP_cos: return dnn_cos_##s(a);                                                                                \
+    case OP_tan: return dnn_tan_##s(a);                                                                                \
+    case OP_erf: return dnn_erf_##s(a);                                                                                \
     case OP_abs: return fabs##m(a);                                                                                    \
     case OP_floor: return floor##m(a);                                                                                 \
     case OP_ceil: return ceil##m(a);                                                                                   \
@@ -74,7 +74,7 @@ static Val cast(DType from, DType to, Val v) {
     case OP_div: return a / b;                                                                                         \
     case OP_floordiv: return dnn_floordiv_##s(a, b);                                                                   \
     case OP_mod: return dnn_mod_##s(a, b);                                                                             \
-    case OP_pow: return pow##m(a, b);                                                                                  \
+    case OP_pow: return dnn_pow_##s(a, b);                                                                             \
     case OP_maximum: return dnn_maximum_##s(a, b);                                                                     \
     case OP_minimum: return dnn_minimum_##s(a, b);                                                                     \
     default: INTERNAL("no meaning of op %s on floats", op_info[op].name);                                              \

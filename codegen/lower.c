@@ -13,7 +13,9 @@ struct KernelTable {
     char *key;
     int value;
   } * by_text;
-  Loc *sites; /* stb_ds */
+  Loc *sites;             /* stb_ds */
+  PreparedCall *prepared; /* stb_ds */
+  int64_t prepared_bytes;
 };
 KernelTable *kernels_new(Arena *a, const Prog *prog, const Target *target) {
   KernelTable *t = arena_one(a, KernelTable);
@@ -26,6 +28,9 @@ const Kernel *kernels_get(const KernelTable *t, int i) { return t->kernels[i]; }
 const Target *kernels_target(const KernelTable *t) { return t->target; }
 int kernels_site_count(const KernelTable *t) { return (int)arrlen(t->sites); }
 Loc kernels_site_loc(const KernelTable *t, int site) { return t->sites[site - 1]; }
+int kernels_prepared_count(const KernelTable *t) { return (int)arrlen(t->prepared); }
+const PreparedCall *kernels_prepared(const KernelTable *t, int i) { return &t->prepared[i]; }
+int64_t kernels_prepared_bytes(const KernelTable *t) { return t->prepared_bytes; }
 int kernels_site_of(KernelTable *t, Loc loc) {
   for (int i = 0; i < arrlen(t->sites); i++)
     if (!memcmp(&t->sites[i], &loc, sizeof loc)) return i + 1;
@@ -80,6 +85,7 @@ LArr *lower_buf(Lower *l, int buf, DType t) {
 }
 int64_t lower_temp(Lower *l, DType t, int64_t count) {
   int64_t at = l->temp_used;
+  arrput(l->parts, ((TempPart){at, (count * dtype_size(t) + 63) / 64 * 64}));
   l->temp_used += (count * dtype_size(t) + 63) / 64 * 64;
   if (l->temp_used > l->temp_bytes) l->temp_bytes = l->temp_used;
   return at;
@@ -175,6 +181,79 @@ void lower_end(Lower *l, const char *name, bool barrier) {
   l->b = NULL;
 }
 
+/* ---- what depends on cells alone ---- */
+bool lower_keeps(const Lower *l, int buf) {
+  const Entry *e = l->plan->entry;
+  const PlanBuf *b = &l->plan->bufs[buf];
+  if (!e || e->kind != DNN_EXPORT || !e->exported || b->kind != BUF_CELL) return false;
+  for (int i = 0; i < arrlen(e->writes); i++)
+    if (e->writes[i] == b->index) return false;
+  return true;
+}
+static bool can_prepare(const Lower *l, const KernelCall *c) {
+  const Kernel *k = kernels_get(l->table, c->kernel);
+  bool reads = false, writes = false;
+  int64_t none;
+  for (int i = 0; i < arrlen(c->args); i++) {
+    const KArg *a = &c->args[i];
+    if (a->kind == KARG_BUF && !lower_keeps(l, a->buf)) return false;
+    if (a->kind == KARG_TEMP && !k->params[i].arr->written) return false;
+    if (a->kind == KARG_CLOCK || (a->kind == KARG_SIZE && !dim_is_int(l->dims, a->dim, &none))) return false;
+    reads |= a->kind == KARG_BUF;
+    writes |= a->kind == KARG_TEMP;
+  }
+  return reads && writes;
+}
+static bool same_args(const KArg *a, const KArg *b) { /* but for the place of the results */
+  for (int i = 0; i < arrlen(a); i++)
+    if (a[i].kind != b[i].kind || a[i].buf != b[i].buf || a[i].dim != b[i].dim ||
+        (a[i].offset != b[i].offset && a[i].kind != KARG_PREPARED))
+      return false;
+  return true;
+}
+/* Moves call c of the group to the prepared ones; `ends`: where each part of the group's workspace ends. */
+static void prepare_call(Lower *l, LoweredGroup *g, int c) {
+  KernelTable *t = l->table;
+  PreparedCall p = {.kernel = g->calls[c].kernel};
+  int64_t from = -1, to = 0, bytes = 0;
+  for (int i = 0; i < arrlen(g->calls[c].args); i++) {
+    KArg a = g->calls[c].args[i];
+    if (a.kind == KARG_TEMP) {
+      from = a.offset;
+      a.kind = KARG_PREPARED;
+      a.offset = to = t->prepared_bytes;
+    } else if (a.kind == KARG_BUF) a.buf = l->plan->bufs[a.buf].index;
+    arrput(p.args, a);
+  }
+  for (int i = 0; i < arrlen(l->parts); i++)
+    if (l->parts[i].offset == from) bytes = l->parts[i].bytes;
+  bool known = false;
+  for (int i = 0; i < arrlen(t->prepared) && !known; i++) {
+    const PreparedCall *q = &t->prepared[i];
+    known = q->kernel == p.kernel && same_args(q->args, p.args);
+    for (int k = 0; k < arrlen(q->args) && known; k++)
+      if (q->args[k].kind == KARG_PREPARED) to = q->args[k].offset;
+  }
+  if (known) arrfree(p.args);
+  else {
+    arrput(t->prepared, p);
+    t->prepared_bytes += bytes;
+  }
+  arrdel(g->calls, c);
+  for (int i = 0; i < arrlen(g->calls); i++)
+    for (int k = 0; k < arrlen(g->calls[i].args); k++) {
+      KArg *a = &g->calls[i].args[k];
+      if (a->kind != KARG_TEMP || a->offset != from) continue;
+      a->kind = KARG_PREPARED;
+      a->offset = to;
+    }
+}
+static void prepare_calls(Lower *l, LoweredGroup *g) {
+  for (int c = 0; c < arrlen(g->calls);)
+    if (can_prepare(l, &g->calls[c])) prepare_call(l, g, c);
+    else c++;
+}
+
 /* ---- groups ---- */
 static bool elements(const Lower *l) { /* anything to do at all? */
   const Group *g = l->group;
@@ -226,12 +305,16 @@ Lowered *lower_plan(Arena *a, const Plan *plan, KernelTable *t) {
     l.buf_of = scope ? scope->buf_of : plan->buf_of;
     l.here = arena_array(a, bool, arrlen(l.g->nodes));
     l.temp_used = 0;
+    l.twin = 0;
     for (int k = 0; k < arrlen(l.group->nodes); k++) {
       OpClass c = op_info[graph_node(l.g, l.group->nodes[k])->op].cls;
       Op op = (Op)graph_node(l.g, l.group->nodes[k])->op;
+      if (c == WINDOW && l.group->nodes[k] != l.group->heavy) l.twin = l.group->nodes[k];
       l.here[l.group->nodes[k]] = !(c == LEAF && (op == OP_input || op == OP_cell));
     }
+    arrsetlen(l.parts, 0);
     lower_group(&l);
+    prepare_calls(&l, l.out);
   }
   out->temp_bytes = l.temp_bytes;
   out->scratch_bytes = l.scratch_bytes;

@@ -25,6 +25,9 @@ typedef struct LKnown {
   NodeId key;
   LExpr *value;
 } LKnown;
+typedef struct TempPart { /* of the group's workspace */
+  int64_t offset, bytes;
+} TempPart;
 typedef struct Lower {
   Arena *arena;
   const Plan *plan;
@@ -41,7 +44,11 @@ typedef struct Lower {
   LMemo *memo;
   LExpr *guard;  /* everything is read under this condition; NULL: always */
   LKnown *known; /* stb_ds: values of heavy nodes at the current element */
+  LExpr *(*read)(struct Lower *l, LArr *arr, LExpr *index, LExpr *guard); /* of a buffer; NULL: x_load */
+  void *read_ctx;
+  NodeId twin; /* a second heavy node that the same loops compute, or 0 */
   LoweredGroup *out;
+  TempPart *parts; /* stb_ds */
   int64_t temp_used, temp_bytes, scratch_bytes;
 } Lower;
 
@@ -54,6 +61,8 @@ int64_t lower_temp(Lower *l, DType t, int64_t count);
 LArr *lower_temp_array(Lower *l, int64_t offset, DType t, bool written);
 /* The parameter array of plan buffer `buf`; buffers of one cell are one array. */
 LArr *lower_buf(Lower *l, int buf, DType t);
+/* A cell that the entry, an exported function, only reads: what is made from it can be kept from call to call. */
+bool lower_keeps(const Lower *l, int buf);
 int lower_same_buf(const Lower *l, int buf);
 
 /* Value of node n at an index (one per axis of n) as an expression; shared parts are one pointer. */
@@ -85,6 +94,8 @@ void merge_index(LB *b, const Axes *a, Merge m, LExpr *const *loop, Idx *at);
 typedef void NestFn(Lower *l, const Axes *a, const Idx *at, bool trial, int *cost, void *ctx);
 /* A kernel of one nest over `a`: the merge with the fewest divisions in the inner loop, found by trial runs of `fn`. */
 void lower_nest(Lower *l, const Axes *a, const char *name, NestFn *fn, void *ctx);
+/* An element-wise group in tiles, where that pays: false when no operand lies across the result. */
+bool lower_turned(Lower *l, const Axes *a, const char *name);
 /* One parallel loop over all elements of `a`, nothing inside. */
 void open_items(Lower *l, const Axes *a, Idx *at);
 int open_nest(Lower *l, const Axes *a, Merge m, Idx *at);
@@ -157,17 +168,13 @@ struct Product {
   void (*done)(Lower *l, const Product *p, const Idx *b, const Idx *m, const Idx *n, LExpr *sum);
   const void *ctx;
   const char *name;
+  int outer;  /* how many of K's first axes are gone through one element at a time */
   bool slack; /* B is read from workspace that may be read a vector past its end */
 };
 void lower_product(Lower *l, const Product *p);
+void lower_convolution(Lower *l, const Node *n);
 bool lower_winograd(Lower *l, const Node *n); /* of a convolution; false when another form is better */
 
-/* How a product is tiled: a function of bounds and target only. */
-typedef struct Tile {
-  int mr, nr, lanes;  /* register tile and vector length */
-  int64_t mc, nc, kc; /* block of the result, and how much of K is packed at a time */
-  int64_t splits;     /* pieces of K that are summed apart */
-} Tile;
-bool tile_choose(Lower *l, const Product *p, Tile *t); /* false: too small or too thin, fold instead */
-void lower_tiled(Lower *l, const Product *p, const Tile *t);
+/* By register tiles; false: too small or too thin for them. */
+bool lower_tiled(Lower *l, const Product *p);
 #endif

@@ -145,7 +145,7 @@ static const char *map_name(const Lower *l) {
 }
 void lower_map(Lower *l) {
   Axes a = axes_of(l, l->group->outs[0].node);
-  lower_nest(l, &a, map_name(l), map_body, NULL);
+  if (!lower_turned(l, &a, map_name(l))) lower_nest(l, &a, map_name(l), map_body, NULL);
 }
 
 /* ---- a group without nodes: reads[0] -> outs[0] ---- */

@@ -108,25 +108,26 @@ static void put_cast(Buf *b, const LExpr *x) {
   }
 }
 
-/* Functions of floats: NULL where f32 and f64 are from libm under the op's own name. */
+/* Functions of floats (runtime/core/maths.h, kernel.h; exact ones are libm's): NULL where C has a sign for the op. */
 static const char *float_function(Op op, bool f64) {
   switch (op) {
   case OP_exp: return f64 ? "dnn_exp_f64" : "dnn_exp_f32";
   case OP_log: return f64 ? "dnn_log_f64" : "dnn_log_f32";
   case OP_tanh: return f64 ? "dnn_tanh_f64" : "dnn_tanh_f32";
   case OP_sigmoid: return f64 ? "dnn_sigmoid_f64" : "dnn_sigmoid_f32";
-  case OP_log1p: return f64 ? "log1p" : "log1pf";
-  case OP_expm1: return f64 ? "expm1" : "expm1f";
+  case OP_log1p: return f64 ? "dnn_log1p_f64" : "dnn_log1p_f32";
+  case OP_expm1: return f64 ? "dnn_expm1_f64" : "dnn_expm1_f32";
   case OP_sqrt: return f64 ? "sqrt" : "sqrtf";
-  case OP_sin: return f64 ? "sin" : "sinf";
-  case OP_cos: return f64 ? "cos" : "cosf";
-  case OP_tan: return f64 ? "tan" : "tanf";
-  case OP_erf: return f64 ? "erf" : "erff";
+  case OP_rsqrt: return f64 ? "dnn_rsqrt_f64" : "dnn_rsqrt_f32";
+  case OP_sin: return f64 ? "dnn_sin_f64" : "dnn_sin_f32";
+  case OP_cos: return f64 ? "dnn_cos_f64" : "dnn_cos_f32";
+  case OP_tan: return f64 ? "dnn_tan_f64" : "dnn_tan_f32";
+  case OP_erf: return f64 ? "dnn_erf_f64" : "dnn_erf_f32";
   case OP_abs: return f64 ? "fabs" : "fabsf";
   case OP_floor: return f64 ? "floor" : "floorf";
   case OP_ceil: return f64 ? "ceil" : "ceilf";
   case OP_round: return f64 ? "rint" : "rintf";
-  case OP_pow: return f64 ? "pow" : "powf";
+  case OP_pow: return f64 ? "dnn_pow_f64" : "dnn_pow_f32";
   case OP_sign: return f64 ? "dnn_sign_f64" : "dnn_sign_f32";
   case OP_floordiv: return f64 ? "dnn_floordiv_f64" : "dnn_floordiv_f32";
   case OP_mod: return f64 ? "dnn_mod_f64" : "dnn_mod_f32";
@@ -169,10 +170,6 @@ static void put_op(Buf *b, const LExpr *x) {
       buf_str(b, "(-");
       put_x(b, x->in[0]);
       buf_char(b, ')');
-    } else if (x->op == OP_rsqrt) {
-      buf_str(b, t == F64 ? "(1.0 / sqrt(" : "(1.0f / sqrtf(");
-      put_x(b, x->in[0]);
-      buf_str(b, "))");
     } else if (infix(x->op)) put_infix(b, x, infix(x->op));
     else INTERNAL("no C for op %s", op_info[x->op].name);
   } else if (infix(x->op) && (op_info[x->op].flags & CMP || x->op == OP_and || x->op == OP_or)) {

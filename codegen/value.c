@@ -231,6 +231,8 @@ static LExpr *map_at(Lower *l, const Node *n, const Idx *at) {
   return x_op(l->b, (Op)n->op, n->type.dtype, in[0], in[1], in[2]);
 }
 
+static LExpr *plain_read(Lower *l, LArr *arr, LExpr *index, LExpr *guard) { return x_load(l->b, arr, index, guard); }
+
 static MemoKey memo_key(Lower *l, NodeId id, const Axes *axes, const Idx *given, Idx *at) {
   MemoKey key;
   memset(&key, 0, sizeof key);
@@ -262,7 +264,7 @@ LExpr *value_at(Lower *l, NodeId id, const Idx *given) {
   LExpr *v = NULL;
   int buf = l->buf_of[id];
   if (buf >= 0 && !l->here[id])
-    v = x_load(l->b, lower_buf(l, buf, n->type.dtype), axes_linear(l->b, &axes, &at), l->guard);
+    v = (l->read ? l->read : plain_read)(l, lower_buf(l, buf, n->type.dtype), axes_linear(l->b, &axes, &at), l->guard);
   else if (id == l->group->heavy) INTERNAL("the value of %s is used before it is there", op_info[n->op].name);
   else switch (op_info[n->op].cls) {
     case LEAF: v = leaf_at(l, id, &axes, &at); break;

@@ -37,6 +37,7 @@ typedef struct Wino {
   int64_t images, rows; /* of an item: images, and rows of tiles of each */
   int64_t tiles;        /* of an item at most, and room for whole register tiles */
   int mr, nr;
+  int64_t pieces;        /* of the sums for dw */
   int64_t weights, sums; /* workspace */
 } Wino;
 
@@ -150,7 +151,11 @@ static bool choose(const Lower *l, const Node *n, Wino *w) {
   double tiles = (double)w->ty * (double)w->tx, a2 = w->a * w->a;
   double products = tiles * a2 * (double)(w->cip * w->cop), moves = tiles * a2 * 10 * (double)(w->cip + w->cop);
   double direct = 1.2 * (double)(w->oh * w->ow * w->r * w->r) * (double)(w->ci * w->co);
-  return products + moves < direct && w->tiles * dim_most(l, n->type.shape[0]) > 0;
+  double batch = (double)dim_most(l, graph_type(l->g, w->image).shape[0]), weights = a2 * (double)(w->cip * w->cop) * 8;
+  if (!dw && l->buf_of[w->other] >= 0 && lower_keeps(l, l->buf_of[w->other])) weights = 0; /* made once, by prepare */
+  if (dw && batch * tiles < 4 * 16) return false; /* pieces of too little work */
+  w->pieces = clamp64((int64_t)(batch * tiles) / 16, 1, PIECES);
+  return batch * (products + moves) + weights * (double)(dw ? w->pieces : 1) < batch * direct;
 }
 
 /* ---- transforms ---- */
@@ -533,8 +538,8 @@ static void sum_tiles(Lower *l, Wino *w) {
   LArr *s = scratch(b, a2 * (w->cip > w->cop ? w->cip : w->cop), "s");
   Dim blocks = dim_mul(l->dims, dim_ceil_div(l->dims, graph_type(l->g, w->image).shape[0], w->images),
                        dim_int(l->dims, row_blocks));
-  LVar *pv = lb_for(b, FOR_PARALLEL, "piece", x_int(b, 0), x_int(b, PIECES), 1);
-  LExpr *piece = x_var(b, pv), *each = x_dim(b, dim_ceil_div(l->dims, blocks, PIECES));
+  LVar *pv = lb_for(b, FOR_PARALLEL, "piece", x_int(b, 0), x_int(b, w->pieces), 1);
+  LExpr *piece = x_var(b, pv), *each = x_dim(b, dim_ceil_div(l->dims, blocks, w->pieces));
   LExpr *first = lb_let(b, "first", x_mul(b, piece, each)), *end = x_min(b, x_add(b, first, each), x_dim(b, blocks));
   lb_if(b, x_ge(b, first, end)); /* a piece without work still has a sum */
   LExpr *z = x_var(b, lb_for(b, FOR_VECTOR, "z", x_int(b, 0), x_int(b, a2 * w->cip * w->cop), 1));
@@ -572,7 +577,7 @@ static void finish_dw(Lower *l, const Wino *w) {
   for (int i = 0; i < w->a; i++) {
     LExpr *at = x_add(b, x_add(b, mul(b, plus(b, j, i * w->a), plane), mul(b, c, w->cop)), o);
     v[i] = x_vload(b, sums, at, w->lanes);
-    for (int k = 1; k < PIECES; k++) {
+    for (int k = 1; k < w->pieces; k++) {
       LExpr *part = x_vload(b, sums, plus(b, at, k * w->a * w->a * plane), w->lanes);
       v[i] = lb_let(b, NULL, x_op(b, OP_add, F32, v[i], part, NULL));
     }
@@ -602,7 +607,7 @@ bool lower_winograd(Lower *l, const Node *n) {
     lower_forward(l, &w);
     return true;
   }
-  w.sums = lower_temp(l, F32, PIECES * w.a * w.a * w.cip * w.cop);
+  w.sums = lower_temp(l, F32, w.pieces * w.a * w.a * w.cip * w.cop);
   sum_tiles(l, &w);
   finish_dw(l, &w);
   return true;

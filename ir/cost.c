@@ -63,7 +63,7 @@ Dim node_flops(const Graph *g, NodeId id) {
   case CONTRACT: terms = n->op == OP_dot ? dot_terms(g, n) : conv_terms(g, n); break;
   case WINDOW: {
     const Attr *window = node_attr(n, A_window);
-    terms = type_count(t, n->type);
+    terms = type_count(t, n->op == OP_max_pool_dx ? graph_type(g, n->in[0]) : n->type);
     for (uint32_t i = 0; i < window->n; i++) terms = dim_mul(t, terms, window->dims[i]);
     break;
   }

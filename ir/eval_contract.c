@@ -122,9 +122,10 @@ typedef struct Pool {
   int64_t window[MAX_RANK], stride[MAX_RANK], low[MAX_RANK];
 } Pool;
 
-/* The position of the first largest in the window at p of a plane, -1 when the window lies outside. NaN wins. */
-static int64_t best_in_window(const Pool *q, const double *x, const int64_t *size, const int64_t *p) {
-  int64_t k[MAX_RANK] = {0}, best = -1;
+/* Calls see(ctx, position in the plane of x) for what the window at p holds, in row-major order. */
+typedef void SeeFn(void *ctx, int64_t at);
+static void each_in_window(const Pool *q, const int64_t *size, const int64_t *p, SeeFn *see, void *ctx) {
+  int64_t k[MAX_RANK] = {0};
   do {
     int64_t at = 0;
     bool inside = true;
@@ -133,27 +134,55 @@ static int64_t best_in_window(const Pool *q, const double *x, const int64_t *siz
       inside &= j >= 0 && j < size[i];
       at = at * size[i] + j;
     }
-    if (!inside) continue;
-    if (best < 0 || x[at] > x[best] || (isnan(x[at]) && !isnan(x[best]))) best = at;
+    if (inside) see(ctx, at);
   } while (eval_next(k, q->window, q->ns));
-  return best;
+}
+
+/* The position of the first largest, -1 when the window lies outside. NaN wins. */
+typedef struct Best {
+  const double *x;
+  int64_t at;
+} Best;
+static void see_best(void *ctx, int64_t at) {
+  Best *b = ctx;
+  if (b->at < 0 || b->x[at] > b->x[b->at] || (isnan(b->x[at]) && !isnan(b->x[b->at]))) b->at = at;
+}
+
+/* dx += dy at the position `arg`. */
+typedef struct Spread {
+  double *dx, dy;
+  int64_t arg;
+} Spread;
+static void see_spread(void *ctx, int64_t at) {
+  Spread *s = ctx;
+  if (at == s->arg) s->dx[at] += s->dy;
 }
 
 bool eval_window(Eval *e) {
-  const Tensor *x = e->ins[0];
+  bool back = e->node->op == OP_max_pool_dx;
+  const Tensor *x = back ? e->out : e->ins[0], *y = back ? e->ins[0] : e->out;
   Pool q = {.ns = x->rank - 2};
   eval_attrs(e, A_window, q.window);
   eval_attrs(e, A_stride, q.stride);
   eval_attrs(e, A_low, q.low);
-  const double *v = eval_floats(e, x);
-  int64_t size = plane(x->shape, q.ns), count = plane(e->out->shape, q.ns), planes = x->shape[0] * x->shape[1];
+  const double *v = eval_floats(e, e->ins[0]);
+  int64_t size = plane(x->shape, q.ns), count = plane(y->shape, q.ns), planes = x->shape[0] * x->shape[1];
+  double *dx = back ? arena_array(e->arena, double, planes *size + 1) : NULL;
   for (int64_t i = 0; i < planes && count; i++) {
     int64_t p[MAX_RANK] = {0}, at = i * count;
     do {
-      int64_t best = best_in_window(&q, v + i * size, x->shape + 2, p);
-      if (e->node->op == OP_max_pool_arg) tensor_set_int(e->out, at++, best < 0 ? 0 : best);
-      else tensor_set(e->out, at++, best < 0 ? -INFINITY : v[i * size + best]);
-    } while (eval_next(p, e->out->shape + 2, q.ns));
+      if (back) {
+        Spread s = {dx + i * size, v[at], tensor_get_int(e->ins[1], at)};
+        each_in_window(&q, x->shape + 2, p, see_spread, &s);
+        at++;
+        continue;
+      }
+      Best best = {v + i * size, -1};
+      each_in_window(&q, x->shape + 2, p, see_best, &best);
+      if (e->node->op == OP_max_pool_arg) tensor_set_int(e->out, at++, best.at < 0 ? 0 : best.at);
+      else tensor_set(e->out, at++, best.at < 0 ? -INFINITY : best.x[best.at]);
+    } while (eval_next(p, y->shape + 2, q.ns));
   }
+  for (int64_t i = 0; back && i < planes * size; i++) tensor_set(e->out, i, dx[i]);
   return true;
 }

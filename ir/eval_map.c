@@ -1,46 +1,46 @@
 /* Element-wise ops. */
 #include "ir/eval_rules.h"
+#include "runtime/core/maths.h"
 #include "runtime/core/random.h"
 #include <math.h>
 
-/* The same functions in both precisions: T the type, F(name) the libm function. */
-#define FLOAT_OPS(T, F, NAME)                                                                                          \
-  static T NAME(Op op, T a, T b) {                                                                                     \
+/* The same functions in both precisions: T the type, s its name, m the last letter of the exact functions of libm. The
+ * others are those of emitted kernels (runtime/core/maths.h). */
+#define FLOAT_OPS(T, s, m)                                                                                             \
+  static T map_##s(Op op, T a, T b) {                                                                                  \
     switch (op) {                                                                                                      \
     case OP_neg: return -a;                                                                                            \
-    case OP_exp: return F(exp)(a);                                                                                     \
-    case OP_log: return F(log)(a);                                                                                     \
-    case OP_log1p: return F(log1p)(a);                                                                                 \
-    case OP_expm1: return F(expm1)(a);                                                                                 \
-    case OP_sqrt: return F(sqrt)(a);                                                                                   \
-    case OP_rsqrt: return (T)1 / F(sqrt)(a);                                                                           \
-    case OP_sin: return F(sin)(a);                                                                                     \
-    case OP_cos: return F(cos)(a);                                                                                     \
-    case OP_tan: return F(tan)(a);                                                                                     \
-    case OP_tanh: return F(tanh)(a);                                                                                   \
-    case OP_sigmoid: return (T)1 / ((T)1 + F(exp)(-a));                                                                \
-    case OP_erf: return F(erf)(a);                                                                                     \
-    case OP_abs: return F(fabs)(a);                                                                                    \
+    case OP_exp: return dnn_exp_##s(a);                                                                                \
+    case OP_log: return dnn_log_##s(a);                                                                                \
+    case OP_log1p: return dnn_log1p_##s(a);                                                                            \
+    case OP_expm1: return dnn_expm1_##s(a);                                                                            \
+    case OP_sqrt: return sqrt##m(a);                                                                                   \
+    case OP_rsqrt: return dnn_rsqrt_##s(a);                                                                            \
+    case OP_sin: return dnn_sin_##s(a);                                                                                \
+    case OP_cos: return dnn_cos_##s(a);                                                                                \
+    case OP_tan: return dnn_tan_##s(a);                                                                                \
+    case OP_tanh: return dnn_tanh_##s(a);                                                                              \
+    case OP_sigmoid: return dnn_sigmoid_##s(a);                                                                        \
+    case OP_erf: return dnn_erf_##s(a);                                                                                \
+    case OP_abs: return fabs##m(a);                                                                                    \
     case OP_sign: return (T)((a > 0) - (a < 0));                                                                       \
-    case OP_floor: return F(floor)(a);                                                                                 \
-    case OP_ceil: return F(ceil)(a);                                                                                   \
-    case OP_round: return F(rint)(a);                                                                                  \
+    case OP_floor: return floor##m(a);                                                                                 \
+    case OP_ceil: return ceil##m(a);                                                                                   \
+    case OP_round: return rint##m(a);                                                                                  \
     case OP_add: return a + b;                                                                                         \
     case OP_sub: return a - b;                                                                                         \
     case OP_mul: return a * b;                                                                                         \
     case OP_div: return a / b;                                                                                         \
-    case OP_floordiv: return F(floor)(a / b);                                                                          \
-    case OP_mod: return a - b * F(floor)(a / b);                                                                       \
-    case OP_pow: return F(pow)(a, b);                                                                                  \
+    case OP_floordiv: return floor##m(a / b);                                                                          \
+    case OP_mod: return a - b * floor##m(a / b);                                                                       \
+    case OP_pow: return dnn_pow_##s(a, b);                                                                             \
     case OP_maximum: return a >= b || isnan(a) ? a : b;                                                                \
     case OP_minimum: return a <= b || isnan(a) ? a : b;                                                                \
     default: INTERNAL("%s has no float evaluator", op_info[op].name);                                                  \
     }                                                                                                                  \
   }
-#define SINGLE(name) name##f
-#define DOUBLE(name) name
-FLOAT_OPS(float, SINGLE, map_f32)
-FLOAT_OPS(double, DOUBLE, map_f64)
+FLOAT_OPS(float, f32, f)
+FLOAT_OPS(double, f64, )
 
 static int64_t floor_div(int64_t a, int64_t b) {
   if (b == 0) return 0;

@@ -151,8 +151,8 @@ bool shape_conv_dw(Shape *s) {
 
 /* ---- pools ---- */
 
-static bool pool(Shape *s, DType dtype) {
-  Type x = s->in[0];
+/* The type of a pool of x in s->out. */
+static bool pool(Shape *s, Type x, DType dtype) {
   int ns = x.rank - 2;
   int64_t window[MAX_RANK], stride[MAX_RANK];
   const Dim *low, *high;
@@ -172,8 +172,21 @@ static bool pool(Shape *s, DType dtype) {
   return shape_done(s, dtype, x.rank, shape);
 }
 
-bool shape_pool(Shape *s) { return pool(s, s->in[0].dtype); }
-bool shape_pool_arg(Shape *s) { return pool(s, I32); }
+bool shape_pool(Shape *s) { return pool(s, s->in[0], s->in[0].dtype); }
+bool shape_pool_arg(Shape *s) { return pool(s, s->in[0], I32); }
+
+/* want is x's type; dy and arg must be what the pools give for it. */
+bool shape_pool_dx(Shape *s) {
+  if (!s->want) return shape_fail(s, "`max_pool_dx` needs a type");
+  Type x = *s->want;
+  if (!pool(s, x, x.dtype)) return false;
+  if (!dtype_is_float(x.dtype) || !type_same(*s->out, s->in[0]) || !shape_same(s->in[0], s->in[1]) ||
+      s->in[1].dtype != I32) {
+    return shape_fail(s, "`max_pool_dx` needs a gradient %s and places of its shape, got %s and %s",
+                      shape_type(s, *s->out), shape_type(s, s->in[0]), shape_type(s, s->in[1]));
+  }
+  return shape_done(s, x.dtype, x.rank, x.shape);
+}
 
 /* ---- run-time indices ---- */
 

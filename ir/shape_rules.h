@@ -30,7 +30,7 @@ bool shape_int(Shape *s, AttrKey key, int64_t lo, int64_t hi, int *out);
 bool shape_done(Shape *s, DType dtype, int rank, const Dim *shape);
 
 /* ir/shape_contract.c */
-ShapeRule shape_dot, shape_conv, shape_conv_dx, shape_conv_dw, shape_pool, shape_pool_arg, shape_gather, shape_scatter;
+ShapeRule shape_dot, shape_conv, shape_conv_dx, shape_conv_dw, shape_pool, shape_pool_arg, shape_pool_dx, shape_gather, shape_scatter;
 /* ir/shape_region.c */
 ShapeRule shape_get, shape_grad, shape_jvp;
 #endif

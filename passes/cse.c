@@ -46,7 +46,7 @@ static uint64_t attr_hash_of(uint64_t h, const Attr *a) {
   return h;
 }
 
-static bool attr_same(const Attr *a, const Attr *b) {
+bool attr_same(const Attr *a, const Attr *b) {
   if (a->key != b->key) return false;
   switch (attr_kinds[a->key]) {
   case AK_INT: return a->dims[0] == b->dims[0];

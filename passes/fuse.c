@@ -14,6 +14,7 @@
  * Needs: an expanded graph (no META but `get`). Keeps: every root in a buffer. */
 #include "base/ds.h"
 #include "passes/fuse.h"
+#include "passes/rewrite.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -5,6 +5,7 @@
  * row can be dealt with from its first reduction to its last store while it lies in the cache. */
 #include "base/ds.h"
 #include "passes/fuse.h"
+#include "passes/rewrite.h"
 #include <stdlib.h>
 
 /* A cluster in which a row is gone through several times: so many rows at least that threads have work, unless all of
@@ -210,8 +211,21 @@ void fuse_merge_readers(Fuse *f) {
   arrfree(r.splits);
 }
 
+/* max_pool and max_pool_arg of one operand are two results of one search. */
+static void merge_pools(Fuse *f) {
+  for (NodeId n = 1; n < (NodeId)f->n; n++)
+    for (NodeId m = 1; m < n && f->kind[n] == K_CLUSTER && op_info[f->g->nodes[n].op].cls == WINDOW; m++) {
+      const Node *a = &f->g->nodes[m], *b = &f->g->nodes[n];
+      if (f->kind[m] != K_CLUSTER || op_info[a->op].cls != WINDOW || a->n_in != 1 || b->n_in != 1) continue;
+      bool same = a->op != b->op && a->in[0] == b->in[0];
+      for (int k = 0; same && k < a->n_attrs; k++) same = attr_same(&a->attrs[k], &b->attrs[k]);
+      if (same && fuse_find(f, m) == m && !f->next[m] && fuse_find(f, n) == n) merge(f, m, n);
+    }
+}
+
 /* First what stays within a row that lies in memory in one piece, then the rest. */
 void fuse_merge(Fuse *f) {
+  merge_pools(f);
   for (NodeId n = 1; n < (NodeId)f->n; n++) {
     Split s;
     if (f->kind[n] != K_CLUSTER || !f->heavy[n] || !split_of(f->g, n, &s)) continue;

@@ -122,15 +122,20 @@ RULE(conv_dw) {
   GIVE(1, conv_like(c, n, OP_conv, X, dy, operand_type(c, n, 1)));
 }
 
-/* Adds dy at the position that max_pool_arg names, in planes [N, C, all spatial axes as one]. */
+/* Gives dy to the position that max_pool_arg names. */
 RULE(max_pool) {
-  Type x = operand_type(c, n, 0), y = graph_type(c->g, n);
   const Node *d = graph_node(c->g, n);
+  Type x = operand_type(c, n, 0);
+  NodeId a = X, in[2] = {dy, graph_add(c->g, OP_max_pool_arg, c->loc, &a, 1, d->attrs, d->n_attrs, NULL)};
+  GIVE(0, graph_add(c->g, OP_max_pool_dx, c->loc, in, 2, graph_node(c->g, n)->attrs, graph_node(c->g, n)->n_attrs, &x));
+}
+
+/* What arg names of the gradient, in planes [N, C, all spatial axes as one]. */
+RULE(max_pool_dx) {
+  Type x = graph_type(c->g, n), y = operand_type(c, n, 0);
   DimTab *t = c->g->dims;
   Dim in[3] = {x.shape[0], x.shape[1], dim_int(t, 1)}, out[3] = {in[0], in[1], in[2]};
   for (int k = 2; k < x.rank; k++) in[2] = dim_mul(t, in[2], x.shape[k]), out[2] = dim_mul(t, out[2], y.shape[k]);
-  NodeId a = X, arg = graph_add(c->g, OP_max_pool_arg, c->loc, &a, 1, d->attrs, d->n_attrs, NULL);
-  NodeId i = g_reshape(c->g, c->loc, arg, 3, out), u = g_reshape(c->g, c->loc, dy, 3, out);
-  NodeId zero = g_full(c->g, c->loc, 0, type_of(c->g->arena, x.dtype, 3, in));
-  GIVE(0, shaped(c, g_scatter(c->g, OP_scatter_add, c->loc, zero, i, u, 2, 2), x));
+  NodeId i = g_reshape(c->g, c->loc, operand(c, n, 1), 3, out), u = g_reshape(c->g, c->loc, dy, 3, in);
+  GIVE(0, shaped(c, g_gather(c->g, c->loc, u, i, 2, 2), y));
 }

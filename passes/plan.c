@@ -145,9 +145,12 @@ static void check_heavy(Check *c, const Group *gr, int group) {
   const Graph *g = c->p->scopes[gr->scope].graph;
   int heavy = 0;
   Split first, s;
+  NodeId pooled = 0; /* pools of one operand count once */
   for (int k = 0; k < arrlen(gr->nodes); k++) {
-    OpClass cls = op_info[graph_node(g, gr->nodes[k])->op].cls;
-    heavy += cls == REDUCE || cls == CONTRACT || cls == WINDOW;
+    const Node *x = graph_node(g, gr->nodes[k]);
+    OpClass cls = op_info[x->op].cls;
+    heavy += cls == REDUCE || cls == CONTRACT || (cls == WINDOW && x->in[0] != pooled);
+    if (cls == WINDOW) pooled = x->in[0];
   }
   if (heavy > 1 && heavy != arrlen(gr->folds)) wrong(c, "a group with several heavy nodes", group, heavy);
   for (int k = 1; k < arrlen(gr->folds); k++)

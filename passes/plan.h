@@ -61,6 +61,7 @@ struct PlanStep {
   PlanKind kind;
   int group;        /* KERNEL */
   bool barrier;     /* all threads meet before this step: it reads what another thread may have written */
+  bool alone;       /* KERNEL: thread 0 does all of it, for there is little to do */
   int scope;        /* LOOP, BRANCH: where `node` is */
   NodeId node;      /* LOOP, BRANCH: the scan, while or cond; a checkpoint or custom_grad is a BRANCH without `other` */
   int at;           /* position in kernel order, for live ranges (LOOP, BRANCH: of their end) */

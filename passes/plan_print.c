@@ -37,6 +37,7 @@ static void print_steps(const Plan *p, Buf *b, const PlanStep *steps, int indent
     const PlanStep *s = &steps[i];
     buf_fill(b, ' ', indent);
     if (s->barrier) buf_str(b, "barrier ");
+    if (s->alone) buf_str(b, "alone ");
     if (s->kind == PLAN_KERNEL) {
       print_group(p, b, s->group);
       continue;

@@ -33,6 +33,9 @@ int rewrite_count(const Graph *g);
 /* True when g, or a graph inside of it, holds a node of op grad, vjp or jvp. */
 bool rewrite_has_transforms(const Graph *g);
 
+/* Equal in bits. */
+bool attr_same(const Attr *a, const Attr *b);
+
 /* The passes, in the files of their names. */
 PassFn pass_expand, pass_simplify, pass_fold, pass_cse, pass_dce, pass_keep;
 #endif

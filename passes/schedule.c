@@ -2,7 +2,8 @@
  *
  * Before: steps in the order of their first node. After: an order in which everything is written before it is read, old
  * values of cells are read before they are replaced where that is possible, and `barrier` stands on each step that
- * touches memory which an earlier step since the last barrier has written (or would overwrite what one still reads). */
+ * touches memory which an earlier step since the last barrier has written (or would overwrite what one still reads).
+ * Steps of little work are thread 0's `alone`: they need no barrier between them. */
 #include "base/ds.h"
 #include "passes/pipeline.h"
 #include "passes/plan_internal.h"
@@ -147,17 +148,51 @@ static bool any_overlap(const Plan *p, const int *a, const int *b) {
   return false;
 }
 
+/* Too little work to share, in operations and words moved at the bounds of the sizes: some microseconds, of which a
+ * barrier and the way of the values to another processor would take the better part. */
+static bool is_little(const Plan *p, const PlanStep *s) {
+  enum { LITTLE = 1 << 16 };
+  if (s->kind != PLAN_KERNEL) return false;
+  const Group *gr = &p->groups[s->group];
+  const Graph *g = p->scopes[gr->scope].graph;
+  int64_t work = 0;
+  for (int i = 0; i < arrlen(gr->nodes) && work >= 0; i++) {
+    int64_t flops = dim_upper(g->dims, node_flops(g, gr->nodes[i]));
+    work = flops < 0 || flops > LITTLE ? -1 : work + flops;
+  }
+  for (int i = 0; i < arrlen(gr->reads) + arrlen(gr->outs) && work >= 0; i++) {
+    int n = (int)arrlen(gr->reads);
+    Type t = p->bufs[i < n ? gr->reads[i] : gr->outs[i - n].buf].type;
+    int64_t count = dim_upper(g->dims, type_count(g->dims, t));
+    work = count < 0 || count > LITTLE ? -1 : work + count * dtype_size(t.dtype) / 4;
+  }
+  return work >= 0 && work < LITTLE;
+}
+
+/* What was touched since the last barrier, [1] by thread 0 alone: its steps are in order without one. */
+typedef struct Touched {
+  int *read[2], *written[2];
+} Touched;
+
+static bool must_wait(const Plan *p, const Touched *t, const PlanStep *s, const int *r, const int *w) {
+  bool wait = s->kind != PLAN_KERNEL;
+  for (int k = 0; k < (s->alone ? 1 : 2); k++)
+    wait |= any_overlap(p, r, t->written[k]) || any_overlap(p, w, t->written[k]) || any_overlap(p, w, t->read[k]);
+  return wait;
+}
+
 static void place_barriers(Plan *p, PlanStep *steps) {
-  int *read = NULL, *written = NULL; /* since the last barrier */
+  Touched t = {0};
   for (int i = 0; i < arrlen(steps); i++) {
     PlanStep *s = &steps[i];
     int *r = NULL, *w = NULL;
     step_reads(p, s, &r);
     step_writes(p, s, &w);
-    s->barrier = s->kind != PLAN_KERNEL || any_overlap(p, r, written) || any_overlap(p, w, written) || any_overlap(p, w, read);
-    if (s->barrier) arrsetlen(read, 0), arrsetlen(written, 0);
-    for (int k = 0; k < arrlen(r); k++) add(&read, r[k]);
-    for (int k = 0; k < arrlen(w); k++) add(&written, w[k]);
+    s->alone = is_little(p, s);
+    s->barrier = must_wait(p, &t, s, r, w);
+    for (int k = 0; k < 2 && s->barrier; k++) arrsetlen(t.read[k], 0), arrsetlen(t.written[k], 0);
+    for (int k = 0; k < arrlen(r); k++) add(&t.read[s->alone], r[k]);
+    for (int k = 0; k < arrlen(w); k++) add(&t.written[s->alone], w[k]);
     arrfree(r), arrfree(w);
     if (s->kind == PLAN_KERNEL) continue;
     place_barriers(p, s->before);
@@ -166,7 +201,7 @@ static void place_barriers(Plan *p, PlanStep *steps) {
     if (s->kind == PLAN_LOOP && arrlen(s->body)) s->body[0].barrier = true; /* the iteration before may still run */
     if (s->kind == PLAN_LOOP && arrlen(s->other)) s->other[0].barrier = true;
   }
-  arrfree(read), arrfree(written);
+  for (int k = 0; k < 2; k++) arrfree(t.read[k]), arrfree(t.written[k]);
 }
 
 void plan_schedule(Plan *p) { schedule_steps(p, &p->steps); }

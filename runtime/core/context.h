@@ -13,7 +13,9 @@ typedef struct DnnContext {
   int64_t error_value[2];  /* what was found there: an index and its bound, ... */
   int64_t seed, stage;     /* the random key of a call is made from seed, stage and step */
   int64_t step, steps, epoch; /* the clock: step of the stage, its length, epoch */
-  uint32_t barrier_count, barrier_turn; /* the threads' meeting place inside a call */
-  int64_t reserved[4];
+  int64_t alone_until; /* calls take one thread until then: other programs have the processors; 0: no */
+  int32_t is_prepared; /* `prepared` belongs to the parameters as they are */
+  int32_t reserved_word;
+  int64_t reserved[3];
 } DnnContext;
 #endif

@@ -17,7 +17,7 @@ DnnDataSets *dnn_data_new(const DnnProgram *p, DnnContext *c, const DnnDataOpts 
   if (!d) return NULL;
   d->program = p, d->opts = *o, d->context = *c;
   d->context.arena = NULL, d->context.threads = 1, d->context.seed = (int64_t)o->seed;
-  d->context.barrier_count = d->context.barrier_turn = 0;
+  d->context.alone_until = 0;
   pthread_mutexattr_t kind;
   pthread_mutexattr_init(&kind);
   pthread_mutexattr_settype(&kind, PTHREAD_MUTEX_RECURSIVE);

@@ -11,10 +11,13 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
+#include <time.h>
 
 /* One thread's view of a call. Threads share `meeting`; each has its own team record, scratch and first error. */
 typedef struct DnnMeeting {
   _Atomic uint32_t arrived, turn;
+  _Atomic int64_t lost; /* microseconds that processors were not ours while a thread waited */
+  int32_t alone;        /* thread 0 does the rest of the call */
 } DnnMeeting;
 typedef struct DnnTeam {
   int32_t tid, n;         /* thread number 0 .. n-1 */
@@ -25,18 +28,62 @@ typedef struct DnnTeam {
   int64_t error_value[2]; /* the index and its bound */
 } DnnTeam;
 
-/* All threads meet. Spins some 200 turns, then gives the processor away: threads may outnumber processors. */
-static inline void dnn_barrier(DnnTeam *team) {
-  if (team->n <= 1) return;
+static inline int64_t dnn_now(void) { /* in microseconds */
+  struct timespec t;
+  timespec_get(&t, TIME_UTC);
+  return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+static inline void dnn_pause(void) {
+#if defined(__GNUC__) && (defined(__x86_64__) || defined(__i386__))
+  __builtin_ia32_pause();
+#endif
+}
+
+/* Waits for the end of turn `turn`: spins some microseconds, then gives the processor away, for threads may outnumber
+ * processors. A long wait counts what the process did not get of the time of n processors. */
+static inline void dnn_wait(DnnMeeting *m, uint32_t turn, int n) {
+  for (int spin = 0; spin < 500; spin++) {
+    if (atomic_load_explicit(&m->turn, memory_order_acquire) != turn) return;
+    dnn_pause();
+  }
+  int64_t begin = dnn_now();
+  clock_t had = clock();
+  while (atomic_load_explicit(&m->turn, memory_order_acquire) == turn) sched_yield();
+  int64_t waited = dnn_now() - begin;
+  if (waited < 200) return;
+  int64_t lost = waited * n - (int64_t)((double)(clock() - had) * (1e6 / (double)CLOCKS_PER_SEC));
+  if (lost > 0) atomic_fetch_add_explicit(&m->lost, lost, memory_order_relaxed);
+}
+
+/* All threads meet; 1 tells one to leave the call. Who waits for a thread whose processor another program has does so
+ * for milliseconds, at every meeting: when a call has lost too many, thread 0 goes on alone. Bits do not depend on the
+ * number of threads. */
+static inline int dnn_barrier(DnnTeam *team) {
+  enum { LOST = 2000 };
+  if (team->n <= 1) return 0;
   DnnMeeting *m = team->meeting;
   uint32_t turn = atomic_load_explicit(&m->turn, memory_order_relaxed);
   if (atomic_fetch_add_explicit(&m->arrived, 1, memory_order_acq_rel) + 1 == (uint32_t)team->n) {
     atomic_store_explicit(&m->arrived, 0, memory_order_relaxed);
+    m->alone = atomic_load_explicit(&m->lost, memory_order_relaxed) > LOST;
     atomic_store_explicit(&m->turn, turn + 1, memory_order_release);
-    return;
+  } else {
+    dnn_wait(m, turn, team->n);
   }
-  for (int spin = 0; atomic_load_explicit(&m->turn, memory_order_acquire) == turn; spin++)
-    if (spin >= 200) sched_yield();
+  if (!m->alone) return 0;
+  team->n = 1;
+  return team->tid != 0;
+}
+
+/* How many threads a call gets: one for a while after calls that lost time, so that what is lost stays a small part. */
+static inline int dnn_threads(DnnContext *c) {
+  if (c->alone_until && dnn_now() < c->alone_until) return 1;
+  c->alone_until = 0;
+  return c->threads;
+}
+static inline void dnn_after(DnnContext *c, DnnMeeting *m) {
+  int64_t lost = atomic_load_explicit(&m->lost, memory_order_relaxed);
+  if (lost > 500) c->alone_until = dnn_now() + 20 * lost;
 }
 
 /* The part of `count` pieces of work that is thread `tid`'s: dnn_part(count, tid, n) .. dnn_part(count, tid + 1, n). */
@@ -117,10 +164,17 @@ static inline int32_t dnn_to_i32(double x) { return (int32_t)dnn_to_int(x, -0x1p
 static inline int8_t dnn_to_i8(double x) { return (int8_t)dnn_to_int(x, -128, 127, -128, 127); }
 static inline uint8_t dnn_to_u8(double x) { return (uint8_t)dnn_to_int(x, 0, 255, 0, 255); }
 
-/* Largest and smallest: the first on ties, a NaN on either side wins. */
+/* Largest and smallest: the first on ties, a NaN on either side wins. Written so that gcc makes vectors of nested ones:
+ * the first choice is one instruction. */
 #define DNN_MAXMIN(T, s)                                                                                             \
-  static inline T dnn_maximum_##s(T a, T b) { return ((a >= b) | (a != a)) ? a : b; }                                \
-  static inline T dnn_minimum_##s(T a, T b) { return ((a <= b) | (a != a)) ? a : b; }
+  static inline T dnn_maximum_##s(T a, T b) {                                                                        \
+    const T m = b > a ? b : a;                                                                                       \
+    return b != b ? b : m;                                                                                           \
+  }                                                                                                                  \
+  static inline T dnn_minimum_##s(T a, T b) {                                                                        \
+    const T m = b < a ? b : a;                                                                                       \
+    return b != b ? b : m;                                                                                           \
+  }
 DNN_MAXMIN(double, f64)
 DNN_MAXMIN(float, f32)
 #undef DNN_MAXMIN
@@ -133,16 +187,6 @@ static inline float dnn_sign_f32(float a) { return a != a ? a : (float)((a > 0.0
 static inline double dnn_sign_f64(double a) { return a != a ? a : (double)((a > 0.0) - (a < 0.0)); }
 
 /* 16-bit floats are stored as integers and computed with as float. Rounds to nearest, ties to even. */
-static inline uint32_t dnn_word(float x) {
-  uint32_t u;
-  memcpy(&u, &x, 4);
-  return u;
-}
-static inline float dnn_float(uint32_t u) {
-  float x;
-  memcpy(&x, &u, 4);
-  return x;
-}
 static inline float dnn_from_bf16(uint16_t h) { return dnn_float((uint32_t)h << 16); }
 static inline uint16_t dnn_bits_bf16(float x) {
   uint32_t u = dnn_word(x);

@@ -1,102 +1,298 @@
-/* Elementary functions of f32 without branches or calls, so that compilers vectorise loops over them; a vector body and
- * a scalar tail give the same bits. The rest comes from libm. Copied beside emitted programs, so it stands alone.
- * Largest errors against libm's double functions over all finite floats where the result is a normal number, in units
- * of the last place (measured by tests/unit/maths_test.c): exp 0.94, log 0.76, tanh 5.5, sigmoid 2.5. */
+/* Elementary functions without branches or calls, so that compilers vectorise loops over them. They are the one
+ * definition: emitted kernels, the interpreter of the loop IR and the evaluator call them. Copied beside emitted
+ * programs, so it stands alone. f64 is libm's.
+ *
+ * Bits: where the processor has a fused multiply-add, dnn_fma is that instruction; every other product that meets a sum
+ * is exact. So compilers have no choice of what to contract, and a vector body, a scalar tail, gcc and clang give the
+ * same bits (tests/runtime/maths.sh). Without the instruction the last bits are others.
+ *
+ * The error beside each function is the largest one measured, in units of the last place (ulp), with the instruction /
+ * without it; docs/maths.md tells how. The polynomials are minimax fits made for this file: Remez's exchange, weighted
+ * by the relative error of the whole function, coefficients rounded afterwards. */
 #ifndef DNN_MATHS_H
 #define DNN_MATHS_H
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
 
-/* e^x: x = n ln 2 + r, polynomial on |r| <= ln(2)/2 with the coefficients of Moshier's Cephes library (expf.c); 2^n is
- * applied in two steps so that results below the normal range come out right. */
+static inline uint32_t dnn_word(float x) {
+  uint32_t u;
+  memcpy(&u, &x, 4);
+  return u;
+}
+static inline float dnn_float(uint32_t u) {
+  float x;
+  memcpy(&x, &u, 4);
+  return x;
+}
+static inline uint64_t dnn_word_f64(double x) {
+  uint64_t u;
+  memcpy(&u, &x, 8);
+  return u;
+}
+static inline double dnn_double(uint64_t u) {
+  double x;
+  memcpy(&x, &u, 8);
+  return x;
+}
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+static inline float dnn_fma_f32(float a, float b, float c) { return fmaf(a, b, c); }
+static inline double dnn_fma_f64(double a, double b, double c) { return fma(a, b, c); }
+#else
+static inline float dnn_fma_f32(float a, float b, float c) { return a * b + c; }
+static inline double dnn_fma_f64(double a, double b, double c) { return a * b + c; }
+#endif
+
+/* Adding 1.5 * 2^23 (f64: 2^52) rounds to an integer, which then stands in the low bits of the sum. */
+#define DNN_SHIFT_F32 12582912.0f
+#define DNN_SHIFT_F64 6755399441055744.0
+
+/* x = n ln 2 + r with |r| <= ln(2)/2, and e^r = 1 + r + p r^2: e^x = 2^n (1 + t). ln 2 in two parts, the first so short
+ * that its product with n is exact (Cody and Waite, Software Manual for the Elementary Functions, 1980). */
+typedef struct DnnExp {
+  int32_t n;
+  float r, p, t;
+} DnnExp;
+static inline DnnExp dnn_exp_parts(float x) {
+  const float shifted = dnn_fma_f32(x, 1.44269504f, DNN_SHIFT_F32), n = shifted - DNN_SHIFT_F32;
+  const float r = dnn_fma_f32(n, 2.12194440e-4f, dnn_fma_f32(n, -0.693359375f, x));
+  float p = 1.990770543e-04f;
+  p = dnn_fma_f32(p, r, 1.394869993e-03f);
+  p = dnn_fma_f32(p, r, 8.333286270e-03f);
+  p = dnn_fma_f32(p, r, 4.166623950e-02f);
+  p = dnn_fma_f32(p, r, 1.666666716e-01f);
+  p = dnn_fma_f32(p, r, 0.5f);
+  const DnnExp e = {(int32_t)(dnn_word(shifted) - dnn_word(DNN_SHIFT_F32)), r, p, dnn_fma_f32(p, r * r, r)};
+  return e;
+}
+/* 2^n for -126 <= n <= 127. */
+static inline float dnn_power_of_2(int32_t n) { return dnn_float((uint32_t)(n + 127) << 23); }
+
+/* e^x; 0.78 / 0.78 ulp. What 1 + r loses goes to p r^2 (Dekker, A floating-point technique for extending the available
+ * precision, 1971). 2^n in two steps: results below the normal range are rounded once more. */
 static inline float dnn_exp_f32(float x) {
   const float c = x < -104.0f ? -104.0f : x > 89.0f ? 89.0f : x;
-  const float shift = 12582912.0f; /* 1.5 * 2^23: adding it rounds to an integer */
-  const float t = c * 1.44269504088896341f + shift;
-  const float n = t - shift;
-  float r = c - n * 0.693359375f;
-  r = r + n * 2.12194440e-4f;
-  float p = 1.9875691500e-4f;
-  p = p * r + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
-  p = p * (r * r) + r + 1.0f;
-  int32_t k;
-  memcpy(&k, &t, 4);
-  k -= 0x4b400000;
-  const int32_t k1 = k >> 1, k2 = k - k1;
-  const uint32_t u1 = ((uint32_t)k1 + 127u) << 23, u2 = ((uint32_t)k2 + 127u) << 23;
-  float s1, s2;
-  memcpy(&s1, &u1, 4);
-  memcpy(&s2, &u2, 4);
-  return p * s1 * s2;
+  const DnnExp e = dnn_exp_parts(c);
+  const float sum = 1.0f + e.r, lost = e.r - (sum - 1.0f);
+  const int32_t half = e.n >> 1;
+  return (sum + dnn_fma_f32(e.p, e.r * e.r, lost)) * dnn_power_of_2(half) * dnn_power_of_2(e.n - half);
 }
 
-/* ln x: x = m 2^e with m in [sqrt(1/2), sqrt 2), polynomial of Cephes (logf.c). */
-static inline float dnn_log_f32(float x) {
-  const int small = x < 1.17549435e-38f;
-  const float y = small ? x * 8388608.0f : x;
-  uint32_t u;
-  memcpy(&u, &y, 4);
-  const uint32_t shifted = u - 0x3f3504f3u; /* bits of sqrt(1/2) */
-  const int32_t e = (int32_t)shifted >> 23;
-  const uint32_t v = (shifted & 0x7fffffu) + 0x3f3504f3u;
-  float m;
-  memcpy(&m, &v, 4);
-  const float f = (float)(small ? e - 23 : e);
-  const float r = m - 1.0f, z = r * r;
-  float p = 7.0376836292e-2f;
-  p = p * r - 1.1514610310e-1f;
-  p = p * r + 1.1676998740e-1f;
-  p = p * r - 1.2420140846e-1f;
-  p = p * r + 1.4249322787e-1f;
-  p = p * r - 1.6668057665e-1f;
-  p = p * r + 2.0000714765e-1f;
-  p = p * r - 2.4999993993e-1f;
-  p = p * r + 3.3333331174e-1f;
-  p = p * r * z;
-  p = p + f * -2.12194440e-4f;
-  p = p - 0.5f * z;
-  float w = r + p;
-  w = w + f * 0.693359375f;
-  w = x > 3.40282347e38f ? x : w; /* infinity */
-  w = x == 0.0f ? -INFINITY : w;
-  w = x < 0.0f ? NAN : w;
-  return x != x ? x : w;
+/* e^x - 1; 1.43 / 1.52 ulp. It is 2^n t + (2^n - 1), all by 1/2 because 2^128 is too large. */
+static inline float dnn_expm1_f32(float x) {
+  const float c = x < -26.0f ? -26.0f : x > 89.0f ? 89.0f : x;
+  const DnnExp e = dnn_exp_parts(c);
+  const float s = dnn_power_of_2(e.n - 1), y = dnn_fma_f32(s, e.t, s - 0.5f) * 2.0f;
+  return fabsf(x) < 0x1p-24f ? x : y;
 }
 
-/* tanh x: odd rational function of degrees 13 and 6 on |x| < 7.9 (the coefficients of Eigen's fast tanh). */
-static inline float dnn_tanh_f32(float x) {
-  const float limit = 7.90531110763549805f;
-  const float c = x < -limit ? -limit : x > limit ? limit : x;
-  const float s = c * c;
-  float p = -2.76076847742355e-16f;
-  p = p * s + 2.00018790482477e-13f;
-  p = p * s - 8.60467152213735e-11f;
-  p = p * s + 5.12229709037114e-08f;
-  p = p * s + 1.48572235717979e-05f;
-  p = p * s + 6.37261928875436e-04f;
-  p = p * s + 4.89352455891786e-03f;
-  p = p * c;
-  float q = 1.19825839466702e-06f;
-  q = q * s + 1.18534705686654e-04f;
-  q = q * s + 2.26843463243900e-03f;
-  q = q * s + 4.89352518554385e-03f;
-  const float y = p / q;
-  return s < 1.6e-7f ? x : y;
-}
-
-/* By e^-|x|, so that small results keep their digits. */
+/* 1 / (1 + e^-x); 1.70 / 1.71 ulp. Both terms by 2^-32 so that the sum does not overflow. 1 + 2^n is exact for n below
+ * 24; what it loses beyond goes to 2^n t, so that the whole sum is rounded once. */
 static inline float dnn_sigmoid_f32(float x) {
-  const float e = dnn_exp_f32(x < 0.0f ? x : -x);
-  return (x < 0.0f ? e : 1.0f) / (1.0f + e);
+  const float c = x < -105.0f ? 105.0f : x > 40.0f ? -40.0f : -x;
+  const DnnExp e = dnn_exp_parts(c);
+  const float one = 0x1p-32f, s = dnn_power_of_2(e.n - 32), sum = s + one;
+  const float lost = s < one ? s - (sum - one) : one - (sum - s);
+  return one / (sum + dnn_fma_f32(s, e.t, lost));
 }
 
-static inline double dnn_exp_f64(double x) { return exp(x); }
-static inline double dnn_log_f64(double x) { return log(x); }
-static inline double dnn_tanh_f64(double x) { return tanh(x); }
+/* tanh x; 1.32 / 1.32 ulp: x + x^3 P(x^2) for |x| < 0.5625, beyond it 1 - 2 / (1 + e^(2|x|)). */
+static inline float dnn_tanh_f32(float x) {
+  const float a = fabsf(x), c = a > 10.0f ? 10.0f : a, z = c * c;
+  float p = -6.170139648e-03f;
+  p = dnn_fma_f32(p, z, 2.100051567e-02f);
+  p = dnn_fma_f32(p, z, -5.383575708e-02f);
+  p = dnn_fma_f32(p, z, 1.333243698e-01f);
+  p = dnn_fma_f32(p, z, -3.333331347e-01f);
+  const float cube = c * z, small = dnn_fma_f32(cube, p, c);
+  const DnnExp e = dnn_exp_parts(c + c);
+  const float s = dnn_power_of_2(e.n), large = 1.0f - 2.0f / (s + dnn_fma_f32(s, e.t, 1.0f));
+  const float y = c < 0.5625f ? small : large;
+  return dnn_float(dnn_word(y) | (dnn_word(x) & 0x80000000u));
+}
+
+/* erf x; 0.97 / 1.24 ulp: x + x P(x^2) for |x| < 0.9375, beyond it 1 - e^-Q(|x|). */
+static inline float dnn_erf_f32(float x) {
+  const float a = fabsf(x), c = a > 4.0f ? 4.0f : a, z = c * c;
+  float p = 8.000279195e-05f;
+  p = dnn_fma_f32(p, z, -8.050384349e-04f);
+  p = dnn_fma_f32(p, z, 5.192438141e-03f);
+  p = dnn_fma_f32(p, z, -2.685573697e-02f);
+  p = dnn_fma_f32(p, z, 1.128362566e-01f);
+  p = dnn_fma_f32(p, z, -3.761262894e-01f);
+  p = dnn_fma_f32(p, z, 1.283791661e-01f);
+  const float small = dnn_fma_f32(p, c, c);
+  float q = 1.938879577e-04f;
+  q = dnn_fma_f32(q, c, -3.023075406e-03f);
+  q = dnn_fma_f32(q, c, 2.214636095e-02f);
+  q = dnn_fma_f32(q, c, -1.037638262e-01f);
+  q = dnn_fma_f32(q, c, -6.373742223e-01f);
+  q = dnn_fma_f32(q, c, -1.127561092e+00f);
+  q = dnn_fma_f32(q, c, -2.235360007e-04f);
+  const DnnExp e = dnn_exp_parts(q);
+  const float s = dnn_power_of_2(e.n), large = dnn_fma_f32(-s, e.t, 1.0f - s);
+  const float y = c < 0.9375f ? small : large;
+  return dnn_float(dnn_word(y) | (dnn_word(x) & 0x80000000u));
+}
+
+/* x = m 2^e with m in [sqrt(1/2), sqrt 2), for normal x > 0. */
+typedef struct DnnScaled {
+  int32_t e;
+  float m;
+} DnnScaled;
+static inline DnnScaled dnn_scaled(float x) {
+  const uint32_t root = 0x3f3504f3u, shifted = dnn_word(x) - root; /* bits of sqrt(1/2) */
+  const DnnScaled s = {(int32_t)shifted >> 23, dnn_float((shifted & 0x7fffffu) + root)};
+  return s;
+}
+/* ln(1 + r) + e ln 2 = (e hi + r) + (r^2 P(r) + e lo), hi so short that e hi is exact. What the first sum loses goes to
+ * the second (Dekker). */
+static inline float dnn_log_sum(float r, float e) {
+  const float z = r * r;
+  float p = 6.746598333e-02f;
+  p = dnn_fma_f32(p, r, -1.167560965e-01f);
+  p = dnn_fma_f32(p, r, 1.188815311e-01f);
+  p = dnn_fma_f32(p, r, -1.240559295e-01f);
+  p = dnn_fma_f32(p, r, 1.421955526e-01f);
+  p = dnn_fma_f32(p, r, -1.666799635e-01f);
+  p = dnn_fma_f32(p, r, 2.000211924e-01f);
+  p = dnn_fma_f32(p, r, -2.500000894e-01f);
+  p = dnn_fma_f32(p, r, 3.333331347e-01f);
+  p = dnn_fma_f32(p, r, -0.5f);
+  const float hi = e * 0.693359375f, sum = hi + r, lost = r - (sum - hi);
+  return sum + dnn_fma_f32(z, p, dnn_fma_f32(e, -2.12194440e-4f, lost));
+}
+
+/* ln x; 0.86 / 0.87 ulp. Subnormal x are scaled by 2^23 first. */
+static inline float dnn_log_f32(float x) {
+  const int small = x < 0x1p-126f;
+  const DnnScaled s = dnn_scaled(small ? x * 0x1p23f : x);
+  const float y = dnn_log_sum(s.m - 1.0f, (float)(small ? s.e - 23 : s.e));
+  const float positive = x < INFINITY ? y : x, other = x == 0.0f ? -INFINITY : NAN;
+  return x > 0.0f ? positive : other;
+}
+
+/* ln(1 + x); 1.43 / 1.51 ulp: 1 + x = u + c exactly (Knuth's sum of two), u = m 2^e, then ln(m + c 2^-e) + e ln 2. */
+static inline float dnn_log1p_f32(float x) {
+  const float u = 1.0f + x, v = u - 1.0f, c = (x - v) + (1.0f - (u - v));
+  const DnnScaled s = dnn_scaled(u);
+  const float y = dnn_log_sum(dnn_fma_f32(c, dnn_power_of_2(s.e < 100 ? -s.e : -100), s.m - 1.0f), (float)s.e);
+  const float positive = ((x < INFINITY) & (x != 0.0f)) ? y : x, other = x == -1.0f ? -INFINITY : NAN;
+  return x > -1.0f ? positive : other;
+}
+
+/* 1.50 / 1.50 ulp. */
+static inline float dnn_rsqrt_f32(float x) { return 1.0f / sqrtf(x); }
+
+/* The sine and the cosine of a >= 0 before their signs: a = (quadrant + f) pi/2 with |f| <= 1/2, modulo 2 pi.
+ * a 2/pi is the sum of three products; the first two are exact, since the parts of 2/pi have 29 bits. For large a the
+ * parts begin further behind the point: what is left out are multiples of 4 (Payne and Hanek, Radian reduction for
+ * trigonometric functions, 1983, with three windows instead of one for each exponent). */
+typedef struct DnnTurn {
+  uint64_t quadrant;
+  double sine, cosine;
+} DnnTurn;
+static inline DnnTurn dnn_turn(double a) {
+  double c1 = 0x1.45f306cp-1, c2 = 0x1.c9c882ap-29, c3 = 0x1.4fe13abe8fa9ap-59;
+  c1 = a >= 0x1p50 ? -0x1.1b1bbecp-28 : c1;
+  c2 = a >= 0x1p50 ? 0x1.29fc276p-56 : c2;
+  c3 = a >= 0x1p50 ? -0x1.05c1596447e49p-85 : c3;
+  c1 = a >= 0x1p77 ? 0x1.4a7f09ep-54 : c1;
+  c2 = a >= 0x1p77 ? -0x1.4170566p-83 : c2;
+  c3 = a >= 0x1p77 ? 0x1.bb81b6c52b328p-113 : c3;
+  c1 = a >= 0x1p104 ? -0x1.505c15ap-81 : c1;
+  c2 = a >= 0x1p104 ? 0x1.377036ep-110 : c2;
+  c3 = a >= 0x1p104 ? -0x1.d6a66c3bc6fbep-140 : c3;
+  const double p = a * c1, n = p + DNN_SHIFT_F64;
+  const double g = dnn_fma_f64(a, c2, p - (n - DNN_SHIFT_F64)), n2 = g + DNN_SHIFT_F64;
+  const double f = dnn_fma_f64(a, c3, g - (n2 - DNN_SHIFT_F64)), z = f * f;
+  double s = -4.60005027859412743e-03, c = 9.03039745522132321e-04;
+  s = dnn_fma_f64(s, z, 7.96795201164904737e-02);
+  s = dnn_fma_f64(s, z, -6.45963420796957233e-01);
+  s = dnn_fma_f64(s, z, 1.57079632128255375e+00);
+  c = dnn_fma_f64(c, z, -2.08597896424031100e-02);
+  c = dnn_fma_f64(c, z, 2.53669162139867677e-01);
+  c = dnn_fma_f64(c, z, -1.23370053866417284e+00);
+  c = dnn_fma_f64(c, z, 9.99999999937861039e-01);
+  const DnnTurn t = {dnn_word_f64(n) + dnn_word_f64(n2), s * f, c};
+  return t;
+}
+/* y with the sign changed when the lowest bit of `minus` is 1. */
+static inline float dnn_signed(double y, uint64_t minus) { return (float)dnn_double(dnn_word_f64(y) ^ minus << 63); }
+/* sin x, cos x, tan x: 0.56 / 0.56 ulp. */
+static inline float dnn_sin_f32(float x) {
+  const DnnTurn t = dnn_turn((double)fabsf(x));
+  const float y = dnn_signed(t.quadrant & 1 ? t.cosine : t.sine, t.quadrant >> 1);
+  return dnn_float(dnn_word(y) ^ (dnn_word(x) & 0x80000000u));
+}
+static inline float dnn_cos_f32(float x) {
+  const DnnTurn t = dnn_turn((double)fabsf(x));
+  return dnn_signed(t.quadrant & 1 ? t.sine : t.cosine, (t.quadrant + 1) >> 1);
+}
+static inline float dnn_tan_f32(float x) {
+  const DnnTurn t = dnn_turn((double)fabsf(x));
+  const double over = t.quadrant & 1 ? t.cosine : t.sine, under = t.quadrant & 1 ? t.sine : t.cosine;
+  return dnn_float(dnn_word(dnn_signed(over / under, t.quadrant)) ^ (dnn_word(x) & 0x80000000u));
+}
+
+/* log2 x for finite x > 0: x = m 2^e, log2 m = s P(s^2) with s = (m - 1) / (m + 1) (the series of atanh). 2^52 + n has
+ * n in its low bits, which is how e becomes a double. */
+static inline double dnn_log2_wide(double x) {
+  const uint64_t root = UINT64_C(0x3fe6a09e667f3bcd), fraction = (UINT64_C(1) << 52) - 1; /* bits of sqrt(1/2) */
+  const uint64_t u = dnn_word_f64(x) - root;
+  const double e = dnn_double(((u + (UINT64_C(1023) << 52)) >> 52) | UINT64_C(0x4330000000000000)) - (0x1p52 + 1023);
+  const double m = dnn_double((u & fraction) + root), s = (m - 1.0) / (m + 1.0), z = s * s;
+  double p = 2.82902393996411483e-01;
+  p = dnn_fma_f64(p, z, 3.19905548635737946e-01);
+  p = dnn_fma_f64(p, z, 4.12209255781560868e-01);
+  p = dnn_fma_f64(p, z, 5.77077942333507843e-01);
+  p = dnn_fma_f64(p, z, 9.61796694113440376e-01);
+  p = dnn_fma_f64(p, z, 2.88539008177784995e+00);
+  return dnn_fma_f64(s, p, e);
+}
+/* 2^x for |x| < 1000. */
+static inline double dnn_exp2_wide(double x) {
+  const double shifted = x + DNN_SHIFT_F64, f = x - (shifted - DNN_SHIFT_F64);
+  double p = 1.52019139341616986e-05;
+  p = dnn_fma_f64(p, f, 1.54693183186218247e-04);
+  p = dnn_fma_f64(p, f, 1.33339228106140904e-03);
+  p = dnn_fma_f64(p, f, 9.61802716980356652e-03);
+  p = dnn_fma_f64(p, f, 5.55041035287656831e-02);
+  p = dnn_fma_f64(p, f, 2.40226511987654712e-01);
+  p = dnn_fma_f64(p, f, 6.93147180728695522e-01);
+  p = dnn_fma_f64(p, f, 9.99999999961628028e-01);
+  return dnn_double(dnn_word_f64(p) + (dnn_word_f64(shifted) << 52));
+}
+/* Whether a >= 0 is an integer. */
+static inline int dnn_whole(float a) { return (a >= 0x1p23f) | (a + 0x1p23f - 0x1p23f == a); }
+
+/* x^y; 0.51 / 0.51 ulp: 2^(y log2 |x|) in f64, rounded once; special values as C99's annex F has them. */
+static inline float dnn_pow_f32(float x, float y) {
+  const float a = fabsf(x), b = fabsf(y);
+  const float most = 3.40282347e38f, power = y > most ? most : y < -most ? -most : y; /* 0 * infinity shall be 0 */
+  const double finite = dnn_log2_wide((double)a);
+  const double l = a == 0.0f ? -(double)INFINITY : a == INFINITY ? (double)INFINITY : finite, w = l * (double)power;
+  const float size = (float)dnn_exp2_wide(w < -300.0 ? -300.0 : w > 300.0 ? 300.0 : w);
+  const int whole = dnn_whole(b), odd = whole & (b < 0x1p24f) & !dnn_whole(0.5f * b);
+  const float value = dnn_float(dnn_word(size) ^ (odd ? dnn_word(x) & 0x80000000u : 0u));
+  const int none = (x < 0.0f) & (a < INFINITY) & !whole;
+  const float some = ((x != x) | (y != y)) ? x + y : none ? NAN : value;
+  return ((x == 1.0f) | (y == 0.0f)) ? 1.0f : some;
+}
+
+#define DNN_LIBM(name)                                                                                                 \
+  static inline double dnn_##name##_f64(double x) { return name(x); }
+DNN_LIBM(exp)
+DNN_LIBM(log)
+DNN_LIBM(tanh)
+DNN_LIBM(log1p)
+DNN_LIBM(expm1)
+DNN_LIBM(sin)
+DNN_LIBM(cos)
+DNN_LIBM(tan)
+DNN_LIBM(erf)
+#undef DNN_LIBM
 static inline double dnn_sigmoid_f64(double x) { return 1.0 / (1.0 + exp(-x)); }
+static inline double dnn_rsqrt_f64(double x) { return 1.0 / sqrt(x); }
+static inline double dnn_pow_f64(double x, double y) { return pow(x, y); }
 #endif

@@ -462,7 +462,14 @@ def pools():
                 continue
             # positions in the padded plane become positions in the plane
             index = np.stack(np.unravel_index(at.numpy(), padded.shape[2:]), -1) - np.array(low)
-            c.op(op, text, "i32", np.ravel_multi_index(tuple(np.moveaxis(index, -1, 0)), xs[2:]))
+            arg = np.ravel_multi_index(tuple(np.moveaxis(index, -1, 0)), xs[2:])
+            c.op(op, text, "i32", arg)
+        c = Case("max_pool_dx")
+        x = torch.tensor(x, requires_grad=True)
+        y = f(F.pad(x, pads, value=-np.inf), window, stride, 0)
+        y.backward(torch.tensor(c.inp("f32", tuple(y.shape), 5, -1, 1)))
+        c.inp("i32", arg.shape, arg.ravel())
+        c.op("max_pool_dx", text, "f32", x.grad.numpy(), 1e-6)
 
 
 # ---- run-time indices ----

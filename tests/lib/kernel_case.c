@@ -24,6 +24,7 @@ void case_finish(KernelCase *c, const Target *target) {
   NodeId y = c->g->outputs[0];
   c->vars = opgen_vars(c->a, c->g, c->seed);
   c->in = opgen_inputs(c->a, c->g, c->seed, c->vars);
+  if (c->change) c->change(&c->in[0]);
   c->want = *opgen_eval(c->a, c->g, c->vars, c->in);
   c->prog = (Prog){.arena = c->a, .dims = dims, .diag = c->g->diag, .name = arena_printf(c->a, "c%d", c->id)};
   c->entry = (Entry){.name = "f", .kind = DNN_EXPORT, .graph = c->g, .n_results = 1};

@@ -19,7 +19,8 @@ typedef struct KernelCase {
   DType dt;
   uint64_t seed;
   int id;
-  double tolerance; /* 0: by op and dtype */
+  double tolerance;         /* 0: by op and dtype */
+  void (*change)(Tensor *); /* of the first input, before anything is computed; or NULL */
   Prog prog;
   Entry entry;
   Plan *plan;

@@ -77,6 +77,7 @@ static bool takes(Op op, DType t) {
   if (op == OP_clock) return t == I32 || t == I64;
   if (op == OP_mix_key) return t == I64;
   if (op == OP_iota) return t != BOOL;
+  if (c == WINDOW) return dtype_is_float(t);
   return op_takes(op, t);
 }
 
@@ -300,7 +301,13 @@ static NodeId pool(Gen *r, Op op) {
     low[i] = num(r, pick(r, k)); /* no window lies wholly outside */
     high[i] = num(r, pick(r, k));
   }
-  return g_pool(r->g, op, here, input(r, r->dt, ns + 2, x), ns, window, stride, low, high);
+  NodeId in = input(r, r->dt, ns + 2, x);
+  if (op != OP_max_pool_dx) return g_pool(r->g, op, here, in, ns, window, stride, low, high);
+  NodeId arg = g_pool(r->g, OP_max_pool_arg, here, in, ns, window, stride, low, high);
+  Type tx = graph_type(r->g, in), ty = graph_type(r->g, arg);
+  NodeId dy[2] = {input(r, r->dt, ty.rank, ty.shape), arg};
+  const Node *n = graph_node(r->g, arg);
+  return graph_add(r->g, op, here, dy, 2, n->attrs, n->n_attrs, &tx);
 }
 
 static NodeId indexed(Gen *r, Op op) {

@@ -6,7 +6,7 @@
 
 typedef struct PlanTouch {
   const char *from, *to;
-  bool write;
+  bool write, alone;
 } PlanTouch;
 
 static const PlanBuf *buf(const PlanRun *r, int b) { return &r->plan->bufs[b]; }
@@ -38,10 +38,11 @@ static void touch(PlanRun *r, int b, int at) {
 
 /* ---- barriers ---- */
 
-static bool conflicts(const PlanRun *r, const char *from, int64_t n, bool write) {
+static bool conflicts(const PlanRun *r, const PlanTouch *x) {
   for (int i = 0; i < arrlen(r->touched); i++) {
     const PlanTouch *t = &r->touched[i];
-    if ((write || t->write) && from < t->to && t->from < from + n) return true;
+    if (t->alone && x->alone) continue;
+    if ((x->write || t->write) && x->from < t->to && t->from < x->to) return true;
   }
   return false;
 }
@@ -51,16 +52,16 @@ static void check_barrier(PlanRun *r, const PlanStep *s, const Group *gr) {
   PlanTouch *mine = NULL;
   for (int i = 0; i < arrlen(gr->reads); i++) {
     int64_t n = bytes_of(r, buf(r, gr->reads[i])->type);
-    PlanTouch t = {place(r, gr->reads[i]), place(r, gr->reads[i]) + n, false};
+    PlanTouch t = {place(r, gr->reads[i]), place(r, gr->reads[i]) + n, false, s->alone};
     arrput(mine, t);
   }
   for (int i = 0; i < arrlen(gr->outs); i++) {
     int64_t n = bytes_of(r, buf(r, gr->outs[i].buf)->type);
-    PlanTouch t = {place(r, gr->outs[i].buf), place(r, gr->outs[i].buf) + n, true};
+    PlanTouch t = {place(r, gr->outs[i].buf), place(r, gr->outs[i].buf) + n, true, s->alone};
     arrput(mine, t);
   }
   for (int i = 0; i < arrlen(mine); i++)
-    if (conflicts(r, mine[i].from, mine[i].to - mine[i].from, mine[i].write))
+    if (conflicts(r, &mine[i]))
       buf_printf(&r->why, "kernel %d touches what another one does, without a barrier; ", s->group);
   for (int i = 0; i < arrlen(mine); i++) arrput(r->touched, mine[i]);
   arrfree(mine);

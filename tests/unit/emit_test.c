@@ -103,8 +103,10 @@ static void test_call(void **state) {
   assert_int_equal(p->n_cells, 1);
   assert_string_equal(p->cells[0].path, "net.w");
   assert_int_equal(p->n_entries, 3);
-  unsigned char *memory = aligned_alloc(64, (size_t)((p->cell_bytes + p->arena_bytes + 63) / 64 * 64));
-  DnnContext c = {.cells = memory, .arena = memory + p->cell_bytes, .threads = 2};
+  unsigned char *memory =
+      aligned_alloc(64, (size_t)((p->cell_bytes + p->prepared_bytes + p->arena_bytes + 63) / 64 * 64));
+  DnnContext c = {.cells = memory, .prepared = memory + p->cell_bytes, .threads = 2};
+  c.arena = c.prepared + p->prepared_bytes;
   assert_int_equal(p->entries[p->init].call(&c, NULL, NULL, NULL), 0);
 
   float x[100], y[100], value = 0;

@@ -313,7 +313,7 @@ static NodeId case_conv_dw(Case *c) {
   ConvCase v = conv_case(c);
   return conv(c, OP_conv_dw, &v, v.x, v.y, &v.w);
 }
-static NodeId case_max_pool(Case *c) {
+static NodeId max_pool(Case *c, Op op) {
   DimTab *t = c->g->dims;
   int ns = case_int(c, 1, 2);
   Dim x[4] = {case_dim(c, case_int(c, 1, 2)), case_dim(c, 2)}, low[2], high[2];
@@ -325,8 +325,14 @@ static NodeId case_max_pool(Case *c) {
   }
   NodeId a = case_input(c, F64, 2 + ns, x, 0, 1);
   spread_out(c, 0);
-  return g_pool(c->g, OP_max_pool, nowhere, a, ns, window, stride, low, high);
+  if (op == OP_max_pool) return g_pool(c->g, op, nowhere, a, ns, window, stride, low, high);
+  NodeId arg = g_pool(c->g, OP_max_pool_arg, nowhere, a, ns, window, stride, low, high);
+  Type tx = graph_type(c->g, a), ty = graph_type(c->g, arg);
+  NodeId in[2] = {case_input(c, F64, ty.rank, ty.shape, -2, 2), arg};
+  return graph_add(c->g, op, nowhere, in, 2, graph_node(c->g, arg)->attrs, graph_node(c->g, arg)->n_attrs, &tx);
 }
+static NodeId case_max_pool(Case *c) { return max_pool(c, OP_max_pool); }
+static NodeId case_max_pool_dx(Case *c) { return max_pool(c, OP_max_pool_dx); }
 
 /* ---- run-time indices ---- */
 typedef struct IndexCase {
@@ -358,12 +364,13 @@ static NodeId case_scatter_set(Case *c) { return scatter(c, OP_scatter_set); }
 #define ROW(name)                                                                                                      \
   { OP_##name, case_##name }
 const CaseRow case_rows[] = {
-    ROW(neg),     ROW(exp),     ROW(log),     ROW(log1p),    ROW(expm1),      ROW(sqrt),        ROW(rsqrt),
-    ROW(sin),     ROW(cos),     ROW(tan),     ROW(tanh),     ROW(sigmoid),    ROW(erf),         ROW(abs),
-    ROW(cast),    ROW(add),     ROW(sub),     ROW(mul),      ROW(div),        ROW(mod),         ROW(pow),
-    ROW(maximum), ROW(minimum), ROW(where),   ROW(reshape),  ROW(transpose),  ROW(broadcast),   ROW(slice),
-    ROW(pad),     ROW(concat),  ROW(sum),     ROW(prod),     ROW(reduce_max), ROW(reduce_min),  ROW(dot),
-    ROW(conv),    ROW(conv_dx), ROW(conv_dw), ROW(max_pool), ROW(gather),     ROW(scatter_add), ROW(scatter_set),
+    ROW(neg),         ROW(exp),     ROW(log),     ROW(log1p),    ROW(expm1),       ROW(sqrt),       ROW(rsqrt),
+    ROW(sin),         ROW(cos),     ROW(tan),     ROW(tanh),     ROW(sigmoid),     ROW(erf),        ROW(abs),
+    ROW(cast),        ROW(add),     ROW(sub),     ROW(mul),      ROW(div),         ROW(mod),        ROW(pow),
+    ROW(maximum),     ROW(minimum), ROW(where),   ROW(reshape),  ROW(transpose),   ROW(broadcast),  ROW(slice),
+    ROW(pad),         ROW(concat),  ROW(sum),     ROW(prod),     ROW(reduce_max),  ROW(reduce_min), ROW(dot),
+    ROW(conv),        ROW(conv_dx), ROW(conv_dw), ROW(max_pool), ROW(max_pool_dx), ROW(gather),     ROW(scatter_add),
+    ROW(scatter_set),
 };
 const int case_row_count = sizeof case_rows / sizeof *case_rows;
 #undef ROW

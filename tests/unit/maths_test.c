@@ -1,55 +1,91 @@
-/* The vector maths of emitted programs against libm's double functions, and the integer helpers of kernel.h. */
+/* The vector maths of emitted programs against libm's double functions, and the integer helpers of kernel.h. All floats
+ * are tried by tests/exhaustive/run, the code of every target by tests/runtime/maths.sh. */
 #include "runtime/core/kernel.h"
+#include "tests/exhaustive/functions.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
 
-/* The largest error in units of the last place over every `step`-th float whose result is a normal number; results that
- * are not must agree up to the smallest number. */
-static double worst(float (*f)(float), double (*ref)(double), double least) {
+static double checked(const char *name, float x, float x2, float y, double want, bool plain, double bound) {
+  UlpError e = ulp_error(y, want, plain);
+  if (e.ulp > bound) fail_msg("%s is %a, not %a, at %a, %a", name, (double)y, want, (double)x, (double)x2);
+  return e.ulp;
+}
+/* Every sign and exponent with the first and last and 4096 other mantissas: the largest error. */
+static double worst(const char *name, float (*f)(float), double (*ref)(double), double bound) {
   double most = 0;
-  for (uint64_t u = 0; u < UINT64_C(1) << 32; u += 997) {
-    float x = dnn_float((uint32_t)u), y = f(x);
-    double want = ref((double)x);
-    if (want != want) {
-      if (y == y) fail_msg("%.9g is not a NaN at %.9g", (double)y, (double)x);
-      continue;
+  for (uint32_t high = 0; high < 512; high++)
+    for (uint32_t k = 0; k < 4096 + 16; k++) {
+      uint32_t mantissa = k < 8 ? k : k < 16 ? 0x7ffff0u + k : (k - 16) << 11 | (k * 2654435761u + high) >> 21;
+      float x = dnn_float(high << 23 | mantissa);
+      double e = checked(name, x, 0, f(x), ref((double)x), isfinite(x), bound);
+      if (e > most) most = e;
     }
-    if (fabs(want) > 3.4028235677973366e38 || isinf((double)x)) {
-      if ((double)y != (want > 3.4e38 ? INFINITY : want < -3.4e38 ? -INFINITY : want))
-        fail_msg("%.9g at %.9g", (double)y, (double)x);
-      continue;
-    }
-    double size = fabs(want) < least ? least : fabs(want);
-    double ulp = ldexp(1, ilogb(size) - 23), e = fabs((double)y - want) / ulp;
-    if (e > most) most = e;
-  }
   return most;
 }
-static double sigmoid_ref(double x) { return 1 / (1 + exp(-x)); }
-
 static void test_errors(void **state) {
   (void)state;
-  double e = worst(dnn_exp_f32, exp, 0x1p-126), l = worst(dnn_log_f32, log, 0x1p-126);
-  double t = worst(dnn_tanh_f32, tanh, 0x1p-126), s = worst(dnn_sigmoid_f32, sigmoid_ref, 0x1p-126);
-  print_message("ulp: exp %.2f, log %.2f, tanh %.2f, sigmoid %.2f\n", e, l, t, s);
-  assert_true(e <= 1.5);
-  assert_true(l <= 1.5);
-  assert_true(t <= 6);
-  assert_true(s <= 4);
+#define FUNCTION(name, ref, bound) print_message("%s %.2f ulp\n", #name, worst(#name, dnn_##name##_f32, ref, bound));
+  FUNCTIONS
+#undef FUNCTION
 }
+static void test_pow(void **state) {
+  (void)state;
+  double most = 0;
+  for (uint64_t k = 0; k < 1000000; k++) {
+    float x, y;
+    pair_for_pow(k, &x, &y);
+    double e =
+        checked("pow", x, y, dnn_pow_f32(x, y), pow((double)x, (double)y), isfinite(x) && isfinite(y), POW_BOUND);
+    if (e > most) most = e;
+  }
+  print_message("pow %.4f ulp\n", most);
+  for (int a = 0; a < 2 * SPECIAL_VALUES; a++)
+    for (int b = 0; b < 2 * SPECIAL_VALUES; b++) {
+      float x = special_value(a), y = special_value(b);
+      checked("pow", x, y, dnn_pow_f32(x, y), pow((double)x, (double)y), isfinite(x) && isfinite(y), POW_BOUND);
+    }
+}
+/* What C99's annex F says of special values, independent of libm. */
 static void test_special(void **state) {
   (void)state;
-  assert_true(dnn_exp_f32(0) == 1 && dnn_exp_f32(-INFINITY) == 0 && dnn_exp_f32(INFINITY) == INFINITY);
-  assert_true(isnan(dnn_exp_f32(NAN)) && isnan(dnn_log_f32(NAN)) && isnan(dnn_tanh_f32(NAN)) &&
-              isnan(dnn_sigmoid_f32(NAN)));
-  assert_true(dnn_log_f32(0) == -INFINITY && dnn_log_f32(1) == 0 && isnan(dnn_log_f32(-1)));
-  assert_true(dnn_log_f32(INFINITY) == INFINITY);
-  assert_true(fabsf(dnn_exp_f32(-100) - 3.783506e-44f) < 3e-45f); /* below the normal range */
-  assert_true(fabsf(dnn_log_f32(1e-40f) + 92.1034f) < 1e-4f);
-  assert_true(dnn_tanh_f32(-20) > -1.0000003f && dnn_tanh_f32(-20) <= -0.9999997f);
-  assert_true(dnn_sigmoid_f32(-200) == 0 && dnn_sigmoid_f32(200) == 1);
+  const float inf = INFINITY;
+#define IS(a, b) assert_int_equal(dnn_word(a), dnn_word(b))
+  IS(dnn_exp_f32(0), 1), IS(dnn_exp_f32(-0.0f), 1), IS(dnn_exp_f32(-inf), 0), IS(dnn_exp_f32(inf), inf);
+  IS(dnn_exp_f32(88.8f), inf), IS(dnn_exp_f32(-104.0f), 0), IS(dnn_exp_f32(-103.9f), 0x1p-149f);
+  IS(dnn_expm1_f32(-0.0f), -0.0f), IS(dnn_expm1_f32(-inf), -1), IS(dnn_expm1_f32(inf), inf);
+  IS(dnn_expm1_f32(0x1p-149f), 0x1p-149f);
+  IS(dnn_log_f32(0), -inf), IS(dnn_log_f32(-0.0f), -inf), IS(dnn_log_f32(1), 0), IS(dnn_log_f32(inf), inf);
+  IS(dnn_log1p_f32(-0.0f), -0.0f), IS(dnn_log1p_f32(-1), -inf), IS(dnn_log1p_f32(inf), inf);
+  IS(dnn_log1p_f32(-0x1p-149f), -0x1p-149f);
+  assert_true(isnan(dnn_log_f32(-1)) && isnan(dnn_log_f32(-inf)) && isnan(dnn_log1p_f32(-2)));
+  IS(dnn_tanh_f32(-0.0f), -0.0f), IS(dnn_tanh_f32(inf), 1), IS(dnn_tanh_f32(-20), -1);
+  IS(dnn_erf_f32(-0.0f), -0.0f), IS(dnn_erf_f32(inf), 1), IS(dnn_erf_f32(-inf), -1);
+  IS(dnn_sigmoid_f32(-inf), 0), IS(dnn_sigmoid_f32(inf), 1), IS(dnn_sigmoid_f32(0), 0.5f), IS(dnn_sigmoid_f32(-200), 0);
+  IS(dnn_rsqrt_f32(0), inf), IS(dnn_rsqrt_f32(-0.0f), -inf), IS(dnn_rsqrt_f32(inf), 0);
+  assert_true(isnan(dnn_rsqrt_f32(-1)));
+  IS(dnn_sin_f32(-0.0f), -0.0f), IS(dnn_tan_f32(-0.0f), -0.0f), IS(dnn_cos_f32(-0.0f), 1);
+  IS(dnn_sin_f32(-0x1p-149f), -0x1p-149f);
+  assert_true(isnan(dnn_sin_f32(inf)) && isnan(dnn_cos_f32(-inf)) && isnan(dnn_tan_f32(inf)));
+#define FUNCTION(name, ref, bound) assert_true(isnan(dnn_##name##_f32(NAN)));
+  FUNCTIONS
+#undef FUNCTION
+  for (int sign = 0; sign < 2; sign++) {
+    const float s = sign ? -1.0f : 1.0f, zero = s * 0.0f;
+    IS(dnn_pow_f32(zero, -3), s * inf), IS(dnn_pow_f32(zero, -2), inf), IS(dnn_pow_f32(zero, -0.5f), inf);
+    IS(dnn_pow_f32(zero, -inf), inf), IS(dnn_pow_f32(zero, 3), zero), IS(dnn_pow_f32(zero, 2), 0);
+    IS(dnn_pow_f32(zero, 0.5f), 0), IS(dnn_pow_f32(-1, s * inf), 1), IS(dnn_pow_f32(1, s * NAN), 1);
+    IS(dnn_pow_f32(NAN, zero), 1), IS(dnn_pow_f32(s * inf, zero), 1), IS(dnn_pow_f32(0, zero), 1);
+    IS(dnn_pow_f32(s * 0.5f, -inf), inf), IS(dnn_pow_f32(s * 2, -inf), 0), IS(dnn_pow_f32(s * 0.5f, inf), 0);
+    IS(dnn_pow_f32(s * 2, inf), inf), IS(dnn_pow_f32(s * inf, -3), zero), IS(dnn_pow_f32(s * inf, -2), 0);
+    IS(dnn_pow_f32(s * inf, 3), s * inf), IS(dnn_pow_f32(s * inf, 2.5f), inf), IS(dnn_pow_f32(s * 3, 5), s * 243);
+    IS(dnn_pow_f32(s * 2, -149), s * 0x1p-149f), IS(dnn_pow_f32(s * 2, 128), inf),
+        IS(dnn_pow_f32(s * 2, -151), s * 0.0f);
+  }
+  assert_true(isnan(dnn_pow_f32(-2, 0.5f)) && isnan(dnn_pow_f32(NAN, 1)) && isnan(dnn_pow_f32(2, NAN)) &&
+              isnan(dnn_pow_f32(-1, NAN)));
+#undef IS
 }
 static void test_integers(void **state) {
   (void)state;
@@ -114,8 +150,9 @@ static void test_check(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_errors),   cmocka_unit_test(test_special),
-                                     cmocka_unit_test(test_integers), cmocka_unit_test(test_halves),
-                                     cmocka_unit_test(test_parts),    cmocka_unit_test(test_check)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_errors),  cmocka_unit_test(test_pow),
+                                     cmocka_unit_test(test_special), cmocka_unit_test(test_integers),
+                                     cmocka_unit_test(test_halves),  cmocka_unit_test(test_parts),
+                                     cmocka_unit_test(test_check)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,272 @@
+/* Convolutions as products. Within each group
+ *
+ *   y[n, o, q]  = sum over c, k of x[n, c, q s + k d - low] w[o, c, k]
+ *   conv     A = w   (o x c k)      B = x   (c k x n q)
+ *   conv_dw  A = dy  (o x n q)      B = x   (n q x c k)
+ *   conv_dx  A = w   (c x o k)      B = dy  (o k x n u)       for each phase of the stride
+ *
+ * B's operand is first copied with a border of zeros into workspace, so that every read of it is in range and at an
+ * address that is a part of K plus a part of N; a window of one element without a border needs no copy, and each image
+ * is a product of its own. The places u of dx that agree modulo the stride, a phase, read the same elements of the
+ * window: u = s q + r reads k = k0 + s t of dy at q + shift - t d. So a phase is a convolution of stride 1, and nothing
+ * is multiplied by the zeros between the elements of a spread dy. */
+#include "base/ds.h"
+#include "codegen/lower.h"
+
+enum { MAX_SPATIAL = MAX_RANK - 2 };
+
+typedef struct Spatial { /* one spatial axis */
+  int64_t stride, dilation, low;
+  Dim image, result, window; /* sizes: of the operand that is copied, of y (or dy), of w */
+  /* of the phase: place q, tap t reads the copy at q * step + t * gap + shift, the window at k0 + t * every, and is
+   * place first + q * apart of the result */
+  int64_t step, gap, shift, k0, every, first, apart;
+  Dim places, taps;
+  Dim border; /* zeros before the image; may be negative */
+} Spatial;
+
+typedef struct Conv {
+  const Node *n;
+  Op op;
+  int spatial;
+  int64_t groups;
+  Spatial axis[MAX_RANK];
+  NodeId image, other; /* the copied operand; w, or dy for dw */
+  bool in_place;       /* no copy */
+  int64_t apart;       /* stride of the last axis: the copy has places apart by it side by side */
+  Axes copy;
+  int64_t temp;
+  Dim cg, og; /* channels per group of x and of y */
+} Conv;
+
+static DType sum_type(DType t) { return t == F64 ? F64 : F32; }
+
+/* The batch axes of the product are image (when in place), then group. */
+static LExpr *image_of(const Conv *c, const Idx *b, LExpr *otherwise) { return c->in_place ? b->i[0] : otherwise; }
+static LExpr *channel(Lower *l, const Conv *c, const Idx *b, LExpr *i, Dim each) {
+  if (c->groups == 1) return i;
+  return x_add(l->b, x_mul(l->b, b->i[c->in_place && c->op != OP_conv_dw ? 1 : 0], x_dim(l->b, each)), i);
+}
+static LExpr *affine(LB *b, LExpr *x, int64_t mul, int64_t add) {
+  return x_add(b, x_mul(b, x, x_int(b, mul)), x_int(b, add));
+}
+/* Element of the image in `channel` under place q, tap t. */
+static LExpr *image_at(Lower *l, const Conv *c, LExpr *n, LExpr *channel, LExpr *const *q, LExpr *const *t) {
+  LB *b = l->b;
+  Idx at = {{n, channel}};
+  for (int i = 0; i < c->spatial; i++) {
+    const Spatial *a = &c->axis[i];
+    LExpr *place = x_mul(b, q[i], x_int(b, a->step)), *tap = x_mul(b, t[i], x_int(b, a->gap < 0 ? -a->gap : a->gap));
+    if (a->gap < 0) { /* dx */
+      LExpr *from =
+          c->in_place ? x_int(b, a->shift) : x_dim(b, dim_add(l->dims, a->border, dim_int(l->dims, a->shift)));
+      at.i[2 + i] = x_add(b, place, x_sub(b, from, tap));
+    } else {
+      at.i[2 + i] = x_add(b, place, tap);
+    }
+  }
+  if (c->apart > 1) { /* [remainder][quotient] */
+    int last = c->spatial - 1;
+    LExpr *tap = x_mul(b, t[last], x_int(b, c->axis[last].gap)), *s = x_int(b, c->apart);
+    at.i[2 + last] = x_mod(b, tap, s);
+    at.i[3 + last] = x_add(b, q[last], x_div(b, tap, s));
+  }
+  DType type = sum_type(c->n->type.dtype);
+  if (c->in_place) return x_cast(b, value_at(l, c->image, &at), type);
+  return x_load(b, lower_temp_array(l, c->temp, type, false), axes_linear(b, &c->copy, &at), NULL);
+}
+static LExpr *window_at(Lower *l, const Conv *c, LExpr *o, LExpr *i, LExpr *const *t, DType type) {
+  Idx at = {{o, i}};
+  for (int k = 0; k < c->spatial; k++) at.i[2 + k] = affine(l->b, t[k], c->axis[k].every, c->axis[k].k0);
+  return x_cast(l->b, value_at(l, c->other, &at), type);
+}
+
+/* conv: m = o; k = c, taps; n = n, places.    conv_dx: m = c; k = o, taps; n = n, places */
+static LExpr *weight_a(Lower *l, const Product *p, const Idx *b, const Idx *m, const Idx *k) {
+  const Conv *c = p->ctx;
+  if (c->op == OP_conv) return window_at(l, c, channel(l, c, b, m->i[0], c->og), k->i[0], k->i + 1, p->dtype);
+  return window_at(l, c, channel(l, c, b, k->i[0], c->og), m->i[0], k->i + 1, p->dtype);
+}
+static LExpr *image_b(Lower *l, const Product *p, const Idx *b, const Idx *n, const Idx *k) {
+  const Conv *c = p->ctx;
+  LExpr *in = channel(l, c, b, k->i[0], c->op == OP_conv ? c->cg : c->og);
+  return image_at(l, c, image_of(c, b, n->i[0]), in, n->i + !c->in_place, k->i + 1);
+}
+static void places_done(Lower *l, const Product *p, const Idx *b, const Idx *m, const Idx *n, LExpr *sum) {
+  const Conv *c = p->ctx;
+  Axes out = axes_of(l, l->group->heavy);
+  Idx at = {{image_of(c, b, n->i[0]), channel(l, c, b, m->i[0], c->op == OP_conv ? c->og : c->cg)}};
+  for (int i = 0; i < c->spatial; i++)
+    at.i[2 + i] = affine(l->b, n->i[!c->in_place + i], c->axis[i].apart, c->axis[i].first);
+  store_epilogue(l, &out, &at, x_cast(l->b, sum, c->n->type.dtype));
+}
+/* conv_dw: m = o; n = c, taps; k = n, places */
+static LExpr *gradient_a(Lower *l, const Product *p, const Idx *b, const Idx *m, const Idx *k) {
+  const Conv *c = p->ctx;
+  Idx at = {{k->i[0], channel(l, c, b, m->i[0], c->og)}};
+  for (int i = 0; i < c->spatial; i++) at.i[2 + i] = k->i[1 + i];
+  return x_cast(l->b, value_at(l, c->other, &at), p->dtype);
+}
+static LExpr *taps_b(Lower *l, const Product *p, const Idx *b, const Idx *n, const Idx *k) {
+  const Conv *c = p->ctx;
+  return image_at(l, c, k->i[0], channel(l, c, b, n->i[0], c->cg), k->i + 1, n->i + 1);
+}
+static void taps_done(Lower *l, const Product *p, const Idx *b, const Idx *m, const Idx *n, LExpr *sum) {
+  const Conv *c = p->ctx;
+  Axes out = axes_of(l, l->group->heavy);
+  Idx at = {{channel(l, c, b, m->i[0], c->og)}};
+  for (int i = 0; i <= c->spatial; i++) at.i[1 + i] = n->i[i];
+  store_epilogue(l, &out, &at, x_cast(l->b, sum, c->n->type.dtype));
+}
+
+/* ---- the copy: X[t] = image[t - border] ---- */
+static void border_body(Lower *l, const Axes *a, const Idx *at, bool trial, int *cost, void *ctx) {
+  const Conv *c = ctx;
+  LB *b = l->b;
+  Idx in = *at;
+  LExpr *inside = NULL;
+  DType t = sum_type(c->n->type.dtype);
+  for (int i = 0; i < c->spatial; i++) {
+    Dim border = c->axis[i].border;
+    LExpr *u = at->i[2 + i];
+    if (c->apart > 1 && i == c->spatial - 1) u = x_add(b, x_mul(b, at->i[3 + i], x_int(b, c->apart)), u);
+    u = x_sub(b, u, x_dim(b, border));
+    if (dim_le(l->dims, border, dim_int(l->dims, 0)) != DIM_YES) inside = x_and(b, inside, x_ge(b, u, x_int(b, 0)));
+    inside = x_and(b, inside, x_lt(b, u, x_dim(b, c->axis[i].image)));
+    in.i[2 + i] = u;
+  }
+  l->guard = inside;
+  LExpr *v = value_at(l, c->image, &in);
+  l->guard = NULL;
+  v = x_cast(b, x_select(b, inside, v, x_num(b, 0, v->dtype)), t);
+  if (trial) *cost = x_divisions(v, lb_level(b));
+  else lb_store(b, lower_temp_array(l, c->temp, t, true), axes_linear(b, a, at), v);
+}
+
+/* ---- phases ---- */
+static int64_t gcd64(int64_t a, int64_t b) { return b ? gcd64(b, a % b) : a; }
+
+/* dx: places r, r + s, ... of an axis read the window's elements k0, k0 + s / g, ... with k d = r + low modulo s, where
+ * g divides both s and d. */
+static void axis_phase(DimTab *d, Spatial *a, int64_t r) {
+  int64_t s = a->stride, g = gcd64(s, a->dilation), k0 = 0;
+  while (k0 < s / g && (k0 * a->dilation - r - a->low) % s != 0) k0++;
+  bool some = k0 < s / g;
+  a->k0 = some ? k0 : 0;
+  a->every = s / g;
+  a->first = r;
+  a->apart = s;
+  a->step = 1;
+  a->gap = -a->dilation / g;
+  a->shift = some ? (r + a->low - k0 * a->dilation) / s : 0; /* + border */
+  a->places = dim_ceil_div(d, dim_sub(d, a->result, dim_int(d, r)), s);
+  a->taps = some ? dim_ceil_div(d, dim_sub(d, a->window, dim_int(d, k0)), s / g) : dim_int(d, 0);
+}
+/* y: one phase. dw reads the image alike. */
+static void axis_straight(DimTab *d, Spatial *a) {
+  a->step = a->stride;
+  a->gap = a->dilation;
+  a->every = a->apart = 1;
+  a->places = a->result;
+  a->taps = a->window;
+}
+
+/* Product of one phase of y or dx. */
+static void lower_phase(Lower *l, Conv *c, Dim images) {
+  Product p = {.ctx = c, .name = op_info[c->op].name, .dtype = sum_type(c->n->type.dtype), .slack = true};
+  p.a = weight_a;
+  p.bv = image_b;
+  p.done = places_done;
+  if (c->in_place) p.b.size[p.b.n++] = images;
+  else p.n.size[p.n.n++] = images;
+  if (c->groups > 1) p.b.size[p.b.n++] = dim_int(l->dims, c->groups);
+  p.m = (Axes){.n = 1, .size = {c->op == OP_conv ? c->og : c->cg}};
+  p.k = (Axes){.n = 1, .size = {c->op == OP_conv ? c->cg : c->og}};
+  for (int i = 0; i < c->spatial; i++) {
+    p.n.size[p.n.n++] = c->axis[i].places;
+    p.k.size[p.k.n++] = c->axis[i].taps;
+  }
+  if (c->in_place) p.slack = false;
+  lower_product(l, &p);
+}
+static void lower_dw(Lower *l, Conv *c, Dim images) {
+  Product p = {.ctx = c, .name = op_info[c->op].name, .dtype = sum_type(c->n->type.dtype), .outer = 1};
+  p.a = gradient_a;
+  p.bv = taps_b;
+  p.done = taps_done;
+  if (c->groups > 1) p.b = (Axes){.n = 1, .size = {dim_int(l->dims, c->groups)}};
+  p.m = (Axes){.n = 1, .size = {c->og}};
+  p.n = (Axes){.n = 1, .size = {c->cg}};
+  p.k = (Axes){.n = 1, .size = {images}};
+  for (int i = 0; i < c->spatial; i++) {
+    p.n.size[p.n.n++] = c->axis[i].window;
+    p.k.size[p.k.n++] = c->axis[i].result;
+  }
+  lower_product(l, &p);
+}
+
+/* The sizes of the copy: for dx from the lowest place that a phase reads, (low - (k - 1) d) / s, to the highest. */
+static void plan_copy(Lower *l, Conv *c) {
+  DimTab *d = l->dims;
+  Dim one = dim_int(d, 1);
+  c->copy = axes_of(l, c->image);
+  for (int i = 0; i < c->spatial; i++) {
+    Spatial *a = &c->axis[i];
+    Dim low = dim_int(d, a->low), reach = dim_mul(d, dim_sub(d, a->window, one), dim_int(d, a->dilation));
+    if (c->op == OP_conv_dx) {
+      a->border = dim_ceil_div(d, dim_sub(d, reach, low), a->stride);
+      Dim last = dim_floordiv(d, dim_add(d, dim_sub(d, a->result, one), low), dim_int(d, a->stride));
+      c->copy.size[2 + i] = dim_add(d, dim_add(d, last, a->border), one);
+    } else {
+      a->border = low;
+      Dim last = dim_mul(d, dim_sub(d, a->result, one), dim_int(d, a->stride));
+      c->copy.size[2 + i] = dim_add(d, dim_add(d, last, reach), one);
+    }
+  }
+  if (c->apart > 1) {
+    Dim *last = &c->copy.size[c->copy.n - 1];
+    c->copy.size[c->copy.n++] = dim_ceil_div(d, *last, c->apart);
+    *last = dim_int(d, c->apart);
+  }
+  /* a vector beyond the end may be read */
+  c->temp = lower_temp(l, sum_type(c->n->type.dtype), dim_most(l, axes_count(d, &c->copy, 0, c->copy.n)) + 64);
+  lower_nest(l, &c->copy, "border", border_body, c);
+}
+
+void lower_convolution(Lower *l, const Node *n) {
+  DimTab *d = l->dims;
+  Conv c = {.n = n, .op = (Op)n->op, .image = n->in[0], .other = n->in[1], .in_place = true};
+  int64_t stride[MAX_RANK], low[MAX_RANK], high[MAX_RANK], dilation[MAX_RANK];
+  c.spatial = node_ints(l->g, n, A_stride, stride, MAX_RANK);
+  node_ints(l->g, n, A_low, low, MAX_RANK);
+  node_ints(l->g, n, A_high, high, MAX_RANK);
+  node_ints(l->g, n, A_dilation, dilation, MAX_RANK);
+  c.groups = node_int(l->g, n, A_groups);
+  bool dw = c.op == OP_conv_dw;
+  Type image = graph_type(l->g, c.image), w = dw ? n->type : graph_type(l->g, c.other);
+  Type y = dw ? graph_type(l->g, c.other) : n->type;
+  c.og = dim_floordiv(d, w.shape[0], dim_int(d, c.groups));
+  c.cg = w.shape[1];
+  for (int i = 0; i < c.spatial; i++) {
+    c.axis[i] = (Spatial){.stride = stride[i], .dilation = dilation[i], .low = low[i]};
+    c.axis[i].image = image.shape[2 + i];
+    c.axis[i].result = y.shape[2 + i];
+    c.axis[i].window = w.shape[2 + i];
+    axis_straight(d, &c.axis[i]);
+    c.in_place = c.in_place && low[i] == 0 && high[i] == 0 && dim_is(d, w.shape[2 + i], 1);
+  }
+  c.apart = c.in_place || c.op == OP_conv_dx ? 1 : stride[c.spatial - 1];
+  if (!c.in_place) plan_copy(l, &c);
+  if (dw) {
+    lower_dw(l, &c, image.shape[0]);
+    return;
+  }
+  int64_t phases = 1;
+  for (int i = 0; i < c.spatial && c.op == OP_conv_dx; i++) phases *= stride[i];
+  for (int64_t phase = 0; phase < phases; phase++) {
+    int64_t rest = phase;
+    for (int i = 0; i < c.spatial && c.op == OP_conv_dx; i++, rest /= stride[i - 1])
+      axis_phase(d, &c.axis[i], rest % stride[i]);
+    lower_phase(l, &c, image.shape[0]);
+  }
+}

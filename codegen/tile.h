@@ -1,0 +1,64 @@
+/* What the files of tiled products share. */
+#ifndef CODEGEN_TILE_H
+#define CODEGEN_TILE_H
+#include "codegen/lower.h"
+
+/* How an operand gets to the register tiles. */
+typedef enum Way {
+  WAY_DIRECT, /* read where it lies */
+  WAY_COPY,   /* packed; what lies side by side in the panel lies side by side in the operand, or is computed */
+  WAY_TURN,   /* packed by transposing squares of registers */
+} Way;
+
+/* How a product is tiled: a function of bounds and target only. */
+typedef struct Tile {
+  int mr, nr, lanes;  /* register tile and vector length */
+  int64_t mc, nc, kc; /* block of the result, and how much of K is taken at a time */
+  int64_t width;      /* rows of a packed panel of A: whole register tiles and whole vectors */
+  int64_t splits;     /* pieces of K that are summed apart */
+  Way a, b;
+  bool straight; /* columns of B are one index */
+  bool narrow;   /* N may be less than nr: panels of B repeat the last column */
+  bool whole;    /* sums go to their place in the result at once: no epilogue, no part of a tile computed twice */
+  bool short_;   /* M may be less than mr: rows that fill no tile go one by one */
+} Tile;
+
+typedef struct Tiled { /* one product while it is lowered */
+  const Product *p;
+  Tile t;
+  Dim M, N, K, B; /* K without its outer axes */
+  Dim outer;      /* elements of these */
+  int64_t a_temp, sum_temp; /* workspace of the panels of A, of the pieces' sums */
+} Tiled;
+
+/* Where in batch and outer axes of K. */
+typedef struct Part {
+  const Idx *b;
+  LExpr *ko;
+} Part;
+/* An operand that lies in one array: element (i, k) is arr[base + i * side + k * along]. */
+typedef struct Place {
+  LArr *arr;
+  LExpr *base, *side, *along;
+} Place;
+/* Is A (or B) such an operand, i running over all rows (columns)? */
+bool place_of(Lower *l, const Tiled *s, bool is_a, Part at, Place *q);
+
+/* The same of the result, when storing the sum is all that there is to do. */
+bool place_of_result(Lower *l, const Tiled *s, const Idx *b, Place *q);
+
+/* A into panels [batch][M / width][outer][K][width] by a kernel of its own; rows beyond M are 0. */
+void pack_a(Lower *l, const Tiled *s);
+
+/* A panel of B: rows k0 .. k0 + kc of columns j .. j + nr into bp[kc][nr]. */
+typedef struct Columns Columns;
+typedef struct Panel {
+  Part part;
+  const Columns *c;
+  LArr *bp;
+  LExpr *j, *at, *k0, *kc; /* `at`: of the first column in the block */
+} Panel;
+/* Looks up the columns j0 .. j0 + nc of a block, where that is needed. */
+const Columns *open_columns(Lower *l, const Tiled *s, const Idx *b, LExpr *j0);
+void pack_b(Lower *l, const Tiled *s, const Panel *q);
+#endif
