@@ -61,7 +61,9 @@ void lower_begin(Lower *l) {
   l->bufs = NULL;
   l->temps = NULL;
   l->memo = NULL;
-  l->guard = l->heavy_value = NULL;
+  hmfree(l->known);
+  l->known = NULL;
+  l->guard = NULL;
 }
 int lower_same_buf(const Lower *l, int buf) {
   const PlanBuf *x = &l->plan->bufs[buf];
@@ -254,7 +256,8 @@ static void prepare_calls(Lower *l, LoweredGroup *g) {
 
 /* ---- groups ---- */
 static bool elements(const Lower *l) { /* anything to do at all? */
-  Type t = l->plan->bufs[l->group->outs[0].buf].type;
+  const Group *g = l->group;
+  Type t = arrlen(g->folds) ? graph_type(l->g, g->folds[0]) : l->plan->bufs[g->outs[0].buf].type;
   for (int k = 0; k < t.rank; k++)
     if (dim_is(l->dims, t.shape[k], 0)) return false;
   return true;
@@ -279,7 +282,7 @@ static void lower_group(Lower *l) {
   switch (op_info[op].cls) {
   case REDUCE:
     if (op == OP_argmax || op == OP_argmin) lower_arg(l);
-    else lower_reduce(l);
+    else lower_row_group(l);
     break;
   case CONTRACT: lower_contract(l); break;
   case WINDOW: lower_window(l); break;

@@ -21,6 +21,10 @@ typedef struct LMemo { /* values already made, by node, guard and index */
   MemoKey key;
   LExpr *value;
 } LMemo;
+typedef struct LKnown {
+  NodeId key;
+  LExpr *value;
+} LKnown;
 typedef struct TempPart { /* of the group's workspace */
   int64_t offset, bytes;
 } TempPart;
@@ -38,12 +42,11 @@ typedef struct Lower {
   LArr **bufs;  /* stb_ds: its plan buffers */
   LArr **temps; /* stb_ds: its workspace arrays */
   LMemo *memo;
-  LExpr *guard;       /* everything is read under this condition; NULL: always */
-  LExpr *heavy_value; /* of the group's heavy node at the current element */
+  LExpr *guard;  /* everything is read under this condition; NULL: always */
+  LKnown *known; /* stb_ds: values of heavy nodes at the current element */
   LExpr *(*read)(struct Lower *l, LArr *arr, LExpr *index, LExpr *guard); /* of a buffer; NULL: x_load */
   void *read_ctx;
   NodeId twin; /* a second heavy node that the same loops compute, or 0 */
-  LExpr *twin_value;
   LoweredGroup *out;
   TempPart *parts; /* stb_ds */
   int64_t temp_used, temp_bytes, scratch_bytes;
@@ -70,6 +73,11 @@ Axes axes_of(const Lower *l, NodeId n);
 Dim axes_count(DimTab *t, const Axes *a, int from, int to);
 /* Stores every out of the group at `at`, an index on `axes` of as many elements in the same order. */
 void store_outs(Lower *l, const Axes *axes, const Idx *at);
+void store_out(Lower *l, const GroupOut *o, LExpr *linear, LExpr *value);
+void value_known(Lower *l, NodeId n, LExpr *value); /* from now on, at whatever index it is asked for */
+void value_known_at(Lower *l, NodeId n, const Idx *at, LExpr *value);
+/* The index on `from` of the element whose index on `to` is `at`: as many elements in the same order. */
+Idx axes_reshape(Lower *l, const Axes *to, const Idx *at, const Axes *from);
 /* As store_outs, with the heavy node's value. */
 void store_epilogue(Lower *l, const Axes *axes, const Idx *at, LExpr *heavy);
 Dim dim_ceil_div(DimTab *t, Dim a, int64_t b);
@@ -105,12 +113,46 @@ typedef struct Fold {
   const char *name;
 } Fold;
 void lower_fold(Lower *l, const Fold *f);
+
+/* Rows: for each element of `kept` the elements of `red`, gone through `passes` times. A fold makes one result of a row
+ * in its pass; a row value is found behind its pass (-1: before all) and kept for the later ones. */
+typedef struct RowFold {
+  Op op;
+  DType dtype; /* of the accumulator */
+  int pass;
+} RowFold;
+typedef struct RowValue {
+  DType dtype;
+  int pass;
+} RowValue;
+typedef struct Rows Rows;
+struct Rows {
+  Axes kept, red;
+  bool columns; /* the last kept axis is the contiguous one: a block of rows is dealt with side by side */
+  int64_t block;
+  int passes, n, n_values;
+  const RowFold *fold;       /* in order of their passes */
+  const RowValue *row_value; /* likewise */
+  /* The element to fold. `column`: its place in the block of columns, else NULL. */
+  LExpr *(*value)(Lower *l, const Rows *r, int fold, const Idx *kept, const Idx *red, LExpr *column);
+  /* What else is done with each element in a pass; or NULL. */
+  void (*each)(Lower *l, const Rows *r, int pass, const Idx *kept, const Idx *red, LExpr *column);
+  LExpr *(*found)(Lower *l, const Rows *r, int value, const Idx *kept);
+  /* Result i of this row, or row value i - n, is v. */
+  void (*know)(Lower *l, const Rows *r, int i, const Idx *kept, LExpr *v);
+  LExpr *(*result)(Lower *l, const Rows *r, int i); /* that result again */
+  void (*done)(Lower *l, const Rows *r, const Idx *kept);
+  void *ctx;
+  const char *name;
+};
+int64_t rows_block(Lower *l, const Rows *r); /* by its sizes and passes */
+void lower_rows(Lower *l, Rows *r);          /* sets `block` */
 double fold_start(Op op, DType t);
 
 void lower_map(Lower *l);
 void lower_concat(Lower *l);
 void lower_copy(Lower *l);
-void lower_reduce(Lower *l);
+void lower_row_group(Lower *l);
 void lower_arg(Lower *l);
 void lower_window(Lower *l);
 void lower_scatter(Lower *l);

@@ -60,15 +60,16 @@ LExpr *pool_rows(Lower *l, Pool *p, const Axes *over) {
 
 bool pool_plain(Lower *l, const Axes *axes, const Idx *at) {
   int divisions = 0;
-  l->heavy_value = x_num(l->b, 0, graph_type(l->g, l->group->heavy).dtype);
-  l->twin_value = l->twin ? x_num(l->b, 0, graph_type(l->g, l->twin).dtype) : NULL;
+  value_known(l, l->group->heavy, x_num(l->b, 0, graph_type(l->g, l->group->heavy).dtype));
+  if (l->twin) value_known(l, l->twin, x_num(l->b, 0, graph_type(l->g, l->twin).dtype));
   for (int i = 0; i < arrlen(l->group->outs); i++) {
     Axes out = axes_of(l, l->group->outs[i].node);
     Idx to = *at;
     if (out.n != axes->n) axes_split(l->b, out.size, out.n, axes_linear(l->b, axes, at), to.i);
     divisions += x_divisions(value_at(l, l->group->outs[i].node, &to), lb_level(l->b));
   }
-  l->heavy_value = l->twin_value = NULL;
+  hmfree(l->known);
+  l->known = NULL;
   hmfree(l->memo);
   l->memo = NULL;
   return !divisions;
@@ -258,9 +259,9 @@ static void store_window(Lower *l, const Pool *p, const Idx *at, LExpr *best, LE
   if (best) best = x_select(b, sure, best, x_num(b, -__builtin_inf(), p->t));
   if (where) where = x_select(b, sure, where, x_num(b, 0, I32));
   bool first = l->group->heavy == p->max;
-  l->twin_value = !l->twin ? NULL : first ? where : best;
+  if (l->twin) value_known(l, l->twin, first ? where : best);
   store_epilogue(l, &p->y, at, first ? best : where);
-  l->twin_value = NULL;
+  if (l->twin) (void)hmdel(l->known, l->twin);
 }
 
 /* Windows that overlap: a row of the stack has some more of them than the result. All are folded as one row into
@@ -339,9 +340,9 @@ static void put_nothing(Lower *l, Pool *p) {
   at.i[p->rank - 1] = x_var(l->b, o);
   LExpr *best = x_num(l->b, -__builtin_inf(), p->t), *where = x_num(l->b, 0, I32);
   bool first = l->group->heavy == p->max;
-  l->twin_value = !l->twin ? NULL : first ? where : best;
+  if (l->twin) value_known(l, l->twin, first ? where : best);
   store_epilogue(l, &p->y, &at, first ? best : where);
-  l->twin_value = NULL;
+  if (l->twin) (void)hmdel(l->known, l->twin);
   close_nest(l, 2);
 }
 

@@ -36,8 +36,8 @@ void axes_split(LB *b, const Dim *size, int n, LExpr *e, LExpr **out) {
   }
 }
 
-/* Index of the operand of a reshape: axes are matched in the groups where the products of sizes agree. */
-static Idx reshape_index(Lower *l, const Axes *to, const Idx *at, const Axes *from) {
+/* Axes are matched in the groups where the products of sizes agree. */
+Idx axes_reshape(Lower *l, const Axes *to, const Idx *at, const Axes *from) {
   DimTab *t = l->dims;
   Idx y = {0};
   Dim p[MAX_RANK + 1], q[MAX_RANK + 1];
@@ -173,7 +173,7 @@ static LExpr *view_at(Lower *l, NodeId id, const Axes *axes, const Idx *at) {
   switch (n->op) {
   case OP_reshape: {
     Axes from = axes_of(l, n->in[0]);
-    in = reshape_index(l, axes, at, &from);
+    in = axes_reshape(l, axes, at, &from);
     break;
   }
   case OP_transpose: {
@@ -233,20 +233,32 @@ static LExpr *map_at(Lower *l, const Node *n, const Idx *at) {
 
 static LExpr *plain_read(Lower *l, LArr *arr, LExpr *index, LExpr *guard) { return x_load(l->b, arr, index, guard); }
 
-LExpr *value_at(Lower *l, NodeId id, const Idx *given) {
-  const Node *n = graph_node(l->g, id);
-  if (id == l->group->heavy && l->heavy_value) return l->heavy_value;
-  if (id == l->twin && l->twin_value) return l->twin_value;
-  Axes axes = axes_of(l, id);
-  Idx at = {0};
+static MemoKey memo_key(Lower *l, NodeId id, const Axes *axes, const Idx *given, Idx *at) {
   MemoKey key;
   memset(&key, 0, sizeof key);
   key.node = id;
   key.guard = l->guard ? l->guard->id : 0;
-  for (int k = 0; k < axes.n; k++) {
-    at.i[k] = dim_is(l->dims, axes.size[k], 1) ? x_int(l->b, 0) : given->i[k];
-    key.at[k] = at.i[k]->id;
+  for (int k = 0; k < axes->n; k++) {
+    at->i[k] = dim_is(l->dims, axes->size[k], 1) ? x_int(l->b, 0) : given->i[k];
+    key.at[k] = at->i[k]->id;
   }
+  return key;
+}
+void value_known(Lower *l, NodeId n, LExpr *value) { hmput(l->known, n, value); }
+void value_known_at(Lower *l, NodeId n, const Idx *given, LExpr *value) {
+  Axes axes = axes_of(l, n);
+  Idx at = {0};
+  MemoKey key = memo_key(l, n, &axes, given, &at);
+  hmput(l->memo, key, value);
+}
+
+LExpr *value_at(Lower *l, NodeId id, const Idx *given) {
+  const Node *n = graph_node(l->g, id);
+  ptrdiff_t known = hmgeti(l->known, id);
+  if (known >= 0) return l->known[known].value;
+  Axes axes = axes_of(l, id);
+  Idx at = {0};
+  MemoKey key = memo_key(l, id, &axes, given, &at);
   ptrdiff_t found = hmgeti(l->memo, key);
   if (found >= 0) return l->memo[found].value;
   LExpr *v = NULL;
@@ -274,22 +286,24 @@ void store_outs(Lower *l, const Axes *axes, const Idx *at) {
     Axes out = axes_of(l, g->outs[i].node);
     bool same = out.n == axes->n && !memcmp(out.size, axes->size, sizeof(Dim) * (size_t)out.n);
     Idx to = *at;
-    if (!same) to = reshape_index(l, axes, at, &out);
+    if (!same) to = axes_reshape(l, axes, at, &out);
     values[i] = value_at(l, g->outs[i].node, &to);
   }
   if (n > 1)
     for (int i = 0; i < n; i++) values[i] = lb_let(l->b, NULL, values[i]);
-  for (int i = 0; i < n; i++)
-    lb_store(l->b, lower_buf(l, g->outs[i].buf, graph_type(l->g, g->outs[i].node).dtype), linear, values[i]);
+  for (int i = 0; i < n; i++) store_out(l, &g->outs[i], linear, values[i]);
+}
+void store_out(Lower *l, const GroupOut *o, LExpr *linear, LExpr *value) {
+  lb_store(l->b, lower_buf(l, o->buf, graph_type(l->g, o->node).dtype), linear, value);
 }
 
 void store_epilogue(Lower *l, const Axes *axes, const Idx *at, LExpr *heavy) {
   /* what was computed with another value of the heavy node must not be taken again */
   hmfree(l->memo);
   l->memo = NULL;
-  l->heavy_value = heavy;
+  value_known(l, l->group->heavy, heavy);
   store_outs(l, axes, at);
-  l->heavy_value = NULL;
+  (void)hmdel(l->known, l->group->heavy);
   hmfree(l->memo);
   l->memo = NULL;
 }

@@ -2,9 +2,9 @@
  *
  * Before: values have buffers without offsets. After: new cell values are written into the cells directly where no
  * later step reads the old value; element-wise results take over the buffer of an operand that dies there; every other
- * buffer has an offset in the arena. Liveness counts positions in the order of steps, a loop as a whole: what it reads from
- * outside lives to its end. Offsets: largest first, each at the lowest gap that is free over its life (greedy by size;
- * Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020). */
+ * buffer has an offset in the arena. Liveness counts positions in the order of steps, a loop as a whole: what it reads
+ * from outside lives to its end. Offsets: each at the lowest gap that is free over its life, in the best of a few
+ * orders (greedy by size; Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020). */
 #include "base/ds.h"
 #include "passes/mutate.h"
 #include "passes/pipeline.h"
@@ -66,8 +66,8 @@ static int first_at(const PlanStep *s) {
   return s->at;
 }
 
-/* A buffer that is alive before a loop and used in it, or carried by it, or stacked by it, lives through the whole loop;
- * carried pairs live together. */
+/* A buffer that is alive before a loop and used in it, or carried by it, or stacked by it, lives through the whole
+ * loop; carried pairs live together. */
 static void live_loops(Plan *p, const PlanStep *steps) {
   for (int i = 0; i < arrlen(steps); i++) {
     const PlanStep *s = &steps[i];
@@ -146,7 +146,8 @@ static void commit_cells(Plan *p) {
     const Node *x = &p->graph->nodes[n];
     if (x->op == OP_cell && node_int(p->graph, x, A_cell) == cell) continue; /* unchanged */
     int b = p->buf_of[n];
-    const PlanStep *w = b >= 0 && p->bufs[b].kind == BUF_ARENA && p->bufs[b].twin < 0 ? writer_of(p->steps, p, b) : NULL;
+    const PlanStep *w =
+        b >= 0 && p->bufs[b].kind == BUF_ARENA && p->bufs[b].twin < 0 ? writer_of(p->steps, p, b) : NULL;
     if (w && may_commit(p, w, cell)) {
       p->bufs[b].kind = BUF_CELL;
       p->bufs[b].index = cell;
@@ -181,6 +182,7 @@ static bool may_take(const Plan *p, const Group *gr, int from, int out) {
   const PlanBuf *x = &p->bufs[from], *y = &p->bufs[out];
   if (x->kind != BUF_ARENA || y->kind != BUF_ARENA || x->twin >= 0 || y->twin >= 0) return false;
   if (x->bytes != y->bytes || x->type.dtype != y->type.dtype || x->end != y->begin) return false;
+  if (type_count(p->graph->dims, x->type) != type_count(p->graph->dims, y->type)) return false;
   const Graph *g = p->scopes[gr->scope].graph;
   for (int i = 0; i < arrlen(gr->nodes); i++) {
     const Node *n = &g->nodes[gr->nodes[i]];
@@ -209,50 +211,78 @@ static void take_over(Plan *p) {
 
 /* ---- offsets ---- */
 
+/* Orders in which buffers are placed: by size, by size times life, by life. No one of them is best for all plans. */
+enum { ORDERS = 3 };
 static const Plan *sorting;
+static int sorting_by;
+static int64_t weight(const PlanBuf *x) {
+  int64_t life = x->end - x->begin + 1;
+  return sorting_by == 0 ? x->bytes : sorting_by == 1 ? x->bytes / 64 * life : life;
+}
 static int larger_first(const void *a, const void *b) {
   int x = *(const int *)a, y = *(const int *)b;
-  int64_t d = sorting->bufs[y].bytes - sorting->bufs[x].bytes;
+  int64_t d = weight(&sorting->bufs[y]) - weight(&sorting->bufs[x]);
+  if (!d) d = sorting->bufs[y].bytes - sorting->bufs[x].bytes;
   return d ? (d > 0 ? 1 : -1) : x - y;
 }
 
-/* The lowest offset at which `bytes` fit beside the placed buffers that live at the same time. */
+/* The lowest offset at which b fits beside the n placed buffers, in order of their offsets, that live at the same time.
+ */
 static int64_t lowest_gap(const Plan *p, const int *placed, int n, int b) {
   const PlanBuf *x = &p->bufs[b];
-  for (int64_t at = 0;;) {
-    int64_t next = at;
-    for (int i = 0; i < n; i++) {
-      const PlanBuf *y = &p->bufs[placed[i]];
-      if (x->begin > y->end || y->begin > x->end) continue;
-      if (at < y->offset + y->bytes && y->offset < at + x->bytes && y->offset + y->bytes > next) next = y->offset + y->bytes;
-    }
-    if (next == at) return at;
-    at = next;
+  int64_t at = 0;
+  for (int i = 0; i < n; i++) {
+    const PlanBuf *y = &p->bufs[placed[i]];
+    if (x->begin > y->end || y->begin > x->end) continue;
+    if (y->offset >= at + x->bytes) break;
+    if (y->offset + y->bytes > at) at = y->offset + y->bytes;
   }
+  return at;
+}
+
+static int64_t place_by(Plan *p, int *list, int *placed, int order) {
+  sorting = p;
+  sorting_by = order;
+  if (arrlen(list)) qsort(list, (size_t)arrlen(list), sizeof *list, larger_first);
+  int64_t peak = 0;
+  for (int i = 0; i < arrlen(list); i++) {
+    PlanBuf *x = &p->bufs[list[i]];
+    x->offset = lowest_gap(p, placed, i, list[i]);
+    if (x->offset + x->bytes > peak) peak = x->offset + x->bytes;
+    int at = i;
+    for (; at > 0 && p->bufs[placed[at - 1]].offset > x->offset; at--) placed[at] = placed[at - 1];
+    placed[at] = list[i];
+  }
+  return peak;
+}
+
+/* Bytes that live at one time: no plan needs less. */
+static int64_t most_alive(const Plan *p, const int *list) {
+  int steps = 0;
+  for (int i = 0; i < arrlen(list); i++)
+    if (p->bufs[list[i]].end >= steps) steps = p->bufs[list[i]].end + 1;
+  int64_t *live = calloc((size_t)steps + 1, sizeof *live), most = 0;
+  for (int i = 0; i < arrlen(list); i++)
+    for (int t = p->bufs[list[i]].begin; t <= p->bufs[list[i]].end; t++) live[t] += p->bufs[list[i]].bytes;
+  for (int t = 0; t < steps; t++)
+    if (live[t] > most) most = live[t];
+  free(live);
+  return most;
 }
 
 static void place(Plan *p) {
   int *list = NULL;
   for (int b = 0; b < arrlen(p->bufs); b++)
     if (p->bufs[b].kind == BUF_ARENA && p->bufs[b].begin >= 0) arrput(list, b);
-  sorting = p;
-  if (arrlen(list)) qsort(list, (size_t)arrlen(list), sizeof *list, larger_first);
-  p->peak = 0;
-  for (int i = 0; i < arrlen(list); i++) {
-    PlanBuf *x = &p->bufs[list[i]];
-    x->offset = lowest_gap(p, list, i, list[i]);
-    if (x->offset + x->bytes > p->peak) p->peak = x->offset + x->bytes;
+  int *placed = calloc((size_t)arrlen(list) + 1, sizeof *placed), best = 0, last = 0;
+  p->bound = most_alive(p, list);
+  p->peak = place_by(p, list, placed, 0);
+  for (int order = 1; order < ORDERS && p->peak > p->bound; order++) {
+    int64_t peak = place_by(p, list, placed, last = order);
+    if (peak < p->peak) p->peak = peak, best = order;
   }
-  int steps = 0;
-  for (int i = 0; i < arrlen(list); i++)
-    if (p->bufs[list[i]].end >= steps) steps = p->bufs[list[i]].end + 1;
-  int64_t *live = calloc((size_t)steps + 1, sizeof *live);
-  p->bound = 0;
-  for (int i = 0; i < arrlen(list); i++)
-    for (int t = p->bufs[list[i]].begin; t <= p->bufs[list[i]].end; t++) live[t] += p->bufs[list[i]].bytes;
-  for (int t = 0; t < steps; t++)
-    if (live[t] > p->bound) p->bound = live[t];
-  free(live);
+  if (best != last) place_by(p, list, placed, best);
+  free(placed);
   arrfree(list);
 }
 

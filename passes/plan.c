@@ -89,7 +89,16 @@ Plan *plan_build(Arena *a, const Prog *prog, const Entry *entry) {
 
 /* ---- same-element reads ---- */
 
-/* Walks from the outs: `same` holds along MAP operands and reshapes. Returns false when n is reached otherwise. */
+/* Walks from the outs: `same` holds along MAP operands and reshapes, in a row group also from a result to its row and
+ * back. Returns false when n is reached otherwise. */
+static bool keeps_element(const Plan *p, const Group *gr, NodeId n) {
+  const Graph *g = p->scopes[gr->scope].graph;
+  const Node *x = graph_node(g, n);
+  if (op_info[x->op].cls == MAP || x->op == OP_reshape) return true;
+  Split row, s;
+  return arrlen(gr->folds) && split_of(g, gr->folds[0], &row) && split_of(g, n, &s) && split_same(&row, &s);
+}
+
 static bool walk_same(const Plan *p, const Group *gr, NodeId at, bool same, NodeId n, uint8_t *seen) {
   if (at == n) return same;
   if (seen[at] & (same ? 1 : 2)) return true;
@@ -99,7 +108,7 @@ static bool walk_same(const Plan *p, const Group *gr, NodeId at, bool same, Node
   for (int i = 0; i < arrlen(gr->outs); i++) mine |= gr->outs[i].node == at;
   if (s->buf_of[at] >= 0 && !mine) return true;
   const Node *x = &s->graph->nodes[at];
-  bool keep = same && (op_info[x->op].cls == MAP || x->op == OP_reshape);
+  bool keep = same && keeps_element(p, gr, at);
   for (int i = 0; i < x->n_in; i++)
     if (!walk_same(p, gr, x->in[i], keep, n, seen)) return false;
   return true;
@@ -131,6 +140,24 @@ static void wrong(Check *c, const char *what, int a, int b) {
   buf_printf(c->why, "%s (%d, %d); ", what, a, b);
 }
 
+/* One heavy node, or reductions of one split. */
+static void check_heavy(Check *c, const Group *gr, int group) {
+  const Graph *g = c->p->scopes[gr->scope].graph;
+  int heavy = 0;
+  Split first, s;
+  NodeId pooled = 0; /* pools of one operand count once */
+  for (int k = 0; k < arrlen(gr->nodes); k++) {
+    const Node *x = graph_node(g, gr->nodes[k]);
+    OpClass cls = op_info[x->op].cls;
+    heavy += cls == REDUCE || cls == CONTRACT || (cls == WINDOW && x->in[0] != pooled);
+    if (cls == WINDOW) pooled = x->in[0];
+  }
+  if (heavy > 1 && heavy != arrlen(gr->folds)) wrong(c, "a group with several heavy nodes", group, heavy);
+  for (int k = 1; k < arrlen(gr->folds); k++)
+    if (!split_of(g, gr->folds[0], &first) || !split_of(g, gr->folds[k], &s) || !split_same(&first, &s))
+      wrong(c, "a group with reductions of several splits", group, k);
+}
+
 static void check_steps(Check *c, const PlanStep *steps) {
   for (int i = 0; i < arrlen(steps); i++) {
     const PlanStep *s = &steps[i];
@@ -154,15 +181,7 @@ static void check_steps(Check *c, const PlanStep *steps) {
       c->written[b] = true;
       if (c->p->bufs[b].twin >= 0) c->written[c->p->bufs[b].twin] = true;
     }
-    int heavy = 0;
-    NodeId pooled = 0; /* pools of one operand count once */
-    for (int k = 0; k < arrlen(gr->nodes); k++) {
-      const Node *x = &c->p->scopes[gr->scope].graph->nodes[gr->nodes[k]];
-      OpClass cls = op_info[x->op].cls;
-      heavy += cls == REDUCE || cls == CONTRACT || (cls == WINDOW && x->in[0] != pooled);
-      if (cls == WINDOW) pooled = x->in[0];
-    }
-    if (heavy > 1) wrong(c, "a group with several heavy nodes", s->group, heavy);
+    check_heavy(c, gr, s->group);
   }
 }
 

@@ -17,12 +17,30 @@ typedef struct PlanBuf {
   int begin, end; /* live from position `begin` to `end`, inclusive, in kernel order */
 } PlanBuf;
 
+/* The axes of a tensor as runs that stay and runs that are folded: [B, T, C] folded over C is (B*T stay)(C folded).
+ * Axes of size 1 vanish, neighbours of one kind are one run. */
+typedef struct Split {
+  int n;
+  Dim size[MAX_RANK];
+  bool folded[MAX_RANK];
+} Split;
+bool folds_axes(const Node *x); /* a REDUCE other than argmax and argmin */
+/* How a reduction folds its operand, a broadcast repeats it, or a gather of one element picks from it; false for other
+ * nodes, and where nothing is folded or axes change their order. */
+bool split_of(const Graph *g, NodeId n, Split *s);
+bool split_same(const Split *a, const Split *b);
+
 /* A kernel group: the nodes of one loop nest. All `outs` have the same number of elements in the same row-major
  * order. Nodes that are not outs are computed where they are used ("inlined"). At most one node of the group is
- * `heavy`: a REDUCE, CONTRACT, WINDOW or argmax whose accumulator the nest holds; MAP and VIEW nodes before it are
- * its operands, MAP nodes after it its epilogue. GATHER nodes are loads at run-time indices and may be inlined. A
- * SCATTER is a group of its own (its operands may be inlined). A group without nodes copies buffer reads[0] to
- * outs[0].buf. In an in-place group every load of an element comes before the stores of that element. */
+ * `heavy`: a CONTRACT, WINDOW or argmax whose accumulator the nest holds; MAP and VIEW nodes before it are its
+ * operands, MAP nodes after it its epilogue. GATHER nodes are loads at run-time indices and may be inlined. A SCATTER
+ * is a group of its own (its operands may be inlined). A group without nodes copies buffer reads[0] to outs[0].buf. In
+ * an in-place group every load of an element comes before the stores of that element.
+ *
+ * A row group holds any number of other REDUCEs, all of the same split: one row, the elements that are folded into one
+ * result, is dealt with at a time. Its outs are wide (an element per folded element) or narrow (one per row); a wide
+ * value may need a narrow one of its own row, which a broadcast of the same split spreads over it. A GATHER that picks
+ * one element of a row is narrow as well. */
 typedef struct GroupOut {
   NodeId node;
   int buf;
@@ -30,6 +48,7 @@ typedef struct GroupOut {
 typedef struct Group {
   int scope;      /* whose graph the nodes are of: plan->scopes[scope] */
   NodeId heavy;   /* 0 for a purely element-wise group */
+  NodeId *folds;  /* stb_ds: the reductions of a row group, in topological order; the first is `heavy` */
   GroupOut *outs; /* stb_ds */
   NodeId *nodes;  /* stb_ds: every node computed here, in topological order */
   int *reads;     /* stb_ds: buffers read */

@@ -94,6 +94,85 @@ THEN(sum_broadcast) {
   return g_map2(s->g, OP_mul, d.loc, y, g_size(s->g, d.loc, count, d.type.dtype));
 }
 
+WHEN(sum_neg) { return IS(0, neg); }
+THEN(sum_neg) {
+  int64_t axes[MAX_RANK];
+  int over[MAX_RANK], n = node_ints(s->g, &d, A_axes, axes, MAX_RANK);
+  for (int k = 0; k < n; k++) over[k] = (int)axes[k];
+  return g_map1(s->g, OP_neg, d.loc, g_reduce(s->g, OP_sum, d.loc, simp_in(s, &d, 0)->in[0], over, n));
+}
+
+/* Does v have one value along all axes that d sums? */
+static bool same_along(const Simplify *s, const Node *d, NodeId v) {
+  const Node *x = graph_node(s->g, v);
+  int64_t axes[MAX_RANK], from[MAX_RANK];
+  int n = node_ints(s->g, d, A_axes, axes, MAX_RANK);
+  if (x->op == OP_full) return true;
+  if (x->op != OP_broadcast) return false;
+  int rank = node_ints(s->g, x, A_axes, from, MAX_RANK);
+  for (int k = 0; k < rank; k++)
+    if (has(axes, n, from[k]) && !simp_dim(s, graph_type(s->g, x->in[0]).shape[k], 1)) return false;
+  return true;
+}
+/* That value, in the shape of d. */
+static NodeId value_along(const Simplify *s, const Node *d, NodeId v) {
+  Node x = *graph_node(s->g, v);
+  if (x.op == OP_full) return g_full(s->g, d->loc, node_num(&x, A_value), d->type);
+  int64_t axes[MAX_RANK], from[MAX_RANK];
+  int n = node_ints(s->g, d, A_axes, axes, MAX_RANK), rank = node_ints(s->g, &x, A_axes, from, MAX_RANK);
+  int place[MAX_RANK], to[MAX_RANK], at = 0, kept = 0;
+  for (int j = 0; j < x.type.rank; j++) {
+    place[j] = at;
+    at += !has(axes, n, j);
+  }
+  Type a = graph_type(s->g, x.in[0]);
+  Dim shape[MAX_RANK];
+  for (int k = 0; k < rank; k++) {
+    if (has(axes, n, from[k])) continue;
+    shape[kept] = a.shape[k];
+    to[kept++] = place[from[k]];
+  }
+  return g_broadcast(s->g, d->loc, g_reshape(s->g, d->loc, x.in[0], kept, shape), d->type.rank, d->type.shape, to);
+}
+
+/* The operand of a product or quotient that is the same along what d sums, in v or in one of its factors. */
+static NodeId common_factor(const Simplify *s, const Node *d, NodeId v, int depth) {
+  const Node *x = graph_node(s->g, v);
+  if (x->op != OP_mul && x->op != OP_div) return 0;
+  for (int k = x->op == OP_div; k < 2; k++)
+    if (same_along(s, d, x->in[k])) return x->in[k];
+  NodeId r = 0;
+  for (int k = 0; k < 2 && depth && !r && (k == 0 || x->op == OP_mul); k++)
+    r = common_factor(s, d, x->in[k], depth - 1);
+  return r;
+}
+/* v without that operand; *divided: it was a divisor. */
+static NodeId without_factor(const Simplify *s, const Node *d, NodeId v, bool *divided) {
+  Node x = *graph_node(s->g, v);
+  for (int k = x.op == OP_div; k < 2; k++)
+    if (same_along(s, d, x.in[k])) {
+      *divided = x.op == OP_div;
+      return x.in[1 - k];
+    }
+  int k = common_factor(s, d, x.in[0], 0) ? 0 : 1;
+  NodeId in[2] = {x.in[0], x.in[1]};
+  in[k] = without_factor(s, d, x.in[k], divided);
+  return g_map2(s->g, (Op)x.op, d->loc, in[0], in[1]);
+}
+WHEN(sum_scaled) {
+  return dtype_is_float(d->type.dtype) && dtype_size(d->type.dtype) >= 4 && common_factor(s, d, d->in[0], 1) != 0;
+}
+THEN(sum_scaled) {
+  int64_t axes[MAX_RANK];
+  int over[MAX_RANK], n = node_ints(s->g, &d, A_axes, axes, MAX_RANK);
+  for (int k = 0; k < n; k++) over[k] = (int)axes[k];
+  NodeId r = common_factor(s, &d, d.in[0], 1);
+  if (!r) return 0;
+  bool divided = false;
+  NodeId a = without_factor(s, &d, d.in[0], &divided), y = g_reduce(s->g, OP_sum, d.loc, a, over, n);
+  return g_map2(s->g, divided ? OP_div : OP_mul, d.loc, y, value_along(s, &d, r));
+}
+
 /* dot over operand k without the view on it: its labels become `l`. */
 static NodeId relabel(const Simplify *s, Node d, int k, NodeId a, const int64_t *l, int n) {
   NodeId in[2] = {d.in[0], d.in[1]};

@@ -1,6 +1,7 @@
 /* Whole graphs through fusion, planning and lowering, run by the interpreter of the loop IR, against the evaluator: the
  * graphs of tests/codegen and tests/passes, and random ones in which views, reductions, products and element-wise ops
- * stand in any order and values have several users. */
+ * stand in any order and values have several users, or reductions over the same axes with what is made of them, as in
+ * softmax and norms. */
 #include "base/ds.h"
 #include "codegen/codegen.h"
 #include "passes/pipeline.h"
@@ -123,12 +124,15 @@ static NodeId grow(Graph *g, Rand *r, const NodeId *pool, int n) {
   Type t = graph_type(g, x);
   DimTab *d = g->dims;
   switch (pick(r, 11)) {
-  case 0: case 1: return g_map1(g, unary[pick(r, 5)], nowhere, x);
-  case 2: case 3: /* with another value of the shape */
+  case 0:
+  case 1: return g_map1(g, unary[pick(r, 5)], nowhere, x);
+  case 2:
+  case 3: /* with another value of the shape */
     for (int k = 0; k < 8; k++) {
       NodeId y = pool[pick(r, n)];
       if (!shape_same(t, graph_type(g, y))) continue;
-      if (pick(r, 3) == 0) return g_where(g, nowhere, g_map2(g, OP_lt, nowhere, x, y), y, g_map1(g, OP_neg, nowhere, x));
+      if (pick(r, 3) == 0)
+        return g_where(g, nowhere, g_map2(g, OP_lt, nowhere, x, y), y, g_map1(g, OP_neg, nowhere, x));
       NodeId z = g_map2(g, pick(r, 2) ? OP_add : OP_maximum, nowhere, x, y);
       return g_map1(g, OP_tanh, nowhere, z);
     }
@@ -210,7 +214,97 @@ static void test_random(void **state) {
   }
 }
 
+/* ---- random rows ---- */
+typedef struct RowWorld {
+  Graph *g;
+  Rand r;
+  Type wide;
+  int axes[MAX_RANK], n_axes; /* folded */
+  int kept[MAX_RANK], n_kept;
+  NodeId *wides, *narrows; /* stb_ds */
+  NodeId place;            /* one of each row, or 0 */
+} RowWorld;
+
+static NodeId any(RowWorld *w, const NodeId *pool) { return pool[pick(&w->r, (int)arrlen(pool))]; }
+/* A value between -1 and 1 of one or two of the pool. */
+static NodeId row_map(RowWorld *w, const NodeId *pool) {
+  static const Op unary[] = {OP_tanh, OP_sigmoid, OP_neg, OP_sin};
+  NodeId x = any(w, pool), y = any(w, pool);
+  Graph *g = w->g;
+  switch (pick(&w->r, 5)) {
+  case 0: return g_map1(g, unary[pick(&w->r, 4)], nowhere, x);
+  case 1: return g_map2(g, OP_mul, nowhere, x, y);
+  case 2: return g_where(g, nowhere, g_map2(g, OP_lt, nowhere, pool[0], pool[arrlen(pool) > 1]), y, x);
+  case 3: return g_map1(g, OP_tanh, nowhere, g_map2(g, OP_sub, nowhere, x, y));
+  default:
+    return g_map1(g, OP_exp, nowhere,
+                  g_map2(g, OP_sub, nowhere, g_map1(g, OP_tanh, nowhere, x), g_full_like(g, nowhere, 1, x)));
+  }
+}
+static void row_step(RowWorld *w) {
+  Graph *g = w->g;
+  int kind = pick(&w->r, 10);
+  if (kind < 4) {
+    NodeId n = row_map(w, w->wides);
+    arrput(w->wides, n);
+  } else if (kind < 7) {
+    Op op = pick(&w->r, 3) ? OP_sum : pick(&w->r, 2) ? OP_reduce_max : OP_reduce_min;
+    NodeId n = g_reduce(g, op, nowhere, any(w, w->wides), w->axes, w->n_axes);
+    if (op == OP_sum) n = g_map1(g, OP_tanh, nowhere, n);
+    if (w->place && pick(&w->r, 3) == 0) n = g_gather(g, nowhere, any(w, w->wides), w->place, w->n_kept, w->n_kept);
+    arrput(w->narrows, n);
+  } else if (arrlen(w->narrows)) {
+    NodeId n = kind == 7 ? row_map(w, w->narrows) : any(w, w->narrows);
+    if (kind == 7) arrput(w->narrows, n);
+    NodeId wide = g_broadcast(g, nowhere, n, w->wide.rank, w->wide.shape, w->kept);
+    wide = g_map2(g, pick(&w->r, 2) ? OP_sub : OP_maximum, nowhere, any(w, w->wides), wide);
+    wide = g_map1(g, OP_tanh, nowhere, wide);
+    arrput(w->wides, wide);
+  }
+}
+static void test_rows(void **state) {
+  (void)state;
+  static const int sizes[] = {1, 2, 3, 7, 10, 31, 64, 65, 0};
+  static const DType dtypes[] = {F32, F32, F32, F64, F16, BF16};
+  for (uint64_t seed = 1; seed <= 400; seed++) {
+    Arena *a = arena_new();
+    DimTab *d = dimtab_new(a);
+    RowWorld w = {.g = graph_new(a, d, diag_new(a)), .r = {seed * 0x9e3779b97f4a7c15u}};
+    for (int k = 0; k < 5; k++) pick(&w.r, 2);
+    Dim shape[4];
+    int rank = 1 + pick(&w.r, 4);
+    for (int k = 0; k < rank; k++) shape[k] = dim_int(d, sizes[pick(&w.r, k == 0 || rank < 3 ? 9 : 5)]);
+    if (rank > 1 && pick(&w.r, 3) == 0) shape[pick(&w.r, rank)] = dim_var(d, "B", 33);
+    w.wide = type_of(a, dtypes[pick(&w.r, 6)], rank, shape);
+    unsigned folded = pick(&w.r, 2) ? 1u << (rank - 1) : 1u + (unsigned)pick(&w.r, (1 << rank) - 1);
+    for (int k = 0; k < rank; k++) {
+      if (folded >> k & 1) w.axes[w.n_axes++] = k;
+      else w.kept[w.n_kept++] = k;
+    }
+    for (int k = 0; k < 2; k++) { /* an input, or a buffer that may be replaced */
+      NodeId x = g_input(w.g, nowhere, w.wide);
+      if (pick(&w.r, 2)) x = g_concat(w.g, nowhere, &x, 1, 0);
+      arrput(w.wides, x);
+    }
+    if (folded == 1u << (rank - 1) && dim_lower(d, shape[rank - 1]) > 0 && pick(&w.r, 2))
+      w.place = g_input(w.g, nowhere, type_of(a, I32, rank - 1, shape));
+    for (int k = 4 + pick(&w.r, 14); k > 0; k--) row_step(&w);
+    NodeId last = arrlast(w.wides);
+    if (pick(&w.r, 2)) last = g_concat(w.g, nowhere, &last, 1, 0);
+    arrput(w.g->outputs, last);
+    if (arrlen(w.narrows)) arrput(w.g->outputs, arrlast(w.narrows));
+    for (int k = pick(&w.r, 3); k > 0; k--) arrput(w.g->outputs, any(&w, w.wides));
+    char what[32];
+    snprintf(what, sizeof what, "random rows %d", (int)seed);
+    check_graph(a, w.g, what, seed);
+    arrfree(w.wides);
+    arrfree(w.narrows);
+    arena_free(a);
+  }
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_files), cmocka_unit_test(test_random)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_files), cmocka_unit_test(test_random),
+                                     cmocka_unit_test(test_rows)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -289,6 +289,17 @@ static void test_in_place(void **state) {
   assert_true(p->peak <= 1024 + 3 * 64);
 }
 
+/* A result of each row may not replace what every row reads. */
+static void test_rows_in_place(void **state) {
+  World w = world_parse("graph {\n%1 = input() index=0 : f32[16, 16]\n%2 = input() index=1 : f32[16]\n"
+                        "%3 = dot(%1, %2) la=[0,1] lb=[1] ly=[0] : f32[16]\n"
+                        "%4 = broadcast(%3) axes=[1] : f32[16, 16]\n%5 = mul(%1, %4) : f32[16, 16]\n"
+                        "%6 = sum(%5) axes=[1] : f32[16]\n"
+                        "%7 = dot(%1, %6) la=[0,1] lb=[1] ly=[0] : f32[16]\nreturn %7\n}\n");
+  Plan *p = check_plan(&w);
+  assert_true(arrlen(p->groups) == 3);
+}
+
 static const char *const scan_text =
     "graph (N <= 5) {\n%1 = input() index=0 : f32[4]\n%2 = input() index=1 : f32[N, 4]\n%3 = input() index=2 : f32[4]\n"
     "%4 = scan(%1, %2, %3) carried=1 rows=1 length=N : (f32[4], f32[N, 4]) {\n"
@@ -413,9 +424,9 @@ static void test_verify(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_random),      cmocka_unit_test(test_fusion),   cmocka_unit_test(test_reuse),
-      cmocka_unit_test(test_in_place),    cmocka_unit_test(test_scan),     cmocka_unit_test(test_while),
-      cmocka_unit_test(test_vmap),        cmocka_unit_test(test_branches), cmocka_unit_test(test_checkpoint),
-      cmocka_unit_test(test_cells_trade), cmocka_unit_test(test_verify)};
+      cmocka_unit_test(test_random),     cmocka_unit_test(test_fusion),        cmocka_unit_test(test_reuse),
+      cmocka_unit_test(test_in_place),   cmocka_unit_test(test_rows_in_place), cmocka_unit_test(test_scan),
+      cmocka_unit_test(test_while),      cmocka_unit_test(test_vmap),          cmocka_unit_test(test_branches),
+      cmocka_unit_test(test_checkpoint), cmocka_unit_test(test_cells_trade),   cmocka_unit_test(test_verify)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -139,7 +139,30 @@ static void test_curve(void **state) {
   end(&w);
 }
 
+/* Softmax, norms and their gradients: rows of every size up to the bound, none and one past the lanes among them. */
+static void test_rows(void **state) {
+  static const int64_t rows[] = {0, 1, 7, 70}, columns[] = {1, 31, 65, 131}, below[] = {2, 2}, labels[] = {1, 67};
+  for (int threads = 1; threads <= 3; threads += 2) {
+    World w;
+    load(&w, "tests/models/rows.dnn", threads);
+    compare(&w, w.prog->init, NULL, NULL, 0, 1e-6);
+    for (int k = 0; k < 4; k++) {
+      const int64_t sizes[] = {rows[k], columns[k]};
+      static const char *const both[] = {"soft_masked", "norms", "soft_grad"}, *const one[] = {"soft", "soft_middle",
+                                                                                               "norm_grad"};
+      for (int i = 0; i < 3; i++) compare(&w, entry_named(&w, both[i]), sizes, below, 50 + (uint64_t)k, 1e-4);
+      for (int i = 0; i < 3; i++) compare(&w, entry_named(&w, one[i]), sizes, below, 60 + (uint64_t)k, 1e-3);
+      compare(&w, entry_named(&w, "halves"), sizes, below, 70 + (uint64_t)k, 2e-2);
+      if (rows[k]) compare(&w, entry_named(&w, "entropy"), sizes, labels, 80 + (uint64_t)k, 1e-4);
+    }
+    const int64_t n[] = {9, 2};
+    for (int k = 0; k < 2; k++) compare(&w, entry_named(&w, "learn"), &n[k], NULL, 90 + (uint64_t)k, 1e-3);
+    end(&w);
+  }
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_curve), cmocka_unit_test(test_small)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_curve), cmocka_unit_test(test_small),
+                                     cmocka_unit_test(test_rows)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
