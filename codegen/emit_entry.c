@@ -238,6 +238,11 @@ static void put_checks(Emit *e, int i, Buf *b) {
 }
 
 static bool uses(const Buf *b, const char *word) { return b->s && strstr(b->s, word); }
+static bool uses_context(const Buf *b) { /* `m->` that is not the end of `team->` */
+  for (const char *s = b->s; s && (s = strstr(s, "m->")); s++)
+    if (s == b->s || s[-1] != 'a') return true;
+  return false;
+}
 
 /* The function that every thread of the team runs; false when the plan is empty. */
 static bool put_run(Emit *e, int i, Buf *b, const char *args) {
@@ -253,7 +258,7 @@ static bool put_run(Emit *e, int i, Buf *b, const char *args) {
   if (arena) buf_str(b, "  unsigned char *const a = m->arena;\n");
   if (cells) buf_str(b, "  unsigned char *const c = m->cells;\n");
   if (key) buf_str(b, "  const int64_t key = dnn_call_key(m->seed, m->stage, m->step);\n");
-  if (!arena && !cells && !key && !uses(&body, "m->")) buf_str(b, "  (void)m;\n");
+  if (!arena && !cells && !key && !uses_context(&body)) buf_str(b, "  (void)m;\n");
   if (!uses(&body, "v[")) buf_str(b, "  (void)v;\n");
   if (!uses(&body, "in[")) buf_str(b, "  (void)in;\n");
   if (!uses(&body, "out[")) buf_str(b, "  (void)out;\n");
