@@ -20,8 +20,8 @@ static int64_t gcd64(int64_t a, int64_t b) { return b ? gcd64(b, a % b) : a; }
 /* ---- choosing ---- */
 /* The register tile of least work: whole tiles, weighed by loads per multiplication and by idle registers. */
 static bool choose_register_tile(Tile *t, int64_t M, int64_t N, int registers) {
-  static const int wide[][2] = {{14, 2}, {8, 3}, {6, 4}, {12, 2}, {8, 2}, {14, 1},
-                                {8, 1},  {4, 4}, {3, 4}, {2, 6},  {1, 8}};
+  static const int wide[][2] = {{6, 4},  {8, 2}, {8, 3}, {12, 2}, {14, 2}, {8, 1},
+                                {14, 1}, {4, 4}, {3, 4}, {2, 6},  {1, 8}};
   static const int narrow[][2] = {{6, 2}, {4, 3}, {4, 2}, {6, 1}, {2, 4}, {1, 6}};
   static const int plain[][2] = {{4, 4}, {1, 4}};
   const int(*tile)[2] = t->lanes == 1 ? plain : registers >= 32 ? wide : narrow;
@@ -31,8 +31,9 @@ static bool choose_register_tile(Tile *t, int64_t M, int64_t N, int registers) {
     int mr = tile[i][0], nr = tile[i][1] * t->lanes, nv = tile[i][1];
     if (mr > M && mr > 1) continue;
     double loads = (double)(mr + nv) / (mr * nv), idle = mr * nv < 8 ? 8.0 / (mr * nv) : 1;
-    double cost = (double)up(M, mr) * (double)up(N, nr) * (idle + (loads > 0.8 ? loads - 0.8 : 0)) * (1 + 0.002 * i);
-    if (nr > N) cost *= 1.15; /* B must be packed */
+    double cost = (double)up(M, mr) * (double)up(N, nr) * (idle + (loads > 1 ? loads - 1 : 0)) * (1 + 0.004 * i);
+    if (mr > 12) cost *= 1.03; /* strides of so many rows do not fit the general registers */
+    if (nr > N) cost *= 1.15;  /* B must be packed */
     if (best != 0 && cost >= best) continue;
     best = cost;
     t->mr = mr;
@@ -87,7 +88,7 @@ static bool choose(Lower *l, Tiled *s) {
   if (useful * (double)(K * O) < 4096 || N < t->lanes / 2 || !choose_register_tile(t, M, N, cpu->registers))
     return false;
   if ((double)up(M, t->mr) * (double)up(N, t->nr) > 4 * useful) return false;
-  int64_t pieces = (K + 255) / 256;
+  int64_t most = cpu->l2 < 512 * 1024 ? 256 : 512, pieces = (K + most - 1) / most;
   t->kc = K ? (K + pieces - 1) / pieces : 1;
   t->width = t->lanes / gcd64(t->lanes, t->mr) * t->mr;
   t->short_ = dim_lower(l->dims, s->M) < t->mr;
