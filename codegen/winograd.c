@@ -83,18 +83,17 @@ static bool fixed_sizes(const Lower *l, NodeId id, int64_t *size) { /* all but t
 
 /* The register tile: few idle rows, and enough work for each load. */
 static void choose_tile(Wino *w, int registers) {
-  static const int wide[][2] = {{6, 4}, {8, 3}, {14, 2}, {8, 2}, {14, 1}},
+  static const int wide[][2] = {{6, 4}, {8, 2}, {8, 3}, {12, 2}, {8, 1}, {14, 1}},
                    narrow[][2] = {{4, 3}, {6, 2}, {4, 2}, {6, 1}};
   const int(*tile)[2] = registers >= 32 ? wide : narrow;
-  int n = registers >= 32 ? 5 : 4;
+  int n = registers >= 32 ? 6 : 4;
   double best = 0;
   for (int i = 0; i < n; i++) {
     int mr = tile[i][0], nv = tile[i][1];
     if (w->cop / w->lanes % nv) continue;
     if (w->op == OP_conv_dw && w->cip % (w->lanes / 2) == 0) mr = (int)clamp64(w->lanes / 2, 4, 8);
     if (mr * nv + nv >= registers) continue;
-    double loads = (double)(mr + nv) / (mr * nv), cost = loads > 0.75 ? loads : 0.75;
-    if (mr * nv < 12) cost *= 1.1;
+    double loads = (double)(mr + nv) / (mr * nv), cost = loads > 1 ? loads : 1;
     cost *= w->op == OP_conv_dw ? 1 : (double)up(w->tiles, mr);
     if (best != 0 && cost >= best) continue;
     best = cost;
