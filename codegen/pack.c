@@ -188,7 +188,7 @@ static LExpr *row_address(Lower *l, const Tiled *s, const Panel *q, const Idx *k
 static void pack_straight(Lower *l, const Tiled *s, const Panel *q) {
   LB *x = l->b;
   LVar *r = lb_for(x, FOR_SERIAL, "k", x_int(x, 0), q->kc, 1);
-  LExpr *to = x_mul(x, x_var(x, r), x_int(x, s->t.nr));
+  LExpr *to = x_add(x, q->to, x_mul(x, x_var(x, r), x_int(x, s->t.nr)));
   LExpr *all = x_int(x, s->t.nr), *count = s->t.narrow ? x_min(x, x_sub(x, x_dim(x, s->N), q->j), all) : all;
   LExpr *j = x_var(x, lb_for(x, FOR_VECTOR, "j", x_int(x, 0), count, 1)), *k = x_add(x, q->k0, x_var(x, r));
   lb_store(x, q->bp, x_add(x, to, j), element(l, s, false, q->part, x_add(x, q->j, j), k));
@@ -208,7 +208,7 @@ static void pack_turned(Lower *l, const Tiled *s, const Panel *q, const Place *p
   LExpr *j = x_var(x, lb_for(x, FOR_SERIAL, "j", x_int(x, 0), x_int(x, s->t.nr), lanes));
   LExpr *k = x_var(x, lb_for(x, FOR_SERIAL, "k", x_int(x, 0), q->kc, lanes));
   LExpr *at = lb_let(x, "at", x_min(x, k, x_sub(x, q->kc, x_int(x, lanes))));
-  LExpr *to = x_add(x, x_mul(x, at, x_int(x, s->t.nr)), j);
+  LExpr *to = x_add(x, q->to, x_add(x, x_mul(x, at, x_int(x, s->t.nr)), j));
   turn_square(l, s, place, x_add(x, q->j, j), x_add(x, q->k0, at), q->bp, to, s->t.nr);
   close_nest(l, 2);
 }
@@ -270,4 +270,26 @@ void pack_b(Lower *l, const Tiled *s, const Panel *q) {
   else if (s->t.straight) pack_straight(l, s, q);
   else if (q->c->src && s->p->slack && s->t.lanes > 1) pack_runs(l, s, q);
   else pack_gather(l, s, q);
+}
+
+void pack_whole_b(Lower *l, const Tiled *s) {
+  const Product *p = s->p;
+  const Tile *t = &s->t;
+  lower_begin(l);
+  LB *x = l->b;
+  LArr *w = lower_temp_array(l, s->b_temp, p->dtype, true);
+  Dim panels = dim_ceil_div(l->dims, s->N, t->nr);
+  Axes items = {.n = 2, .size = {s->B, panels}};
+  Idx at = {0}, b = {0};
+  open_items(l, &items, &at);
+  axes_split(x, p->b.size, p->b.n, at.i[0], b.i);
+  LExpr *nr = x_int(x, t->nr), *size = x_dim(x, s->K), *zero = x_int(x, 0);
+  LExpr *j = lb_let(x, "j", x_min(x, x_mul(x, at.i[1], nr), x_sub(x, x_dim(x, s->N), nr)));
+  LExpr *panel = x_add(x, x_mul(x, at.i[0], x_dim(x, panels)), at.i[1]);
+  LExpr *k0 = x_var(x, lb_for(x, FOR_SERIAL, "k0", zero, size, t->kc));
+  LExpr *to = x_mul(x, x_add(x, x_mul(x, panel, size), k0), nr);
+  Panel q = {{&b, zero}, NULL, w, to, j, zero, k0, x_min(x, x_sub(x, size, k0), x_int(x, t->kc))};
+  pack_b(l, s, &q);
+  close_nest(l, 2);
+  lower_end(l, "pack", false);
 }

@@ -55,6 +55,7 @@ static void choose_ways(Lower *l, const Tiled *s, Tile *t, int64_t M, int64_t N,
   int64_t size = dtype_size(s->p->dtype), side = 0, along = 0;
   for (int i = 0; i < s->p->b.n; i++) b.i[i] = x_int(x, 0);
   int64_t column_panels = (N + t->nr - 1) / t->nr, row_panels = (M + t->mr - 1) / t->mr;
+  bool fixed_k = dim_lower(l->dims, s->K) == K;
   t->a = t->b = WAY_COPY;
   t->straight = s->p->n.n <= 1;
   if (place_of(l, s, true, part, &q) && x_is_int(q.side, &side) && x_is_int(q.along, &along)) {
@@ -69,10 +70,12 @@ static void choose_ways(Lower *l, const Tiled *s, Tile *t, int64_t M, int64_t N,
     t->straight |= side == 1;
     bool good = row_panels <= 3 || (fixed && !crowded(along, size) && along * size < 4096);
     if (side == 1 && fixed && good && !t->narrow) t->b = WAY_DIRECT;
-    else if (fixed && along == 1 && side > 1 && t->lanes > 1 && K % t->kc % t->lanes + t->kc >= t->lanes &&
-             !t->narrow && dim_lower(l->dims, s->K) == K && (K % t->kc == 0 || K % t->kc >= t->lanes) &&
-             t->kc >= t->lanes)
+    else if (fixed && along == 1 && side > 1 && t->lanes > 1 && !t->narrow && fixed_k && t->kc >= t->lanes &&
+             (K % t->kc == 0 || K % t->kc >= t->lanes))
       t->b = WAY_TURN;
+    bool fixed_n = dim_lower(l->dims, s->N) == N && (t->straight || t->b == WAY_TURN);
+    t->kept = t->b != WAY_DIRECT && !t->narrow && fixed_k && fixed_n && s->p->outer == 0 && q.arr->kind == ARR_BUF &&
+              lower_keeps(l, q.arr->buf);
   }
 }
 
@@ -313,13 +316,19 @@ static void blocks(Lower *l, const Tiled *s, int inner) {
     q.bp = place.arr;
     q.b0 = x_add(x, x_add(x, place.base, x_mul(x, q.k0, place.along)), j);
     q.b_stride = place.along;
+  } else if (t->kept) {
+    LExpr *panel = x_mul(x, q.batch, x_dim(x, dim_ceil_div(l->dims, s->N, t->nr)));
+    q.bp = lower_temp_array(l, s->b_temp, p->dtype, false);
+    panel = x_add(x, panel, x_div(x, jp, nr));
+    q.b0 = x_mul(x, x_add(x, x_mul(x, panel, x_dim(x, s->K)), q.k0), nr);
+    q.b_stride = nr;
   } else {
     q.bp = lb_array(x, ARR_SCRATCH, p->dtype, t->kc * t->nr + 64, "bp");
     q.bp->written = true;
     q.b0 = x_int(x, 0);
     q.b_stride = nr;
     LExpr *first = t->narrow ? j0 : x_min(x, j0, x_sub(x, x_dim(x, s->N), nr));
-    Panel panel = {part, c, q.bp, j, x_sub(x, j, first), q.k0, q.kc};
+    Panel panel = {part, c, q.bp, q.b0, j, x_sub(x, j, first), q.k0, q.kc};
     pack_b(l, s, &panel);
   }
   if (t->whole) {
@@ -379,6 +388,11 @@ bool lower_tiled(Lower *l, const Product *given) {
     Dim panels = dim_mul(d, s.B, dim_ceil_div(d, s.M, s.t.width));
     s.a_temp = lower_temp(l, p->dtype, dim_most(l, dim_mul(d, panels, dim_mul(d, s.outer, s.K))) * s.t.width);
     pack_a(l, &s);
+  }
+  if (s.t.kept) {
+    Dim panels = dim_mul(d, s.B, dim_ceil_div(d, s.N, s.t.nr));
+    s.b_temp = lower_temp(l, p->dtype, dim_most(l, dim_mul(d, panels, s.K)) * s.t.nr);
+    pack_whole_b(l, &s);
   }
   if (s.t.splits > 1)
     s.sum_temp = lower_temp(l, p->dtype, dim_most(l, dim_mul(d, dim_mul(d, s.B, s.M), s.N)) * s.t.splits);

@@ -17,6 +17,7 @@ typedef struct Tile {
   int64_t width;      /* rows of a packed panel of A: whole register tiles and whole vectors */
   int64_t splits;     /* pieces of K that are summed apart */
   Way a, b;
+  bool kept; /* B does not change from call to call: it is packed as a whole, by a kernel that `prepare` takes over */
   bool straight; /* columns of B are one index */
   bool narrow;   /* N may be less than nr: panels of B repeat the last column */
   bool whole;    /* sums go to their place in the result at once: no epilogue, no part of a tile computed twice */
@@ -28,7 +29,7 @@ typedef struct Tiled { /* one product while it is lowered */
   Tile t;
   Dim M, N, K, B; /* K without its outer axes */
   Dim outer;      /* elements of these */
-  int64_t a_temp, sum_temp; /* workspace of the panels of A, of the pieces' sums */
+  int64_t a_temp, b_temp, sum_temp; /* workspace of the panels of A and B, of the pieces' sums */
 } Tiled;
 
 /* Where in batch and outer axes of K. */
@@ -56,9 +57,12 @@ typedef struct Panel {
   Part part;
   const Columns *c;
   LArr *bp;
+  LExpr *to;               /* where in bp it begins */
   LExpr *j, *at, *k0, *kc; /* `at`: of the first column in the block */
 } Panel;
 /* Looks up the columns j0 .. j0 + nc of a block, where that is needed. */
 const Columns *open_columns(Lower *l, const Tiled *s, const Idx *b, LExpr *j0);
 void pack_b(Lower *l, const Tiled *s, const Panel *q);
+/* All panels of B, [batch][N / nr][K][nr], by a kernel of its own. */
+void pack_whole_b(Lower *l, const Tiled *s);
 #endif
