@@ -26,11 +26,12 @@ static bool choose_register_tile(Tile *t, int64_t M, int64_t N, int registers) {
   static const int plain[][2] = {{4, 4}, {1, 4}};
   const int(*tile)[2] = t->lanes == 1 ? plain : registers >= 32 ? wide : narrow;
   int n = t->lanes == 1 ? 2 : registers >= 32 ? 11 : 6;
+  int busy = registers >= 32 ? 8 : 10; /* sums that keep the multipliers busy */
   double best = 0;
   for (int i = 0; i < n; i++) {
     int mr = tile[i][0], nr = tile[i][1] * t->lanes, nv = tile[i][1];
     if (mr > M && mr > 1) continue;
-    double loads = (double)(mr + nv) / (mr * nv), idle = mr * nv < 8 ? 8.0 / (mr * nv) : 1;
+    double loads = (double)(mr + nv) / (mr * nv), idle = mr * nv < busy ? (double)busy / (mr * nv) : 1;
     double cost = (double)up(M, mr) * (double)up(N, nr) * (idle + (loads > 1 ? loads - 1 : 0)) * (1 + 0.004 * i);
     if (mr > 12) cost *= 1.03; /* strides of so many rows do not fit the general registers */
     if (nr > N) cost *= 1.15;  /* B must be packed */
@@ -307,7 +308,8 @@ static void blocks(Lower *l, const Tiled *s, int inner) {
   q.k0 = x_var(x, lb_for(x, FOR_SERIAL, "k0", p->outer ? from : lo, p->outer ? size : last, t->kc));
   LExpr *rest = x_sub(x, p->outer ? size : hi, q.k0);
   if (p->outer && empty) rest = x_select(x, x_lt(x, q.ko, hi), rest, from);
-  q.kc = lb_let(x, "kc", x_max(x, x_min(x, rest, x_int(x, t->kc)), from));
+  LExpr *kc = x_min(x, rest, x_int(x, t->kc));
+  q.kc = lb_let(x, "kc", empty ? x_max(x, kc, from) : kc);
   q.more = p->outer ? x_op(x, OP_or, BOOL, x_lt(x, lo, q.ko), x_lt(x, from, q.k0), NULL) : x_lt(x, lo, q.k0);
   Part part = {&b, q.ko};
   Place place;
