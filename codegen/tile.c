@@ -7,9 +7,9 @@
  *       epilogue: the columns go through the nodes behind the product into the outs
  *
  * An operand whose rows can be read well where they lie is not packed: register tiles take any strides. The last tile
- * of a side begins earlier so that it is whole; what it computes again is dropped. Where a side may be smaller than a
- * tile, rows of A go one by one, columns of B repeat the last one. Where blocks are too few, K is cut into `splits`
- * pieces, summed in order at the end. */
+ * of a side begins earlier so that it is whole; what it computes again is dropped. Where M is smaller than a tile, rows
+ * go one by one; where N may be, columns are padded. Where blocks are too few, K is cut into `splits` pieces, summed in
+ * order at the end. */
 #include "codegen/tile.h"
 #include "base/ds.h"
 
@@ -242,14 +242,14 @@ static void tile_call(Lower *l, const Block *q, int mr, LExpr *row, LExpr *to) {
 static void tile_rows(Lower *l, const Block *q) {
   LB *x = l->b;
   const Tile *t = &q->s->t;
-  LExpr *mr = x_int(x, t->mr);
-  LExpr *whole = t->short_ ? x_div(x, q->rows, mr) : q->panels;
-  LExpr *i = x_mul(x, x_var(x, lb_for(x, FOR_SERIAL, "ip", x_int(x, 0), whole, 1)), mr), *row = x_add(x, q->i0, i);
-  if (t->a == WAY_DIRECT && !t->short_) row = x_min(x, row, x_sub(x, x_dim(x, q->s->M), mr));
+  LExpr *mr = x_int(x, t->mr), *none = x_int(x, 0), *all = x_dim(x, q->s->M), *tiles = q->panels;
+  if (t->short_) tiles = lb_let(x, "tiles", x_select(x, x_ge(x, all, mr), tiles, none));
+  LExpr *i = x_mul(x, x_var(x, lb_for(x, FOR_SERIAL, "ip", none, tiles, 1)), mr), *row = x_add(x, q->i0, i);
+  if (t->a == WAY_DIRECT) row = x_min(x, row, x_sub(x, all, mr));
   tile_call(l, q, t->mr, lb_let(x, "row", row), x_mul(x, i, x_int(x, t->nr)));
   lb_end(x);
   if (!t->short_ || t->mr == 1) return;
-  i = x_var(x, lb_for(x, FOR_SERIAL, "i", x_mul(x, whole, mr), q->rows, 1));
+  i = x_var(x, lb_for(x, FOR_SERIAL, "i", x_select(x, x_ge(x, all, mr), q->rows, none), q->rows, 1));
   tile_call(l, q, 1, x_add(x, q->i0, i), x_mul(x, i, x_int(x, t->nr)));
   lb_end(x);
 }
@@ -261,9 +261,11 @@ static void add_epilogue(Lower *l, const Block *q, int inner, LExpr *jp, LExpr *
   LExpr *mr = x_int(x, t->mr);
   Sums sums = {.cb = q->cb, .i0 = q->i0, .rows = q->rows, .j0 = jp, .at = j, .split = split};
   sums.j1 = lb_let(x, "j1", x_min(x, x_add(x, jp, x_int(x, t->nr)), end));
-  if (t->a == WAY_DIRECT && !t->short_ && !dim_is(l->dims, dim_mod(l->dims, q->s->M, dim_int(l->dims, t->mr)), 0)) {
+  if (t->a == WAY_DIRECT && t->mr > 1 && !dim_is(l->dims, dim_mod(l->dims, q->s->M, dim_int(l->dims, t->mr)), 0)) {
+    LExpr *shift = x_sub(x, x_mul(x, q->panels, mr), q->rows);
+    if (t->short_) shift = x_select(x, x_ge(x, x_dim(x, q->s->M), mr), shift, x_int(x, 0));
     sums.whole = x_mul(x, x_div(x, q->rows, mr), mr);
-    sums.shift = lb_let(x, "shift", x_sub(x, x_mul(x, q->panels, mr), q->rows));
+    sums.shift = lb_let(x, "shift", shift);
   }
   epilogue(l, q->s, inner, q->b, &sums);
 }

@@ -21,7 +21,7 @@ typedef struct Tile {
   bool straight; /* columns of B are one index */
   bool narrow;   /* N may be less than nr: panels of B repeat the last column */
   bool whole;    /* sums go to their place in the result at once: no epilogue, no part of a tile computed twice */
-  bool short_;   /* M may be less than mr: rows that fill no tile go one by one */
+  bool short_;   /* M may be less than mr at run time: its rows then go one by one */
 } Tile;
 
 typedef struct Tiled { /* one product while it is lowered */
