@@ -16,10 +16,15 @@ typedef struct Target {
   int max_threads;
 } Target;
 const Target *target_find(const char *name); /* NULL when unknown; "native" resolves to what this machine has */
+int target_lanes(const Target *t, DType d);  /* elements of a vector */
+/* Does a register tile of mr rows and nv vectors leave room for a row of B and an element of A? */
+bool tile_fits(const Target *t, int mr, int nv);
 
 typedef struct Kernel Kernel;           /* loop.h: a loop nest with its parameters */
 typedef struct KernelTable KernelTable; /* the distinct kernels of a program: equal ones are kept once */
 KernelTable *kernels_new(Arena *a, const Prog *prog, const Target *target);
+typedef struct Tuning Tuning;                      /* tune.h: choices to be taken instead of those of the cost models */
+void kernels_tune(KernelTable *t, Tuning *tuning); /* from now on; NULL: none */
 int kernels_count(const KernelTable *t);
 const Kernel *kernels_get(const KernelTable *t, int i);
 /* Places of run-time errors (an index out of range), numbered 1 .. count: what a kernel records in its team. */

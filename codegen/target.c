@@ -54,3 +54,12 @@ const Target *target_find(const char *name) {
     if (!strcmp(targets[i].name, name)) return &targets[i];
   return NULL;
 }
+
+int target_lanes(const Target *t, DType d) {
+  int size = dtype_size(d);
+  return t->vector_bytes > size ? t->vector_bytes / size : 1;
+}
+bool tile_fits(const Target *t, int mr, int nv) {
+  if (mr > 16 || nv > 8) return false;
+  return t->vector_bytes <= 8 ? mr * nv <= 16 : mr * nv + nv + 1 <= t->registers;
+}
