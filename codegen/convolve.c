@@ -10,6 +10,7 @@
  * is a product of its own. The places u of dx that agree modulo the stride, a phase, read the same elements of the
  * window: u = s q + r reads k = k0 + s t of dy at q + shift - t d. So a phase is a convolution of stride 1, and nothing
  * is multiplied by the zeros between the elements of a spread dy. */
+#include "base/buf.h"
 #include "base/ds.h"
 #include "codegen/lower.h"
 
@@ -319,6 +320,27 @@ static void plan_copy(Lower *l, Conv *c) {
   /* a vector beyond the end may be read */
   c->temp = lower_temp(l, sum_type(c->n->type.dtype), dim_most(l, axes_count(d, &c->copy, 0, c->copy.n)) + 64);
   lower_nest(l, &c->copy, "border", border_body, c);
+}
+
+static void print_sizes(const Lower *l, Type t, Buf *b) {
+  for (int i = 0; i < t.rank; i++) buf_printf(b, "%s%lld", i ? "x" : " ", (long long)dim_most(l, t.shape[i]));
+}
+const char *convolution_key(Lower *l, const Node *n) {
+  bool dw = n->op == OP_conv_dw;
+  int64_t low[MAX_RANK], high[MAX_RANK];
+  node_ints(l->g, n, A_low, low, MAX_RANK);
+  node_ints(l->g, n, A_high, high, MAX_RANK);
+  Buf b = {0};
+  buf_printf(&b, "%s %s", op_info[n->op].name, dtype_name(n->type.dtype));
+  print_sizes(l, graph_type(l->g, n->in[0]), &b);
+  print_sizes(l, dw ? n->type : graph_type(l->g, n->in[1]), &b);
+  buf_printf(&b, " low %lld,%lld high %lld,%lld", (long long)low[0], (long long)low[1], (long long)high[0],
+             (long long)high[1]);
+  int w = dw ? -1 : l->buf_of[n->in[1]];
+  if (w >= 0 && lower_keeps(l, w)) buf_str(&b, " kept");
+  const char *key = arena_strdup(l->arena, b.s);
+  buf_free(&b);
+  return key;
 }
 
 void lower_convolution(Lower *l, const Node *n) {

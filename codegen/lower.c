@@ -8,6 +8,7 @@ struct KernelTable {
   Arena *arena;
   const Prog *prog;
   const Target *target;
+  Tuning *tuning;
   Kernel **kernels; /* stb_ds */
   struct {
     char *key;
@@ -23,6 +24,7 @@ KernelTable *kernels_new(Arena *a, const Prog *prog, const Target *target) {
   sh_new_strdup(t->by_text);
   return t;
 }
+void kernels_tune(KernelTable *t, Tuning *tuning) { t->tuning = tuning; }
 int kernels_count(const KernelTable *t) { return (int)arrlen(t->kernels); }
 const Kernel *kernels_get(const KernelTable *t, int i) { return t->kernels[i]; }
 const Target *kernels_target(const KernelTable *t) { return t->target; }
@@ -297,6 +299,7 @@ Lowered *lower_plan(Arena *a, const Plan *plan, KernelTable *t) {
   out->plan = plan;
   out->groups = arena_array(a, LoweredGroup, n + 1);
   Lower l = {.arena = a, .plan = plan, .table = t, .dims = plan->graph->dims, .target = t->target};
+  l.tuning = t->tuning;
   for (int i = 0; i < n; i++) {
     l.group = &plan->groups[i];
     l.out = &out->groups[i];

@@ -2,6 +2,7 @@
 #ifndef CODEGEN_LOWER_H
 #define CODEGEN_LOWER_H
 #include "codegen/loop.h"
+#include "codegen/tune.h"
 
 enum { MAX_AXES = 2 * MAX_RANK + 4 };
 typedef struct Axes { /* sizes of a nest's axes, outermost first */
@@ -36,6 +37,7 @@ typedef struct Lower {
   const int *buf_of;
   DimTab *dims;
   const Target *target;
+  Tuning *tuning; /* or NULL */
   const Group *group;
   bool *here;   /* by node: the group computes it */
   LB *b;        /* the kernel being built */
@@ -173,7 +175,8 @@ struct Product {
 };
 void lower_product(Lower *l, const Product *p);
 void lower_convolution(Lower *l, const Node *n);
-bool lower_winograd(Lower *l, const Node *n); /* of a convolution; false when another form is better */
+const char *convolution_key(Lower *l, const Node *n); /* in the tuning record */
+bool lower_winograd(Lower *l, const Node *n);         /* of a convolution; false when another form is better */
 
 /* By register tiles; false: too small or too thin for them. */
 bool lower_tiled(Lower *l, const Product *p);

@@ -18,15 +18,19 @@ static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t gcd64(int64_t a, int64_t b) { return b ? gcd64(b, a % b) : a; }
 
 /* ---- choosing ---- */
-/* The register tile of least work: whole tiles, weighed by loads per multiplication and by idle registers. */
-static bool choose_register_tile(Tile *t, int64_t M, int64_t N, int registers) {
+int register_tiles(const Target *t, int lanes, const int (**tile)[2]) {
   static const int wide[][2] = {{6, 4},  {8, 2}, {8, 3}, {12, 2}, {14, 2}, {8, 1},
                                 {14, 1}, {4, 4}, {3, 4}, {2, 6},  {1, 8}};
   static const int narrow[][2] = {{6, 2}, {4, 3}, {4, 2}, {6, 1}, {2, 4}, {1, 6}};
   static const int plain[][2] = {{4, 4}, {1, 4}};
-  const int(*tile)[2] = t->lanes == 1 ? plain : registers >= 32 ? wide : narrow;
-  int n = t->lanes == 1 ? 2 : registers >= 32 ? 11 : 6;
-  int busy = registers >= 32 ? 8 : 10; /* sums that keep the multipliers busy */
+  *tile = lanes == 1 ? plain : t->registers >= 32 ? wide : narrow;
+  return lanes == 1 ? 2 : t->registers >= 32 ? 11 : 6;
+}
+
+/* The register tile of least work: whole tiles, weighed by loads per multiplication and by idle registers. */
+static bool choose_register_tile(Tile *t, int64_t M, int64_t N, const Target *cpu) {
+  const int(*tile)[2];
+  int n = register_tiles(cpu, t->lanes, &tile), busy = cpu->registers >= 32 ? 8 : 10; /* sums that do not wait */
   double best = 0;
   for (int i = 0; i < n; i++) {
     int mr = tile[i][0], nr = tile[i][1] * t->lanes, nv = tile[i][1];
@@ -40,87 +44,149 @@ static bool choose_register_tile(Tile *t, int64_t M, int64_t N, int registers) {
     t->mr = mr;
     t->nr = nr;
   }
-  return best != 0;
+  return best != 0 && (double)up(M, t->mr) * (double)up(N, t->nr) <= 4 * (double)M * (double)N;
+}
+
+typedef struct Sizes { /* at their bounds; O: elements of the outer axes of K */
+  int64_t B, M, N, O, K;
+} Sizes;
+/* How an operand or the result lies: the distances of neighbours along its side and along K (the result's columns). */
+typedef struct Lie {
+  bool in_array, side_known, along_known;
+  bool kept; /* it does not change from call to call */
+  int64_t side, along;
+} Lie;
+typedef struct Lies {
+  Lie a, b, c;
+} Lies;
+
+static Lie lie_of(const Lower *l, bool in_array, const Place *q) {
+  Lie lie = {.in_array = in_array};
+  if (!in_array) return lie;
+  lie.side_known = x_is_int(q->side, &lie.side);
+  lie.along_known = x_is_int(q->along, &lie.along);
+  lie.kept = q->arr->kind == ARR_BUF && lower_keeps(l, q->arr->buf);
+  return lie;
+}
+static Lies look(Lower *l, const Tiled *s) {
+  lower_begin(l);
+  Idx b = {0};
+  Part part = {&b, x_int(l->b, 0)};
+  Place q;
+  Lies lies;
+  for (int i = 0; i < s->p->b.n; i++) b.i[i] = x_int(l->b, 0);
+  lies.a = lie_of(l, place_of(l, s, true, part, &q), &q);
+  lies.c = lie_of(l, place_of_result(l, s, &b, &q), &q);
+  lies.b = lie_of(l, place_of(l, s, false, part, &q), &q);
+  return lies;
 }
 
 /* A stride that maps the rows of a panel to few places of the first cache. */
 static bool crowded(int64_t stride, int64_t bytes) { return stride * bytes % 4096 == 0; }
 
 /* Where operands and result lie decides how they are reached. */
-static void choose_ways(Lower *l, const Tiled *s, Tile *t, int64_t M, int64_t N, int64_t K) {
-  lower_begin(l);
-  LB *x = l->b;
-  Idx b = {0};
-  Part part = {&b, x_int(x, 0)};
-  Place q;
-  int64_t size = dtype_size(s->p->dtype), side = 0, along = 0;
-  for (int i = 0; i < s->p->b.n; i++) b.i[i] = x_int(x, 0);
-  int64_t column_panels = (N + t->nr - 1) / t->nr, row_panels = (M + t->mr - 1) / t->mr;
+static void choose_ways(Lower *l, const Tiled *s, Tile *t, const Sizes *z, const Lies *at) {
+  const Lie *a = &at->a, *b = &at->b;
+  int64_t size = dtype_size(s->p->dtype), K = z->K;
+  int64_t column_panels = (z->N + t->nr - 1) / t->nr, row_panels = (z->M + t->mr - 1) / t->mr;
   bool fixed_k = dim_lower(l->dims, s->K) == K;
   t->a = t->b = WAY_COPY;
-  t->straight = s->p->n.n <= 1;
-  if (place_of(l, s, true, part, &q) && x_is_int(q.side, &side) && x_is_int(q.along, &along)) {
-    bool good = along == 1 ? !crowded(side, size) && (column_panels < 12 || t->mr < 14)
-                           : !crowded(along, size) && along * size < 8192;
+  t->straight = s->p->n.n <= 1 || (b->side_known && b->side == 1);
+  if (a->side_known && a->along_known) {
+    bool good = a->along == 1 ? !crowded(a->side, size) && (column_panels < 12 || t->mr < 14)
+                              : !crowded(a->along, size) && a->along * size < 8192;
     if (column_panels <= 3 || good) t->a = WAY_DIRECT;
-    else if (along == 1 && t->lanes > 1) t->a = WAY_TURN;
+    else if (a->along == 1 && t->lanes > 1) t->a = WAY_TURN;
   }
-  t->whole = place_of_result(l, s, &b, &q) && x_is_int(q.along, &along) && along == 1;
-  if (place_of(l, s, false, part, &q) && x_is_int(q.side, &side)) {
-    bool fixed = x_is_int(q.along, &along);
-    t->straight |= side == 1;
-    bool good = row_panels <= 3 || (fixed && !crowded(along, size) && along * size < 4096);
-    if (side == 1 && fixed && good && !t->narrow) t->b = WAY_DIRECT;
-    else if (fixed && along == 1 && side > 1 && t->lanes > 1 && !t->narrow && fixed_k && t->kc >= t->lanes &&
-             (K % t->kc == 0 || K % t->kc >= t->lanes))
+  if (b->side_known) {
+    bool good = row_panels <= 3 || (b->along_known && !crowded(b->along, size) && b->along * size < 4096);
+    if (b->side == 1 && b->along_known && good && !t->narrow) t->b = WAY_DIRECT;
+    else if (b->along_known && b->along == 1 && b->side > 1 && t->lanes > 1 && !t->narrow && fixed_k &&
+             t->kc >= t->lanes && (K % t->kc == 0 || K % t->kc >= t->lanes))
       t->b = WAY_TURN;
-    bool fixed_n = dim_lower(l->dims, s->N) == N && (t->straight || t->b == WAY_TURN);
-    t->kept = t->b != WAY_DIRECT && !t->narrow && fixed_k && fixed_n && s->p->outer == 0 && q.arr->kind == ARR_BUF &&
-              lower_keeps(l, q.arr->buf);
+    bool fixed_n = dim_lower(l->dims, s->N) == z->N && (t->straight || t->b == WAY_TURN);
+    t->kept = b->kept && t->b != WAY_DIRECT && !t->narrow && fixed_k && fixed_n && s->p->outer == 0;
   }
 }
 
-static bool choose(Lower *l, Tiled *s) {
-  const Product *p = s->p;
-  const Target *cpu = l->target;
-  Tile *t = &s->t;
-  int64_t M = dim_most(l, s->M), N = dim_most(l, s->N), K = dim_most(l, s->K), B = dim_most(l, s->B);
-  int64_t O = dim_most(l, s->outer);
-  int size = dtype_size(p->dtype);
-  t->lanes = cpu->vector_bytes > size ? cpu->vector_bytes / size : 1;
-  double useful = (double)M * (double)N;
-  if (useful * (double)(K * O) < 4096 || N < t->lanes / 2 || !choose_register_tile(t, M, N, cpu->registers))
-    return false;
-  if ((double)up(M, t->mr) * (double)up(N, t->nr) > 4 * useful) return false;
-  int64_t most = cpu->l2 < 512 * 1024 ? 256 : 512, pieces = (K + most - 1) / most;
-  t->kc = K ? (K + pieces - 1) / pieces : 1;
-  t->width = t->lanes / gcd64(t->lanes, t->mr) * t->mr;
-  t->short_ = dim_lower(l->dims, s->M) < t->mr;
-  t->narrow = dim_lower(l->dims, s->N) < t->nr;
-  choose_ways(l, s, t, M, N, K);
-  if (t->a != WAY_DIRECT) t->short_ = false;
-  if (M < 4 && t->b != WAY_DIRECT && (t->straight || K * O <= 49)) return false;
-  int64_t unit = t->a == WAY_DIRECT ? t->mr : t->width;
+/* The blocks that are spread over the threads: large enough for the caches, and enough of them. */
+static void choose_blocks(Lower *l, const Tiled *s, Tile *t, const Sizes *z, int64_t unit) {
+  int outer = s->p->outer;
   /* What packing B costs is shared by the rows of a block, but those of A stay in the second cache. */
-  int64_t rows = t->b == WAY_DIRECT ? 256 : cpu->l2 / 2 / (t->kc * size) + 1;
+  int64_t rows = t->b == WAY_DIRECT ? 256 : l->target->l2 / 2 / (t->kc * dtype_size(s->p->dtype)) + 1;
   rows = rows < 128 ? 128 : min64(rows, 1024);
-  t->mc = min64(up(M, unit), up(rows, unit));
-  t->nc = min64(up(N, t->nr), up(8 * 64, t->nr));
+  t->mc = min64(up(z->M, unit), up(rows, unit));
+  t->nc = min64(up(z->N, t->nr), up(8 * 64, t->nr));
   t->splits = 1;
   for (;;) {
-    int64_t row_blocks = (M + t->mc - 1) / t->mc, items = B * row_blocks * ((N + t->nc - 1) / t->nc) * t->splits;
-    if (items >= 16) break;
-    if (O * K / (2 * t->splits) >= 2048 && (!p->outer || O >= 2 * t->splits)) t->splits *= 2;
+    int64_t row_blocks = (z->M + t->mc - 1) / t->mc, column_blocks = (z->N + t->nc - 1) / t->nc;
+    if (z->B * row_blocks * column_blocks * t->splits >= 16) break;
+    bool halves = !outer || z->O >= 2 * t->splits; /* pieces of K */
+    int64_t piece = z->O * z->K / (2 * t->splits);
+    if (piece >= 2048 && halves) t->splits *= 2;
     else if (t->nc >= 2 * t->nr) t->nc = up(t->nc / 2, t->nr);
     else if (t->mc >= 16 * unit) t->mc = up(t->mc / 2, unit);
-    else if (O * K / (2 * t->splits) >= 512 && t->splits < 16 && (!p->outer || O >= 2 * t->splits)) t->splits *= 2;
-    else if (t->mc >= 4 * unit && useful * (double)K > 1e6 && (t->b == WAY_DIRECT || t->straight))
+    else if (piece >= 512 && t->splits < 16 && halves) t->splits *= 2;
+    else if (t->mc >= 4 * unit && (double)z->M * (double)z->N * (double)z->K > 1e6 &&
+             (t->b == WAY_DIRECT || t->straight))
       t->mc = up(t->mc / 2, unit);
     else break;
   }
-  bool exact = M % t->mr == 0 && N % t->nr == 0 && dim_lower(l->dims, s->M) == M && dim_lower(l->dims, s->N) == N;
-  t->whole = t->whole && p->outer == 0 && t->splits == 1 && !t->narrow && (exact || K <= t->kc) && t->a == WAY_DIRECT &&
-             !t->short_;
+}
+
+static void print_lie(Buf *b, const char *name, const Lie *x) {
+  buf_printf(b, " %s ", name);
+  if (!x->in_array) buf_char(b, '-');
+  else if (x->side_known) buf_printf(b, "%lld,", (long long)x->side);
+  else buf_str(b, "*,");
+  if (x->in_array && x->along_known) buf_printf(b, "%lld", (long long)x->along);
+  else if (x->in_array) buf_char(b, '*');
+}
+/* In the tuning record (tune.c): what decides the choice. */
+static const char *product_key(Lower *l, const Product *p, const Sizes *z, const Lies *at) {
+  Buf b = {0};
+  buf_printf(&b, "%s %s %lld %lldx%lld", p->name, dtype_name(p->dtype), (long long)z->B, (long long)z->M,
+             (long long)z->N);
+  if (p->outer) buf_printf(&b, "x%lld", (long long)z->O);
+  buf_printf(&b, "x%lld", (long long)z->K);
+  print_lie(&b, "a", &at->a);
+  print_lie(&b, "b", &at->b);
+  const char *key = arena_strdup(l->arena, b.s);
+  buf_free(&b);
+  return key;
+}
+
+/* The cost model chooses what the tuning record does not give: register tile, depth and block. The rest follows. */
+static bool choose(Lower *l, Tiled *s) {
+  const Product *p = s->p;
+  Tile *t = &s->t;
+  const Sizes z = {dim_most(l, s->B), dim_most(l, s->M), dim_most(l, s->N), dim_most(l, s->outer), dim_most(l, s->K)};
+  t->lanes = target_lanes(l->target, p->dtype);
+  if ((double)z.M * (double)z.N * (double)(z.K * z.O) < 4096 || z.N < t->lanes / 2) return false;
+  const Lies lies = look(l, s);
+  const char *key = l->tuning ? product_key(l, p, &z, &lies) : NULL;
+  const Choice *given = key ? tuning_find(l->tuning, key) : NULL;
+  if (given) t->mr = given->mr, t->nr = given->nr;
+  else if (!choose_register_tile(t, z.M, z.N, l->target)) return false;
+  int64_t deep = z.K > 0 ? z.K : 1, most = l->target->l2 < 512 * 1024 ? 256 : 512, pieces = (deep + most - 1) / most;
+  t->kc = given ? min64(given->kc, deep) : (deep + pieces - 1) / pieces;
+  t->width = t->lanes / gcd64(t->lanes, t->mr) * t->mr;
+  t->short_ = dim_lower(l->dims, s->M) < t->mr;
+  t->narrow = dim_lower(l->dims, s->N) < t->nr;
+  choose_ways(l, s, t, &z, &lies);
+  if (t->a != WAY_DIRECT) t->short_ = false;
+  if (!given && z.M < 4 && t->b != WAY_DIRECT && (t->straight || z.K * z.O <= 49)) return false;
+  int64_t unit = t->a == WAY_DIRECT ? t->mr : t->width;
+  if (given) {
+    t->mc = min64(up(z.M, unit), up(given->mc, unit));
+    t->nc = min64(up(z.N, t->nr), given->nc);
+    t->splits = given->splits;
+  } else choose_blocks(l, s, t, &z, unit);
+  bool exact =
+      z.M % t->mr == 0 && z.N % t->nr == 0 && dim_lower(l->dims, s->M) == z.M && dim_lower(l->dims, s->N) == z.N;
+  t->whole = lies.c.along_known && lies.c.along == 1 && p->outer == 0 && t->splits == 1 && !t->narrow &&
+             (exact || z.K <= t->kc) && t->a == WAY_DIRECT && !t->short_;
+  if (key) tuning_note(l->tuning, l->group, key, (Choice){FORM_TILE, t->mr, t->nr, t->kc, t->mc, t->nc, t->splits});
   return true;
 }
 

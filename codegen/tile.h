@@ -10,7 +10,10 @@ typedef enum Way {
   WAY_TURN,   /* packed by transposing squares of registers */
 } Way;
 
-/* How a product is tiled: a function of bounds and target only. */
+/* The register tiles that a target's products may take: rows, vectors. Returns how many. */
+int register_tiles(const Target *t, int lanes, const int (**tile)[2]);
+
+/* How a product is tiled: a function of bounds, target and tuning record only. */
 typedef struct Tile {
   int mr, nr, lanes;  /* register tile and vector length */
   int64_t mc, nc, kc; /* block of the result, and how much of K is taken at a time */

@@ -37,6 +37,7 @@ typedef struct Wino {
   int64_t images, rows; /* of an item: images, and rows of tiles of each */
   int64_t tiles;        /* of an item at most, and room for whole register tiles */
   int mr, nr;
+  int64_t batch;         /* images at most */
   int64_t pieces;        /* of the sums for dw */
   int64_t weights, sums; /* workspace */
 } Wino;
@@ -114,7 +115,8 @@ static void choose_items(Wino *w, const Target *t, int64_t batch) {
   w->tiles = w->images * w->rows * w->tx;
 }
 
-static bool choose(const Lower *l, const Node *n, Wino *w) {
+/* Is there a form for this convolution? */
+static bool form_of(const Lower *l, const Node *n, Wino *w) {
   static const struct {
     int r, m;
     double point[7];
@@ -149,15 +151,32 @@ static bool choose(const Lower *l, const Node *n, Wino *w) {
   w->ty = (w->oh + w->m - 1) / w->m, w->tx = (w->ow + w->m - 1) / w->m;
   choose_items(w, l->target, dim_most(l, graph_type(l->g, w->image).shape[0]));
   choose_tile(w, l->target->registers);
+  w->batch = dim_most(l, graph_type(l->g, w->image).shape[0]);
+  w->pieces = clamp64(w->batch * w->ty * w->tx / 16, 1, PIECES);
+  return true;
+}
+
+static bool pays(const Lower *l, const Wino *w) {
+  bool dw = w->op == OP_conv_dw;
   /* Multiplications of both forms, and what the transforms cost beside them in vectors of the same length. */
   double tiles = (double)w->ty * (double)w->tx, a2 = w->a * w->a;
   double products = tiles * a2 * (double)(w->cip * w->cop), moves = tiles * a2 * 10 * (double)(w->cip + w->cop);
   double direct = 1.2 * (double)(w->oh * w->ow * w->r * w->r) * (double)(w->ci * w->co);
-  double batch = (double)dim_most(l, graph_type(l->g, w->image).shape[0]), weights = a2 * (double)(w->cip * w->cop) * 8;
+  double batch = (double)w->batch, weights = a2 * (double)(w->cip * w->cop) * 8;
   if (!dw && l->buf_of[w->other] >= 0 && lower_keeps(l, l->buf_of[w->other])) weights = 0; /* made once, by prepare */
   if (dw && batch * tiles < 4 * 16) return false; /* pieces of too little work */
-  w->pieces = clamp64((int64_t)(batch * tiles) / 16, 1, PIECES);
   return batch * (products + moves) + weights * (double)(dw ? w->pieces : 1) < batch * direct;
+}
+
+/* The cost model decides where the tuning record does not. */
+static bool choose(Lower *l, const Node *n, Wino *w) {
+  if (!form_of(l, n, w)) return false;
+  if (!l->tuning) return pays(l, w);
+  const char *key = convolution_key(l, n);
+  const Choice *given = tuning_find(l->tuning, key);
+  Choice c = given ? *given : (Choice){.form = pays(l, w) ? FORM_WINOGRAD : FORM_DIRECT};
+  tuning_note(l->tuning, l->group, key, c);
+  return c.form == FORM_WINOGRAD;
 }
 
 /* ---- transforms ---- */
