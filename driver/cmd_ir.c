@@ -49,7 +49,7 @@ static void print_entry(Session *s, int i, int stage, bool title) {
 }
 
 static int print_loops(Session *s) {
-  int status = session_emit(s, session_default_target(false), false);
+  int status = session_lower(s, session_default_target(false));
   if (status) return status;
   for (int i = 0; i < kernels_count(s->kernels); i++) {
     Buf b = {0};

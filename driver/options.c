@@ -41,6 +41,7 @@ const Option options[] = {
     {"seed", 0, "N", "another seed", C(train) | C(run), false},
     {"threads", 'j', "N", "threads; default: one per processor", RUNS, false},
     {"target", 't', "T", "native, x86-64-v2, x86-64-v3, x86-64-v4, aarch64 or plain", COMPILES, false},
+    {"plan", 'p', "FILE", "take the choices of this file, which `dnnc tune` wrote", COMPILES, false},
     {"units", 0, "N", "spread the kernels over at most N files", C(emit) | C(build), false},
     {"no-checks", 0, NULL, "leave out run-time checks", COMPILES, false},
     {"keep", 0, "DIR", "keep the C sources in this directory", C(build), false},

@@ -84,13 +84,22 @@ static bool sizes_are_bound(Session *s) {
   return true;
 }
 
-int session_emit(Session *s, const char *target, bool weights) {
-  const char *name = args_get(s->args, "target", target);
+/* The target and the plan file of the command line. */
+static int take_options(Session *s, const char *target) {
+  const char *name = args_get(s->args, "target", target), *plan = args_get(s->args, "plan", NULL);
   s->target = target_find(name);
   if (!s->target) return usage_error(s->args, "there is no target `%s`", name);
-  int64_t units = 0;
-  if (!args_int(s->args, "units", 1, 1000, &units)) return EXIT_USAGE;
-  int status = session_passes(s, NULL);
+  if (!plan) return EXIT_OK;
+  Buf why = {0};
+  if (!s->tuning) s->tuning = tuning_new(s->arena);
+  int status = tuning_read(s->tuning, plan, s->target, &why) ? EXIT_OK : program_error("%s", why.s);
+  buf_free(&why);
+  return status;
+}
+
+int session_lower(Session *s, const char *target) {
+  int status = take_options(s, target);
+  if (!status) status = session_passes(s, NULL);
   if (status || !sizes_are_bound(s)) return status;
   int n = (int)arrlen(s->prog->entries);
   double t = session_clock();
@@ -106,10 +115,21 @@ int session_emit(Session *s, const char *target, bool weights) {
   session_time(s, "plan", t);
   t = session_clock();
   s->kernels = kernels_new(s->arena, s->prog, s->target);
+  kernels_tune(s->kernels, s->tuning);
   for (int i = 0; i < n; i++) s->lowered[i] = lower_plan(s->arena, s->plans[i], s->kernels);
   if (diag_errors(s->diag)) return failed(s);
   session_time(s, "lower", t);
-  t = session_clock();
+  if (s->time && args_has(s->args, "plan"))
+    fprintf(stderr, "%d of %d choices of the plan are used\n", tuning_used(s->tuning), tuning_count(s->tuning));
+  return EXIT_OK;
+}
+
+int session_emit(Session *s, const char *target, bool weights) {
+  int64_t units = 0;
+  if (!args_int(s->args, "units", 1, 1000, &units)) return EXIT_USAGE;
+  int status = session_lower(s, target);
+  if (status) return status;
+  double t = session_clock();
   const char *path = s->args->operands[0], *slash = strrchr(path, '/');
   EmitOpts o = {.checks = !args_has(s->args, "no-checks"),
                 .weights = weights,
@@ -134,6 +154,7 @@ int session_run(Session *s, const Args *a, const char *path) {
 
 void session_end(Session *s) {
   backend_close(s->backend);
+  if (s->tuning) tuning_free(s->tuning);
   if (s->arena) arena_free(s->arena);
 }
 

@@ -2,6 +2,7 @@
 #ifndef DRIVER_SESSION_H
 #define DRIVER_SESSION_H
 #include "codegen/load.h"
+#include "codegen/tune.h"
 #include "driver/driver.h"
 #include "passes/pipeline.h"
 
@@ -11,6 +12,7 @@ typedef struct Session {
   Diag *diag;
   Prog *prog;
   const Target *target;
+  Tuning *tuning;    /* of --plan, or NULL */
   Plan **plans;      /* one per entry */
   Lowered **lowered; /* one per entry */
   KernelTable *kernels;
@@ -24,7 +26,9 @@ typedef struct Session {
 int session_load(Session *s, const Args *a, const char *path);
 /* Graph passes of every entry, up to `stop_after` when that is a graph pass, else all. */
 int session_passes(Session *s, const char *stop_after);
-/* Plans, kernels and the C text. `target`: when --target is not given. */
+/* Plans and kernels. `target`: when --target is not given. */
+int session_lower(Session *s, const char *target);
+/* The same and the C text. */
 int session_emit(Session *s, const char *target, bool weights);
 /* All of it and the program loaded: for run, train and eval. */
 int session_run(Session *s, const Args *a, const char *path);
