@@ -28,6 +28,9 @@ Plan *plan_fuse(Arena *a, const Prog *prog, const Entry *entry); /* groups only 
 void plan_schedule(Plan *p);                                     /* order of steps, barriers */
 void plan_memory(Plan *p);                                       /* buffers' places, peak and bound */
 void plan_barriers(Plan *p);                                     /* where threads meet; after memory */
+/* One group as an entry, which shares nodes' attributes with the plan's graph; false when a value it reads is a tuple.
+ */
+bool plan_apart(Arena *a, const Plan *plan, const Group *g, Entry *out);
 bool plan_verify(const Plan *p, Buf *why);
 void plan_print(const Plan *p, Buf *b);
 #endif
