@@ -105,7 +105,9 @@ static void choose_ways(Lower *l, const Tiled *s, Tile *t, const Sizes *z, const
              t->kc >= t->lanes && (K % t->kc == 0 || K % t->kc >= t->lanes))
       t->b = WAY_TURN;
     bool fixed_n = dim_lower(l->dims, s->N) == z->N && (t->straight || t->b == WAY_TURN);
-    t->kept = b->kept && t->b != WAY_DIRECT && !t->narrow && fixed_k && fixed_n && s->p->outer == 0;
+    /* many blocks of rows would pack the same panels, and B does not stay in the second cache */
+    bool many = z->M >= 512 && z->N * z->K * size > l->target->l2;
+    t->kept = (b->kept || many) && t->b != WAY_DIRECT && !t->narrow && fixed_k && fixed_n && s->p->outer == 0;
   }
 }
 

@@ -20,7 +20,7 @@ typedef struct Tile {
   int64_t width;      /* rows of a packed panel of A: whole register tiles and whole vectors */
   int64_t splits;     /* pieces of K that are summed apart */
   Way a, b;
-  bool kept; /* B does not change from call to call: it is packed as a whole, by a kernel that `prepare` takes over */
+  bool kept;     /* B is packed as a whole by a kernel of its own; `prepare` takes it over when B does not change */
   bool straight; /* columns of B are one index */
   bool narrow;   /* N may be less than nr: panels of B repeat the last column */
   bool whole;    /* sums go to their place in the result at once: no epilogue, no part of a tile computed twice */
@@ -30,8 +30,8 @@ typedef struct Tile {
 typedef struct Tiled { /* one product while it is lowered */
   const Product *p;
   Tile t;
-  Dim M, N, K, B; /* K without its outer axes */
-  Dim outer;      /* elements of these */
+  Dim M, N, K, B;                   /* K without its outer axes */
+  Dim outer;                        /* elements of these */
   int64_t a_temp, b_temp, sum_temp; /* workspace of the panels of A and B, of the pieces' sums */
 } Tiled;
 
