@@ -296,15 +296,14 @@ static void put_team(const Emit *e, int i, Buf *b) {
     return;
   }
   const char *count = e->opts->checks ? "    if (t == 0) n = omp_get_num_threads();\n" : "";
-  buf_printf(
-      b,
-      "  DnnMeeting meeting = {0};\n  DnnTeam teams[%d];\n%s"
-      "#ifdef _OPENMP\n#pragma omp parallel num_threads(dnn_threads(m))\n  {\n"
-      "    const int t = omp_get_thread_num();\n%s"
-      "    teams[t] = team_of(m, &meeting, t, omp_get_num_threads(), %lld, %lld);\n"
-      "    run_%s(m, v, in, out, &teams[t]);\n  }\n  dnn_after(m, &meeting);\n#else\n"
-      "  teams[0] = team_of(m, &meeting, 0, 1, %lld, %lld);\n  run_%s(m, v, in, out, &teams[0]);\n#endif\n",
-      e->target->max_threads, e->opts->checks ? "  int n = 1;\n" : "", count, at, each, n->id, at, each, n->id);
+  buf_printf(b,
+             "  DnnMeeting meeting = {0};\n  DnnTeam teams[%d];\n%s"
+             "#ifdef _OPENMP\n#pragma omp parallel num_threads(dnn_threads(m))\n  {\n"
+             "    const int t = omp_get_thread_num();\n%s"
+             "    teams[t] = team_of(m, &meeting, t, omp_get_num_threads(), %lld, %lld);\n"
+             "    run_%s(m, v, in, out, &teams[t]);\n  }\n  dnn_after(m, &meeting);\n#else\n"
+             "  teams[0] = team_of(m, &meeting, 0, 1, %lld, %lld);\n  run_%s(m, v, in, out, &teams[0]);\n#endif\n",
+             e->target->max_threads, e->opts->checks ? "  int n = 1;\n" : "", count, at, each, n->id, at, each, n->id);
   if (e->opts->checks) buf_str(b, "  if (take_error(m, teams, n)) return m->error_site;\n");
 }
 

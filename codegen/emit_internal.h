@@ -50,9 +50,10 @@ void emit_string(Buf *b, const char *s);
 void emit_header(Emit *e, Buf *b); /* NAME.h */
 /* NAME.c: the functions of the header, and what the entries' texts call. */
 void emit_interface(Emit *e, const Buf *entries, Buf *b);
-void emit_entry(Emit *e, int i, Buf *b);  /* NAME.c: one entry's call */
-void emit_prepare(Emit *e, Buf *b);       /* NAME.c: NAME_prepare */
-int64_t emit_prepare_scratch(const Emit *e); /* bytes of each thread's scratch while preparing, from the arena's begin */
+void emit_entry(Emit *e, int i, Buf *b); /* NAME.c: one entry's call */
+void emit_prepare(Emit *e, Buf *b);      /* NAME.c: NAME_prepare */
+int64_t
+emit_prepare_scratch(const Emit *e);      /* bytes of each thread's scratch while preparing, from the arena's begin */
 void emit_program_table(Emit *e, Buf *b); /* NAME_program.c */
 /* Parameters of an entry's C function, without the parentheses. */
 void emit_parameters(const Emit *e, int i, Buf *b);

@@ -13,25 +13,19 @@
  * largest error, in units of the largest result, is about 1.5e-6 for r = 3 and 4e-6 for r = 5 against 0.7e-6. */
 #include "base/ds.h"
 #include "codegen/lower.h"
-#include <math.h>
-#include <string.h>
+#include "codegen/toom_cook.h"
 
-enum { MAX_A = 8, PIECES = 8 };
-
-typedef struct Matrix {
-  int rows, cols;
-  double v[MAX_A][MAX_A];
-} Matrix;
+enum { PIECES = 8 };
 
 typedef struct Wino {
   const Node *n;
   Op op;
   NodeId image, other; /* the transformed planes; weights, or the gradient for dw */
   int m, r, a, lanes;
-  Matrix at, g, bt, flip; /* A', G, B'; flip: G of the weights as this op reads them */
-  int64_t ci, co;         /* channels of the image and of the result (dw: of x and dy) */
-  int64_t cip, cop;       /* the same, full vectors */
-  int64_t h, w, oh, ow;   /* planes of the image and of the result */
+  Matrix at, g, bt;     /* A', G, B' */
+  int64_t ci, co;       /* channels of the image and of the result (dw: of x and dy) */
+  int64_t cip, cop;     /* the same, full vectors */
+  int64_t h, w, oh, ow; /* planes of the image and of the result */
   int64_t low[2];
   int64_t ty, tx;       /* tiles of a plane */
   int64_t images, rows; /* of an item: images, and rows of tiles of each */
@@ -41,35 +35,6 @@ typedef struct Wino {
   int64_t pieces;        /* of the sums for dw */
   int64_t weights, sums; /* workspace */
 } Wino;
-
-/* ---- the matrices ---- */
-static void toom_cook(Wino *w, const double *point) {
-  int n = w->a - 1;
-  double all[MAX_A + 1] = {1}; /* the product of all x - point, ascending */
-  for (int j = 0; j < n; j++)
-    for (int k = j + 1; k >= 0; k--) all[k] = (k ? all[k - 1] : 0) - point[j] * all[k];
-  w->at = (Matrix){.rows = w->m, .cols = w->a};
-  w->g = (Matrix){.rows = w->a, .cols = w->r};
-  w->bt = (Matrix){.rows = w->a, .cols = w->a};
-  for (int j = 0; j < n; j++) {
-    double scale = 1, power = 1, rest = 0;
-    for (int k = 0; k < n; k++)
-      if (k != j) scale *= point[j] - point[k];
-    for (int k = n; k >= 1; k--) w->bt.v[j][k - 1] = rest = all[k] + point[j] * rest; /* all / (x - point) */
-    for (int k = 0; k < w->m || k < w->r; k++, power *= point[j]) {
-      if (k < w->m) w->at.v[k][j] = power;
-      if (k < w->r) w->g.v[j][k] = power / scale;
-    }
-  }
-  w->at.v[w->m - 1][n] = w->g.v[n][w->r - 1] = 1;
-  for (int k = 0; k <= n; k++) w->bt.v[n][k] = all[k];
-}
-static Matrix transposed(const Matrix *m) {
-  Matrix t = {.rows = m->cols, .cols = m->rows};
-  for (int i = 0; i < m->rows; i++)
-    for (int j = 0; j < m->cols; j++) t.v[j][i] = m->v[i][j];
-  return t;
-}
 
 /* ---- choosing ---- */
 static int64_t up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
@@ -143,7 +108,7 @@ static bool form_of(const Lower *l, const Node *n, Wino *w) {
     }
   if (!point) return false;
   w->a = w->m + w->r - 1;
-  toom_cook(w, point);
+  toom_cook(w->m, w->r, point, &w->at, &w->g, &w->bt);
   w->ci = x[1], w->co = y[1];
   w->h = x[2], w->w = x[3], w->oh = y[2], w->ow = y[3];
   for (int i = 0; i < 2; i++) w->low[i] = n->op == OP_conv_dx ? w->r - 1 - low[i] : low[i];
@@ -180,78 +145,13 @@ static bool choose(Lower *l, const Node *n, Wino *w) {
 }
 
 /* ---- transforms ---- */
-/* sum of coefficient * value over the nonzero coefficients; NULL when there are none. */
-static LExpr *weighted(LB *b, const double *c, LExpr *const *v, int n, int lanes) {
-  LExpr *y = NULL;
-  for (int pass = 0; pass < 2; pass++) /* begin with a plain value if there is one */
-    for (int k = 0; k < n; k++) {
-      bool plain = c[k] == 1;
-      if (c[k] == 0 || plain == (pass == 1)) continue;
-      LExpr *factor = x_splat(b, x_num(b, c[k], F32), lanes);
-      if (!y) y = plain ? v[k] : x_op(b, OP_mul, F32, factor, v[k], NULL);
-      else if (plain) y = x_op(b, OP_add, F32, y, v[k], NULL);
-      else if (c[k] == -1) y = x_op(b, OP_sub, F32, y, v[k], NULL);
-      else y = x_fma(b, factor, v[k], y);
-      y = lb_let(b, NULL, y);
-    }
-  return y;
-}
-/* Rows (or columns) p and q equal but for signs, some equal and some opposite? */
-static bool mirrored(const double *p, const double *q, int n, int step) {
-  bool same = false, opposite = false;
-  for (int k = 0; k < n; k++) {
-    double x = p[k * step], y = q[k * step];
-    if (fabs(x) != fabs(y)) return false;
-    same |= x != 0 && x == y;
-    opposite |= x != 0 && x == -y;
-  }
-  return same && opposite;
-}
-/* out = mat in. Points come in pairs p, -p: of mirrored columns sum and difference are taken first, of mirrored rows
- * the part with equal and the part with opposite signs once. */
-static void transform(LB *b, const Matrix *mat, LExpr *const *in, LExpr **out, int lanes) {
-  Matrix t = *mat;
-  LExpr *v[MAX_A];
-  memcpy(v, in, sizeof(LExpr *) * (size_t)t.cols);
-  for (int p = 0; p < t.cols; p++)
-    for (int q = p + 1; q < t.cols; q++) {
-      if (!mirrored(&t.v[0][p], &t.v[0][q], t.rows, MAX_A)) continue;
-      LExpr *sum = lb_let(b, NULL, x_op(b, OP_add, F32, v[p], v[q], NULL));
-      v[q] = lb_let(b, NULL, x_op(b, OP_sub, F32, v[p], v[q], NULL));
-      v[p] = sum;
-      for (int i = 0; i < t.rows; i++) {
-        if (t.v[i][p] == t.v[i][q]) {
-          t.v[i][q] = 0;
-        } else {
-          t.v[i][q] = t.v[i][p];
-          t.v[i][p] = 0;
-        }
-      }
-    }
-  for (int i = 0; i < t.rows; i++) out[i] = NULL;
-  for (int i = 0; i < t.rows; i++) {
-    int pair = -1;
-    for (int j = i + 1; j < t.rows && pair < 0 && !out[i]; j++)
-      if (!out[j] && mirrored(t.v[i], t.v[j], t.cols, 1)) pair = j;
-    if (out[i]) continue;
-    if (pair < 0) {
-      out[i] = weighted(b, t.v[i], v, t.cols, lanes);
-      continue;
-    }
-    double same[MAX_A] = {0}, opposite[MAX_A] = {0};
-    for (int k = 0; k < t.cols; k++) (t.v[i][k] == t.v[pair][k] ? same : opposite)[k] = t.v[i][k];
-    LExpr *s = weighted(b, same, v, t.cols, lanes), *o = weighted(b, opposite, v, t.cols, lanes);
-    out[i] = x_op(b, OP_add, F32, s, o, NULL);
-    out[pair] = x_op(b, OP_sub, F32, s, o, NULL);
-  }
-}
 /* The same for all channels: vectors from `from` + in[i], to `to` + out[i]. */
 static void transform_rows(Lower *l, const Wino *w, const Matrix *mat, int64_t channels, LArr *from, LExpr *const *in,
                            LArr *to, LExpr *const *out) {
   LB *b = l->b;
   LExpr *c = x_var(b, lb_for(b, FOR_SERIAL, "c", x_int(b, 0), x_int(b, channels), w->lanes)), *v[MAX_A], *y[MAX_A];
   for (int k = 0; k < mat->cols; k++) v[k] = lb_let(b, NULL, x_vload(b, from, x_add(b, in[k], c), w->lanes));
-  transform(b, mat, v, y, w->lanes);
+  matrix_apply(b, mat, v, y, w->lanes);
   for (int k = 0; k < mat->rows; k++) lb_store(b, to, x_add(b, out[k], c), y[k]);
   lb_end(b);
 }
@@ -289,7 +189,7 @@ static void weights(Lower *l, Wino *w) {
   LExpr *kx = loop(b, "kx", x_int(b, w->r));
   LExpr *o = x_var(b, lb_for(b, FOR_VECTOR, "o", x_int(b, 0), x_int(b, w->co), 1));
   for (int k = 0; k < w->r; k++) v[k] = weight_at(l, w, o, c, k, kx);
-  transform(b, &w->g, v, y, 1);
+  matrix_apply(b, &w->g, v, y, 1);
   for (int k = 0; k < w->a; k++) lb_store(b, s, x_add(b, mul(b, plus(b, kx, k * w->r), w->cop), o), y[k]);
   lb_end(b);
   if (w->co < w->cop) {
@@ -551,7 +451,7 @@ static void add_products(Lower *l, const Wino *w, const Item *it, LArr *v, LArr 
 
 static void sum_tiles(Lower *l, Wino *w) {
   int64_t a2 = w->a * w->a, row_blocks = (w->ty + w->rows - 1) / w->rows, zero[2] = {0, 0};
-  Matrix spread = transposed(&w->at);
+  Matrix spread = matrix_transposed(&w->at);
   lower_begin(l);
   LB *b = l->b;
   LArr *sums = lower_temp_array(l, w->sums, F32, true);
@@ -585,7 +485,7 @@ static void sum_tiles(Lower *l, Wino *w) {
 
 /* dw = G' [sum of the pieces] G for one channel of x at a time, then the epilogue. */
 static void finish_dw(Lower *l, const Wino *w) {
-  Matrix back = transposed(&w->g);
+  Matrix back = matrix_transposed(&w->g);
   int64_t plane = w->cip * w->cop;
   lower_begin(l);
   LB *b = l->b;
@@ -603,7 +503,7 @@ static void finish_dw(Lower *l, const Wino *w) {
       v[i] = lb_let(b, NULL, x_op(b, OP_add, F32, v[i], part, NULL));
     }
   }
-  transform(b, &back, v, out, w->lanes);
+  matrix_apply(b, &back, v, out, w->lanes);
   for (int i = 0; i < w->r; i++) lb_store(b, s, x_add(b, mul(b, plus(b, j, i * w->a), w->cop), o), out[i]);
   close_nest(l, 2);
   LExpr *i = loop(b, "i", x_int(b, w->r));

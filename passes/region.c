@@ -1,11 +1,9 @@
-/* Loops and branches of the plan. A body is a graph of its own, so it gets a scope; its inputs are bound to buffers of the
- * operands, its outputs end in buffers of the results:
- *   scan     carried value i: a pair of buffers that swap after each iteration (body reads one, writes its twin);
- *            row operand: the iteration's slice of the operand's buffer; stacked result: a slice of the result's buffer
- *   while    carried values as in scan; `other` holds the condition
- *   cond     both bodies write the same result buffers
- *   vmap     rows and stacks as in scan, nothing carried
- *   others   the body runs once */
+/* Loops and branches of the plan. A body is a graph of its own, so it gets a scope; its inputs are bound to buffers of
+ * the operands, its outputs end in buffers of the results: scan     carried value i: a pair of buffers that swap after
+ * each iteration (body reads one, writes its twin); row operand: the iteration's slice of the operand's buffer; stacked
+ * result: a slice of the result's buffer while    carried values as in scan; `other` holds the condition cond     both
+ * bodies write the same result buffers vmap     rows and stacks as in scan, nothing carried others   the body runs once
+ */
 #include "base/ds.h"
 #include "passes/plan_internal.h"
 #include <stdlib.h>
@@ -66,7 +64,8 @@ static PlanStep *plan_body(Plan *p, Graph *body, const int *in, const int *out) 
   schedule_steps(p, &steps);
   for (int i = 0; i < n_out; i++)
     if (out[i] >= 0 && p->scopes[s].buf_of[body->outputs[i]] != out[i])
-      arrput(steps, plan_kernel_step(plan_copy_group(p, s, body->outputs[i], p->scopes[s].buf_of[body->outputs[i]], out[i])));
+      arrput(steps,
+             plan_kernel_step(plan_copy_group(p, s, body->outputs[i], p->scopes[s].buf_of[body->outputs[i]], out[i])));
   return steps;
 }
 

@@ -60,10 +60,10 @@ bool plan_same_place(const Plan *p, int a, int b) {
 
 typedef struct Item {
   int *reads, *writes;
-  int waits;      /* writers not yet placed */
-  int *unblocks;  /* items that read what this one writes */
-  NodeId first;   /* order among equals */
-  bool commit;    /* writes cells only: as late as can be */
+  int waits;     /* writers not yet placed */
+  int *unblocks; /* items that read what this one writes */
+  NodeId first;  /* order among equals */
+  bool commit;   /* writes cells only: as late as can be */
 } Item;
 
 static NodeId last_node(const Plan *p, const PlanStep *s) {
@@ -138,7 +138,8 @@ void schedule_steps(Plan *p, PlanStep **steps) {
 static bool overlap(const Plan *p, int a, int b) {
   if (plan_same_place(p, a, b)) return true;
   const PlanBuf *x = &p->bufs[home(p, a)], *y = &p->bufs[home(p, b)];
-  return x->kind == BUF_ARENA && y->kind == BUF_ARENA && x->offset < y->offset + y->bytes && y->offset < x->offset + x->bytes;
+  return x->kind == BUF_ARENA && y->kind == BUF_ARENA && x->offset < y->offset + y->bytes &&
+         y->offset < x->offset + x->bytes;
 }
 
 static bool any_overlap(const Plan *p, const int *a, const int *b) {

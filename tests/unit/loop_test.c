@@ -165,7 +165,8 @@ static void test_micro(void **state) {
     for (int i = 0; i < k * mr; i++) pa[i] = (float)(i % 7 - 3);
     for (int i = 0; i < k * nr; i++) pb[i] = (float)(i % 5 - 2);
     for (int i = 0; i < 14 * 50; i++) c[i] = 1;
-    KValue args[] = {{.ptr = pa}, {.ptr = pb}, {.ptr = c}, {.i = k}, {.i = 1}, {.i = mr}, {.i = nr}, {.i = 50}, {.i = 1}};
+    KValue args[] = {{.ptr = pa}, {.ptr = pb}, {.ptr = c}, {.i = k}, {.i = 1},
+                     {.i = mr},   {.i = nr},   {.i = 50},  {.i = 1}};
     Buf why = {0};
     assert_true(kernel_interpret(micro, args, 1, &why));
     for (int i = 0; i < mr; i++)

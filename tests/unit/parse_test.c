@@ -82,10 +82,8 @@ static void recovery(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(trees),
-      cmocka_unit_test(programs),
-      cmocka_unit_test(places),
-      cmocka_unit_test(places_in_strings_and_statements),
+      cmocka_unit_test(trees),    cmocka_unit_test(programs),
+      cmocka_unit_test(places),   cmocka_unit_test(places_in_strings_and_statements),
       cmocka_unit_test(recovery),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
