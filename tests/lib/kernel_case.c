@@ -214,3 +214,20 @@ void cases_check(KernelCase *cases, const char *text, const char *compiler, cons
   }
   dlclose(so);
 }
+
+KernelCase *set_begin(CaseSet *s, Op op, DType dt, int seed) {
+  if (!s->text.n) buf_str(&s->text, "#include \"runtime/core/kernel.h\"\n");
+  KernelCase c = {.a = arena_new(), .op = op, .dt = dt, .seed = (uint64_t)seed, .id = (int)arrlen(s->cases)};
+  c.g = graph_new(c.a, dimtab_new(c.a), diag_new(c.a));
+  arrput(s->cases, c);
+  return &arrlast(s->cases);
+}
+void set_end(CaseSet *s) {
+  case_finish(&arrlast(s->cases), s->target);
+  case_print(&arrlast(s->cases), &s->text);
+}
+void set_check(CaseSet *s, const char *compiler, const char *flags) {
+  cases_check(s->cases, s->text.s, compiler, flags);
+  arrfree(s->cases);
+  buf_free(&s->text);
+}

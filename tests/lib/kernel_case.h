@@ -30,6 +30,16 @@ typedef struct KernelCase {
   Tensor *in, want;
 } KernelCase;
 
+/* Cases of one target: set_begin makes a case with an empty graph, which gets one output before set_end. */
+typedef struct CaseSet {
+  const Target *target;
+  KernelCase *cases; /* stb_ds */
+  Buf text;
+} CaseSet;
+KernelCase *set_begin(CaseSet *s, Op op, DType dt, int seed);
+void set_end(CaseSet *s);
+void set_check(CaseSet *s, const char *compiler, const char *flags); /* frees it */
+
 void case_finish(KernelCase *c, const Target *target);
 void case_print(const KernelCase *c, Buf *b);
 void cases_check(KernelCase *cases, const char *text, const char *compiler, const char *flags); /* frees them */

@@ -107,58 +107,35 @@ static void spoil(Tensor *x) {
   for (int64_t i = 0; i < tensor_count(x); i++) tensor_set(x, i, v[dnn_mix64(7, (uint64_t)i) % 12]);
 }
 
-typedef struct Set {
-  const Target *target;
-  KernelCase *cases; /* stb_ds */
-  Buf text;
-} Set;
-static KernelCase *begin(Set *s, Op op, DType dt, int seed) {
-  if (!s->target) {
-    s->target = target_find("native");
-    buf_str(&s->text, "#include \"runtime/core/kernel.h\"\n");
-  }
-  KernelCase c = {.a = arena_new(), .op = op, .dt = dt, .seed = (uint64_t)seed, .id = (int)arrlen(s->cases)};
-  c.g = graph_new(c.a, dimtab_new(c.a), diag_new(c.a));
-  arrput(s->cases, c);
-  return &arrlast(s->cases);
+static void end(CaseSet *s, NodeId y) {
+  arrput(arrlast(s->cases).g->outputs, y);
+  set_end(s);
 }
-static void end(Set *s, NodeId y) {
-  KernelCase *c = &arrlast(s->cases);
-  arrput(c->g->outputs, y);
-  case_finish(c, s->target);
-  case_print(c, &s->text);
-}
-static void check(Set *s) {
-  cases_check(s->cases, s->text.s, "gcc", s->target->gcc_flags);
-  arrfree(s->cases);
-  buf_free(&s->text);
-}
-
 static void test_pools(void **state) {
   (void)state;
-  Set s = {0};
+  CaseSet s = {.target = target_find("native")};
   for (int i = 1; i < (int)(sizeof pools / sizeof *pools); i++)
     for (Op op = OP_max_pool; op <= OP_max_pool_dx; op++) {
-      KernelCase *c = begin(&s, op, i % 4 ? F32 : F64, i);
+      KernelCase *c = set_begin(&s, op, i % 4 ? F32 : F64, i);
       if (op != OP_max_pool_dx) c->change = spoil;
       end(&s, make_pool(c, pools[i]));
     }
-  check(&s);
+  set_check(&s, "gcc", s.target->gcc_flags);
 }
 static void test_moves(void **state) {
   (void)state;
   static const DType types[] = {F32, F64, BF16, I8};
-  Set s = {0};
+  CaseSet s = {.target = target_find("native")};
   for (int i = 1; i < (int)(sizeof turns / sizeof *turns); i++) {
-    KernelCase *c = begin(&s, OP_transpose, types[i % 4], i);
+    KernelCase *c = set_begin(&s, OP_transpose, types[i % 4], i);
     end(&s, make_turn(c, turns[i]));
   }
   for (int i = 1; i < (int)(sizeof scatters / sizeof *scatters); i++)
     for (Op op = OP_scatter_add; op <= OP_scatter_set; op++) {
-      KernelCase *c = begin(&s, op, i % 2 ? F32 : F64, i);
+      KernelCase *c = set_begin(&s, op, i % 2 ? F32 : F64, i);
       end(&s, make_scatter(c, scatters[i]));
     }
-  check(&s);
+  set_check(&s, "gcc", s.target->gcc_flags);
 }
 
 int main(void) {

@@ -144,46 +144,28 @@ static void make_conv(KernelCase *c, const Conv *r) {
 }
 
 /* ---- both ---- */
-typedef struct Set {
-  const Target *target;
-  KernelCase *cases; /* stb_ds */
-  Buf text;
-} Set;
-static KernelCase *begin(Set *s, Op op, DType dt, int seed) {
-  KernelCase c = {.a = arena_new(), .op = op, .dt = dt, .seed = (uint64_t)seed, .id = (int)arrlen(s->cases)};
-  c.g = graph_new(c.a, dimtab_new(c.a), diag_new(c.a));
-  arrput(s->cases, c);
-  return &arrlast(s->cases);
-}
-static void end(Set *s) {
-  case_finish(&arrlast(s->cases), s->target);
-  case_print(&arrlast(s->cases), &s->text);
-}
 static void check(const char *target, const char *compiler, bool clang, int drawn) {
   static const Op ops[] = {OP_conv, OP_conv_dx, OP_conv_dw};
-  Set s = {.target = target_find(target)};
+  CaseSet s = {.target = target_find(target)};
   const char *only = getenv("DNN_TEST_OP");
   if (getenv("DNN_TEST_SEEDS")) drawn = atoi(getenv("DNN_TEST_SEEDS"));
-  buf_str(&s.text, "#include \"runtime/core/kernel.h\"\n");
   int n_dots = (int)(sizeof dots / sizeof *dots), n_convs = (int)(sizeof convs / sizeof *convs);
   for (int i = 0; i < n_dots + drawn && (!only || !strcmp(only, "dot")); i++) {
     Dot r = i < n_dots
                 ? dots[i]
                 : (Dot){draw(0, 3) ? 1 : draw(2, 4), draw_size(200), draw_size(200), draw_size(600), (int)draw(0, 31)};
-    make_dot(begin(&s, OP_dot, i % 5 == 4 ? F64 : F32, i), &r);
-    end(&s);
+    make_dot(set_begin(&s, OP_dot, i % 5 == 4 ? F64 : F32, i), &r);
+    set_end(&s);
   }
   for (int i = 0; i < n_convs + drawn; i++) {
     Conv r = i < n_convs ? convs[i] : draw_conv();
     for (int k = 0; k < 3; k++) {
       if (only && strcmp(only, op_info[ops[k]].name)) continue;
-      make_conv(begin(&s, ops[k], i % 7 == 6 ? F64 : F32, i), &r);
-      end(&s);
+      make_conv(set_begin(&s, ops[k], i % 7 == 6 ? F64 : F32, i), &r);
+      set_end(&s);
     }
   }
-  cases_check(s.cases, s.text.s, compiler, clang ? s.target->clang_flags : s.target->gcc_flags);
-  arrfree(s.cases);
-  buf_free(&s.text);
+  set_check(&s, compiler, clang ? s.target->clang_flags : s.target->gcc_flags);
 }
 
 static int start(void **state) {
