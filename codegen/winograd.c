@@ -15,7 +15,7 @@
 #include "codegen/lower.h"
 #include "codegen/toom_cook.h"
 
-enum { PIECES = 8 };
+enum { PIECES = 8, MOST_SUMS = 48 << 20 /* bytes of workspace */ };
 
 typedef struct Wino {
   const Node *n;
@@ -118,7 +118,9 @@ static bool form_of(const Lower *l, const Node *n, Wino *w) {
   choose_tile(w, l->target->registers);
   w->batch = dim_most(l, graph_type(l->g, w->image).shape[0]);
   w->pieces = clamp64(w->batch * w->ty * w->tx / 16, 1, PIECES);
-  return true;
+  int64_t sums = 4 * w->a * w->a * w->cip * w->cop; /* of a piece */
+  while (w->pieces > 4 && w->pieces * sums > MOST_SUMS) w->pieces /= 2;
+  return w->op != OP_conv_dw || w->pieces * sums <= MOST_SUMS;
 }
 
 static bool pays(const Lower *l, const Wino *w) {
