@@ -122,13 +122,14 @@ static void choose_blocks(Lower *l, const Tiled *s, Tile *t, const Sizes *z, int
   t->splits = 1;
   for (;;) {
     int64_t row_blocks = (z->M + t->mc - 1) / t->mc, column_blocks = (z->N + t->nc - 1) / t->nc;
-    if (z->B * row_blocks * column_blocks * t->splits >= 16) break;
+    int64_t items = z->B * row_blocks * column_blocks * t->splits;
+    if (items >= 16) break;
     bool halves = !outer || z->O >= 2 * t->splits; /* pieces of K */
     int64_t piece = z->O * z->K / (2 * t->splits);
     if (piece >= 2048 && halves) t->splits *= 2;
     else if (t->nc >= 2 * t->nr) t->nc = up(t->nc / 2, t->nr);
     else if (t->mc >= 16 * unit) t->mc = up(t->mc / 2, unit);
-    else if (piece >= 512 && t->splits < 16 && halves) t->splits *= 2;
+    else if (items < 8 && piece >= 512 && halves) t->splits *= 2; /* the pieces must be added up */
     else if (t->mc >= 4 * unit && (double)z->M * (double)z->N * (double)z->K > 1e6 &&
              (t->b == WAY_DIRECT || t->straight))
       t->mc = up(t->mc / 2, unit);
