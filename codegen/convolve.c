@@ -172,6 +172,51 @@ static void axis_straight(DimTab *d, Spatial *a) {
   a->taps = a->window;
 }
 
+/* ---- dx with strides of many phases ----
+ * A kernel for each would be thousands. Instead every place sums over the whole window, of which only the elements that
+ * fall on a place of dy count: one kernel of any stride, which tries more than it adds. */
+enum { MOST_PHASES = 16 };
+static LExpr *spread_value(Lower *l, const Fold *f, const Idx *kept, const Idx *red) {
+  const Conv *c = f->ctx;
+  LB *b = l->b;
+  LExpr *group = kept->i[1], *o = x_add(b, x_mul(b, group, x_dim(b, c->og)), red->i[0]), *inside = NULL;
+  Idx dy = {{kept->i[0], o}}, w = {{o, kept->i[2]}};
+  for (int i = 0; i < c->spatial; i++) {
+    const Spatial *a = &c->axis[i];
+    LExpr *s = x_int(b, a->stride), *t = red->i[1 + i];
+    LExpr *u = x_sub(b, x_add(b, kept->i[3 + i], x_int(b, a->low)), x_mul(b, t, x_int(b, a->dilation)));
+    LExpr *at = x_max(b, u, x_int(b, 0));
+    inside = x_and(b, x_and(b, inside, x_ge(b, u, x_int(b, 0))), x_eq(b, x_mod(b, at, s), x_int(b, 0)));
+    dy.i[2 + i] = x_div(b, at, s);
+    inside = x_and(b, inside, x_lt(b, dy.i[2 + i], x_dim(b, a->image)));
+    w.i[2 + i] = t;
+  }
+  l->guard = inside;
+  LExpr *v = value_at(l, c->image, &dy);
+  l->guard = NULL;
+  v = x_cast(b, x_select(b, inside, v, x_num(b, 0, v->dtype)), f->dtype);
+  return x_op(b, OP_mul, f->dtype, v, x_cast(b, value_at(l, c->other, &w), f->dtype), NULL);
+}
+static void spread_done(Lower *l, const Fold *f, const Idx *kept, LExpr *result) {
+  const Conv *c = f->ctx;
+  Axes out = axes_of(l, l->group->heavy);
+  Idx at = {{kept->i[0], x_add(l->b, x_mul(l->b, kept->i[1], x_dim(l->b, c->cg)), kept->i[2])}};
+  for (int i = 0; i < c->spatial; i++) at.i[2 + i] = kept->i[3 + i];
+  store_epilogue(l, &out, &at, x_cast(l->b, result, c->n->type.dtype));
+}
+static void lower_spread(Lower *l, const Conv *c, Dim images) {
+  Fold f = {.op = OP_add, .dtype = sum_type(c->n->type.dtype), .rows = true, .ctx = c, .name = op_info[c->op].name};
+  f.value = spread_value;
+  f.done = spread_done;
+  f.kept = (Axes){.n = 3, .size = {images, dim_int(l->dims, c->groups), c->cg}};
+  f.red = (Axes){.n = 1, .size = {c->og}};
+  for (int i = 0; i < c->spatial; i++) {
+    f.kept.size[f.kept.n++] = c->axis[i].result;
+    f.red.size[f.red.n++] = c->axis[i].window;
+  }
+  lower_fold(l, &f);
+}
+
 /* Product of one phase of y or dx. */
 static void lower_phase(Lower *l, Conv *c, Dim images) {
   Product p = {.ctx = c, .name = op_info[c->op].name, .dtype = sum_type(c->n->type.dtype), .slack = true};
@@ -366,6 +411,12 @@ void lower_convolution(Lower *l, const Node *n) {
     c.in_place = c.in_place && low[i] == 0 && high[i] == 0 && dim_is(d, w.shape[2 + i], 1);
   }
   c.apart = c.in_place || c.op == OP_conv_dx ? 1 : stride[c.spatial - 1];
+  int64_t phases = 1;
+  for (int i = 0; i < c.spatial && c.op == OP_conv_dx; i++) phases = phases > MOST_PHASES ? phases : phases * stride[i];
+  if (phases > MOST_PHASES) {
+    lower_spread(l, &c, image.shape[0]);
+    return;
+  }
   if (!c.in_place) plan_copy(l, &c);
   Taps taps;
   if (dw) {
@@ -373,8 +424,6 @@ void lower_convolution(Lower *l, const Node *n) {
     else lower_dw(l, &c, image.shape[0]);
     return;
   }
-  int64_t phases = 1;
-  for (int i = 0; i < c.spatial && c.op == OP_conv_dx; i++) phases *= stride[i];
   for (int64_t phase = 0; phase < phases; phase++) {
     int64_t rest = phase;
     for (int i = 0; i < c.spatial && c.op == OP_conv_dx; i++, rest /= stride[i - 1])
