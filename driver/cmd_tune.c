@@ -11,6 +11,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* What is varied, in this order: blocks twice, because mc, nc and splits depend on each other. */
 typedef enum Round { ROUND_FORM, ROUND_TILE, ROUND_DEPTH, ROUND_BLOCK, ROUND_AGAIN, ROUND_LAST, ROUNDS } Round;
@@ -324,9 +326,21 @@ static void print_results(Tuner *u, Tuning *plan) {
   }
 }
 
+/* Can the file be written at the end? Asked before minutes of measuring. */
+static bool can_write(Arena *a, const char *path) {
+  struct stat st;
+  const char *slash = strrchr(path, '/');
+  if (!stat(path, &st) && S_ISDIR(st.st_mode)) {
+    errno = EISDIR;
+    return false;
+  }
+  return !access(slash ? arena_strndup(a, path, (size_t)(slash - path) + 1) : ".", W_OK | X_OK);
+}
+
 static int tune(Tuner *u, const Args *a) {
   const char *entry = args_get(a, "entry", NULL), *out = args_get(a, "output", NULL);
   int only = -1;
+  if (out && !can_write(u->s.arena, out)) return program_error("%s: %s", out, strerror(errno));
   if (entry && (only = session_entry(&u->s, entry, 1u << DNN_EXPORT | 1u << DNN_STEP)) < 0) return EXIT_PROGRAM;
   u->s.tuning = tuning_new(u->s.arena);
   int status = session_lower(&u->s, session_default_target(true));

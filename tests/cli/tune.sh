@@ -30,3 +30,9 @@ import numpy as np
 a, b = np.load("answers/out.npy"), np.load("answers--plan mixed.plan/out.npy")
 assert np.max(np.abs(a - b)) <= 1e-5 * np.max(a)
 P
+
+# A place that cannot be written is told before anything is measured.
+for place in nowhere/plan .; do
+  status 1 "$DNNC" tune mixed.dnn -o $place --seconds 3600
+  has "$err" "$place: "
+done
