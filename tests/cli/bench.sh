@@ -73,3 +73,5 @@ has "$out" '3 faster, 0 slower, 0 same'
 status 2 "$ROOT/bench/compare" "$TMP/a.json" "$TMP/nothing.json"
 status 0 "$ROOT/bench/run" --from "$TMP/a.json" --markdown
 has "$out" '| made-up | peers | 990 ms | 1.48 s | fast | 1.50 |'
+status 2 "$ROOT/bench/sweep" products --drawn -3
+has "$err" 'drawn -3: 0 or more is wanted'
