@@ -46,10 +46,12 @@ static bool loop(Eval *e) {
   int64_t length = eval_attr(e, A_length);
   int carried = e->node->op == OP_scan ? (int)eval_attr(e, A_carried) : 0, rows = (int)eval_attr(e, A_rows);
   int n = (int)arrlen(body->outputs);
+  bool reverse = e->node->op == OP_scan && eval_attr(e, A_reverse);
   Tensor *in = inputs(e), *next = room(e, body);
   for (int i = 0; i < carried; i++) store(&e->out[i], &in[i]);
   for (int i = 0; i < carried; i++) in[i] = e->out[i];
-  for (int64_t t = 0; t < length; t++) {
+  for (int64_t k = 0; k < length; k++) {
+    int64_t t = reverse ? length - 1 - k : k;
     for (int i = carried; i < carried + rows; i++) in[i] = row_of(e->ins[i], t);
     if (!call(e, body, in, next)) return false;
     for (int i = 0; i < carried; i++) store(&e->out[i], &next[i]);

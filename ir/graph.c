@@ -102,19 +102,39 @@ Graph *graph_new(Arena *a, DimTab *dims, Diag *diag) {
   return g;
 }
 
-/* Copies attributes in the order of ops.def; all must be there, none else. */
-static const Attr *order_attrs(Graph *g, Op op, const Attr *attrs, int n_attrs) {
-  Attr *out = arena_array(g->arena, Attr, n_attrs ? n_attrs : 1);
-  int n = 0;
+Graph *graph_clone(Arena *a, const Graph *g) {
+  Graph *c = graph_new(a, g->dims, g->diag);
+  for (NodeId id = 1; id < (NodeId)arrlen(g->nodes); id++) {
+    Node n = *graph_node(g, id);
+    if (n.n_regions) {
+      Graph **regions = arena_array(a, Graph *, n.n_regions);
+      for (int i = 0; i < n.n_regions; i++) regions[i] = graph_clone(a, n.regions[i]);
+      n.regions = regions;
+    }
+    arrput(c->nodes, n);
+  }
+  for (ptrdiff_t i = 0; i < arrlen(g->outputs); i++) arrput(c->outputs, g->outputs[i]);
+  for (int i = 0; i < g->n_inputs; i++) arrput(c->input_types, g->input_types[i]);
+  c->n_inputs = g->n_inputs;
+  return c;
+}
+
+bool attr_optional(AttrKey key) { return key == A_reverse || key == A_again; }
+
+/* Copies attributes in the order of ops.def; all must be there but the optional ones, none else. */
+static const Attr *order_attrs(Graph *g, Op op, const Attr *attrs, int n_attrs, uint8_t *count) {
+  Attr *out = arena_array(g->arena, Attr, n_attrs + 2);
+  int n = 0, given = 0;
   const char *s = op_info[op].attrs;
   for (AttrKey k; (k = next_key(&s)) != A_NONE;) {
     int i = 0;
     while (i < n_attrs && attrs[i].key != k) i++;
-    if (i == n_attrs) INTERNAL("%s lacks attribute `%s`", op_info[op].name, attr_names[k]);
-    if (n == n_attrs) INTERNAL("%s has an attribute twice", op_info[op].name);
-    out[n++] = attrs[i];
+    if (i == n_attrs && !attr_optional(k)) INTERNAL("%s lacks attribute `%s`", op_info[op].name, attr_names[k]);
+    out[n++] = i == n_attrs ? attr_int(g, k, 0) : attrs[i];
+    given += i < n_attrs;
   }
-  if (n != n_attrs) INTERNAL("%s takes %d attributes, got %d", op_info[op].name, n, n_attrs);
+  if (given != n_attrs) INTERNAL("%s takes %d attributes, got %d", op_info[op].name, n, n_attrs);
+  *count = (uint8_t)n;
   return out;
 }
 
@@ -127,7 +147,7 @@ static NodeId append(Graph *g, Node *n, const NodeId *in, const Attr *attrs) {
     }
     n->in = arena_copy(g->arena, in, sizeof *in * (size_t)n->n_in);
   }
-  n->attrs = order_attrs(g, (Op)n->op, attrs, n->n_attrs);
+  n->attrs = order_attrs(g, (Op)n->op, attrs, n->n_attrs, &n->n_attrs);
   NodeId id = (NodeId)arrlen(g->nodes);
   if (n->op == OP_input) {
     int index = (int)node_int(g, n, A_index);

@@ -112,7 +112,7 @@ bool graph_infer(Graph *g, Op op, const NodeId *in, int n_in, const Attr *attrs,
                  Type *out, Buf *why);
 /* The types of the results of an op of several (REGION, grad, vjp); the same meaning of false.
  * What the regions of an op take and give:
- *   scan         body: carries, rows without their leading axis, captures -> carries, then values to be stacked
+ *   scan         (rows and stacks from the last to the first with `reverse`) body: carries, rows without their leading axis, captures -> carries, then values to be stacked
  *   while        condition: carries, captures -> bool[]; body: carries, captures -> carries. limit = -1: none
  *   cond         then, else: the operands after the condition -> the results
  *   vmap         body: rows without their leading axis, captures -> values to be stacked
@@ -124,6 +124,7 @@ bool graph_results(Graph *g, Op op, const NodeId *in, int n_in, const Attr *attr
 int op_region_count(Op op);          /* regions that an op must have */
 const char *op_spelling(Op op);      /* as the user writes it: `+`, `@`, max, relu's maximum */
 bool op_has_attr(Op op, AttrKey key); /* does ops.def list it */
+bool attr_optional(AttrKey key);      /* an INT that is 0 where it is left out, in calls and in text */
 /* Do the data operands of an op take this dtype? Ops that only move, choose or test for equality take every one. */
 bool op_takes(Op op, DType t);
 
@@ -194,6 +195,8 @@ void graph_print(const Graph *g, Buf *b); /* text form, see docs/ir.md; lossless
 /* Reads what graph_print wrote. Dimension variables of the header are found in `dims` by name or made there. NULL and
  * `line N: why` when the text is wrong; the result is not verified. */
 Graph *graph_parse(Arena *a, DimTab *dims, Diag *diag, const char *text, Buf *why);
+/* A copy with regions of its own: changes of one graph do not show in the other. */
+Graph *graph_clone(Arena *a, const Graph *g);
 /* A copy in which every float type is f64, for gradient checks. */
 Graph *graph_widen(Arena *a, const Graph *g);
 void ops_doc(Buf *b);                              /* the op reference in Markdown */

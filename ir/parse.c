@@ -313,6 +313,12 @@ static void node(Parser *p, Graph *g, IdMap **ids) {
       set_input(p, g, index, n.type);
     }
   }
+  static const AttrKey optional[] = {A_reverse, A_again};
+  for (int k = 0; k < 2; k++) {
+    bool given = !op_has_attr((Op)n.op, optional[k]);
+    for (int i = 0; i < n.n_attrs; i++) given |= attrs[i].key == optional[k];
+    if (!given && n.n_attrs < 16) attrs[n.n_attrs++] = attr_int(g, optional[k], 0);
+  }
   n.attrs = arena_copy(p->arena, attrs, sizeof *attrs * n.n_attrs);
   regions(p, &n);
   hmput(*ids, id, (NodeId)arrlen(g->nodes));

@@ -109,6 +109,7 @@ static void put_data(Buf *b, DType t, const Attr *a) {
 }
 
 static void put_attr(Buf *b, Names *n, const Node *x, const Attr *a) {
+  if (attr_optional(a->key) && dim_is(n->t, a->dims[0], 0)) return;
   buf_printf(b, " %s=", attr_names[a->key]);
   switch (attr_kinds[a->key]) {
   case AK_INT: put_dim(b, n, a->dims[0]); break;

@@ -69,6 +69,15 @@ static void test_scan(void **state) {
   assert_true(tensor_get(&out[0], 0) == 0 && tensor_count(&out[1]) == 0);
 }
 
+/* From the last row to the first; the stack keeps the places of the rows. */
+static void test_scan_reverse(void **state) {
+  (void)state;
+  const double x[] = {1, 2, 4, 8, 16, 32};
+  Tensor in[] = {floats(2, 3, 2, x)}, *out = run(load("scan_reverse.ir"), (int64_t[]){3, 2}, in);
+  assert_true(tensor_get(&out[0], 0) == 16 / 4.0 + 4 / 2.0 + 1 && tensor_get(&out[0], 1) == 32 / 4.0 + 8 / 2.0 + 2);
+  assert_true(tensor_get(&out[1], 4) == -16 && tensor_get(&out[1], 2) == -12 && tensor_get(&out[1], 0) == -7);
+}
+
 static void test_while(void **state) {
   (void)state;
   Tensor n = tensor_new(a, I64, 0, NULL);
@@ -211,6 +220,7 @@ static void test_diff(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(test_scan, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_scan_reverse, setup, teardown),
       cmocka_unit_test_setup_teardown(test_while, setup, teardown),
       cmocka_unit_test_setup_teardown(test_branches, setup, teardown),
       cmocka_unit_test_setup_teardown(test_vmap_calls, setup, teardown),
