@@ -110,7 +110,7 @@ Scope *elab_load(Elab *e, const char *path, Loc at, bool is_std) {
 }
 
 static void use_one(Elab *e, Scope *s, const AstUse *u) {
-  static const char *const planned[] = {"plot", "search", "detect"};
+  static const char *const planned[] = {"search", "detect"};
   Value *v = arena_one(e->arena, Value);
   v->kind = V_SPACE;
   v->s = u->name.name;
@@ -125,8 +125,8 @@ static void use_one(Elab *e, Scope *s, const AstUse *u) {
           return;
         }
       elab_error(e, u->loc, E0213, "there is no namespace `%s` in the library", u->name.name);
-      static const char *const known[] = {"nn",     "init",   "loss", "optim",   "metric",
-                                          "source", "tokens", "tree", "augment", "sample"};
+      static const char *const known[] = {"nn",     "init", "loss",    "optim",  "metric", "source",
+                                          "tokens", "tree", "augment", "sample", "plot"};
       const char *near = diag_nearest(u->name.name, known, (int)(sizeof known / sizeof *known));
       if (near) elab_help(e, "did you mean `%s`?", near);
       else elab_help(e, "a file is used as `use \"%s.dnn\" as %s`", u->name.name, u->name.name);

@@ -8,7 +8,7 @@
 
 static void every_namespace_is_embedded(void **state) {
   (void)state;
-  const char *names[] = {"prelude", "nn", "init", "loss", "optim", "metric", "tree", "sample", "augment"};
+  const char *names[] = {"prelude", "nn", "init", "loss", "optim", "metric", "tree", "sample", "augment", "plot"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
     size_t n = 0;
     const char *text = std_source(names[i], &n);
