@@ -30,11 +30,16 @@ static bool load_weights(Machine *m, const char *path) {
   return ok;
 }
 
-int machine_start(Machine *m, const Args *a) {
+int machine_load(Machine *m, const Args *a) {
   memset(m, 0, sizeof *m);
+  return session_load(&m->s, a, a->operands[0]);
+}
+
+int machine_compile(Machine *m) {
+  const Args *a = m->s.args;
   int64_t threads = 0, seed = -1;
   if (!args_int(a, "threads", 1, 4096, &threads) || !args_int(a, "seed", 0, INT64_MAX, &seed)) return EXIT_USAGE;
-  int status = session_run(&m->s, a, a->operands[0]);
+  int status = session_native(&m->s);
   if (status) return status;
   const DnnProgram *p = m->s.program;
   if (threads > p->max_threads)
@@ -45,6 +50,11 @@ int machine_start(Machine *m, const Args *a) {
       !dnn_context_init(p, &m->context, m->seed, find_file, m, &m->error) || (weights && !load_weights(m, weights)))
     return program_error("%s", m->error.text);
   return EXIT_OK;
+}
+
+int machine_start(Machine *m, const Args *a) {
+  int status = machine_load(m, a);
+  return status ? status : machine_compile(m);
 }
 
 void machine_end(Machine *m) {

@@ -11,9 +11,23 @@ typedef struct Machine {
   DnnError error;
 } Machine;
 
-/* Compiles and loads the program, makes a context, fills the cells by the seed, then from --weights. An exit status. */
+/* Reads and elaborates the program. An exit status, as in all of these. */
+int machine_load(Machine *m, const Args *a);
+/* Compiles it and takes it into this process, makes a context, fills the cells by the seed, then from --weights. */
+int machine_compile(Machine *m);
+/* Both. */
 int machine_start(Machine *m, const Args *a);
 void machine_end(Machine *m);
 /* The folder of the program's file, in the arena. */
 const char *machine_file_dir(Machine *m);
+
+/* What a training gives to a sweep. */
+typedef struct Trained {
+  const char *metric;
+  double value; /* NaN: never reported */
+} Trained;
+/* Runs the training of a compiled program; `trained` may be NULL. */
+int machine_train(Machine *m, bool evaluate_only, Trained *trained);
+/* `sweep { }` of a loaded program: a training for every combination of its constants. */
+int machine_sweep(Machine *m);
 #endif

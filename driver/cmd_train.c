@@ -22,7 +22,7 @@ static void print_pass(void *user, const DnnEvent *event) {
   for (int i = 0; i < event->n; i++) printf("%s.%s %.6g\n", event->entry, event->names[i], event->values[i]);
 }
 
-static int train(Machine *m, bool evaluate_only) {
+int machine_train(Machine *m, bool evaluate_only, Trained *trained) {
   const Args *a = m->s.args;
   const char *out = evaluate_only ? NULL : args_get(a, "out", NULL);
   int64_t epochs = 0;
@@ -35,6 +35,8 @@ static int train(Machine *m, bool evaluate_only) {
                     .epochs = epochs,
                     .evaluate_only = evaluate_only,
                     .log = stdout,
+                    .choose = trained ? trained->metric : NULL,
+                    .chosen = trained ? &trained->value : NULL,
                     .quiet = args_has(a, "quiet")  ? 1
                              : args_has(a, "json") ? 2
                                                    : 0};
@@ -64,8 +66,13 @@ static int train(Machine *m, bool evaluate_only) {
 
 static int start(const Args *a, bool evaluate_only) {
   Machine m;
-  int status = machine_start(&m, a);
-  if (!status) status = train(&m, evaluate_only);
+  int status = machine_load(&m, a);
+  if (!status && m.s.prog->sweep && !evaluate_only) {
+    status = machine_sweep(&m);
+  } else if (!status) {
+    status = machine_compile(&m);
+    if (!status) status = machine_train(&m, evaluate_only, NULL);
+  }
   machine_end(&m);
   return status;
 }

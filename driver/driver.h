@@ -53,6 +53,8 @@ bool args_parse(Args *a, const Command *command, int argc, char **argv);
 bool args_has(const Args *a, const char *option);
 const char *args_get(const Args *a, const char *option, const char *otherwise); /* the last one given */
 int args_many(const Args *a, const char *option, const char ***values);         /* stb_ds array into *values */
+/* One more value of an option that the command has, as if it stood behind all others. */
+void args_add(Args *a, const char *option, const char *value);
 /* An integer option within lo .. hi; false after a message. `*out` is untouched when the option is not given. */
 bool args_int(const Args *a, const char *option, int64_t lo, int64_t hi, int64_t *out);
 const Command *command_find(const char *name);

@@ -156,6 +156,12 @@ const char *args_get(const Args *a, const char *option, const char *otherwise) {
   return otherwise;
 }
 
+void args_add(Args *a, const char *option, const char *value) {
+  const Option *o = option_of(a->command, option, strlen(option), 0);
+  if (!o) INTERNAL("the command %s has no option %s", a->command->name, option);
+  arrput(a->values, ((ArgValue){o, value}));
+}
+
 int args_many(const Args *a, const char *option, const char ***values) {
   *values = NULL;
   for (int i = 0; i < (int)arrlen(a->values); i++)

@@ -140,9 +140,8 @@ int session_emit(Session *s, const char *target, bool weights) {
   return EXIT_OK;
 }
 
-int session_run(Session *s, const Args *a, const char *path) {
-  int status = session_load(s, a, path);
-  if (!status) status = session_emit(s, session_default_target(true), false);
+int session_native(Session *s) {
+  int status = session_emit(s, session_default_target(true), false);
   if (status) return status;
   Buf why = {0};
   double t = session_clock();

@@ -30,8 +30,8 @@ int session_passes(Session *s, const char *stop_after);
 int session_lower(Session *s, const char *target);
 /* The same and the C text. */
 int session_emit(Session *s, const char *target, bool weights);
-/* All of it and the program loaded: for run, train and eval. */
-int session_run(Session *s, const Args *a, const char *path);
+/* After session_load: all of it and the program in this process, for run, train and eval. */
+int session_native(Session *s);
 void session_end(Session *s);
 /* Entry by name among those of `kinds` (bits 1 << kind), -1 after a message that lists them. */
 int session_entry(const Session *s, const char *name, unsigned kinds);

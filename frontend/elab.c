@@ -1,5 +1,6 @@
 /* The front end from a file to a Prog: loading, imports, the order of elaboration. */
 #include "frontend/elab_priv.h"
+#include "frontend/train.h"
 #include <ctype.h>
 #include <errno.h>
 #include <pthread.h>
@@ -210,7 +211,6 @@ static void elaborate(Elab *e) {
   for (int i = 0; i < file->n_items; i++) {
     const AstItem *it = file->items[i];
     if (it->kind == AI_CONST || it->kind == AI_DATA) elab_global(e, e->main, it->name.name, it->name.loc);
-    if (it->kind == AI_SWEEP) not_yet(e, it->loc, "`sweep`");
   }
   for (int i = 0; i < file->n_items; i++) {
     const AstItem *it = file->items[i];
@@ -218,6 +218,9 @@ static void elaborate(Elab *e) {
     train = it;
     train_elaborate(e, it);
   }
+  for (int i = 0; i < file->n_items; i++)
+    if (file->items[i]->kind == AI_SWEEP) train_sweep(e, file->items[i]);
+  if (train) train_check_metrics(e);
   for (int i = 0; i < file->n_items; i++) {
     const AstItem *it = file->items[i];
     if (it->kind != AI_STEP && it->kind != AI_FN) continue;

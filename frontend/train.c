@@ -148,7 +148,7 @@ static bool place_text(Elab *e, Env *env, const AstExpr *x, Buf *b) {
   return false;
 }
 
-static const char *place_string(Elab *e, Env *env, const AstExpr *x) {
+const char *train_place(Elab *e, Env *env, const AstExpr *x) {
   Buf b = {0};
   const char *s = place_text(e, env, x, &b) ? arena_strdup(e->arena, b.s) : NULL;
   buf_free(&b);
@@ -156,16 +156,16 @@ static const char *place_string(Elab *e, Env *env, const AstExpr *x) {
 }
 
 /* Metrics are checked when all runs of the block are known. */
-static void later_metric(Elab *e, const char *metric, Loc at) {
+void train_metric(Elab *e, const char *metric, Loc at) {
   TrainState *s = e->train;
   arrput(s->metrics, ((MetricUse){metric, at}));
 }
 
 static Act *stop_act(Elab *e, Env *env, const AstTrain *t) {
   Act *a = act_new(e, t->stalls ? DNN_STALL : DNN_STOP, t->loc);
-  a->a.metric = place_string(e, env, t->place);
+  a->a.metric = train_place(e, env, t->place);
   if (!a->a.metric) return NULL;
-  later_metric(e, a->a.metric, t->place->loc);
+  train_metric(e, a->a.metric, t->place->loc);
   if (t->stalls) {
     a->a.unit = t->unit == AST_EPOCHS ? DNN_EPOCHS : DNN_STEPS;
     return positive(e, env, t->value, "the patience", &a->a.count) ? a : NULL;
@@ -177,16 +177,16 @@ static Act *stop_act(Elab *e, Env *env, const AstTrain *t) {
 
 static Act *keep_act(Elab *e, Env *env, const AstTrain *t) {
   Act *a = act_new(e, DNN_KEEP, t->loc);
-  a->a.metric = place_string(e, env, t->place);
+  a->a.metric = train_place(e, env, t->place);
   if (!a->a.metric) return NULL;
-  later_metric(e, a->a.metric, t->place->loc);
+  train_metric(e, a->a.metric, t->place->loc);
   a->a.compare = t->max ? '>' : '<';
   return a;
 }
 
 static Act *load_act(Elab *e, Env *env, const AstTrain *t) {
   Act *a = act_new(e, DNN_LOAD, t->loc);
-  a->a.into = place_string(e, env, t->place);
+  a->a.into = train_place(e, env, t->place);
   a->a.path = want_path(e, env, t->value, "the file to load");
   if (!a->a.into || !a->a.path) return NULL;
   if (elab_has_cells(e, a->a.into)) return a;
@@ -393,6 +393,5 @@ void train_elaborate(Elab *e, const AstItem *item) {
   top_acts(e, item, &acts);
   lay_out(e, acts);
   e->prog->n_stages = (int)arrlen(acts);
-  train_check_metrics(e);
   arrfree(acts);
 }

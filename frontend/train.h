@@ -41,6 +41,12 @@ typedef struct TrainState {
 Act *act_new(Elab *e, int kind, Loc at);
 /* `run step(args) on feeds [times n]`: finds or makes the entry and binds its inputs. NULL after an error. */
 Act *train_run(Elab *e, Env *env, const AstTrain *t, const Settings *s);
-/* Every metric that a `stop`, `keep` named is reported by a step that is run. */
+/* A place as text: net.blocks[3].w, or a metric evaluate(s = 0).accuracy. NULL after an error. */
+const char *train_place(Elab *e, Env *env, const AstExpr *x);
+/* This metric must be reported by a step that is run: looked at by train_check_metrics. */
+void train_metric(Elab *e, const char *metric, Loc at);
+/* `sweep { }` into prog->sweep. */
+void train_sweep(Elab *e, const AstItem *item);
+/* Every metric that a `stop`, `keep`, `choose` named is reported by a step that is run. */
 void train_check_metrics(Elab *e);
 #endif

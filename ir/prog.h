@@ -58,6 +58,17 @@ typedef struct Entry {
   Loc loc;
 } Entry;
 
+/* `sweep { }`: the training is repeated for every combination of the values, the last name changing fastest. */
+typedef struct SweepAxis {
+  const char *name;    /* a constant of the file */
+  const char **values; /* stb_ds: as --set takes them */
+} SweepAxis;
+typedef struct Sweep {
+  SweepAxis *axes; /* stb_ds */
+  const char *metric;
+  bool max; /* the largest is the best */
+} Sweep;
+
 typedef struct Prog {
   Arena *arena;
   DimTab *dims;
@@ -70,5 +81,6 @@ typedef struct Prog {
   DnnAction *actions; /* stb_ds */
   int n_stages;
   uint64_t seed;
+  Sweep *sweep; /* or NULL */
 } Prog;
 #endif

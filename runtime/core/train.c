@@ -32,7 +32,7 @@ typedef struct Runner {
 
 typedef struct Metric { /* the last value of a report */
   char *name;
-  double value, best, kept; /* best: by `stalls`, since best_at; kept: by `keep` */
+  double value, best, kept; /* best: by `stalls`, since best_at; kept: of the best cells by `keep` */
   int64_t best_at;
   int known;
 } Metric;
@@ -148,7 +148,7 @@ static Metric *metric_of(Loop *l, const char *name) {
   if (!grown) return NULL;
   l->metrics = grown;
   Metric *m = &grown[l->n_metrics++];
-  *m = (Metric){.name = strdup(name)};
+  *m = (Metric){.name = strdup(name), .value = NAN, .kept = NAN};
   return m;
 }
 
@@ -175,15 +175,17 @@ static void keep_best(Loop *l, const DnnAction *a) {
   if (!m || !m->known || !l->best) return;
   bool better = !l->have_best || (a->compare == '<' ? m->value < m->kept : m->value > m->kept);
   if (!better) return;
-  m->kept = m->value;
+  for (int i = 0; i < l->n_metrics; i++) l->metrics[i].kept = l->metrics[i].value;
   l->have_best = 1;
   memcpy(l->best, l->c->cells, (size_t)l->p->cell_bytes);
   tell(l, DNN_EVENT_BEST, "", NULL, NULL);
 }
 
-/* The best cells back, at the end of the stage that kept them or of an interrupted training. */
+/* The best cells back, and the metrics that were theirs, at the end of the stage that kept them or of an interrupted
+ * training. */
 static void restore_best(Loop *l) {
   if (l->have_best) memcpy(l->c->cells, l->best, (size_t)l->p->cell_bytes);
+  for (int i = 0; l->have_best && i < l->n_metrics; i++) l->metrics[i].value = l->metrics[i].kept;
   l->have_best = 0;
 }
 
@@ -417,8 +419,8 @@ static void start_epoch(Loop *l, Stage *s, int64_t epoch) {
   }
 }
 
-/* Opens the data of every run and makes room for its outputs, those of `each` blocks too: what is missing is told before
- * an epoch is spent, and nothing is allocated between steps. */
+/* Opens the data of every run and makes room for its outputs, those of `each` blocks too: what is missing is told
+ * before an epoch is spent, and nothing is allocated between steps. */
 static bool open_runs(Loop *l, const DnnAction *list, int n) {
   for (int i = 0; i < n; i++) {
     const DnnAction *a = &list[i];
@@ -518,6 +520,10 @@ int dnn_train(const DnnProgram *p, DnnContext *c, const DnnTrainOpts *o, DnnErro
   if (o->evaluate_only) status = evaluate(&l);
   for (int i = 0; !o->evaluate_only && i < p->n_stages && !status; i++) status = act(&l, &p->actions[i]);
   if (status != 1) restore_best(&l);
+  if (o->choose) {
+    Metric *m = metric_of(&l, o->choose);
+    *o->chosen = m ? m->value : NAN;
+  }
   if (status == 2) dnn_progress_note(&l.progress, "stopped");
   sigaction(SIGINT, &old_int, NULL);
   sigaction(SIGTERM, &old_term, NULL);

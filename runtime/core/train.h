@@ -27,16 +27,18 @@ typedef struct DnnTrainOpts {
   const char *data_dir, *file_dir; /* --data; the folder of the program's file */
   const char *out_dir;             /* where save and write put files; NULL: the current folder */
   uint64_t seed;
-  int64_t epochs;    /* > 0: in place of every stage's number of epochs */
-  int evaluate_only; /* only the top-level passes and the passes of `each epoch` blocks, once */
-  int quiet;         /* 1: nothing but errors; 2: JSON lines */
-  FILE *log;         /* lines for people; NULL: stdout */
+  int64_t epochs;     /* > 0: in place of every stage's number of epochs */
+  int evaluate_only;  /* only the top-level passes and the passes of `each epoch` blocks, once */
+  const char *choose; /* a metric whose value at the end is wanted, or NULL: *chosen, NaN when it was never reported */
+  double *chosen;
+  int quiet; /* 1: nothing but errors; 2: JSON lines */
+  FILE *log; /* lines for people; NULL: stdout */
   void (*event)(void *user, const DnnEvent *event);
   void *user;
 } DnnTrainOpts;
 
-/* What `stop`, `keep` and `stalls` see of a metric: of a pass its means by rows; of a training step in a stage of epochs
- * the means of the last whole epoch, in a stage of steps the values of the last step. */
+/* What `stop`, `keep` and `stalls` see of a metric: of a pass its means by rows; of a training step in a stage of
+ * epochs the means of the last whole epoch, in a stage of steps the values of the last step. */
 /* Runs the whole training program on cells that are already filled. 0; 1 after an error (its text in `e`); 2 when
  * SIGINT or SIGTERM stopped it cleanly after a step. */
 int dnn_train(const DnnProgram *p, DnnContext *c, const DnnTrainOpts *o, DnnError *e);
