@@ -1,5 +1,6 @@
 #include "base/ds.h"
 #include "ir/ir.h"
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- tables ---- */
@@ -102,17 +103,40 @@ Graph *graph_new(Arena *a, DimTab *dims, Diag *diag) {
   return g;
 }
 
+/* A node with regions of its own. */
+static Node own_regions(Arena *a, Node n) {
+  if (!n.n_regions) return n;
+  Graph **regions = arena_array(a, Graph *, n.n_regions);
+  for (int i = 0; i < n.n_regions; i++) regions[i] = graph_clone(a, n.regions[i]);
+  n.regions = regions;
+  return n;
+}
+
+NodeId graph_copy_node(Graph *g, Node n, const NodeId *map) {
+  NodeId *in = arena_array(g->arena, NodeId, n.n_in + 1);
+  for (int k = 0; k < n.n_in; k++) {
+    in[k] = map[n.in[k]];
+    if (!in[k]) INTERNAL("%s: operand %d was not copied", op_info[n.op].name, k);
+  }
+  n.in = in;
+  arrput(g->nodes, own_regions(g->arena, n));
+  return (NodeId)arrlen(g->nodes) - 1;
+}
+
+void graph_inline(Graph *g, const Graph *body, const NodeId *in, NodeId *out) {
+  NodeId *map = calloc((size_t)arrlen(body->nodes), sizeof *map);
+  if (!map) INTERNAL("out of memory");
+  for (NodeId id = 1; id < (NodeId)arrlen(body->nodes); id++) {
+    const Node *n = graph_node(body, id);
+    map[id] = n->op == OP_input ? in[node_int(body, n, A_index)] : graph_copy_node(g, *n, map);
+  }
+  for (ptrdiff_t i = 0; i < arrlen(body->outputs); i++) out[i] = map[body->outputs[i]];
+  free(map);
+}
+
 Graph *graph_clone(Arena *a, const Graph *g) {
   Graph *c = graph_new(a, g->dims, g->diag);
-  for (NodeId id = 1; id < (NodeId)arrlen(g->nodes); id++) {
-    Node n = *graph_node(g, id);
-    if (n.n_regions) {
-      Graph **regions = arena_array(a, Graph *, n.n_regions);
-      for (int i = 0; i < n.n_regions; i++) regions[i] = graph_clone(a, n.regions[i]);
-      n.regions = regions;
-    }
-    arrput(c->nodes, n);
-  }
+  for (NodeId id = 1; id < (NodeId)arrlen(g->nodes); id++) arrput(c->nodes, own_regions(a, *graph_node(g, id)));
   for (ptrdiff_t i = 0; i < arrlen(g->outputs); i++) arrput(c->outputs, g->outputs[i]);
   for (int i = 0; i < g->n_inputs; i++) arrput(c->input_types, g->input_types[i]);
   c->n_inputs = g->n_inputs;

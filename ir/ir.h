@@ -197,6 +197,10 @@ void graph_print(const Graph *g, Buf *b); /* text form, see docs/ir.md; lossless
 Graph *graph_parse(Arena *a, DimTab *dims, Diag *diag, const char *text, Buf *why);
 /* A copy with regions of its own: changes of one graph do not show in the other. */
 Graph *graph_clone(Arena *a, const Graph *g);
+/* Appends a node of another graph: operand k becomes map[k]; its regions are copied. */
+NodeId graph_copy_node(Graph *g, Node n, const NodeId *map);
+/* Appends the nodes of a region to g, with in[i] for its input i; out[i]: the node of its output i. */
+void graph_inline(Graph *g, const Graph *body, const NodeId *in, NodeId *out);
 /* A copy in which every float type is f64, for gradient checks. */
 Graph *graph_widen(Arena *a, const Graph *g);
 void ops_doc(Buf *b);                              /* the op reference in Markdown */

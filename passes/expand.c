@@ -1,4 +1,5 @@
-/* expand: grad, vjp and jvp become the ops that compute them.
+/* expand: grad, vjp and jvp become the ops that compute them; checkpoint and custom_grad, which only gradients see,
+ * become their bodies. A checkpoint of again = 1 stays: cse would find that it repeats what was computed before.
  *
  *   before  l = sum(x * x); t = grad l, x; d = get t, 0        after  l = sum(x * x); u = 1; e = broadcast(u); d = e*x
  * + e*x
@@ -71,8 +72,8 @@ static void expand_node(Expand *e, NodeId n) {
   }
 }
 
-void pass_expand(Graph *g, const Prog *prog, const Entry *entry) {
-  rewrite_regions(g, pass_expand, prog, entry);
+static void expand_graph(Graph *g, const Prog *prog, const Entry *entry) {
+  rewrite_regions(g, expand_graph, prog, entry);
   if (!rewrite_has_transforms(g)) return;
   Expand e = {.r = rewrite_begin(g)};
   e.results = calloc(e.r.n_old, sizeof *e.results);
@@ -81,4 +82,41 @@ void pass_expand(Graph *g, const Prog *prog, const Entry *entry) {
     if (e.r.live[n]) expand_node(&e, n);
   free(e.results);
   rewrite_end(&e.r);
+}
+
+/* ---- calls ---- */
+
+static bool is_call(const Graph *g, const Node *d) {
+  return d->op == OP_custom_grad || (d->op == OP_checkpoint && node_int(g, d, A_again) == 0);
+}
+
+static void inline_calls(Graph *g, const Prog *prog, const Entry *entry) {
+  rewrite_regions(g, inline_calls, prog, entry);
+  bool any = false;
+  for (NodeId n = 1; n < (NodeId)arrlen(g->nodes); n++) any |= is_call(g, graph_node(g, n));
+  if (!any) return;
+  Rewrite r = rewrite_begin(g);
+  NodeId **results = calloc(r.n_old, sizeof *results);
+  if (!results) INTERNAL("out of memory");
+  for (NodeId n = 1; n < r.n_old; n++) {
+    Node d = r.old[n];
+    if (!r.live[n]) continue;
+    if (is_call(g, &d)) {
+      NodeId *in = arena_array(g->arena, NodeId, d.n_in + 1);
+      for (int k = 0; k < d.n_in; k++) in[k] = rewrite_get(&r, d.in[k]);
+      results[n] = arena_array(g->arena, NodeId, d.n_results + 1);
+      graph_inline(g, d.regions[0], in, results[n]);
+    } else if (d.op == OP_get && results[d.in[0]]) {
+      rewrite_to(&r, n, results[d.in[0]][node_int(g, &d, A_index)]);
+    } else {
+      rewrite_to(&r, n, rewrite_copy(&r, n));
+    }
+  }
+  free(results);
+  rewrite_end(&r);
+}
+
+void pass_expand(Graph *g, const Prog *prog, const Entry *entry) {
+  expand_graph(g, prog, entry);
+  inline_calls(g, prog, entry);
 }

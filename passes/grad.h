@@ -5,7 +5,10 @@
 
 typedef struct Grad {
   Graph *g;
-  NodeId *adj;    /* by node: the gradient so far, 0 for none; nodes from `limit` on have none */
+  NodeId *adj;    /* by node: the gradient so far, 0 for none; nodes from `limit` on have none. Of an op of several
+                     results it only tells that one of them has a gradient: they stand in `parts` */
+  NodeId **parts; /* by node of several results: their gradients, 0 for none; NULL where no one has */
+  bool **live;    /* by node of several results: which of them are active; else NULL */
   bool *active;   /* by node: some x reaches it through differentiable ops of float results */
   bool *cut;      /* by node: it is one of the xs, nothing passes through it */
   NodeId limit;   /* nodes that stood before the gradient was asked for */
@@ -28,6 +31,10 @@ typedef void GradRule(Grad *c, NodeId n, NodeId dy);
 #include "ir/ops.def"
 #undef OP
 extern GradRule *const grad_rules[OP_COUNT];
+
+/* Marks what depends on the nodes that are marked already, through differentiable ops of float results: nodes below
+ * `limit`, and, unless NULL, results of nodes that have several (arrays are made in `a`). */
+void grad_spread(Arena *a, const Graph *g, NodeId limit, bool *active, bool **live);
 
 /* Does operand k want a gradient? */
 bool grad_wants(const Grad *c, NodeId n, int k);

@@ -361,6 +361,8 @@ static NodeId scatter(Case *c, Op op) {
 static NodeId case_scatter_add(Case *c) { return scatter(c, OP_scatter_add); }
 static NodeId case_scatter_set(Case *c) { return scatter(c, OP_scatter_set); }
 
+#include "tests/unit/grad_cases_region.h"
+
 #define ROW(name)                                                                                                      \
   { OP_##name, case_##name }
 const CaseRow case_rows[] = {
@@ -370,7 +372,7 @@ const CaseRow case_rows[] = {
     ROW(maximum),     ROW(minimum), ROW(where),   ROW(reshape),  ROW(transpose),   ROW(broadcast),  ROW(slice),
     ROW(pad),         ROW(concat),  ROW(sum),     ROW(prod),     ROW(reduce_max),  ROW(reduce_min), ROW(dot),
     ROW(conv),        ROW(conv_dx), ROW(conv_dw), ROW(max_pool), ROW(max_pool_dx), ROW(gather),     ROW(scatter_add),
-    ROW(scatter_set),
+    ROW(scatter_set), ROW(scan),    ROW(while),   ROW(cond),     ROW(get),         ROW(checkpoint), ROW(custom_grad),
 };
 const int case_row_count = sizeof case_rows / sizeof *case_rows;
 #undef ROW

@@ -256,9 +256,12 @@ static void test_never(void **state) {
   for (int through = 0; through < 2; through++) {
     NodeId x[1];
     Case c = scalars(1, P(2), x);
-    Graph *body = graph_new(c.arena, c.g->dims, c.g->diag);
+    Graph *body = graph_new(c.arena, c.g->dims, c.g->diag), *test = graph_new(c.arena, c.g->dims, c.g->diag);
     arrput(body->outputs, g_map1(body, OP_exp, nowhere, g_input(body, nowhere, type_scalar(F64))));
-    NodeId r = graph_add_region(c.g, OP_checkpoint, nowhere, x, 1, NULL, 0, &body, 1);
+    NodeId t = g_input(test, nowhere, type_scalar(F64));
+    arrput(test->outputs, g_map2(test, OP_lt, nowhere, t, t));
+    Attr attrs[2] = {attr_int(c.g, A_carried, 1), attr_int(c.g, A_limit, -1)};
+    NodeId r = graph_add_region(c.g, OP_while, nowhere, x, 1, attrs, 2, (Graph *[]){test, body}, 2);
     NodeId e = g_get(c.g, nowhere, r, 0);
     if (!through) e = g_map1(c.g, OP_stop_gradient, nowhere, e);
     arrput(c.g->outputs, grad1(&c, mul2(&c, x[0], e), x[0]));
