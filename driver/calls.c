@@ -13,13 +13,8 @@ const char *machine_file_dir(Machine *m) {
 /* weights("file"): beside the program's file, else in --data, else here. */
 static char *find_file(void *user, const char *name) {
   Machine *m = user;
-  const char *dirs[] = {machine_file_dir(m), args_get(m->s.args, "data", ""), ""};
-  for (int i = 0; i < 3; i++) {
-    char *path = dnn_path_join(dirs[i], name);
-    if (i == 2 || (path && dnn_file_exists(path))) return path;
-    free(path);
-  }
-  return NULL;
+  const char *dirs[] = {machine_file_dir(m), args_get(m->s.args, "data", NULL)};
+  return dnn_file_find(dirs, 2, name);
 }
 
 static bool load_weights(Machine *m, const char *path) {

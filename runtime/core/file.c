@@ -47,6 +47,15 @@ char *dnn_path_join(const char *dir, const char *name) {
   return p;
 }
 
+char *dnn_file_find(const char *const *dirs, int n, const char *name) {
+  for (int i = 0; i < n; i++) {
+    char *path = dirs[i] ? dnn_path_join(dirs[i], name) : NULL;
+    if (path && dnn_file_exists(path)) return path;
+    free(path);
+  }
+  return strdup(name);
+}
+
 bool dnn_make_dir(const char *path, DnnError *e) {
   char *p = strdup(path);
   if (!p) return dnn_fail(e, "%s: no memory", path);

@@ -17,6 +17,8 @@ bool dnn_file_read_gz(const char *path, DnnBytes *out, DnnError *e);
 bool dnn_file_exists(const char *path);
 /* A malloc'd "dir/name"; name alone when it is absolute or dir is NULL or empty. */
 char *dnn_path_join(const char *dir, const char *name);
+/* A malloc'd path of `name` in the first of these folders (NULL: none) that has it; else `name` itself. */
+char *dnn_file_find(const char *const *dirs, int n, const char *name);
 /* Makes a folder and those above it. */
 bool dnn_make_dir(const char *path, DnnError *e);
 

@@ -90,19 +90,20 @@ static int parse(Options *o, int argc, char **argv) {
   return o->command ? 0 : usage_error(argv[0], "name an entry", "");
 }
 
-static char *same_place(void *unused, const char *name) {
-  (void)unused;
-  return strdup(name);
+/* weights("file"): in --data, else here. */
+static char *find_file(void *options, const char *name) {
+  const Options *o = options;
+  return dnn_file_find(&o->data, 1, name);
 }
 
 /* Initial values, then the embedded weights, then those of --weights. */
-static bool fill(const DnnProgram *p, DnnContext *c, const Options *o, DnnError *e) {
+static bool fill(const DnnProgram *p, DnnContext *c, Options *o, DnnError *e) {
   uint64_t seed = o->seed_given ? (uint64_t)o->seed : p->seed;
   bool given = o->weights != NULL;
 #ifdef DNN_EMBEDDED
   given = true;
 #endif
-  if (!dnn_context_init(p, c, seed, same_place, NULL, e) && !given) return false;
+  if (!dnn_context_init(p, c, seed, find_file, o, e) && !given) return false;
   DnnWeights w;
 #ifdef DNN_EMBEDDED
   if (!dnn_weights_open_memory("the embedded weights", dnn_embedded_weights,

@@ -282,10 +282,12 @@ static int save_or_write(Loop *l, const DnnAction *a) {
   return ok ? 0 : 1;
 }
 
+/* `load`: what this training saved before, else a file beside the program, in --data or here. */
 static int load_cells(Loop *l, const DnnAction *a) {
-  char *path = out_path(l, a->path);
+  const char *dirs[] = {l->o->out_dir, l->o->file_dir, l->o->data_dir};
+  char *path = dnn_file_find(dirs, 3, a->path);
   DnnWeights w;
-  bool ok = path && dnn_weights_open(dnn_file_exists(path) ? path : a->path, &w, l->e);
+  bool ok = path && dnn_weights_open(path, &w, l->e);
   if (ok) {
     ok = dnn_weights_load(l->p, l->c->cells, a->into, &w, l->e);
     dnn_weights_close(&w);
