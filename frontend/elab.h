@@ -201,6 +201,7 @@ struct Trace {
   NodeId key;       /* random key of `seeded`, 0: the call's own */
   const char *step; /* name without static arguments */
   int n_updates;
+  const char *target;        /* path of the single leaf that an `update` is about, or NULL */
   int call_depth;
   NodeId *effect_values;     /* stb_ds, parallel to the values of effects until the entry is closed */
   NodeId *reports;           /* stb_ds */

@@ -178,14 +178,28 @@ static bool is_model_place(Elab *e, Env *env, const AstExpr *p) {
   return false;
 }
 
+/* The path of a place that is one leaf, `net.w`; instances know their own, so NULL for the rest. */
+static const char *leaf_path(Elab *e, Env *env, const AstExpr *p) {
+  if (p->kind != AX_FIELD) return NULL;
+  Value *base = elab_expr(e, env, p->field.base);
+  if (base->kind != V_INST || !base->inst->path) return NULL;
+  return arena_printf(e->arena, "%s.%s", base->inst->path, p->field.name.name);
+}
+
+/* What is updated: the place's value, or a tuple of several, whose leaves keep their paths as names. */
 static Value *places_value(Elab *e, Env *env, const AstStmt *s) {
-  if (s->n_places == 1) return elab_expr(e, env, s->places[0]);
+  if (s->n_places == 1) {
+    Value *one = elab_expr(e, env, s->places[0]);
+    return one->kind == V_LIST ? v_tuple(e, one->list.items, NULL, one->list.n) : one; /* a slice: a tree like others */
+  }
   Value **v = arena_array(e->arena, Value *, s->n_places);
+  const char **names = arena_array(e->arena, const char *, s->n_places);
   for (int i = 0; i < s->n_places; i++) {
     v[i] = elab_expr(e, env, s->places[i]);
     if (is_poison(v[i])) return v[i];
+    names[i] = leaf_path(e, env, s->places[i]);
   }
-  return v_tuple(e, v, NULL, s->n_places);
+  return v_tuple(e, v, names, s->n_places);
 }
 
 static bool rule_parts(Elab *e, Value *r, Value **init, Value **apply, Loc at) {
@@ -227,6 +241,8 @@ static bool update_allowed(Elab *e, Loc at) {
   return false;
 }
 
+static Value *stop_leaf(Elab *e, int unused, Value *v, Loc at) { return elab_unary(e, OP_stop_gradient, v, at); }
+
 void elab_update(Elab *e, Env *env, const AstStmt *s) {
   Trace *t = e->trace;
   Value *init, *apply, *args[4];
@@ -256,14 +272,18 @@ void elab_update(Elab *e, Env *env, const AstStmt *s) {
   args[1] = g;
   args[2] = model_value(e, read_tree(e, o.cells));
   args[3] = count;
+  t->target = s->n_places == 1 ? leaf_path(e, env, s->places[0]) : NULL;
   Value *res = elab_call_values(e, apply, args, 4, s->loc);
+  t->target = NULL;
   if (is_poison(res)) return;
   if (res->kind != V_TUPLE || res->list.n != 2) {
     elab_error(e, s->rule->loc, E0613, "the optimiser's `apply` must return (parameters, state), but it returns %s",
                value_kind_name(e, res));
     return;
   }
-  Value *np = res->list.items[0];
+  /* What was updated is given: a later gradient does not go back through the rule. */
+  Value *np = tree_unary(e, res->list.items[0], stop_leaf, 0, s->loc);
+  if (is_poison(np)) return;
   for (int i = 0; i < s->n_places; i++) {
     Value *v = s->n_places == 1 ? np : np->kind == V_TUPLE && i < np->list.n ? np->list.items[i] : e->none;
     assign_place(e, env, s->places[i], OP_NONE, v, s->loc);

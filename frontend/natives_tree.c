@@ -22,7 +22,8 @@ static Value *map(Elab *e, Value **a, int n, Loc at) {
   t[0] = a[1];
   for (int i = 0; i < more->list.n; i++) t[i + 1] = more->list.items[i];
   MapCtx c = {a[0], e->native->data != 0, at};
-  return tree_map(e, t, more->list.n + 1, map_leaf, &c, "", at);
+  const char *path = t[0]->kind == V_TENSOR && e->trace->target ? e->trace->target : "";
+  return tree_map(e, t, more->list.n + 1, map_leaf, &c, path, at);
 }
 
 static Value *leaves(Elab *e, Value **a, int n, Loc at) {

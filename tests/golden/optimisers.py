@@ -33,10 +33,12 @@ def train(name, model, make, rows_of=lambda i: (x, t), before=lambda net, opt, i
         before(net, opt, i)
         opt.step()
         g.run(name, 1, steps, i)
-        g.report("loss", loss)
+        g.report("loss", getattr(opt, "loss", loss))
     g.cell(model + ".w", net.w)
     g.cell(model + ".b", net.b)
     g.cell(model + ".v", net.v)
+    for name, p in zip("wbv", getattr(opt, "mean", [])):
+        g.cell("mean_of." + name, p)
 
 
 class Average:
@@ -67,6 +69,75 @@ class Lion:
                 m.mul_(self.b2).add_((1 - self.b2) * p.grad)
 
 
+class Lamb:
+    """You et al. 2019, algorithm 2, with phi the identity and 1 for a ratio of zeros."""
+
+    def __init__(self, net, rate, decay):
+        self.net, self.rate, self.decay, self.t = net, rate, decay, 0
+        self.m, self.v = [torch.zeros_like(p) for p in net.all], [torch.zeros_like(p) for p in net.all]
+
+    def step(self):
+        self.t += 1
+        with torch.no_grad():
+            for p, m, v in zip(self.net.all, self.m, self.v):
+                m.mul_(0.9).add_(0.1 * p.grad)
+                v.mul_(0.999).add_(0.001 * p.grad**2)
+                r = (m / (1 - 0.9**self.t)) / ((v / (1 - 0.999**self.t)).sqrt() + 1e-6)
+                if p.dim() > 1:
+                    r = r + self.decay * p
+                ratio = p.norm() / r.norm() if p.norm() > 0 and r.norm() > 0 else 1.0
+                p.sub_(self.rate * ratio * r)
+
+
+class Every:
+    """A rule that sees the mean of the gradients of four steps."""
+
+    def __init__(self, net, rule):
+        self.net, self.rule, self.sums, self.n = net, rule, [0 for _ in net.all], 0
+
+    def step(self):
+        self.n += 1
+        self.sums = [s + p.grad for s, p in zip(self.sums, self.net.all)]
+        if self.n % 4:
+            return
+        for p, s in zip(self.net.all, self.sums):
+            p.grad = s / 4
+        self.rule.step()
+        self.sums = [0 for _ in self.net.all]
+
+
+class Groups:
+    """w by momentum, then b and v by Adam from a gradient taken afterwards."""
+
+    def __init__(self, net):
+        self.net, self.first = net, torch.optim.SGD([net.w], 0.1, momentum=0.9)
+        self.second = torch.optim.Adam([net.b, net.v], 0.02)
+
+    def step(self):
+        self.first.step()
+        for p in self.net.all:
+            p.grad = None
+        self.loss = self.net.loss(x, t)
+        self.loss.backward()
+        self.second.step()
+
+
+class Normalised:
+    """Momentum of g / |g|, all leaves together, and the running mean of the weights."""
+
+    def __init__(self, net):
+        self.net, self.rule = net, torch.optim.SGD(net.all, 0.1, momentum=0.9)
+        self.mean = [p.detach().clone() for p in net.all]
+
+    def step(self):
+        size = torch.sqrt(sum((p.grad**2).sum() for p in self.net.all))
+        for p in self.net.all:
+            p.grad = p.grad / size
+        self.rule.step()
+        with torch.no_grad():
+            self.mean = [m + 0.1 * (p - m) for m, p in zip(self.mean, self.net.all)]
+
+
 def cosine(net, opt, i):
     """Up to 0.1 in five steps, then a cosine to 0; in single precision as in the program."""
     f = torch.tensor
@@ -90,4 +161,11 @@ train("rmsprop", "by_rmsprop", lambda n: torch.optim.RMSprop(n.all, 0.01))
 train("lion", "by_lion", lambda n: Lion(n, 0.01, 0.1))
 train("clip", "by_clip", lambda n: sgd(n.all, 0.1, momentum=0.9, weight_decay=0.01),
       before=lambda n, o, i: torch.nn.utils.clip_grad_norm_(n.all, 0.2))
+train("center", "by_center", lambda n: torch.optim.RMSprop(n.all, 0.01, alpha=0.9, momentum=0.9, centered=True))
+train("lamb", "by_lamb", lambda n: Lamb(n, 0.05, 0.1))
+train("four", "by_four", lambda n: Every(n, adam(n.all, 0.05)),
+      rows_of=lambda i: (x[2 * (i % 4):2 * (i % 4) + 2], t[2 * (i % 4):2 * (i % 4) + 2]))
+train("scale", "by_scale", lambda n: adam([{"params": [n.w], "lr": 0.025}, {"params": [n.b, n.v], "lr": 0.1}], 0.05))
+train("groups", "by_groups", Groups)
+train("gradient", "by_gradient", Normalised)
 g.write()

@@ -15,7 +15,7 @@ for line in open(sys.argv[1]):
     got = w[name].astype(float).ravel()
     assert np.max(np.abs(got - want)) <= 1e-8 * np.max(np.abs(want)), name
     compared += 1
-assert compared == 36
+assert compared == 57
 P
 "$DNNC" train "$ROOT/models/init/init.dnn" --out init >log 2>&1 || { cat log; exit 1; }
 /usr/bin/python3 - <<'P'
