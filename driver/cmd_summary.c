@@ -77,7 +77,7 @@ static void text_entry(Session *s, const Entry *x) {
     Row r = {{arena_printf(s->arena, "%*s%s%s%s%s", 2 * c->depth, "", c->label, c->path ? " (" : "",
                            c->path ? c->path : "", c->path ? ")" : ""),
               type_text(s, c->out), arena_printf(s->arena, "%lld", (long long)c->params),
-              dim_text(s, multiply_adds(s, x->graph, c->first, c->last)), dim_text(s, bytes_of(s, c->out))}};
+              dim_text(s, multiply_adds(s, c->graph, c->first, c->last)), dim_text(s, bytes_of(s, c->out))}};
     arrput(rows, r);
   }
   printf("%s %s(", x->kind == DNN_STEP ? "step" : "fn", x->name);
@@ -111,7 +111,7 @@ static void json_entry(Session *s, Buf *b, const Entry *x) {
     buf_str(b, ", \"result\": ");
     buf_json(b, type_text(s, c->out));
     buf_printf(b, ", \"parameters\": %lld", (long long)c->params);
-    json_dim(s, b, "multiply_adds", multiply_adds(s, x->graph, c->first, c->last));
+    json_dim(s, b, "multiply_adds", multiply_adds(s, c->graph, c->first, c->last));
     json_dim(s, b, "bytes", bytes_of(s, c->out));
     buf_char(b, '}');
   }

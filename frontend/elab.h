@@ -101,8 +101,9 @@ struct Inst {
   Env *env;         /* the static arguments */
   Field *fields;    /* n of them */
   int n;
-  int mode;     /* 0 by the step, 1 train_mode, 2 eval_mode */
-  Loc owner;    /* a blueprint: the field or model that owns it (file 0: none yet) */
+  int mode;    /* 0 by the step, 1 train_mode, 2 eval_mode */
+  int stacked; /* axes in front of those of the declared leaves: a stack of instances */
+  Loc owner;   /* a blueprint: the field or model that owns it (file 0: none yet) */
 };
 struct ModDef {
   const char *name;
@@ -150,7 +151,7 @@ typedef struct Global {
   const AstItem *item;
   GlobalState state;
   Value *v;
-  Trace *trace; /* a constant that holds tensors belongs to one trace */
+  const Graph *graph; /* a constant that holds tensors belongs to one graph */
 } Global;
 struct Scope {
   const char *name; /* file or namespace */
@@ -190,15 +191,16 @@ typedef struct Frame {
 typedef enum { T_EXPORT, T_STEP, T_INIT, T_RECORD, T_CHECK } TraceKind;
 struct Trace {
   TraceKind kind;
-  Entry *entry; /* under construction */
-  Graph *graph;
-  CellNow *cells;       /* stb_ds, grows with prog->cells */
-  int version;          /* changes with every write to a cell */
-  const char **trained; /* stb_ds: paths that the step updates or assigns */
-  bool open_sizes; /* T_CHECK: a size got a bound for checking only */
-  bool discover;        /* first pass over a step: only collects `trained` */
+  Entry *entry;          /* under construction */
+  Graph *graph;          /* the current one: the entry's, or that of the body at hand */
+  struct Region *region; /* the body at hand, NULL outside of loops and branches */
+  CellNow *cells;        /* stb_ds, grows with prog->cells; of the current graph */
+  int version;           /* changes with every write to a cell */
+  const char **trained;  /* stb_ds: paths that the step updates or assigns */
+  bool open_sizes;       /* T_CHECK: a size got a bound for checking only */
+  bool discover;         /* first pass over a step: only collects `trained` */
   Frame *frame;
-  NodeId key;       /* random key of `seeded`, 0: the call's own */
+  NodeId key;       /* random key of `seeded` or of an iteration, 0: the call's own */
   const char *step; /* name without static arguments */
   int n_updates;
   const char *target;        /* path of the single leaf that an `update` is about, or NULL */
@@ -208,7 +210,7 @@ struct Trace {
   const char **report_names; /* stb_ds */
   Port *report_ports;        /* stb_ds */
   Effect *effects;           /* stb_ds; values count from the first effect value */
-  bool too_big; /* a tensor of too many elements was told */
+  bool too_big;              /* a tensor of too many elements was told */
 };
 
 struct Elab {

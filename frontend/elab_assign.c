@@ -16,6 +16,11 @@ NodeId cell_now(Elab *e, int cell, Loc at) {
   CellNow *c = cell_slot(e, cell);
   const Cell *k = &e->prog->cells[cell];
   if (c->now) return c->now;
+  if (e->trace->region) {
+    NodeId n = region_cell(e, cell, at);
+    cell_begin(e, cell, n);
+    return n;
+  }
   if (e->trace->kind == T_INIT) { /* its initial value failed, or is being made */
     c->now = g_full(e->trace->graph, k->loc, 0, k->type);
     return c->now;
@@ -23,6 +28,8 @@ NodeId cell_now(Elab *e, int cell, Loc at) {
   c->now = g_cell(e->trace->graph, k->loc, cell, k->type);
   return c->now;
 }
+
+void cell_begin(Elab *e, int cell, NodeId value) { cell_slot(e, cell)->now = value; }
 
 Value *v_read(Elab *e, Value *v) { return v->kind == V_CELL ? v_tensor(e, cell_now(e, v->cell, (Loc){0})) : v; }
 

@@ -48,6 +48,7 @@ int call_begin(Elab *e, const char *label, const char *path, int64_t params, Loc
   Trace *t = e->trace;
   if (!t->entry || t->discover || t->kind == T_INIT || t->kind == T_RECORD) return -1;
   Call c = {.depth = t->call_depth++, .label = label, .path = path, .params = params, .loc = elab_place(e, at)};
+  c.graph = t->graph;
   c.first = (NodeId)arrlen(t->graph->nodes);
   arrput(t->entry->calls, c);
   return (int)arrlen(t->entry->calls) - 1;
@@ -298,6 +299,11 @@ static Value *call_inst(Elab *e, Value *f, const Args *a, Loc at) {
                m->def->name);
     elab_help(e, "`model name = %s(…)` makes it real; inside of a module let a field own it: `inner = …`",
               m->def->name);
+    return e->poison;
+  }
+  if (m->stacked && inst_params(e, m)) {
+    elab_error(e, at, E0516, "%s is a stack of instances, it cannot be called", value_kind_name(e, f));
+    elab_help(e, "take one of them, `t[0]`, or walk through them: `vmap f in t { f(x) }`");
     return e->poison;
   }
   if (call) return elab_call(e, method_value(e, m, call), a, at);

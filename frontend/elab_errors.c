@@ -118,7 +118,7 @@ bool want_tensor(Elab *e, Value **v, const char *what, Loc at) {
     if (t->kind == V_LIST) elab_help(e, "write `stack([…])` for a list of tensors, `f32([…])` for numbers");
     return false;
   }
-  if (t->t.graph != e->trace->graph) {
+  if (!is_around(e, t->t.graph)) {
     elab_error(e, at, E0605, "%s belongs to another entry point; it cannot be used here", what);
     return false;
   }

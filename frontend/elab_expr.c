@@ -257,7 +257,7 @@ static Value *eval_seeded(Elab *e, Env *env, const AstExpr *x) {
   Graph *g = e->trace->graph;
   Loc at = elab_place(e, x->loc);
   NodeId outer = e->trace->key, word = g_full(g, at, 0x5eed, type_scalar(I64));
-  e->trace->key = g_map2(g, OP_mix_key, at, g_cast(g, at, nid(s), I64), word);
+  e->trace->key = mix_iterations(e, g_map2(g, OP_mix_key, at, g_cast(g, at, nid(s), I64), word), x->loc);
   Value *v = elab_block(e, env, &x->with.body);
   e->trace->key = outer;
   return v;
@@ -304,7 +304,7 @@ Value *elab_expr(Elab *e, Env *env, const AstExpr *x) {
   case AX_IF: return choose_static(e, env, x);
   case AX_COND: return not_yet(e, x->op, "`cond`");
   case AX_FN: return eval_fn(e, env, x);
-  case AX_SCAN: return not_yet(e, x->op, "`scan`");
+  case AX_SCAN: return elab_scan(e, env, x);
   case AX_VMAP: return not_yet(e, x->op, "`vmap`");
   case AX_WHILE: return not_yet(e, x->op, "`while`");
   case AX_SEEDED: return eval_seeded(e, env, x);

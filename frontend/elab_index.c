@@ -341,9 +341,32 @@ static Value *index_node(Elab *e, Value *v, const IndexItem *items, int n, Loc a
   return v_tensor(e, g_reshape(e->trace->graph, place, x, rank, shape));
 }
 
+/* One instance of a stack, or some of them. */
+typedef struct StackIndex {
+  const IndexItem *item;
+  Loc at;
+} StackIndex;
+
+static Value *index_part(Elab *e, void *ctx, Value *v) {
+  const StackIndex *x = ctx;
+  v = v_read(e, v);
+  return v->kind == V_TENSOR ? index_value(e, v, x->item, 1, x->at) : v;
+}
+
+static Value *index_stack(Elab *e, Value *v, const IndexItem *items, int n, Loc at) {
+  if (n != 1 || items[0].kind == AST_INDEX_ELLIPSIS || (items[0].v && items[0].v->kind == V_NONE))
+    return elab_error(e, at, E0335, "a stack of instances takes one index or slice");
+  bool slice = items[0].kind == AST_INDEX_SLICE;
+  int axes = slice ? 1 : items[0].v->kind == V_TENSOR ? v_type(items[0].v).rank : items[0].v->kind == V_LIST;
+  StackIndex x = {items, at};
+  Value *r = tree_parts(e, v, index_part, &x);
+  return is_poison(r) ? r : restack(e, r, axes - 1);
+}
+
 Value *index_value(Elab *e, Value *v, const IndexItem *items, int n, Loc at) {
   v = v_read(e, v);
   if (is_poison(v)) return v;
+  if (v->kind == V_INST && v->inst->stacked) return index_stack(e, v, items, n, at);
   if (v->kind == V_LIST || v->kind == V_TUPLE) return index_list(e, v, items, n, at);
   if (v->kind == V_TENSOR)
     return want_tensor(e, &v, "the indexed value", at) ? index_node(e, v, items, n, at) : e->poison;

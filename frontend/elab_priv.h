@@ -22,7 +22,8 @@ Value *v_read(Elab *e, Value *v);
 void cell_write(Elab *e, int cell, NodeId value, Loc at);
 
 /* tensors of the current graph (elab_ops.c) */
-static inline NodeId nid(const Value *v) { return v->t.id; }
+#define nid(v) node_here(e, v)
+NodeId node_here(Elab *e, const Value *v); /* of a tensor: captured, where the current graph is a body */
 bool broadcast_shapes(Elab *e, const char *what, Type a, Type b, Loc at, int *rank, Dim *shape);
 NodeId broadcast_node(Elab *e, NodeId n, int rank, const Dim *shape, Loc at);
 /* Two operands of one element-wise operation: numbers adapted, dtypes equal, shapes broadcast. */
@@ -67,6 +68,95 @@ void declare_model(Elab *e, Scope *s, const AstItem *item);
 Value *model_value(Elab *e, Value *template);           /* parameters as current values of the trace */
 void assign_tree(Elab *e, Value *to, Value *v, Loc at); /* to: a tree of cells; v: the new values */
 
+/* bodies of loops and branches (elab_region.c) */
+typedef enum { RG_SCAN, RG_VMAP, RG_WHILE, RG_COND, RG_CHECKPOINT, RG_OWN } RegionKind;
+typedef enum { IN_CARRY, IN_ROW, IN_CAPTURE } InputKind; /* in the order of an op's operands */
+typedef struct RegionInput {
+  InputKind kind;
+  NodeId node, outside;
+  NodeId next; /* CARRY: its value after the body */
+} RegionInput;
+typedef struct Surroundings { /* of a body: what the trace was about */
+  Graph *graph;
+  CellNow *cells;
+  NodeId key;
+} Surroundings;
+typedef struct Region {
+  struct Region *up; /* the body around it */
+  RegionKind kind;
+  Loc loc;
+  Graph *graph;
+  Surroundings outer; /* while it is the current one */
+  CellNow *cells;     /* of the body, while it is not; 0: as outside */
+  NodeId key;
+  RegionInput *inputs; /* stb_ds */
+  struct {
+    NodeId key, value;
+  } * captured;     /* stb_ds map: node outside -> input */
+  Dim length;       /* SCAN, VMAP */
+  NodeId iteration; /* its number, where something asked for it */
+  NodeId stop;      /* SCAN: bool[], stops after this iteration */
+  int depth;        /* of the frame it stands in: calls inside are deeper */
+} Region;
+Region *region_new(Elab *e, RegionKind kind, Loc loc);
+void region_enter(Elab *e, Region *r);
+void region_leave(Elab *e, Region *r);
+const char *region_name(const Region *r);
+NodeId region_input(Region *r, InputKind kind, NodeId outside, Type t);
+NodeId region_capture(Region *r, NodeId outside);
+bool is_around(const Elab *e, const Graph *g); /* is it the current graph or one around it */
+NodeId region_cell(Elab *e, int cell, Loc at);
+NodeId clock_node(Elab *e, int which, Loc at);
+NodeId random_key(Elab *e, Loc at);                 /* of the innermost iteration */
+NodeId mix_iterations(Elab *e, NodeId key, Loc at); /* with those of all loops around */
+void region_share_counter(Region **r, int n);       /* of a `while`: before its outputs are listed */
+/* Closes n bodies of one op, whose outputs are listed: orders and numbers their inputs alike, drops what nothing reads,
+ * gives the operands. */
+NodeId *region_operands(Elab *e, Region **r, int n, int *n_operands, int *n_carried, int *n_rows);
+
+/* what loops carry (elab_carry.c, elab_assigned.c) */
+typedef struct Assigned {
+  const char *name;
+  Loc loc; /* of the first assignment */
+} Assigned;
+Assigned *assigned_names(const AstPattern *header, const AstBlock *body); /* stb_ds; header may be NULL */
+typedef Value *PartFn(Elab *e, void *ctx, Value *v);
+Value *tree_parts(Elab *e, Value *v, PartFn *fn, void *ctx);
+bool is_number(const Value *v); /* a static number or bool */
+typedef struct CarriedVar {
+  const char *name;
+  Loc loc; /* where the body assigns it */
+  Env *env;
+  ptrdiff_t at;                   /* its binding */
+  Value *before, *start, *inside; /* its value; with tensors for numbers; within the body */
+} CarriedVar;
+typedef struct Carried {
+  CarriedVar *vars;    /* stb_ds */
+  int *cells;          /* stb_ds: written by the body */
+  NodeId *cell_starts; /* stb_ds */
+  DType *numbers;      /* stb_ds: of the static numbers in the vars, in order; TUPLE: stays static */
+  bool again;
+  Loc loc;
+} Carried;
+Carried carried_find(Env *env, const AstPattern *header, const AstBlock *body);
+bool carried_numbers(Elab *e, Carried *c); /* are there static numbers among what is carried */
+void carried_start(Elab *e, Carried *c, Loc loc);
+void carried_bind(Elab *e, Carried *c, Region *r);
+bool carried_close(Elab *e, Carried *c, Region *r);
+void carried_restore(Carried *c);
+void carried_drop_constant(Region **r, int n, const Region *body);
+void carried_results(Elab *e, Carried *c, const Region *r, NodeId op, int first);
+Value *carried_fail(Elab *e, Carried *c);
+void carried_free(Carried *c);
+void cell_begin(Elab *e, int cell, NodeId value); /* its value when a body begins */
+
+/* loops (elab_loop.c, elab_stack.c) */
+Value *elab_scan(Elab *e, Env *env, const AstExpr *x);
+/* A bool[] that decides at run time; a static bool is refused. `what` is the construct. */
+bool want_condition(Elab *e, Value **v, const char *what, Loc at);
+Value *restack(Elab *e, Value *v, int by);
+Value *stack_list(Elab *e, Value *list, Loc loc);
+
 /* calls (elab_call.c) */
 bool bind_params(Elab *e, Env *env, const AstParam *params, int n, const Args *a, const char *what, Loc decl, Loc at);
 Value *call_fn(Elab *e, Fn *f, const Args *a, Loc at);
@@ -74,6 +164,7 @@ int call_begin(Elab *e, const char *label, const char *path, int64_t params, Loc
 void call_end(Elab *e, int index, Value *result);
 void frame_push(Elab *e, Frame *f, const char *name, Loc at, uint64_t salt);
 void frame_pop(Elab *e);
+static inline int frame_depth(const Elab *e) { return e->trace->frame ? e->trace->frame->depth : 0; }
 uint64_t site_next(Elab *e, const char *name);
 Env *env_snapshot(Elab *e, Env *env);
 
@@ -111,8 +202,9 @@ Value *choose_static(Elab *e, Env *env, const AstExpr *x);
 Value *block_in(Elab *e, Env *env, const AstBlock *b); /* in this very scope */
 void elab_stmt(Elab *e, Env *env, const AstStmt *s);
 void elab_assign(Elab *e, Env *env, const AstStmt *s);
-bool spend(Elab *e, Loc at);                      /* one step of fuel; false: stop */
-const char *expr_text(Elab *e, const AstExpr *x); /* source text, short and of a user's file, or NULL */
+bool outside_of_loops(Elab *e, const char *what, Loc at); /* false: reported */
+bool spend(Elab *e, Loc at);                              /* one step of fuel; false: stop */
+const char *expr_text(Elab *e, const AstExpr *x);         /* source text, short and of a user's file, or NULL */
 Op op_of_ast(AstOp op);
 Value *binary_ast(Elab *e, AstOp op, Value *a, Value *b, Loc at);
 Value *select_value(Elab *e, Value *c, Value *a, Value *b, Loc at); /* where, through trees */

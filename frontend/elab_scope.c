@@ -111,7 +111,7 @@ static Value *cycle_error(Elab *e, Global *g, Loc at) {
   return e->poison;
 }
 
-/* Constants may hold tensors, which belong to one trace: those are evaluated once per trace. */
+/* Constants may hold tensors, which belong to one graph: those are evaluated again where it is not at hand. */
 static Value *global_value(Elab *e, Scope *s, Global *g, Loc at) {
   if (g->item->kind == AI_MODEL || g->item->kind == AI_STATE) {
     if (g->state == G_BUSY) return cycle_error(e, g, at);
@@ -125,7 +125,7 @@ static Value *global_value(Elab *e, Scope *s, Global *g, Loc at) {
     g = &s->globals[g - s->globals];
     return g->v ? (is_poison(g->v) ? g->v : model_value(e, g->v)) : e->poison;
   }
-  bool again = g->state == G_DONE && g->trace && g->trace != e->trace;
+  bool again = g->state == G_DONE && g->graph && !is_around(e, g->graph);
   if (g->state == G_DONE && !again) return g->v;
   if (g->state == G_BUSY) return cycle_error(e, g, at);
   ptrdiff_t k = g - s->globals;
@@ -141,7 +141,7 @@ static Value *global_value(Elab *e, Scope *s, Global *g, Loc at) {
   g->state = G_DONE;
   if (!v) v = elab_error(e, at, E0203, "`%s` is not a value that can be used here", g->name);
   g->v = v;
-  g->trace = g->item->kind == AI_CONST && v_has_tensor(v) ? e->trace : NULL;
+  g->graph = g->item->kind == AI_CONST && v_has_tensor(v) ? e->trace->graph : NULL;
   return v;
 }
 

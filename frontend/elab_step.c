@@ -81,7 +81,7 @@ Value *grad_value(Elab *e, Value *y, Value *x, Loc at) {
   arrput(in, nid(y));
   for (ptrdiff_t i = 0; i < arrlen(leaves); i++) {
     Value *v = leaves[i].v;
-    if (v->kind == V_TENSOR && v->t.graph == e->trace->graph && dtype_is_float(v_type(v).dtype)) arrput(in, nid(v));
+    if (v->kind == V_TENSOR && is_around(e, v->t.graph) && dtype_is_float(v_type(v).dtype)) arrput(in, nid(v));
   }
   int n = (int)arrlen(in) - 1;
   bool integer = arrlen(leaves) == 1 && leaves[0].v->kind == V_TENSOR && n == 0;
@@ -235,6 +235,7 @@ static bool opt_state(Elab *e, Env *env, const AstStmt *s, Value *init, const ch
 
 static bool update_allowed(Elab *e, Loc at) {
   Trace *t = e->trace;
+  if (!outside_of_loops(e, "update", at)) return false;
   if ((t->kind == T_STEP || t->kind == T_CHECK) && t->frame && t->frame->depth == 0) return true;
   elab_error(e, at, E0610, "`update` stands in a step, not in a function");
   elab_help(e, "a `step` has effects, a `fn` has not");

@@ -99,7 +99,18 @@ static void stmt_for(Elab *e, Env *env, const AstStmt *s) {
 }
 
 /* --- effects ------------------------------------------------------------------------------------------------------ */
+/* How often something happens in a loop or branch depends on data; the numbers of a step's effects do not. */
+bool outside_of_loops(Elab *e, const char *what, Loc at) {
+  const Region *r = e->trace->region;
+  if (!r) return true;
+  elab_error(e, at, E0616, "`%s` cannot stand inside of `%s`", what, region_name(r));
+  elab_note(e, r->loc, "it begins here");
+  elab_help(e, "carry the value out in a `var`, or give it as the value of the block, and write `%s` behind it", what);
+  return false;
+}
+
 static bool in_step(Elab *e, const char *what, Loc at) {
+  if (!outside_of_loops(e, what, at)) return false;
   if (e->trace->kind == T_STEP || e->trace->kind == T_CHECK) return true;
   elab_error(e, at, E0601, "`%s` stands in a step only", what);
   return false;
@@ -181,7 +192,7 @@ static void stmt_print(Elab *e, Env *env, const AstStmt *s) {
 static void stmt_check(Elab *e, Env *env, const AstStmt *s) {
   Value *c = elab_expr(e, env, s->value);
   Value *m = s->message ? as_text(e, elab_expr(e, env, s->message), s->loc) : NULL;
-  if (is_poison(c) || (m && is_poison(m))) return;
+  if (is_poison(c) || (m && is_poison(m)) || !outside_of_loops(e, "check", s->op)) return;
   if (is_open_bool(c) || c->kind == V_BOOL) c = v_to_tensor(e, c, BOOL, s->loc);
   if (!want_tensor(e, &c, "what `check` tests", s->value->loc)) return;
   Type t = v_type(c);
@@ -212,6 +223,20 @@ static void stmt_assert(Elab *e, Env *env, const AstStmt *s) {
   e->asserted = true;
 }
 
+static void stmt_stop(Elab *e, Env *env, const AstStmt *s) {
+  Region *r = e->trace->region;
+  if (!r || r->kind != RG_SCAN || frame_depth(e) != r->depth) {
+    elab_error(e, s->loc, E0415, "`stop when` stands in the body of a `scan` only");
+    if (r && r->kind == RG_WHILE) elab_help(e, "a `while` stops by its condition");
+    else if (r) elab_help(e, "carry the condition out in a `var`, and stop by that");
+    return;
+  }
+  Value *c = elab_expr(e, env, s->value);
+  if (!want_condition(e, &c, "stop when", s->value->loc)) return;
+  NodeId n = nid(c);
+  r->stop = r->stop ? g_map2(r->graph, OP_or, elab_place(e, s->loc), r->stop, n) : n;
+}
+
 static void stmt_var(Elab *e, Env *env, const AstStmt *s) {
   Value *v = elab_expr(e, env, s->value);
   if (s->type && !is_poison(v)) {
@@ -236,7 +261,7 @@ void elab_stmt(Elab *e, Env *env, const AstStmt *s) {
   case AS_ASSERT: stmt_assert(e, env, s); break;
   case AS_CHECK: stmt_check(e, env, s); break;
   case AS_PRINT: stmt_print(e, env, s); break;
-  case AS_STOP: elab_error(e, s->loc, E0415, "`stop when` stands in a `scan` only"); break;
+  case AS_STOP: stmt_stop(e, env, s); break;
   }
 }
 

@@ -30,6 +30,25 @@ static bool is_fixture(const Value *v) {
 
 static bool spreads(const Value *v) { return !is_tree(v) && v->kind != V_LIST; }
 
+/* Axes of the first tensor of a tree, -1 when it has none. */
+static int first_rank(const Value *v) {
+  int r = v->kind == V_TENSOR ? v_type(v).rank : -1;
+  if (v->kind == V_LIST || v->kind == V_TUPLE)
+    for (int i = 0; i < v->list.n && r < 0; i++) r = first_rank(v->list.items[i]);
+  for (int i = 0; v->kind == V_INST && i < v->inst->n && r < 0; i++)
+    if (v->inst->fields[i].kind != FIELD_STATE) r = first_rank(v->inst->fields[i].v);
+  return r;
+}
+
+/* A function that adds or folds axes in front of the leaves makes another number of instances. */
+static void count_stacked(Inst *m, const Value *before) {
+  Value after = {.kind = V_INST, .inst = m};
+  int a = first_rank(before), b = first_rank(&after);
+  if (a < 0 || b < 0) return;
+  m->stacked += b - a;
+  if (m->stacked < 0) m->stacked = 0;
+}
+
 static Value *map_inst(Elab *e, Value **t, int n, LeafFn *fn, void *ctx, const char *path, Loc at) {
   Inst *m = inst_copy(e, t[0]->inst);
   if (m->path) path = m->path;
@@ -45,6 +64,7 @@ static Value *map_inst(Elab *e, Value **t, int n, LeafFn *fn, void *ctx, const c
     f->v = tree_map(e, part, n, fn, ctx, join(e, path, f->name), at);
     if (is_poison(f->v)) return f->v;
   }
+  count_stacked(m, t[0]);
   return v_inst(e, m);
 }
 

@@ -4,10 +4,6 @@
 #include <math.h>
 #include <string.h>
 
-static NodeId random_key(Elab *e, Loc at) {
-  return e->trace->key ? e->trace->key : g_clock(e->trace->graph, elab_place(e, at), 3);
-}
-
 /* Uniform in [0, 1) of this type, from the next site called `name`. */
 static NodeId draw(Elab *e, const char *name, DType t, int rank, const Dim *shape, Loc at) {
   return g_uniform(e->trace->graph, elab_place(e, at), random_key(e, at), site_next(e, name),
@@ -106,7 +102,7 @@ static Value *clock_value(Elab *e, Value **a, int n, Loc at) {
   TraceKind k = e->trace->kind;
   if (k != T_STEP && k != T_CHECK)
     return elab_error(e, at, E0615, "the clock runs in steps only; here `%s` has no meaning", e->native->name);
-  return v_tensor(e, g_clock(e->trace->graph, elab_place(e, at), e->native->data));
+  return v_tensor(e, clock_node(e, e->native->data, at));
 }
 
 static const Native table[] = {

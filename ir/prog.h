@@ -37,7 +37,8 @@ typedef struct Call {
   const char *label; /* Linear, relu, max_pool */
   const char *path;  /* net.body[0] when it is a module of a model, else NULL */
   Type out;          /* DTYPE TUPLE with rank 0 when it is not one tensor */
-  NodeId first, last; /* the nodes it made: first <= n < last */
+  const Graph *graph; /* the entry's, or that of a body in it */
+  NodeId first, last; /* the nodes of `graph` it made: first <= n < last */
   int64_t params;     /* trained numbers in the module, 0 for functions */
   Loc loc;
 } Call;

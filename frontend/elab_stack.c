@@ -1,0 +1,136 @@
+/* Stacks of trees: the elements of a list as the rows of one tree, and the number of axes that a tree has in front. */
+#include "frontend/elab_priv.h"
+#include <string.h>
+
+/* The tree with `by` more axes in front of each leaf: a tree of stacks cannot be called. */
+Value *restack(Elab *e, Value *v, int by) {
+  if (v->kind == V_TUPLE || v->kind == V_LIST) {
+    if (!holds_inst(v)) return v;
+    Value **items = arena_array(e->arena, Value *, v->list.n + 1);
+    for (int i = 0; i < v->list.n; i++) items[i] = restack(e, v->list.items[i], by);
+    Value *t = v_tuple(e, items, v->list.names, v->list.n);
+    t->kind = v->kind;
+    return t;
+  }
+  if (v->kind != V_INST) return v;
+  Inst *m = inst_copy(e, v->inst);
+  m->stacked += by;
+  for (int i = 0; i < m->n; i++)
+    if (m->fields[i].kind == FIELD_STATIC && holds_inst(m->fields[i].v))
+      m->fields[i].v = restack(e, m->fields[i].v, by);
+  return v_inst(e, m);
+}
+
+typedef struct ListRows {
+  int n;
+  Loc loc;
+} ListRows;
+
+static Value *rows_differ(Elab *e, const ListRows *c, const Value *a, const Value *b, int i, const char *path) {
+  elab_error(e, c->loc, E0425,
+             "the elements of a list are walked through as rows, but element %d is not like the first%s%s", i,
+             *path ? " at " : "", path);
+  elab_note(e, c->loc, "it is %s, and the first is %s", value_kind_name(e, b), value_kind_name(e, a));
+  return e->poison;
+}
+
+static Value *stack_tensors(Elab *e, const ListRows *c, Value **v, const char *path) {
+  NodeId *row = arena_array(e->arena, NodeId, c->n);
+  DType want = TUPLE;
+  for (int i = 0; i < c->n; i++)
+    if (v[i]->kind == V_TENSOR) want = v_type(v[i]).dtype;
+    else if (want == TUPLE && v[i]->kind != V_INT && v[i]->kind != V_BOOL) want = F32;
+  for (int i = 0; i < c->n; i++) {
+    Value *t = is_number(v[i]) ? v_to_tensor(e, v[i], want, c->loc) : v[i];
+    if (is_poison(t) || !want_tensor(e, &t, "a row", c->loc)) return e->poison;
+    v[i] = t;
+    Type ty = v_type(t);
+    if (!type_same(ty, v_type(v[0]))) return rows_differ(e, c, v[0], t, i, path);
+    if (ty.rank == MAX_RANK) return elab_error(e, c->loc, E0304, "the stack has more than %d axes", MAX_RANK);
+    Dim shape[MAX_RANK] = {dim_int(e->dims, 1)};
+    for (int k = 0; k < ty.rank; k++) shape[k + 1] = ty.shape[k];
+    row[i] = g_reshape(e->trace->graph, elab_place(e, c->loc), nid(t), ty.rank + 1, shape);
+  }
+  return v_tensor(e, g_concat(e->trace->graph, elab_place(e, c->loc), row, c->n, 0));
+}
+
+static Value *stack_parts(Elab *e, const ListRows *c, Value **v, const char *path);
+
+static bool same_arguments(Elab *e, const Inst *a, const Inst *b) {
+  if (a->env == b->env) return true;
+  if (arrlen(a->env->binds) != arrlen(b->env->binds)) return false;
+  for (ptrdiff_t i = 0; i < arrlen(a->env->binds); i++) {
+    const Value *x = a->env->binds[i].v, *y = b->env->binds[i].v;
+    bool part = x->kind == V_LEAF || holds_inst(x); /* fields, which are compared as such */
+    if (!part && !v_equal(e, x, y)) return false;
+  }
+  return true;
+}
+
+static Value *stack_insts(Elab *e, const ListRows *c, Value **v, const char *path) {
+  Inst *m = inst_copy(e, v[0]->inst);
+  for (int i = 1; i < c->n; i++) {
+    const Inst *o = v[i]->kind == V_INST ? v[i]->inst : NULL;
+    if (!o || o->def != m->def || o->n != m->n || o->stacked != m->stacked || !same_arguments(e, m, o))
+      return rows_differ(e, c, v[0], v[i], i, path);
+    if (inst_training(e, o) != inst_training(e, m)) {
+      elab_error(e, c->loc, E0425, "some elements of the list are in training mode and some are not");
+      elab_help(e, "walk through the two parts one after the other");
+      return e->poison;
+    }
+  }
+  Value **part = arena_array(e->arena, Value *, c->n);
+  for (int k = 0; k < m->n; k++) {
+    Field *f = &m->fields[k];
+    for (int i = 0; i < c->n; i++) part[i] = v[i]->inst->fields[k].v;
+    const char *p = arena_printf(e->arena, "%s%s%s", path, *path ? "." : "", f->name);
+    if (f->kind == FIELD_PARAM || (f->kind == FIELD_STATIC && holds_inst(f->v))) {
+      f->v = stack_parts(e, c, part, p);
+      if (is_poison(f->v)) return f->v;
+      continue;
+    }
+    for (int i = 1; i < c->n; i++) {
+      if (v_equal(e, part[0], part[i])) continue;
+      if (f->kind == FIELD_STATIC) return rows_differ(e, c, part[0], part[i], i, p);
+      elab_error(e, c->loc, E0425, "the elements of the list have states of their own, `%s`",
+                 e->prog->cells[part[0]->cell].path);
+      elab_help(e, "`for` walks through modules with states: it is unrolled");
+      return e->poison;
+    }
+  }
+  return v_inst(e, m);
+}
+
+static Value *stack_parts(Elab *e, const ListRows *c, Value **part, const char *path) {
+  Value **v = arena_array(e->arena, Value *, c->n);
+  for (int i = 0; i < c->n; i++) {
+    v[i] = v_read(e, part[i]);
+    if (is_poison(v[i])) return v[i];
+  }
+  if (v[0]->kind == V_INST) return stack_insts(e, c, v, path);
+  if (v[0]->kind == V_TENSOR || is_number(v[0])) return stack_tensors(e, c, v, path);
+  if (v[0]->kind != V_TUPLE && v[0]->kind != V_LIST) {
+    for (int i = 1; i < c->n; i++)
+      if (!v_equal(e, v[0], v[i])) return rows_differ(e, c, v[0], v[i], i, path);
+    return v[0];
+  }
+  int n = v[0]->list.n;
+  for (int i = 1; i < c->n; i++)
+    if (v[i]->kind != v[0]->kind || v[i]->list.n != n) return rows_differ(e, c, v[0], v[i], i, path);
+  Value **items = arena_array(e->arena, Value *, n + 1), **row = arena_array(e->arena, Value *, c->n);
+  for (int k = 0; k < n; k++) {
+    for (int i = 0; i < c->n; i++) row[i] = v[i]->list.items[k];
+    items[k] = stack_parts(e, c, row, arena_printf(e->arena, "%s[%d]", path, k));
+    if (is_poison(items[k])) return items[k];
+  }
+  Value *t = v_tuple(e, items, v[0]->list.names, n);
+  t->kind = v[0]->kind;
+  return t;
+}
+
+/* The elements of a list, trees of one structure, as one tree whose leaves have a leading axis. */
+Value *stack_list(Elab *e, Value *list, Loc loc) {
+  ListRows c = {list->list.n, loc};
+  if (!c.n) return elab_error(e, loc, E0425, "the list to walk through is empty");
+  return restack(e, stack_parts(e, &c, list->list.items, ""), 1);
+}
