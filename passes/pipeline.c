@@ -8,6 +8,8 @@
 
 const PassInfo pass_table[] = {
     {"expand", "grad, vjp and jvp -> the ops that compute them", pass_expand},
+    /* the gradients of loops and branches keep more than anybody reads, and hand zeros and ones around */
+    {"trim", "operands and results of regions that nobody needs -> nothing", pass_trim},
     /* before fold: x * 1 and views of full go without being computed */
     {"simplify", "local rewrites, rewrites.def", pass_simplify},
     {"fold", "ops of constants -> constants", pass_fold},
@@ -15,6 +17,7 @@ const PassInfo pass_table[] = {
     /* again: folding made operands constant, cse made operands equal (where(c, a, a), max(a, a)) */
     {"resimplify", "simplify, after fold and cse", pass_simplify},
     {"recse", "cse, after resimplify", pass_cse},
+    {"retrim", "trim, after simplify and cse", pass_trim},
     /* nothing later may see what the others left behind */
     {"dce", "nodes that no output needs -> nothing", pass_dce},
     /* last: it makes reshapes that simplify would drop */

@@ -1,7 +1,8 @@
 /* Walks tests/passes/NAME.ir: a graph, and above it comment lines that say what to run and what must come out.
  *
  *   ; run: simplify,cse     passes in order
- *   ; count: add 1          afterwards there is one `add`
+ *   ; count: add 1          afterwards there is one `add`, regions apart
+ *   ; text: scan(%2, %1)    afterwards the graph's text holds this
  *
  * The graph computes the same before and after on random inputs, special values among them where passes keep bits. For
  * each row of rewrites.def there is rewrite_ROW.ir, where it fires, and rewrite_ROW_not.ir, where it does not. */
@@ -105,6 +106,16 @@ static void check_counts(const File *f) {
   }
 }
 
+static void check_text(const File *f) {
+  Buf b = {0};
+  graph_print(f->g, &b);
+  for (const char *s = f->text; (s = strstr(s, "; text: ")); s++) {
+    const char *want = arena_printf(f->a, "%.*s", (int)strcspn(s + 8, "\n"), s + 8);
+    if (!strstr(b.s, want)) fail_msg("%s: no `%s` in\n%s", f->name, want, b.s);
+  }
+  buf_free(&b);
+}
+
 /* rewrite_ROW.ir or rewrite_ROW_not.ir: the row's index, -1 for other files. */
 static int row_of(const char *name, bool *fires) {
   if (strncmp(name, "rewrite_", 8)) return -1;
@@ -129,6 +140,7 @@ static void check_file(const char *name) {
   for (int k = 0; compare && k < RUNS; k++) before[k] = run_graph(&f, (uint64_t)k + 1, exact && k % 2);
   run_passes(&f, exact);
   check_counts(&f);
+  check_text(&f);
   if (row >= 0 && fires && !f.fired[row]) fail_msg("%s: the row does not fire", name);
   if (row >= 0 && !fires && f.fired[row]) fail_msg("%s: the row fires", name);
   for (int k = 0; compare && k < RUNS; k++) {
