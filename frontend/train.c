@@ -282,7 +282,7 @@ static bool has_feed(const Act *stage) {
 }
 
 /* A body with a length: [once before] stage [once after], appended to `out`. */
-static void stage_acts(Elab *e, const char *name, const Flat *flat, const Settings *s, Loc at, Act ***out) {
+static Act *stage_acts(Elab *e, const char *name, const Flat *flat, const Settings *s, Loc at, Act ***out) {
   Act *stage = act_new(e, DNN_STAGE, at), **after = NULL;
   bool ran = false, broken = false;
   stage->a.name = name ? name : "train";
@@ -314,6 +314,7 @@ static void stage_acts(Elab *e, const char *name, const Flat *flat, const Settin
   arrput(*out, stage);
   for (int i = 0; i < arrlen(after); i++) arrput(*out, after[i]);
   arrfree(after);
+  return stage;
 }
 
 static const char *stage_name(Elab *e, Env *env, const AstTrain *t) {
@@ -323,7 +324,18 @@ static const char *stage_name(Elab *e, Env *env, const AstTrain *t) {
   return !is_poison(v) && want_str(e, v, &s, "the name of a stage", t->text->loc) ? s : NULL;
 }
 
-static void explicit_stage(Elab *e, const Flat *f, const Settings *around, Act ***out) {
+/* The batch size a stage has, for the passes behind it: its own, else that of its first feed. */
+static Batch stage_batch(const Act *stage, const Settings *s) {
+  Batch b = s->batch;
+  for (int i = 0; b.kind == AB_UNSAID && i < arrlen(stage->kids); i++)
+    if (stage->kids[i]->a.n_feeds && stage->kids[i]->a.feeds[0].batch > 0)
+      b = (Batch){.kind = AB_SIZE, .size = stage->kids[i]->a.feeds[0].batch, .loc = stage->loc};
+  b.drop = false;
+  return b;
+}
+
+/* The batch size for passes behind the stage. */
+static Batch explicit_stage(Elab *e, const Flat *f, const Settings *around, Act ***out) {
   Flat *flat = NULL;
   Settings s = *around;
   flatten(e, env_new(e, f->env), &f->t->body, &flat);
@@ -333,8 +345,9 @@ static void explicit_stage(Elab *e, const Flat *f, const Settings *around, Act *
     elab_help(e, "add `epochs n` or `steps n`");
     s.length = 1;
   }
-  stage_acts(e, stage_name(e, f->env, f->t), flat, &s, f->t->loc, out);
+  Batch b = stage_batch(stage_acts(e, stage_name(e, f->env, f->t), flat, &s, f->t->loc, out), &s);
   arrfree(flat);
+  return b;
 }
 
 /* The top level: explicit stages and passes, or one stage of everything. */
@@ -348,16 +361,18 @@ static void top_acts(Elab *e, const AstItem *item, Act ***out) {
   if (s.length && !staged) {
     stage_acts(e, item->name.name, flat, &s, item->loc, out);
   } else {
+    Settings pass = s; /* a pass that says no batch size takes that of the stage before it */
     for (int i = 0; i < arrlen(flat); i++) {
       const AstTrain *t = flat[i].t;
       if (is_setting(t->kind)) continue;
       if (t->kind == AR_STAGE) {
-        explicit_stage(e, &flat[i], &s, out);
+        Batch b = explicit_stage(e, &flat[i], &s, out);
+        if (s.batch.kind == AB_UNSAID) pass.batch = b;
       } else if (t->kind == AR_EACH || t->kind == AR_EVERY || t->kind == AR_STOP || t->kind == AR_KEEP) {
         elab_error(e, t->loc, E0825, "this belongs to a stage, and there is none around it");
         elab_help(e, staged ? "move it into the stage" : "give the training a length: `epochs n` or `steps n`");
       } else {
-        Act *a = plain_act(e, &flat[i], &s);
+        Act *a = plain_act(e, &flat[i], &pass);
         if (a) arrput(*out, a);
       }
     }

@@ -9,6 +9,7 @@ P
 "$DNNC" train "$ROOT/tests/models/order.dnn" --data . --out run >log 2>&1 || { cat log; exit 1; }
 "$DNNC" build "$ROOT/tests/models/order.dnn" --train -o exe
 ./exe train --data . --out built >>log
+"$DNNC" train "$ROOT/tests/models/pass_batch.dnn" >>log
 cmp run/log.csv built/log.csv
 cmp run/last.dnnw built/last.dnnw
 cmp run/metrics.csv built/metrics.csv
