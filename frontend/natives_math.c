@@ -77,6 +77,8 @@ static Value *is_function(Elab *e, Value **a, int n, Loc at) {
   return v_bool(e, a[0]->kind == V_FN || a[0]->kind == V_MODULE);
 }
 
+static Value *is_list(Elab *e, Value **a, int n, Loc at) { return v_bool(e, a[0]->kind == V_LIST); }
+
 static const Native table[] = {
     {"exp", "x", map1, OP_exp},
     {"log", "x", map1, OP_log},
@@ -103,5 +105,6 @@ static const Native table[] = {
     {"inf", NULL, constant, 1},
     {"is_float", "x", is_float, 0},
     {"is_function", "x", is_function, 0},
+    {"is_list", "x", is_list, 0},
 };
 void natives_math(Elab *e) { elab_register(e, table, (int)(sizeof table / sizeof *table)); }

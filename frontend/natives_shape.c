@@ -319,7 +319,26 @@ static Value *unstack(Elab *e, Value **a, int n, Loc at) {
   return v_list(e, items, (int)k);
 }
 
-/* pad(x, [(before, after), ...]): one pair per axis, or one pair for the last. Negative widths cut. */
+/* x with `before` and `after` places mirrored at the borders of an axis, without the border itself: c b | a b c | b a */
+static NodeId mirror(Elab *e, NodeId x, int axis, Dim before, Dim after, Loc at) {
+  DimTab *d = e->dims;
+  Dim size = graph_type(GRAPH, x).shape[axis], zero = dim_int(d, 0), one = dim_int(d, 1);
+  Dim widths[] = {before, after};
+  for (int i = 0; i < 2; i++)
+    if (dim_le(d, zero, widths[i]) != DIM_YES || dim_le(d, dim_add(d, widths[i], one), size) != DIM_YES) {
+      elab_error(e, at, E0350, "`pad` mirrors 0 .. size - 1 places, but axis %d of size %s is to get %s", axis,
+                 dim_text(e, size), dim_text(e, widths[i]));
+      return 0;
+    }
+  NodeId parts[3];
+  int n = 0;
+  if (!dim_is(d, before, 0)) parts[n++] = part(e, x, axis, before, before, -1, at);
+  parts[n++] = x;
+  if (!dim_is(d, after, 0)) parts[n++] = part(e, x, axis, dim_sub(d, size, dim_int(d, 2)), after, -1, at);
+  return n == 1 ? x : g_concat(GRAPH, elab_place(e, at), parts, n, axis);
+}
+
+/* pad(x, [(before, after), ...]): one pair per axis. Negative widths cut. */
 static Value *pad(Elab *e, Value **a, int n, Loc at) {
   Value *x = a[0], *w = a[1];
   Dim low[MAX_RANK], size[MAX_RANK];
@@ -328,7 +347,9 @@ static Value *pad(Elab *e, Value **a, int n, Loc at) {
   if (!want_tensor(e, &x, "what is padded", at) || !want_str(e, a[2], &mode, "the mode", at) ||
       !want_float(e, a[3], &value, "the value", at))
     return e->poison;
-  if (strcmp(mode, "zero") != 0) return not_yet(e, at, "`pad` with another mode than \"zero\"");
+  bool mirrored = !strcmp(mode, "mirror");
+  if (!mirrored && strcmp(mode, "zero") != 0)
+    return elab_error(e, at, E0350, "the mode of `pad` is \"zero\" or \"mirror\", not \"%s\"", mode);
   Type t = v_type(x);
   if ((w->kind != V_LIST && w->kind != V_TUPLE) || w->list.n != t.rank)
     return elab_error(e, at, E0350, "the widths of `pad` are one pair (before, after) per axis of %s", type_text(e, t));
@@ -345,6 +366,11 @@ static Value *pad(Elab *e, Value **a, int n, Loc at) {
       return elab_error(e, at, E0350, "`pad` leaves a negative size on axis %d", i);
   }
   if (too_big(e, type_of(e->arena, t.dtype, t.rank, size), at)) return e->poison;
+  if (mirrored) {
+    NodeId y = nid(x);
+    for (int i = 0; y && i < t.rank; i++) y = mirror(e, y, i, low[i], w->list.items[i]->list.items[1]->i, at);
+    return y ? v_tensor(e, y) : e->poison;
+  }
   return v_tensor(e, g_pad(GRAPH, elab_place(e, at), nid(x), low, size, value));
 }
 

@@ -1,7 +1,8 @@
 /* The standard library, embedded in the binary: std/NAME.dnn by NAME ("prelude", "nn", ...).
  *
  * What std/ leaves to the elaborator, beside the primitives of the language (all are static):
- *   is_function(v), is_float(x)  bool: is v a function; is x a tensor or tree of floats or a static number
+ *   is_function(v), is_list(v)  bool: is v a function, a list
+ *   is_float(x)                  bool: is x a tensor or tree of floats or a static number
  *   axes(x, axis)                [int]: the axes a reduction over `axis` folds (int, list or none), 0 .. rank - 1,
  * ascending tree.map tree.map_path tree.leaves tree.count   (see std/tree.dnn; both maps take several trees)
  *   prelude.NAME                 a primitive or function of the prelude, after `use prelude`

@@ -307,7 +307,8 @@ static int check_from(World *w, char **lines, int i) {
     w->by_dtype[0] = atof(name), w->by_dtype[1] = atof(line + strlen("tolerance ") + strlen(name));
     w->tolerance = w->by_dtype[0];
   } else if (!strcmp(kind, "call")) {
-    w->tolerance = w->by_dtype[0];
+    size_t n = strlen(name);
+    w->tolerance = w->by_dtype[n > 4 && !strcmp(name + n - 4, "_f32")];
     choose(w, name);
   } else if (!strcmp(kind, "run")) {
     w->tolerance = w->by_dtype[0];
