@@ -176,7 +176,8 @@ static LExpr *rewrite(struct Finish *f, LExpr *x, int parent_level) {
   if (x->kind == X_DIM) return size_var(f, x->dim);
   if (leaf(x)) return x;
   ptrdiff_t at = hmgeti(f->bound, x);
-  if (at >= 0) return f->bound[at].value;
+  /* what has its name in an inner block only is named again further out */
+  if (at >= 0 && f->bound[at].value->level <= parent_level) return f->bound[at].value;
   int here = (int)arrlen(f->out) - 1;
   int place = x->pure ? x->level : here;
   bool shared = hmget(f->count, x) > 1, leaves = x->pure && x->heavy && place < parent_level;

@@ -111,7 +111,7 @@ Scope *elab_load(Elab *e, const char *path, Loc at, bool is_std) {
 }
 
 static void use_one(Elab *e, Scope *s, const AstUse *u) {
-  static const char *const planned[] = {"search", "detect"};
+  static const char *const planned[] = {"search"};
   Value *v = arena_one(e->arena, Value);
   v->kind = V_SPACE;
   v->s = u->name.name;

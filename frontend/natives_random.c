@@ -48,11 +48,14 @@ static Value *normal(Elab *e, Value **a, int n, Loc at) {
   return v_tensor(e, g_map2(g, OP_mul, place, r, g_map1(g, OP_cos, place, angle)));
 }
 
+/* u < p, with u of p's dtype. */
 static Value *bernoulli(Elab *e, Value **a, int n, Loc at) {
   Dim shape[MAX_RANK];
   int rank;
   DType t;
   if (!drawn_shape(e, a[1], NULL, &rank, shape, &t, at)) return e->poison;
+  Value *p = v_read(e, a[0]);
+  if (p->kind == V_TENSOR && dtype_is_float(v_type(p).dtype)) t = v_type(p).dtype;
   return elab_binary(e, OP_lt, v_tensor(e, draw(e, "bernoulli", t, rank, shape, at)), a[0], at);
 }
 

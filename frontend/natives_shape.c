@@ -319,7 +319,8 @@ static Value *unstack(Elab *e, Value **a, int n, Loc at) {
   return v_list(e, items, (int)k);
 }
 
-/* x with `before` and `after` places mirrored at the borders of an axis, without the border itself: c b | a b c | b a */
+/* x with `before` and `after` places mirrored at the borders of an axis, without the border itself: c b | a b c | b a
+ */
 static NodeId mirror(Elab *e, NodeId x, int axis, Dim before, Dim after, Loc at) {
   DimTab *d = e->dims;
   Dim size = graph_type(GRAPH, x).shape[axis], zero = dim_int(d, 0), one = dim_int(d, 1);

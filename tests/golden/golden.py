@@ -135,7 +135,8 @@ class Cases(Golden):
         """`body`: the value in the names of `inputs`, statements before it on lines of their own; F is the dtype.
         fn(inputs in order): a tensor, or a dict of tensors when the body is a record. `covers`: what it is a case of,
         when that is not what the body calls first. `grads`: the inputs to differentiate by (all floats without it).
-        `scale` widens the tolerance. `cells`: fn that gives the cells after the call."""
+        `scale` widens the
+        tolerance. `cells`: fn that gives the cells after the call."""
         assert name not in self.seen, name
         self.seen.add(name)
         values = {k: v.value.clone() for k, v in inputs.items()}
@@ -151,7 +152,7 @@ class Cases(Golden):
         if floats and probed:
             total = sum((found[k] * p.value).sum() for k, p in zip(probed, probes.values()))
             grad = dict(zip(floats, torch.autograd.grad(total, [values[k] for k in floats])))
-        self.lines.append("case %s %g" % (name, scale) if len(dtypes) == 2 else "call %s_%s" % (name, *dtypes))
+        self.lines.append("case %s %g" % (name, scale) if len(dtypes) == 2 else "call %s_%s %g" % (name, *dtypes, scale))
         covers = covers.split() if covers else re.findall(r"[a-z_]+[.\w]*(?=\()", body)[:1]
         self.lines.append("covers " + " ".join(covers))
         ports = {**inputs, **probes}
@@ -176,6 +177,12 @@ class Cases(Golden):
             self.text.append("export %s %s_%s(%s) {" % ("step" if step else "fn", name, dtype, params))
             self.text += ["  " + re.sub(r"\bF\b", dtype, line) for line in lines]
             self.text.append("}")
+
+    def statistic(self, name, inputs, body, value, tolerance, covers=None, dtypes=("f64", "f32"), step=False):
+        """A record of scalars made of random numbers, in which `body` ends, within `tolerance` times their size."""
+        for dtype in dtypes:
+            self.case("%s_%s" % (name, dtype), inputs, body, lambda *x: {k: torch.tensor(v).double() for k, v in value.items()},
+                      covers=covers, grads=[], dtypes=(dtype,), step=step, scale=tolerance / {"f64": 1e-9, "f32": 1e-5}[dtype])
 
     def cases(self, name, variants, body, fn, **more):
         """One body on several sets of inputs: NAME_1, NAME_2, ..."""

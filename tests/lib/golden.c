@@ -276,6 +276,10 @@ static bool is_word(const char *line, const char *word) {
   return !strncmp(line, word, n) && line[n] == ' ';
 }
 
+static bool begins_block(const char *line) {
+  return is_word(line, "case") || is_word(line, "call") || is_word(line, "run") || is_word(line, "tolerance");
+}
+
 /* `case NAME`: the lines behind it, for NAME_f64 and NAME_f32. Returns the index of the first line after them. */
 static int check_case(World *w, char **lines, int i) {
   static const char *const dtypes[] = {"f64", "f32"};
@@ -283,9 +287,7 @@ static int check_case(World *w, char **lines, int i) {
   double scale = 1;
   sscanf(lines[i], "case %255s %lf", name, &scale);
   int end = i + 1;
-  while (end < arrlen(lines) && !is_word(lines[end], "case") && !is_word(lines[end], "call") &&
-         !is_word(lines[end], "run"))
-    end++;
+  while (end < arrlen(lines) && !begins_block(lines[end])) end++;
   for (int d = 0; d < 2; d++) {
     w->tolerance = w->by_dtype[d] * scale, w->line = i + 1;
     if (!choose(w, arena_printf(w->a, "%s_%s", name, dtypes[d]))) continue;
@@ -308,7 +310,9 @@ static int check_from(World *w, char **lines, int i) {
     w->tolerance = w->by_dtype[0];
   } else if (!strcmp(kind, "call")) {
     size_t n = strlen(name);
-    w->tolerance = w->by_dtype[n > 4 && !strcmp(name + n - 4, "_f32")];
+    double scale = 1;
+    sscanf(line, "call %*s %lf", &scale);
+    w->tolerance = scale * w->by_dtype[n > 4 && !strcmp(name + n - 4, "_f32")];
     choose(w, name);
   } else if (!strcmp(kind, "run")) {
     w->tolerance = w->by_dtype[0];
