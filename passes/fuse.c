@@ -52,6 +52,16 @@ static void force(Fuse *f, NodeId n) {
   if (f->kind[n] == K_VIRTUAL) f->kind[n] = K_CLUSTER;
 }
 
+/* What a region reads has a buffer; it sees another shape of it there. */
+static void force_operands(Fuse *f, NodeId region) {
+  for (int i = 0; i < f->g->nodes[region].n_in; i++) {
+    NodeId n = f->g->nodes[region].in[i];
+    if (!region_reads(f->g, region, i)) continue;
+    while (f->g->nodes[n].op == OP_reshape) n = f->g->nodes[n].in[0];
+    force(f, n);
+  }
+}
+
 /* How the members of cluster h are read from outside. */
 typedef struct Uses {
   int edges;
@@ -298,10 +308,9 @@ void fuse_scope(Plan *p, int scope, PlanStep **steps, const NodeId *roots, const
   for (int i = 0; i < n_roots; i++) mark_live(&f, roots[i]);
   for (NodeId n = 1; n < (NodeId)f.n; n++) {
     f.head[n] = f.last[n] = f.lowest[n] = n;
-    if (f.kind[n] == K_REGION)
-      for (int i = 0; i < f.g->nodes[n].n_in; i++) force(&f, f.g->nodes[n].in[i]);
+    if (f.kind[n] == K_REGION) force_operands(&f, n);
   }
-  region_results(p, scope);
+  region_results(p, scope, roots, home, n_roots);
   for (int i = 0; i < n_roots; i++) {
     force(&f, roots[i]);
     if (home[i] >= 0 && f.kind[roots[i]] == K_CLUSTER && buf_of[roots[i]] < 0) buf_of[roots[i]] = home[i];

@@ -2,9 +2,10 @@
  *
  * Before: values have buffers without offsets. After: new cell values are written into the cells directly where no
  * later step reads the old value; element-wise results take over the buffer of an operand that dies there; every other
- * buffer has an offset in the arena. Liveness counts positions in the order of steps, a loop as a whole: what it reads
- * from outside lives to its end. Offsets: each at the lowest gap that is free over its life, in the best of a few
- * orders (greedy by size; Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020). */
+ * buffer has an offset in the arena; a loop's carried values begin where their first values are made. Liveness counts
+ * positions in the order of steps, a loop as a whole: what it reads from outside lives to its end. Offsets: each at the
+ * lowest gap that is free over its life, in the best of a few orders (greedy by size; Pisarchyk and Lee, "Efficient
+ * Memory Management for Deep Neural Net Inference", 2020). */
 #include "base/ds.h"
 #include "passes/mutate.h"
 #include "passes/pipeline.h"
@@ -36,6 +37,12 @@ static void touch(Plan *p, int b, int at) {
   if (at > x->end) x->end = at;
 }
 
+static bool has(const int *list, int v) {
+  for (int i = 0; i < arrlen(list); i++)
+    if (list[i] == v) return true;
+  return false;
+}
+
 static void live_steps(Plan *p, const PlanStep *steps) {
   for (int i = 0; i < arrlen(steps); i++) {
     const PlanStep *s = &steps[i];
@@ -50,10 +57,11 @@ static void live_steps(Plan *p, const PlanStep *steps) {
       step_writes(p, s, &b);
     } else {
       const Node *x = &p->scopes[s->scope].graph->nodes[s->node];
-      for (int k = 0; k < x->n_in; k++) arrput(b, p->scopes[s->scope].buf_of[x->in[k]]);
-      if (s->kind == PLAN_LOOP && s->flag) arrput(b, s->flag);
+      for (int k = region_carried(p, s->scope, s->node); k < x->n_in; k++)
+        arrput(b, region_buf(p, s->scope, x->in[k])); /* first values of carried ones are read by `before` only */
     }
-    for (int k = 0; k < arrlen(b); k++) touch(p, b[k], s->at);
+    for (int k = 0; k < arrlen(b); k++)
+      if (b[k] >= 0) touch(p, b[k], s->at);
     arrfree(b);
   }
 }
@@ -80,12 +88,13 @@ static void live_loops(Plan *p, const PlanStep *steps) {
     int *used = NULL;
     for (int k = 0; k < arrlen(s->body); k++) step_reads(p, &s->body[k], &used), step_writes(p, &s->body[k], &used);
     for (int k = 0; k < arrlen(s->other); k++) step_reads(p, &s->other[k], &used), step_writes(p, &s->other[k], &used);
+    for (int k = 0; k < arrlen(s->carried); k++) arrput(used, s->carried[k]);
     for (int k = 0; k < arrlen(used); k++) {
       int b = used[k];
       bool row = p->bufs[b].kind == BUF_ROW;
       while (p->bufs[b].kind == BUF_ROW) b = p->bufs[b].index;
       PlanBuf *x = &p->bufs[b];
-      if (row || x->twin >= 0 || x->begin < from || x->end > to || b == s->flag) touch(p, b, from), touch(p, b, to);
+      if (row || x->begin < from || x->end > to || has(s->carried, b)) touch(p, b, from), touch(p, b, to);
     }
     arrfree(used);
   }
@@ -165,7 +174,19 @@ static void commit_cells(Plan *p) {
 
 /* ---- taking over an operand's buffer ---- */
 
+static void rename_flags(PlanStep *steps, int from, int to) {
+  for (int i = 0; i < arrlen(steps); i++) {
+    if (steps[i].kind == PLAN_KERNEL) continue;
+    if (steps[i].flag == from) steps[i].flag = to;
+    rename_flags(steps[i].body, from, to);
+    rename_flags(steps[i].other, from, to);
+  }
+}
+
 static void rename_buf(Plan *p, int from, int to) {
+  rename_flags(p->steps, from, to);
+  for (int b = 0; b < arrlen(p->bufs); b++)
+    if (p->bufs[b].kind == BUF_ROW && p->bufs[b].index == from) p->bufs[b].index = to;
   for (int s = 0; s < arrlen(p->scopes); s++)
     for (NodeId n = 1; n < (NodeId)arrlen(p->scopes[s].graph->nodes); n++)
       if (p->scopes[s].buf_of[n] == from) p->scopes[s].buf_of[n] = to;
@@ -192,10 +213,30 @@ static bool may_take(const Plan *p, const Group *gr, int from, int out) {
   return true;
 }
 
-static void take_over(Plan *p) {
-  for (int i = 0; i < arrlen(p->steps); i++) {
-    if (p->steps[i].kind != PLAN_KERNEL) continue;
-    Group *gr = &p->groups[p->steps[i].group];
+/* A carried value's first value is made where it is wanted, unless it is needed later. */
+static void take_carried(Plan *p, PlanStep *s) {
+  for (int i = (int)arrlen(s->before) - 1; i >= 0; i--) {
+    Group *gr = &p->groups[s->before[i].group];
+    int from = gr->reads[0], to = gr->outs[0].buf;
+    PlanBuf *x = &p->bufs[from];
+    if (x->kind != BUF_ARENA || x->twin >= 0 || x->end != s->before[i].at || x->bytes != p->bufs[to].bytes) continue;
+    p->bufs[to].begin = x->begin;
+    x->begin = x->end = -1;
+    arrfree(gr->outs);
+    arrdel(s->before, i);
+    rename_buf(p, from, to);
+  }
+}
+
+static void take_over(Plan *p, PlanStep *steps) {
+  for (int i = 0; i < arrlen(steps); i++) {
+    if (steps[i].kind != PLAN_KERNEL) {
+      take_carried(p, &steps[i]);
+      take_over(p, steps[i].body);
+      take_over(p, steps[i].other);
+      continue;
+    }
+    Group *gr = &p->groups[steps[i].group];
     for (int o = 0; o < arrlen(gr->outs); o++)
       for (int r = 0; r < arrlen(gr->reads); r++) {
         int from = gr->reads[r], out = gr->outs[o].buf;
@@ -301,7 +342,7 @@ void plan_memory(Plan *p) {
   live_steps(p, p->steps);
   live_loops(p, p->steps);
   live_roots(p, end);
-  take_over(p);
+  take_over(p, p->steps);
   for (int b = 0, k = 0; b < arrlen(p->bufs); b++) {
     PlanBuf *x = &p->bufs[b];
     if (x->kind != BUF_ARENA || x->begin < 0) continue;

@@ -53,6 +53,15 @@ static void bind_sources(Plan *p) {
   arrfree(cell_buf);
 }
 
+/* A value that is read after the last step does not stand in one of two buffers that a loop swaps. */
+static void keep_still(Plan *p, NodeId n) {
+  int from = p->buf_of[n];
+  if (p->bufs[from].twin < 0) return;
+  int to = plan_new_buf(p, BUF_ARENA, 0, p->bufs[from].type, n);
+  arrput(p->steps, plan_kernel_step(plan_copy_group(p, 0, n, from, to)));
+  p->buf_of[n] = to;
+}
+
 Plan *plan_fuse(Arena *a, const Prog *prog, const Entry *entry) {
   Plan *p = arena_one(a, Plan);
   p->arena = a;
@@ -73,6 +82,7 @@ Plan *plan_fuse(Arena *a, const Prog *prog, const Entry *entry) {
     NodeId v = p->graph->outputs[i];
     if (p->buf_of[v] != home[i]) arrput(p->steps, plan_kernel_step(plan_copy_group(p, 0, v, p->buf_of[v], home[i])));
   }
+  for (int i = results + (int)arrlen(entry->writes); i < n; i++) keep_still(p, p->graph->outputs[i]);
   return p;
 }
 
@@ -168,11 +178,12 @@ static void check_steps(Check *c, const PlanStep *steps) {
       continue;
     }
     const Group *gr = &c->p->groups[s->group];
+    if (!arrlen(gr->outs)) wrong(c, "a group without a result", s->group, 0);
     for (int k = 0; k < arrlen(gr->reads); k++) {
       int b = gr->reads[k];
       while (c->p->bufs[b].kind == BUF_ROW) b = c->p->bufs[b].index;
       const PlanBuf *x = &c->p->bufs[b];
-      bool given = x->kind == BUF_INPUT || x->kind == BUF_CELL || x->twin >= 0;
+      bool given = x->kind == BUF_INPUT || x->kind == BUF_CELL || x->kind == BUF_COUNT || x->twin >= 0;
       if (!given && !c->written[b]) wrong(c, "a group reads a buffer before it is written", s->group, b);
     }
     for (int k = 0; k < arrlen(gr->outs); k++) {
@@ -200,8 +211,6 @@ bool plan_verify(const Plan *p, Buf *why) {
   Check c = {p, calloc((size_t)arrlen(p->bufs) + 1, 1), why, true};
   check_steps(&c, p->steps);
   check_overlaps(&c);
-  for (int i = 0; i < arrlen(p->groups); i++)
-    if (!arrlen(p->groups[i].outs)) wrong(&c, "a group without a result", i, 0);
   free(c.written);
   return c.ok;
 }

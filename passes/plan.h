@@ -4,12 +4,14 @@
 #define PASSES_PLAN_H
 #include "ir/prog.h"
 
-/* ROW: the slice of buffer `index` that belongs to the current iteration of a loop. */
-typedef enum BufKind { BUF_INPUT, BUF_OUTPUT, BUF_CELL, BUF_ARENA, BUF_ROW } BufKind;
+/* ROW: the slice of buffer `index` that belongs to the current iteration of loop `loop`. COUNT: the number of that
+ * iteration, from 0, which is no memory. */
+typedef enum BufKind { BUF_INPUT, BUF_OUTPUT, BUF_CELL, BUF_ARENA, BUF_ROW, BUF_COUNT } BufKind;
 typedef struct PlanBuf {
   BufKind kind;
-  int index;      /* INPUT: input; OUTPUT: result or report; CELL: cell; ROW: the buffer it lies in */
-  int twin;       /* a carried value of a loop: the buffer of the next iteration's value, they swap; else -1 */
+  int index; /* INPUT: input; OUTPUT: result or report; CELL: cell; ROW: the buffer it lies in */
+  int loop;  /* ROW, COUNT: number of the loop */
+  int twin;  /* a carried value of a loop: the buffer of the next iteration's value, they swap; else -1 */
   Type type;
   NodeId node;    /* whose value it holds (first, when shared in place) */
   int64_t bytes;  /* for the bounds of the variables, rounded up to 64 */
@@ -61,14 +63,17 @@ struct PlanStep {
   PlanKind kind;
   int group;        /* KERNEL */
   bool barrier;     /* all threads meet before this step: it reads what another thread may have written */
-  bool alone;       /* KERNEL: thread 0 does all of it, for there is little to do */
+  bool alone;       /* thread 0 does all of it, for there is little to do (LOOP, BRANCH: in each kernel inside) */
   int scope;        /* LOOP, BRANCH: where `node` is */
   NodeId node;      /* LOOP, BRANCH: the scan, while or cond; a checkpoint or custom_grad is a BRANCH without `other` */
   int at;           /* position in kernel order, for live ranges (LOOP, BRANCH: of their end) */
+  int loop;         /* LOOP: its number, 0 .. plan->n_loops - 1 */
   PlanStep *before; /* stb_ds: LOOP: fills the carried values, once */
   PlanStep *body;   /* stb_ds: LOOP body, BRANCH then */
-  int flag;         /* LOOP of a while: the bool[] buffer that `other` fills */
   PlanStep *other;  /* stb_ds: LOOP condition, BRANCH else */
+  int *carried;     /* stb_ds: LOOP: buffers that swap with their twins after each iteration; the twins are not here */
+  int flag;         /* LOOP of a while: the bool[] buffer that `other` fills; BRANCH of a cond: what decides; or -1 */
+  bool meet;        /* LOOP: all threads meet before they look at the flag */
 };
 
 /* A graph with places for its nodes: the entry's own is scopes[0], the bodies of loops and branches follow. */
@@ -82,12 +87,13 @@ typedef struct Plan {
   const Prog *prog;
   const Entry *entry;
   Graph *graph;
-  PlanBuf *bufs;    /* stb_ds */
-  Group *groups;    /* stb_ds */
-  PlanStep *steps;  /* stb_ds */
-  int *buf_of;      /* scopes[0].buf_of */
-  Scope *scopes;    /* stb_ds */
-  int64_t peak;     /* arena bytes */
-  int64_t bound;    /* liveness lower bound of the arena */
+  PlanBuf *bufs;   /* stb_ds */
+  Group *groups;   /* stb_ds */
+  PlanStep *steps; /* stb_ds */
+  int *buf_of;     /* scopes[0].buf_of */
+  Scope *scopes;   /* stb_ds */
+  int n_loops;
+  int64_t peak;  /* arena bytes */
+  int64_t bound; /* liveness lower bound of the arena */
 } Plan;
 #endif

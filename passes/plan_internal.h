@@ -11,8 +11,14 @@ int plan_new_scope(Plan *p, Graph *g);
 /* A group that copies buffer `from`, the value of node n, to buffer `to`. */
 int plan_copy_group(Plan *p, int scope, NodeId n, int from, int to);
 PlanStep plan_kernel_step(int group);
-/* Buffers for the results of every region of a scope, given to the `get` nodes that read them. */
-void region_results(Plan *p, int scope);
+/* Buffers for the results of every region of a scope, given to the `get` nodes that read them; a root that no loop
+ * carries ends in its home. */
+void region_results(Plan *p, int scope, const NodeId *roots, const int *home, int n_roots);
+/* Does the region read this operand from memory? It counts itself where a row operand is an iota. */
+bool region_reads(const Graph *g, NodeId region, int operand);
+/* The buffer of a region's operand n, which may be a reshape of what is stored; -1: none. */
+int region_buf(const Plan *p, int scope, NodeId n);
+int region_carried(const Plan *p, int scope, NodeId n); /* how many values it carries */
 /* The step of a scan, while, cond, vmap, checkpoint or custom_grad, its bodies planned. */
 PlanStep region_step(Plan *p, int scope, NodeId n);
 /* Puts the steps of one sequence into an order that respects every read; commits to cells come last. */

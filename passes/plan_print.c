@@ -8,7 +8,11 @@ static void print_buf_name(const Plan *p, Buf *b, int i) {
   case BUF_INPUT: buf_printf(b, "in%d", x->index); break;
   case BUF_OUTPUT: buf_printf(b, "out%d", x->index); break;
   case BUF_CELL: buf_printf(b, "%s", p->prog->cells[x->index].path); break;
-  case BUF_ROW: buf_printf(b, "b%d[row]", x->index); break;
+  case BUF_ROW:
+    print_buf_name(p, b, x->index);
+    buf_printf(b, "[i%d]", x->loop);
+    break;
+  case BUF_COUNT: buf_printf(b, "i%d", x->loop); break;
   case BUF_ARENA: buf_printf(b, "b%d", i); break;
   }
 }
@@ -32,25 +36,42 @@ static void print_group(const Plan *p, Buf *b, int group) {
   buf_printf(b, ")%s\n", gr->inplace ? " in place" : "");
 }
 
-static void print_steps(const Plan *p, Buf *b, const PlanStep *steps, int indent) {
+/* Number, length and pairs of a loop, or what decides. */
+static void print_loop_head(const Plan *p, Buf *b, const PlanStep *s) {
+  const Node *x = &p->scopes[s->scope].graph->nodes[s->node];
+  if (s->kind == PLAN_LOOP) buf_printf(b, " i%d", s->loop);
+  if (s->kind == PLAN_LOOP && x->op != OP_while) {
+    buf_str(b, " < ");
+    dim_print(p->graph->dims, b, node_dim(x, A_length));
+  }
+  if (s->flag >= 0) buf_str(b, s->kind == PLAN_LOOP ? " flag " : " ");
+  if (s->flag >= 0) print_buf_name(p, b, s->flag);
+  for (int i = 0; i < arrlen(s->carried); i++)
+    buf_printf(b, "%sb%d <-> b%d", i ? ", " : " swaps ", s->carried[i], p->bufs[s->carried[i]].twin);
+}
+
+static void print_steps(const Plan *p, Buf *b, const PlanStep *steps, int indent, const char *when) {
   for (int i = 0; i < arrlen(steps); i++) {
     const PlanStep *s = &steps[i];
     buf_fill(b, ' ', indent);
+    buf_str(b, when);
     if (s->barrier) buf_str(b, "barrier ");
     if (s->alone) buf_str(b, "alone ");
     if (s->kind == PLAN_KERNEL) {
       print_group(p, b, s->group);
       continue;
     }
-    const Node *x = &p->scopes[s->scope].graph->nodes[s->node];
-    buf_printf(b, "%s %%%u {\n", op_info[x->op].name, s->node);
-    print_steps(p, b, s->before, indent + 2);
-    if (arrlen(s->other)) {
-      print_steps(p, b, s->other, indent + 2);
+    bool loop = s->kind == PLAN_LOOP;
+    buf_printf(b, "%s %%%u", op_info[p->scopes[s->scope].graph->nodes[s->node].op].name, s->node);
+    print_loop_head(p, b, s);
+    buf_str(b, " {\n");
+    print_steps(p, b, s->before, indent + 2, "first ");
+    print_steps(p, b, loop ? s->other : s->body, indent + 2, "");
+    if (s->flag >= 0 && (loop || arrlen(s->other))) {
       buf_fill(b, ' ', indent);
-      buf_str(b, s->kind == PLAN_LOOP ? "} then {\n" : "} else {\n");
+      buf_str(b, !loop ? "} else {\n" : s->meet ? "} barrier then {\n" : "} then {\n");
     }
-    print_steps(p, b, s->body, indent + 2);
+    print_steps(p, b, loop ? s->body : s->other, indent + 2, "");
     buf_fill(b, ' ', indent);
     buf_str(b, "}\n");
   }
@@ -65,5 +86,5 @@ void plan_print(const Plan *p, Buf *b) {
     type_print(p->graph->dims, b, x->type);
     buf_printf(b, " at %lld, %lld bytes, live %d..%d\n", (long long)x->offset, (long long)x->bytes, x->begin, x->end);
   }
-  print_steps(p, b, p->steps, 2);
+  print_steps(p, b, p->steps, 2, "");
 }

@@ -1,9 +1,14 @@
 /* Loops and branches of the plan. A body is a graph of its own, so it gets a scope; its inputs are bound to buffers of
- * the operands, its outputs end in buffers of the results: scan     carried value i: a pair of buffers that swap after
- * each iteration (body reads one, writes its twin); row operand: the iteration's slice of the operand's buffer; stacked
- * result: a slice of the result's buffer while    carried values as in scan; `other` holds the condition cond     both
- * bodies write the same result buffers vmap     rows and stacks as in scan, nothing carried others   the body runs once
- */
+ * the operands, its outputs end in buffers of the results:
+ *
+ *   scan     carried value i: a pair of buffers that swap after each iteration (the body reads one, writes its twin);
+ *            row operand: the iteration's slice of the operand's buffer, or the number of the iteration where the
+ *            operand is an iota; stacked result: a slice of the result's buffer
+ *   while    carried values as in scan; `other` holds the condition, whose flag is a pair as well, so that nobody
+ *            overwrites what another thread has still to read
+ *   cond     both bodies write the same result buffers
+ *   vmap     rows and stacks as in scan, nothing carried
+ *   others   the body runs once */
 #include "base/ds.h"
 #include "passes/plan_internal.h"
 #include <stdlib.h>
@@ -14,21 +19,45 @@ static int carried_of(const Graph *g, const Node *x) {
 static int rows_of(const Graph *g, const Node *x) {
   return x->op == OP_scan || x->op == OP_vmap ? (int)node_int(g, x, A_rows) : 0;
 }
+static bool counts(const Graph *g, NodeId n) { /* 0, 1, 2, ... */
+  return g->nodes[n].op == OP_iota && g->nodes[n].type.rank == 1;
+}
 
-void region_results(Plan *p, int scope) {
+bool region_reads(const Graph *g, NodeId region, int operand) {
+  const Node *x = &g->nodes[region];
+  int row = operand - carried_of(g, x);
+  return row < 0 || row >= rows_of(g, x) || !counts(g, x->in[operand]);
+}
+
+int region_buf(const Plan *p, int scope, NodeId n) {
+  const Scope *s = &p->scopes[scope];
+  while (s->buf_of[n] < 0 && s->graph->nodes[n].op == OP_reshape) n = s->graph->nodes[n].in[0];
+  return s->buf_of[n];
+}
+
+int region_carried(const Plan *p, int scope, NodeId n) {
+  const Graph *g = p->scopes[scope].graph;
+  return carried_of(g, &g->nodes[n]);
+}
+
+static int new_pair(Plan *p, Type t, NodeId n) {
+  int b = plan_new_buf(p, BUF_ARENA, 0, t, n), twin = plan_new_buf(p, BUF_ARENA, 0, t, n);
+  p->bufs[b].twin = twin;
+  p->bufs[twin].twin = b;
+  return b;
+}
+
+void region_results(Plan *p, int scope, const NodeId *roots, const int *home, int n_roots) {
   Graph *g = p->scopes[scope].graph;
   int *buf_of = p->scopes[scope].buf_of;
   for (NodeId n = 1; n < (NodeId)arrlen(g->nodes); n++) {
     const Node *x = &g->nodes[n];
     if (x->op != OP_get || op_info[g->nodes[x->in[0]].op].cls != REGION || buf_of[n] >= 0) continue;
-    int index = (int)node_int(g, x, A_index);
-    const Node *r = &g->nodes[x->in[0]];
-    int b = plan_new_buf(p, BUF_ARENA, 0, x->type, n);
-    if (index < carried_of(g, r)) {
-      int twin = plan_new_buf(p, BUF_ARENA, 0, x->type, n);
-      p->bufs[b].twin = twin;
-      p->bufs[twin].twin = b;
-    }
+    int index = (int)node_int(g, x, A_index), b = -1;
+    bool carried = index < carried_of(g, &g->nodes[x->in[0]]);
+    for (int i = 0; i < n_roots && b < 0 && !carried; i++) /* made where it is wanted */
+      if (roots[i] == n) b = home[i];
+    if (b < 0) b = carried ? new_pair(p, x->type, n) : plan_new_buf(p, BUF_ARENA, 0, x->type, n);
     for (NodeId m = n; m < (NodeId)arrlen(g->nodes); m++) { /* other reads of the same result */
       const Node *y = &g->nodes[m];
       if (y->op == OP_get && y->in[0] == x->in[0] && node_int(g, y, A_index) == index) buf_of[m] = b;
@@ -44,13 +73,8 @@ static int result_buf(Plan *p, int scope, NodeId n, int index) {
     if (y->op == OP_get && y->in[0] == n && node_int(g, y, A_index) == index) return p->scopes[scope].buf_of[m];
   }
   const Node *x = &g->nodes[n];
-  int b = plan_new_buf(p, BUF_ARENA, 0, x->results[index], n);
-  if (index < carried_of(g, x)) {
-    int twin = plan_new_buf(p, BUF_ARENA, 0, x->results[index], n);
-    p->bufs[b].twin = twin;
-    p->bufs[twin].twin = b;
-  }
-  return b;
+  if (index < carried_of(g, x)) return new_pair(p, x->results[index], n);
+  return plan_new_buf(p, BUF_ARENA, 0, x->results[index], n);
 }
 
 /* Plans one body; `in[i]` and `out[i]` are the buffers of its inputs and outputs. */
@@ -69,43 +93,59 @@ static PlanStep *plan_body(Plan *p, Graph *body, const int *in, const int *out) 
   return steps;
 }
 
-static int row_of(Plan *p, int buf, Type row) { return plan_new_buf(p, BUF_ROW, buf, row, p->bufs[buf].node); }
+static int in_loop(Plan *p, BufKind kind, int loop, int buf, Type row, NodeId n) {
+  int b = plan_new_buf(p, kind, buf, row, n);
+  p->bufs[b].loop = loop;
+  return b;
+}
+
+/* The buffers of the operands as the bodies see them. */
+static int *bind_operands(Plan *p, int scope, NodeId n, PlanStep *step) {
+  Graph *g = p->scopes[scope].graph;
+  const Node *x = &g->nodes[n];
+  int carried = carried_of(g, x), rows = rows_of(g, x), *in = NULL;
+  const Graph *body = x->regions[0];
+  for (int i = x->op == OP_cond ? 1 : 0; i < x->n_in; i++) {
+    int b = region_buf(p, scope, x->in[i]);
+    if (i < carried) {
+      int cur = result_buf(p, scope, n, i);
+      arrput(step->before, plan_kernel_step(plan_copy_group(p, scope, x->in[i], b, cur)));
+      arrput(step->carried, cur);
+      b = cur;
+    } else if (i < carried + rows) {
+      bool count = !region_reads(g, n, i);
+      b = in_loop(p, count ? BUF_COUNT : BUF_ROW, step->loop, b, body->input_types[i], x->in[i]);
+    }
+    arrput(in, b);
+  }
+  return in;
+}
 
 PlanStep region_step(Plan *p, int scope, NodeId n) {
   Graph *g = p->scopes[scope].graph;
   const Node *x = &g->nodes[n];
   bool loop = x->op == OP_scan || x->op == OP_while || x->op == OP_vmap;
-  PlanStep step = {.kind = loop ? PLAN_LOOP : PLAN_BRANCH, .group = -1, .scope = scope, .node = n};
-  int carried = carried_of(g, x), rows = rows_of(g, x);
-  int first = x->op == OP_cond ? 1 : 0; /* operand 0 of cond decides */
+  PlanStep step = {.kind = loop ? PLAN_LOOP : PLAN_BRANCH, .group = -1, .scope = scope, .node = n, .flag = -1};
+  if (loop) step.loop = p->n_loops++;
   Graph *body = x->regions[x->op == OP_while ? 1 : 0];
-  int *in = NULL, *out = NULL, *cond_in = NULL, *pass = NULL;
-  for (int i = first; i < x->n_in; i++) {
-    int b = p->scopes[scope].buf_of[x->in[i]];
-    if (i < carried) {
-      int cur = result_buf(p, scope, n, i);
-      arrput(step.before, plan_kernel_step(plan_copy_group(p, scope, x->in[i], b, cur)));
-      b = cur;
-    } else if (i < carried + rows) {
-      b = row_of(p, b, body->input_types[i]);
-    }
-    arrput(in, b);
-    arrput(cond_in, b);
-  }
-  int n_out = (int)arrlen(body->outputs);
+  int carried = carried_of(g, x), n_out = (int)arrlen(body->outputs), *in = bind_operands(p, scope, n, &step);
+  int *out = NULL;
   for (int i = 0; i < n_out; i++) {
     int r = result_buf(p, scope, n, i);
     if (i < carried) r = p->bufs[r].twin;
-    else if (x->op == OP_scan || x->op == OP_vmap) r = row_of(p, r, graph_type(body, body->outputs[i]));
+    else if (loop) r = in_loop(p, BUF_ROW, step.loop, r, graph_type(body, body->outputs[i]), p->bufs[r].node);
     arrput(out, r);
-    arrput(pass, r);
   }
   step.body = plan_body(p, body, in, out);
   if (x->op == OP_while) {
-    step.flag = plan_new_buf(p, BUF_ARENA, 0, type_scalar(BOOL), n);
-    step.other = plan_body(p, x->regions[0], cond_in, &step.flag);
+    step.flag = new_pair(p, type_scalar(BOOL), n);
+    step.other = plan_body(p, x->regions[0], in, &step.flag);
+    arrput(step.carried, step.flag);
   }
-  if (x->op == OP_cond) step.other = plan_body(p, x->regions[1], cond_in, pass);
-  arrfree(in), arrfree(out), arrfree(cond_in), arrfree(pass);
+  if (x->op == OP_cond) {
+    step.flag = region_buf(p, scope, x->in[0]);
+    step.other = plan_body(p, x->regions[1], in, out);
+  }
+  arrfree(in), arrfree(out);
   return step;
 }

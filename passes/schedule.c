@@ -1,9 +1,7 @@
-/* schedule: the order of steps, and where threads must meet.
+/* schedule: the order of steps.
  *
- * Before: steps in the order of their first node. After: an order in which everything is written before it is read, old
- * values of cells are read before they are replaced where that is possible, and `barrier` stands on each step that
- * touches memory which an earlier step since the last barrier has written (or would overwrite what one still reads).
- * Steps of little work are thread 0's `alone`: they need no barrier between them. */
+ * Before: steps in the order of their first node. After: an order in which everything is written before it is read, and
+ * old values of cells are read before they are replaced where that is possible. */
 #include "base/ds.h"
 #include "passes/pipeline.h"
 #include "passes/plan_internal.h"
@@ -27,7 +25,10 @@ void step_reads(const Plan *p, const PlanStep *s, int **out) {
     return;
   }
   const Node *x = &p->scopes[s->scope].graph->nodes[s->node];
-  for (int i = 0; i < x->n_in; i++) add(out, p->scopes[s->scope].buf_of[x->in[i]]);
+  for (int i = 0; i < x->n_in; i++) {
+    int b = region_buf(p, s->scope, x->in[i]);
+    if (b >= 0) add(out, b);
+  }
   each(p, s->before, out, step_reads);
   each(p, s->body, out, step_reads);
   each(p, s->other, out, step_reads);
@@ -39,6 +40,7 @@ void step_writes(const Plan *p, const PlanStep *s, int **out) {
     for (int i = 0; i < arrlen(gr->outs); i++) add(out, gr->outs[i].buf);
     return;
   }
+  for (int i = 0; i < arrlen(s->carried); i++) add(out, s->carried[i]), add(out, p->bufs[s->carried[i]].twin);
   each(p, s->before, out, step_writes);
   each(p, s->body, out, step_writes);
   each(p, s->other, out, step_writes);
@@ -133,78 +135,4 @@ void schedule_steps(Plan *p, PlanStep **steps) {
   *steps = order;
 }
 
-/* ---- barriers: after memory is planned, since buffers that share bytes count as one place ---- */
-
-static bool overlap(const Plan *p, int a, int b) {
-  if (plan_same_place(p, a, b)) return true;
-  const PlanBuf *x = &p->bufs[home(p, a)], *y = &p->bufs[home(p, b)];
-  return x->kind == BUF_ARENA && y->kind == BUF_ARENA && x->offset < y->offset + y->bytes &&
-         y->offset < x->offset + x->bytes;
-}
-
-static bool any_overlap(const Plan *p, const int *a, const int *b) {
-  for (int i = 0; i < arrlen(a); i++)
-    for (int j = 0; j < arrlen(b); j++)
-      if (overlap(p, a[i], b[j])) return true;
-  return false;
-}
-
-/* Too little work to share, in operations and words moved at the bounds of the sizes: some microseconds, of which a
- * barrier and the way of the values to another processor would take the better part. */
-static bool is_little(const Plan *p, const PlanStep *s) {
-  enum { LITTLE = 1 << 16 };
-  if (s->kind != PLAN_KERNEL) return false;
-  const Group *gr = &p->groups[s->group];
-  const Graph *g = p->scopes[gr->scope].graph;
-  int64_t work = 0;
-  for (int i = 0; i < arrlen(gr->nodes) && work >= 0; i++) {
-    int64_t flops = dim_upper(g->dims, node_flops(g, gr->nodes[i]));
-    work = flops < 0 || flops > LITTLE ? -1 : work + flops;
-  }
-  for (int i = 0; i < arrlen(gr->reads) + arrlen(gr->outs) && work >= 0; i++) {
-    int n = (int)arrlen(gr->reads);
-    Type t = p->bufs[i < n ? gr->reads[i] : gr->outs[i - n].buf].type;
-    int64_t count = dim_upper(g->dims, type_count(g->dims, t));
-    work = count < 0 || count > LITTLE ? -1 : work + count * dtype_size(t.dtype) / 4;
-  }
-  return work >= 0 && work < LITTLE;
-}
-
-/* What was touched since the last barrier, [1] by thread 0 alone: its steps are in order without one. */
-typedef struct Touched {
-  int *read[2], *written[2];
-} Touched;
-
-static bool must_wait(const Plan *p, const Touched *t, const PlanStep *s, const int *r, const int *w) {
-  bool wait = s->kind != PLAN_KERNEL;
-  for (int k = 0; k < (s->alone ? 1 : 2); k++)
-    wait |= any_overlap(p, r, t->written[k]) || any_overlap(p, w, t->written[k]) || any_overlap(p, w, t->read[k]);
-  return wait;
-}
-
-static void place_barriers(Plan *p, PlanStep *steps) {
-  Touched t = {0};
-  for (int i = 0; i < arrlen(steps); i++) {
-    PlanStep *s = &steps[i];
-    int *r = NULL, *w = NULL;
-    step_reads(p, s, &r);
-    step_writes(p, s, &w);
-    s->alone = is_little(p, s);
-    s->barrier = must_wait(p, &t, s, r, w);
-    for (int k = 0; k < 2 && s->barrier; k++) arrsetlen(t.read[k], 0), arrsetlen(t.written[k], 0);
-    for (int k = 0; k < arrlen(r); k++) add(&t.read[s->alone], r[k]);
-    for (int k = 0; k < arrlen(w); k++) add(&t.written[s->alone], w[k]);
-    arrfree(r), arrfree(w);
-    if (s->kind == PLAN_KERNEL) continue;
-    place_barriers(p, s->before);
-    place_barriers(p, s->body);
-    place_barriers(p, s->other);
-    if (s->kind == PLAN_LOOP && arrlen(s->body)) s->body[0].barrier = true; /* the iteration before may still run */
-    if (s->kind == PLAN_LOOP && arrlen(s->other)) s->other[0].barrier = true;
-  }
-  for (int k = 0; k < 2; k++) arrfree(t.read[k]), arrfree(t.written[k]);
-}
-
 void plan_schedule(Plan *p) { schedule_steps(p, &p->steps); }
-
-void plan_barriers(Plan *p) { place_barriers(p, p->steps); }

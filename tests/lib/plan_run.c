@@ -20,8 +20,8 @@ static int64_t bytes_of(const PlanRun *r, Type t) {
 
 static char *place(PlanRun *r, int b) {
   const PlanBuf *x = buf(r, b);
-  if (x->kind == BUF_ROW) return place(r, x->index) + r->iteration * bytes_of(r, x->type);
-  if (x->kind == BUF_ARENA) return r->space + x->offset;
+  if (x->kind == BUF_ROW) return place(r, x->index) + r->at[x->loop] * bytes_of(r, x->type);
+  if (x->kind == BUF_ARENA) return r->space + (r->swapped[b] ? buf(r, x->twin)->offset : x->offset);
   int same = b; /* several buffers name one cell */
   for (int i = 0; i < b && x->kind == BUF_CELL; i++)
     if (buf(r, i)->kind == BUF_CELL && buf(r, i)->index == x->index) {
@@ -47,24 +47,31 @@ static bool conflicts(const PlanRun *r, const PlanTouch *x) {
   return false;
 }
 
+static PlanTouch touch_of(PlanRun *r, int b, bool write, bool alone) {
+  char *from = place(r, b);
+  return (PlanTouch){from, from + bytes_of(r, buf(r, b)->type), write, alone};
+}
+
 static void check_barrier(PlanRun *r, const PlanStep *s, const Group *gr) {
   if (s->barrier) arrsetlen(r->touched, 0);
   PlanTouch *mine = NULL;
-  for (int i = 0; i < arrlen(gr->reads); i++) {
-    int64_t n = bytes_of(r, buf(r, gr->reads[i])->type);
-    PlanTouch t = {place(r, gr->reads[i]), place(r, gr->reads[i]) + n, false, s->alone};
-    arrput(mine, t);
-  }
-  for (int i = 0; i < arrlen(gr->outs); i++) {
-    int64_t n = bytes_of(r, buf(r, gr->outs[i].buf)->type);
-    PlanTouch t = {place(r, gr->outs[i].buf), place(r, gr->outs[i].buf) + n, true, s->alone};
-    arrput(mine, t);
-  }
+  for (int i = 0; i < arrlen(gr->reads); i++)
+    if (buf(r, gr->reads[i])->kind != BUF_COUNT) arrput(mine, touch_of(r, gr->reads[i], false, s->alone));
+  for (int i = 0; i < arrlen(gr->outs); i++) arrput(mine, touch_of(r, gr->outs[i].buf, true, s->alone));
   for (int i = 0; i < arrlen(mine); i++)
     if (conflicts(r, &mine[i]))
       buf_printf(&r->why, "kernel %d touches what another one does, without a barrier; ", s->group);
   for (int i = 0; i < arrlen(mine); i++) arrput(r->touched, mine[i]);
   arrfree(mine);
+}
+
+/* What decides, as every thread of those that go through the loop or branch reads it. */
+static bool read_flag(PlanRun *r, const PlanStep *s) {
+  PlanTouch t = touch_of(r, s->flag, false, s->alone);
+  if (s->meet) arrsetlen(r->touched, 0);
+  if (conflicts(r, &t)) buf_printf(&r->why, "a flag is read without a barrier; ");
+  arrput(r->touched, t);
+  return *place(r, s->flag);
 }
 
 /* ---- kernels ---- */
@@ -91,7 +98,9 @@ static Graph *group_graph(PlanRun *r, const Group *gr, Tensor **inputs) {
           return NULL;
         }
         Tensor t = shaped(r, graph_type(s->graph, o));
-        t.data = place(r, s->buf_of[o]);
+        const PlanBuf *from = buf(r, s->buf_of[o]);
+        if (from->kind == BUF_COUNT) tensor_set(&t, 0, (double)r->at[from->loop]);
+        else t.data = place(r, s->buf_of[o]);
         arrput(*inputs, t);
         map[o] = g_input(g, d.loc, graph_type(s->graph, o));
       }
@@ -147,6 +156,12 @@ static void check_in_place(PlanRun *r, const Group *gr, Graph *g, EvalEnv env, T
 }
 
 static void run_group(PlanRun *r, const Group *gr) {
+  if (!arrlen(gr->nodes) && buf(r, gr->reads[0])->kind == BUF_COUNT) {
+    Tensor t = shaped(r, buf(r, gr->reads[0])->type);
+    tensor_set(&t, 0, (double)r->at[buf(r, gr->reads[0])->loop]);
+    memcpy(place(r, gr->outs[0].buf), t.data, (size_t)tensor_bytes(&t));
+    return;
+  }
   if (!arrlen(gr->nodes)) {
     memmove(place(r, gr->outs[0].buf), place(r, gr->reads[0]), (size_t)bytes_of(r, buf(r, gr->outs[0].buf)->type));
     return;
@@ -178,34 +193,52 @@ static void run_steps(PlanRun *r, const PlanStep *steps);
 
 /* The carried values of the next iteration become those of this one. */
 static void swap_twins(PlanRun *r, const PlanStep *s) {
-  for (int i = 0; i < arrlen(s->before); i++) {
-    int b = r->plan->groups[s->before[i].group].outs[0].buf, twin = buf(r, b)->twin;
-    if (twin < 0) {
-      buf_printf(&r->why, "carried buffer %d has no twin; ", b);
-      return;
-    }
-    memcpy(place(r, b), place(r, twin), (size_t)bytes_of(r, buf(r, b)->type));
+  for (int i = 0; i < arrlen(s->carried); i++) {
+    int b = s->carried[i], twin = buf(r, b)->twin;
+    r->swapped[b] = r->swapped[twin] = !r->swapped[b];
+  }
+}
+
+/* Where a loop was thread 0's alone, the others find its results in their first places. */
+static void settle_twins(PlanRun *r, const PlanStep *s) {
+  for (int i = 0; i < arrlen(s->carried); i++) {
+    int b = s->carried[i];
+    if (!r->swapped[b]) continue;
+    PlanTouch from = touch_of(r, b, false, true), to = touch_of(r, buf(r, b)->twin, true, true);
+    memcpy(place(r, buf(r, b)->twin), place(r, b), (size_t)bytes_of(r, buf(r, b)->type));
+    arrput(r->touched, from);
+    arrput(r->touched, to);
+    r->swapped[b] = r->swapped[buf(r, b)->twin] = false;
   }
 }
 
 static void run_loop(PlanRun *r, const PlanStep *s, const Node *x) {
   const Graph *g = r->plan->scopes[s->scope].graph;
+  for (int i = 0; i < arrlen(s->carried); i++)
+    r->swapped[s->carried[i]] = r->swapped[buf(r, s->carried[i])->twin] = false;
+  bool outer = r->inside;
+  r->inside |= s->alone;
   run_steps(r, s->before);
-  int64_t length = x->op == OP_while ? 1 << 20 : dim_eval(g->dims, node_dim(x, A_length), r->env->vars);
-  for (int64_t i = 0; i < length; i++) {
-    r->iteration = i;
+  int64_t length = dim_eval(g->dims, node_dim(x, x->op == OP_while ? A_limit : A_length), r->env->vars);
+  for (int64_t i = 0; i < length || (x->op == OP_while && length < 0 && i < 1 << 20); i++) {
+    r->at[s->loop] = i;
     if (x->op == OP_while) {
       run_steps(r, s->other);
-      if (!*place(r, s->flag)) break;
+      if (!read_flag(r, s)) break;
     }
     run_steps(r, s->body);
     swap_twins(r, s);
   }
+  r->inside = outer;
+  if (s->alone && !r->inside) settle_twins(r, s);
 }
 
 static void run_branch(PlanRun *r, const PlanStep *s, const Node *x) {
-  bool first = x->op != OP_cond || *place(r, r->plan->scopes[s->scope].buf_of[x->in[0]]);
+  bool first = x->op != OP_cond || read_flag(r, s);
+  bool outer = r->inside;
+  r->inside |= s->alone;
   run_steps(r, first ? s->body : s->other);
+  r->inside = outer;
 }
 
 static void run_steps(PlanRun *r, const PlanStep *steps) {
@@ -220,11 +253,9 @@ static void run_steps(PlanRun *r, const PlanStep *steps) {
     } else {
       const Node *x = &r->plan->scopes[s->scope].graph->nodes[s->node];
       r->straight = false;
-      if (!s->barrier) buf_printf(&r->why, "a loop or branch without a barrier; ");
-      arrsetlen(r->touched, 0);
+      if (s->barrier) arrsetlen(r->touched, 0);
       if (s->kind == PLAN_LOOP) run_loop(r, s, x);
       else run_branch(r, s, x);
-      arrsetlen(r->touched, 0);
     }
     poison(r, s->at);
   }
@@ -235,6 +266,8 @@ static void run_steps(PlanRun *r, const PlanStep *steps) {
 static void bind(PlanRun *r) {
   const Plan *p = r->plan;
   r->memory = arena_array(r->arena, char *, arrlen(p->bufs) + 1);
+  r->at = arena_array(r->arena, int64_t, p->n_loops + 1);
+  r->swapped = arena_array(r->arena, bool, arrlen(p->bufs) + 1);
   r->last = arena_array(r->arena, int, arrlen(p->bufs) + 1);
   r->space = arena_alloc(r->arena, (size_t)p->peak + 64);
   memset(r->space, 0xff, (size_t)p->peak);

@@ -12,7 +12,9 @@ typedef struct PlanRun {
   const EvalEnv *env;        /* inputs and cells are copied */
   char **memory;             /* by buffer: where INPUT, OUTPUT and CELL buffers are */
   char *space;               /* the arena, plan->peak bytes */
-  int64_t iteration;         /* of the innermost loop */
+  int64_t *at;               /* by loop: its iteration */
+  bool *swapped;             /* by buffer of a pair: it stands where its twin's place is */
+  bool inside;               /* a loop or branch that thread 0 goes through alone */
   int *last;                 /* by buffer: the last position that touched it */
   bool straight;             /* no loops or branches were met */
   Buf why;                   /* what went wrong */

@@ -1,0 +1,202 @@
+/* barriers: where threads must meet.
+ *
+ * Before: steps in order, buffers in their places. After: `barrier` stands on each step that touches memory which an
+ * earlier step since the last barrier has written, or would overwrite what one still reads. Steps of little work are
+ * thread 0's `alone`: they need no barrier between them, and so is a loop or branch that holds no others.
+ *
+ * What was touched since the last barrier is carried through the tree of steps: into both branches and what either left
+ * behind it, round a loop until nothing is added. In a loop, the names of carried pairs swap after each iteration; what
+ * decides is read by all threads. Needs: memory, since buffers that share bytes count as one place. */
+#include "base/ds.h"
+#include "passes/pipeline.h"
+#include "passes/plan_internal.h"
+
+/* Buffers, [1] by thread 0 alone: its steps are in order without a barrier. */
+typedef struct Touched {
+  int *read[2], *written[2]; /* stb_ds, sets */
+} Touched;
+
+static void add(int **list, int v) {
+  for (int i = 0; i < arrlen(*list); i++)
+    if ((*list)[i] == v) return;
+  arrput(*list, v);
+}
+static int size_of(const Touched *t) {
+  return (int)(arrlen(t->read[0]) + arrlen(t->read[1]) + arrlen(t->written[0]) + arrlen(t->written[1]));
+}
+static void forget(Touched *t) {
+  for (int k = 0; k < 2; k++) arrfree(t->read[k]), arrfree(t->written[k]);
+}
+static void join(Touched *to, const Touched *from) {
+  for (int k = 0; k < 2; k++) {
+    for (int i = 0; i < arrlen(from->read[k]); i++) add(&to->read[k], from->read[k][i]);
+    for (int i = 0; i < arrlen(from->written[k]); i++) add(&to->written[k], from->written[k][i]);
+  }
+}
+
+static int home(const Plan *p, int b) {
+  while (p->bufs[b].kind == BUF_ROW) b = p->bufs[b].index;
+  return b;
+}
+static bool share_bytes(const PlanBuf *x, const PlanBuf *y) {
+  return x->kind == BUF_ARENA && y->kind == BUF_ARENA && x->offset < y->offset + y->bytes &&
+         y->offset < x->offset + x->bytes;
+}
+/* The two of a pair are apart, whichever is which; against all others each may be in either place. */
+static bool overlap(const Plan *p, int a, int b) {
+  a = home(p, a), b = home(p, b);
+  const PlanBuf *x = &p->bufs[a], *y = &p->bufs[b];
+  if (a == b) return true;
+  if (x->twin == b) return false;
+  if (x->kind == BUF_CELL && y->kind == BUF_CELL) return x->index == y->index;
+  for (int i = 0; i < (x->twin < 0 ? 1 : 2); i++)
+    for (int k = 0; k < (y->twin < 0 ? 1 : 2); k++)
+      if (share_bytes(i ? &p->bufs[x->twin] : x, k ? &p->bufs[y->twin] : y)) return true;
+  return false;
+}
+static bool any_overlap(const Plan *p, const int *a, const int *b) {
+  for (int i = 0; i < arrlen(a); i++)
+    for (int j = 0; j < arrlen(b); j++)
+      if (overlap(p, a[i], b[j])) return true;
+  return false;
+}
+
+/* ---- little work ---- */
+
+/* Too little work to share, in operations and words moved at the bounds of the sizes: some microseconds, of which a
+ * barrier and the way of the values to another processor would take the better part. */
+static bool is_little(const Plan *p, const PlanStep *s) {
+  enum { LITTLE = 1 << 16 };
+  const Group *gr = &p->groups[s->group];
+  const Graph *g = p->scopes[gr->scope].graph;
+  int64_t work = 0;
+  for (int i = 0; i < arrlen(gr->nodes) && work >= 0; i++) {
+    int64_t flops = dim_upper(g->dims, node_flops(g, gr->nodes[i]));
+    work = flops < 0 || flops > LITTLE ? -1 : work + flops;
+  }
+  for (int i = 0; i < arrlen(gr->reads) + arrlen(gr->outs) && work >= 0; i++) {
+    int n = (int)arrlen(gr->reads);
+    Type t = p->bufs[i < n ? gr->reads[i] : gr->outs[i - n].buf].type;
+    int64_t count = dim_upper(g->dims, type_count(g->dims, t));
+    work = count < 0 || count > LITTLE ? -1 : work + count * dtype_size(t.dtype) / 4;
+  }
+  return work >= 0 && work < LITTLE;
+}
+
+static bool mark_alone(const Plan *p, PlanStep *steps) {
+  bool all = true;
+  for (int i = 0; i < arrlen(steps); i++) {
+    PlanStep *s = &steps[i];
+    if (s->kind == PLAN_KERNEL) s->alone = is_little(p, s);
+    else {
+      bool before = mark_alone(p, s->before), body = mark_alone(p, s->body), other = mark_alone(p, s->other);
+      s->alone = before && body && other;
+    }
+    all &= s->alone;
+  }
+  return all;
+}
+
+/* ---- barriers ---- */
+
+static bool must_wait(const Plan *p, const Touched *t, bool alone, const int *r, const int *w) {
+  bool wait = false;
+  for (int k = 0; k < (alone ? 1 : 2); k++)
+    wait |= any_overlap(p, r, t->written[k]) || any_overlap(p, w, t->written[k]) || any_overlap(p, w, t->read[k]);
+  return wait;
+}
+
+/* A step as a whole: does it need a barrier before it? Once it had one, it keeps it. */
+static void begin_step(Plan *p, PlanStep *s, Touched *t, bool touches) {
+  int *r = NULL, *w = NULL;
+  step_reads(p, s, &r);
+  step_writes(p, s, &w);
+  s->barrier |= must_wait(p, t, s->alone, r, w);
+  if (s->barrier) forget(t);
+  for (int k = 0; k < arrlen(r) && touches; k++) add(&t->read[s->alone], r[k]);
+  for (int k = 0; k < arrlen(w) && touches; k++) add(&t->written[s->alone], w[k]);
+  arrfree(r), arrfree(w);
+}
+
+/* After an iteration the name of a carried value means what its twin was. */
+static void swap_names(const Plan *p, const PlanStep *s, int *list) {
+  for (int i = 0; i < arrlen(list); i++)
+    for (int k = 0; k < arrlen(s->carried); k++)
+      if (list[i] == s->carried[k] || list[i] == p->bufs[s->carried[k]].twin) {
+        list[i] = p->bufs[list[i]].twin;
+        break;
+      }
+}
+/* At the begin the pairs get their first places again, at the end either may be in either: what was touched of one of
+ * them counts for both. */
+static void blur_names(const Plan *p, const PlanStep *s, int **list) {
+  for (int i = 0, n = (int)arrlen(*list); i < n; i++)
+    for (int k = 0; k < arrlen(s->carried); k++)
+      if ((*list)[i] == s->carried[k] || (*list)[i] == p->bufs[s->carried[k]].twin) add(list, p->bufs[(*list)[i]].twin);
+}
+
+static void blur(const Plan *p, const PlanStep *s, Touched *t) {
+  for (int k = 0; k < 2; k++) blur_names(p, s, &t->read[k]), blur_names(p, s, &t->written[k]);
+}
+
+static void walk(Plan *p, PlanStep *steps, Touched *t);
+
+static void walk_loop(Plan *p, PlanStep *s, Touched *t) {
+  blur(p, s, t);
+  walk(p, s->before, t);
+  Touched head = {0}, end = {0};
+  join(&head, t);
+  for (int before = -1; size_of(&head) != before;) {
+    before = size_of(&head);
+    Touched now = {0};
+    forget(&end);
+    join(&now, &head);
+    if (s->flag >= 0) {
+      walk(p, s->other, &now);
+      int *flag = NULL;
+      arrput(flag, s->flag);
+      s->meet |= must_wait(p, &now, false, flag, NULL);
+      arrfree(flag);
+      if (s->meet) forget(&now);
+      add(&now.read[0], s->flag);
+      join(&end, &now);
+    }
+    walk(p, s->body, &now);
+    for (int k = 0; k < 2; k++) swap_names(p, s, now.read[k]), swap_names(p, s, now.written[k]);
+    join(&head, &now);
+    forget(&now);
+  }
+  forget(t);
+  join(t, &head); /* as often as it runs, and not at all */
+  join(t, &end);
+  blur(p, s, t);
+  forget(&head), forget(&end);
+}
+
+static void walk_branch(Plan *p, PlanStep *s, Touched *t) {
+  Touched other = {0};
+  if (s->flag >= 0) add(&t->read[0], s->flag);
+  if (s->flag >= 0) join(&other, t);
+  walk(p, s->body, t);
+  walk(p, s->other, &other);
+  join(t, &other);
+  forget(&other);
+}
+
+static void walk(Plan *p, PlanStep *steps, Touched *t) {
+  for (int i = 0; i < arrlen(steps); i++) {
+    PlanStep *s = &steps[i];
+    bool whole = s->kind == PLAN_KERNEL || s->alone;
+    begin_step(p, s, t, whole);
+    if (whole) continue;
+    if (s->kind == PLAN_LOOP) walk_loop(p, s, t);
+    else walk_branch(p, s, t);
+  }
+}
+
+void plan_barriers(Plan *p) {
+  Touched t = {0};
+  mark_alone(p, p->steps);
+  walk(p, p->steps, &t);
+  forget(&t);
+}
