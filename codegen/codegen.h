@@ -39,6 +39,7 @@ typedef enum KArgKind {
   KARG_SIZE,     /* int64_t: dimension expression `dim` */
   KARG_CLOCK,    /* int64_t: the clock's `buf` (0 step, 1 steps, 2 epoch, 3 key) */
   KARG_INT,      /* int64_t: the constant `offset` (number of an error site, of a random site) */
+  KARG_LOOP,     /* int64_t: the number of the current iteration of the plan's loop `buf` */
 } KArgKind;
 typedef struct KArg {
   KArgKind kind;

@@ -4,87 +4,16 @@
 #include "codegen/emit_internal.h"
 #include <string.h>
 
-/* A pointer to a buffer; `local`: by the names a and c that the function of the kernels gives to arena and cells. */
-static void put_buffer(const Emit *e, int i, Buf *b, int buf, bool local) {
+/* Where a value stands after the last step. */
+static void put_buffer(const Emit *e, int i, Buf *b, int buf) {
   const PlanBuf *p = &e->plans[i]->bufs[buf];
   switch (p->kind) {
   case BUF_INPUT: buf_printf(b, "in[%d]", p->index); return;
   case BUF_OUTPUT: buf_printf(b, "out[%d]", p->index); return;
-  case BUF_CELL: buf_printf(b, "(%s + %lld)", local ? "c" : "m->cells", (long long)e->cell_offset[p->index]); return;
-  case BUF_ARENA: buf_printf(b, "(%s + %lld)", local ? "a" : "m->arena", (long long)p->offset); return;
-  default: INTERNAL("%s: a loop reached the emitter", e->prog->entries[i].name);
+  case BUF_CELL: buf_printf(b, "(m->cells + %lld)", (long long)e->cell_offset[p->index]); return;
+  case BUF_ARENA: buf_printf(b, "(m->arena + %lld)", (long long)p->offset); return;
+  default: INTERNAL("%s: a row of a loop is read after it", e->prog->entries[i].name);
   }
-}
-
-/* The cast that a parameter of type `const T *` or `T *` needs from unsigned char * or void *. */
-static void put_argument(const Emit *e, int i, Buf *b, const KArg *x) {
-  static const char *const clocks[] = {"m->step", "m->steps", "m->epoch", "key"};
-  switch (x->kind) {
-  case KARG_BUF: {
-    BufKind kind = e->plans[i]->bufs[x->buf].kind;
-    if (kind == BUF_CELL || kind == BUF_ARENA) buf_str(b, "(void *)");
-    put_buffer(e, i, b, x->buf, true);
-    return;
-  }
-  case KARG_PREPARED: buf_printf(b, "(void *)(m->prepared + %lld)", (long long)x->offset); return;
-  case KARG_TEMP: buf_printf(b, "(void *)(a + %lld)", (long long)(e->entries[i].temp_at + x->offset)); return;
-  case KARG_SIZE: emit_dim(e, &e->prog->entries[i], b, x->dim); return;
-  case KARG_CLOCK: buf_str(b, clocks[x->buf]); return;
-  case KARG_INT: emit_int(b, x->offset); return;
-  }
-}
-
-static void put_call(const Emit *e, int i, Buf *b, const KernelCall *call, int indent) {
-  buf_fill(b, ' ', indent);
-  buf_printf(b, "%s(", kernel_name(kernels_get(e->kernels, call->kernel)));
-  size_t line = b->n;
-  for (int k = 0; k < (int)arrlen(call->args); k++) {
-    if (b->n - line > 90) {
-      buf_str(b, "\n      ");
-      line = b->n;
-    }
-    put_argument(e, i, b, &call->args[k]);
-    buf_str(b, ", ");
-  }
-  buf_str(b, "team);\n");
-}
-
-/* Calls that thread 0 makes as a team of one. Consecutive ones stand in one block. */
-typedef struct Calls {
-  Buf *b;
-  bool alone; /* such a block is open */
-  bool temp;  /* since the last barrier, all threads have used the workspace */
-} Calls;
-static void close_alone(Calls *c) {
-  if (c->alone) buf_str(c->b, "    team->n = n;\n  }\n");
-  c->alone = false;
-}
-static void put_barrier(Calls *c) {
-  close_alone(c);
-  buf_str(c->b, "  if (dnn_barrier(team)) return;\n");
-  c->temp = false;
-}
-
-static void put_steps(const Emit *e, int i, Buf *b, const PlanStep *steps) {
-  Calls c = {.b = b};
-  for (int s = 0; s < (int)arrlen(steps); s++) {
-    if (steps[s].kind != PLAN_KERNEL) INTERNAL("%s: a loop or branch reached the emitter", e->prog->entries[i].name);
-    const LoweredGroup *g = &e->lowered[i]->groups[steps[s].group];
-    bool meet = steps[s].barrier, temp = false;
-    for (int k = 0; k < (int)arrlen(g->calls); k++) temp |= g->calls[k].barrier;
-    if (meet || (steps[s].alone && temp && c.temp)) put_barrier(&c);
-    if (steps[s].alone && !c.alone && arrlen(g->calls)) {
-      buf_str(b, "  if (team->tid == 0) {\n    const int32_t n = team->n;\n    team->n = 1;\n");
-      c.alone = true;
-    }
-    if (!steps[s].alone) close_alone(&c);
-    for (int k = 0; k < (int)arrlen(g->calls); k++) {
-      if (!steps[s].alone && g->calls[k].barrier && !(meet && !k)) put_barrier(&c);
-      put_call(e, i, b, &g->calls[k], c.alone ? 4 : 2);
-    }
-    c.temp |= temp && !steps[s].alone;
-  }
-  close_alone(&c);
 }
 
 /* Does a kernel of the plan leave its result in this output or cell? */
@@ -92,6 +21,7 @@ static bool is_written(const Plan *p, BufKind kind, int index) {
   for (int g = 0; g < (int)arrlen(p->groups); g++)
     for (int o = 0; o < (int)arrlen(p->groups[g].outs); o++) {
       const PlanBuf *x = &p->bufs[p->groups[g].outs[o].buf];
+      while (x->kind == BUF_ROW) x = &p->bufs[x->index];
       if (x->kind == kind && x->index == index) return true;
     }
   return false;
@@ -117,7 +47,7 @@ static void put_copies(const Emit *e, int i, Buf *b) {
     if (is_cell && p->bufs[buf].kind == BUF_CELL && p->bufs[buf].index == index) continue;
     if (is_cell) buf_printf(b, "  memcpy(m->cells + %lld, ", (long long)e->cell_offset[index]);
     else buf_printf(b, "  memcpy(out[%d], ", index);
-    put_buffer(e, i, b, buf, false);
+    put_buffer(e, i, b, buf);
     buf_str(b, ", ");
     emit_bytes(e, x, b, p->bufs[buf].type);
     buf_str(b, ");\n");
@@ -137,7 +67,7 @@ static void put_text(const Emit *e, int i, Buf *b, const Effect *f, const char *
     int buf = buffer_of(e, i, f->values[k]);
     Type t = e->plans[i]->bufs[buf].type;
     buf_printf(b, "%sdnn_show_value(&text, ", indent);
-    put_buffer(e, i, b, buf, false);
+    put_buffer(e, i, b, buf);
     buf_printf(b, ", %d, %d, ", t.dtype, t.rank);
     if (!t.rank) buf_str(b, "0");
     else buf_str(b, "(const int64_t[]){");
@@ -157,7 +87,7 @@ static void put_effects(Emit *e, int i, Buf *b) {
     const char *indent = "    ";
     if (f->is_check) {
       buf_str(b, "  if (!*(const uint8_t *)");
-      put_buffer(e, i, b, buffer_of(e, i, f->cond), false);
+      put_buffer(e, i, b, buffer_of(e, i, f->cond));
       arrput(e->sites, f->loc);
       int site = e->n_sites + 3 + (int)arrlen(e->sites);
       buf_printf(b, ") {\n    DnnShow text = {message(m), %d, 0};\n    m->error_site = %d;\n    dnn_show_text(&text, ",
@@ -181,18 +111,17 @@ static int new_site(Emit *e, Loc at) {
 
 /* Sizes that come out negative at some values of the variables, such as N - 4: no tensor of the entry may have them,
  * inside neither, for two of them multiplied would be a large one. */
-static void put_size_checks(Emit *e, int i, Buf *b) {
+static void put_size_checks(Emit *e, int i, Buf *b, const Graph *g, Dim **seen) {
   const Entry *x = &e->prog->entries[i];
-  const Graph *g = e->plans[i]->graph;
-  Dim *seen = NULL;
   for (NodeId n = 1; n < (NodeId)arrlen(g->nodes); n++) {
     Type t = graph_type(g, n);
+    for (int k = 0; k < graph_node(g, n)->n_regions; k++) put_size_checks(e, i, b, graph_node(g, n)->regions[k], seen);
     for (int k = 0; k < t.rank; k++) {
       Dim d = t.shape[k];
       bool known = dim_le(g->dims, dim_int(g->dims, 0), d) == DIM_YES;
-      for (int j = 0; j < (int)arrlen(seen); j++) known |= seen[j] == d;
+      for (int j = 0; j < (int)arrlen(*seen); j++) known |= (*seen)[j] == d;
       if (known) continue;
-      arrput(seen, d);
+      arrput(*seen, d);
       Buf size = {0}, text = {0};
       emit_dim(e, x, &size, d);
       dim_print(g->dims, &text, d);
@@ -204,7 +133,6 @@ static void put_size_checks(Emit *e, int i, Buf *b) {
       buf_free(&text);
     }
   }
-  arrfree(seen);
 }
 
 /* Sizes within their bounds, integers within theirs. */
@@ -218,7 +146,9 @@ static void put_checks(Emit *e, int i, Buf *b) {
     emit_string(b, arena_printf(e->arena, "%s: error: the size %s of %s", emit_place(e, x->loc), name, x->name));
     buf_printf(b, ", v[%d], %lld);\n", k, (long long)bound);
   }
-  put_size_checks(e, i, b);
+  Dim *seen = NULL;
+  put_size_checks(e, i, b, e->plans[i]->graph, &seen);
+  arrfree(seen);
   for (int k = 0; e->opts->checks && k < (int)arrlen(x->inputs); k++) {
     const Port *p = &x->inputs[k];
     if (p->below == DIM_NONE) continue;
@@ -248,9 +178,9 @@ static bool uses_context(const Buf *b) { /* `m->` that is not the end of `team->
 static bool put_run(Emit *e, int i, Buf *b, const char *args) {
   const Entry *x = &e->prog->entries[i];
   Buf body = {0};
-  put_steps(e, i, &body, e->plans[i]->steps);
+  emit_steps(e, i, &body);
   if (!body.n) return false;
-  bool arena = uses(&body, "(a + "), cells = uses(&body, "(c + "), key = uses(&body, "key, ");
+  bool arena = uses(&body, "a + "), cells = uses(&body, "c + "), key = uses(&body, "key, ");
   buf_str(b, "\n/* The kernels of ");
   buf_c(b, x->name);
   buf_printf(b, " (%s), as every thread of the team calls them. */\nstatic void run_%s(%s, DnnTeam *team) {\n",
@@ -262,32 +192,19 @@ static bool put_run(Emit *e, int i, Buf *b, const char *args) {
   if (!uses(&body, "v[")) buf_str(b, "  (void)v;\n");
   if (!uses(&body, "in[")) buf_str(b, "  (void)in;\n");
   if (!uses(&body, "out[")) buf_str(b, "  (void)out;\n");
+  if (!uses(&body, "team")) buf_str(b, "  (void)team;\n");
   buf_str(b, body.s);
   buf_str(b, "}\n");
   buf_free(&body);
   return true;
 }
 
-/* Operations and memory traffic of one call at the bounds of its sizes. */
-static int64_t work_of(const Emit *e, int i) {
-  const Graph *g = e->plans[i]->graph;
-  int64_t work = 0;
-  for (NodeId n = 1; n < (NodeId)arrlen(g->nodes); n++) {
-    if (op_info[graph_node(g, n)->op].cls == REGION) return INT64_MAX;
-    int64_t flops = dim_upper(g->dims, node_flops(g, n)), bytes = dim_upper(g->dims, node_bytes(g, n));
-    if (flops < 0 || bytes < 0 || flops > INT32_MAX || bytes > INT32_MAX) return INT64_MAX;
-    work += flops + bytes / 4;
-  }
-  return work;
-}
-
 /* The call of the kernels by a team. A second thread does not pay for little work: waking it and its barriers cost some
  * microseconds, far more when the machine is busy. The bits do not depend on the number of threads. */
 static void put_team(const Emit *e, int i, Buf *b) {
-  enum { LITTLE = 1 << 18 };
   const EmitEntry *n = &e->entries[i];
   long long at = (long long)n->scratch_at, each = (long long)n->scratch_each;
-  if (work_of(e, i) < LITTLE) {
+  if (emit_is_little(e, i)) {
     buf_printf(b,
                "  DnnMeeting meeting = {0};\n  DnnTeam team = team_of(m, &meeting, 0, 1, %lld, %lld);\n"
                "  run_%s(m, v, in, out, &team);\n",

@@ -51,7 +51,11 @@ void emit_header(Emit *e, Buf *b); /* NAME.h */
 /* NAME.c: the functions of the header, and what the entries' texts call. */
 void emit_interface(Emit *e, const Buf *entries, Buf *b);
 void emit_entry(Emit *e, int i, Buf *b); /* NAME.c: one entry's call */
-void emit_prepare(Emit *e, Buf *b);      /* NAME.c: NAME_prepare */
+/* The steps of an entry's plan, as every thread of the team goes through them. */
+void emit_steps(const Emit *e, int i, Buf *b);
+/* Does the caller's thread do all of it, for there is too little work or none that threads share? */
+bool emit_is_little(const Emit *e, int i);
+void emit_prepare(Emit *e, Buf *b); /* NAME.c: NAME_prepare */
 int64_t
 emit_prepare_scratch(const Emit *e);      /* bytes of each thread's scratch while preparing, from the arena's begin */
 void emit_program_table(Emit *e, Buf *b); /* NAME_program.c */

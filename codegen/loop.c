@@ -94,7 +94,9 @@ LExpr *x_param(LB *b, KSize s) {
     if (b->fixed[i].size.kind == s.kind && b->fixed[i].size.value == s.value && b->fixed[i].size.dim == s.dim)
       return x_var(b, b->fixed[i].var);
   LVar *v = arena_one(b->arena, LVar);
-  *v = (LVar){.name = s.kind == KARG_CLOCK ? "clock" : s.kind == KARG_INT ? "site" : "n", .dtype = I64, .lanes = 1};
+  static const char *const names[] = {
+      [KARG_SIZE] = "n", [KARG_CLOCK] = "clock", [KARG_INT] = "site", [KARG_LOOP] = "at"};
+  *v = (LVar){.name = names[s.kind], .dtype = I64, .lanes = 1};
   FixedSize f = {s, v};
   arrput(b->fixed, f);
   return x_var(b, v);

@@ -106,7 +106,7 @@ typedef struct KParam {
 } KParam;
 /* What a size parameter stands for in the group it was made for. */
 typedef struct KSize {
-  KArgKind kind; /* KARG_SIZE, KARG_CLOCK, KARG_INT */
+  KArgKind kind; /* KARG_SIZE, KARG_CLOCK, KARG_INT, KARG_LOOP */
   int64_t value;
   Dim dim;
 } KSize;

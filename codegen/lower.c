@@ -173,7 +173,7 @@ void lower_end(Lower *l, const char *name, bool barrier) {
     } else {
       KSize s = k->sizes[size++];
       a.kind = s.kind;
-      if (s.kind == KARG_CLOCK) a.buf = (int)s.value;
+      if (s.kind == KARG_CLOCK || s.kind == KARG_LOOP) a.buf = (int)s.value;
       else if (s.kind == KARG_INT) a.offset = s.value;
       else a.dim = s.dim;
     }
@@ -200,7 +200,8 @@ static bool can_prepare(const Lower *l, const KernelCall *c) {
     const KArg *a = &c->args[i];
     if (a->kind == KARG_BUF && !lower_keeps(l, a->buf)) return false;
     if (a->kind == KARG_TEMP && !k->params[i].arr->written) return false;
-    if (a->kind == KARG_CLOCK || (a->kind == KARG_SIZE && !dim_is_int(l->dims, a->dim, &none))) return false;
+    if (a->kind == KARG_CLOCK || a->kind == KARG_LOOP || (a->kind == KARG_SIZE && !dim_is_int(l->dims, a->dim, &none)))
+      return false;
     reads |= a->kind == KARG_BUF;
     writes |= a->kind == KARG_TEMP;
   }

@@ -67,6 +67,8 @@ LArr *lower_buf(Lower *l, int buf, DType t);
 bool lower_keeps(const Lower *l, int buf);
 int lower_same_buf(const Lower *l, int buf);
 
+/* A buffer that is the number of a loop's iteration, as a number of type t. */
+LExpr *count_at(Lower *l, int buf, DType t);
 /* Value of node n at an index (one per axis of n) as an expression; shared parts are one pointer. */
 LExpr *value_at(Lower *l, NodeId n, const Idx *at);
 LExpr *axes_linear(LB *b, const Axes *a, const Idx *at);               /* row-major position */

@@ -15,6 +15,8 @@ typedef struct World {
   int threads;
   Buf *why;
   unsigned char *arena, *temp, *prepared;
+  int64_t *at;   /* by loop: its iteration */
+  bool *swapped; /* by buffer of a pair: it stands where its twin's place is */
 } World;
 
 static void *place_of(const World *w, int buf) {
@@ -23,7 +25,13 @@ static void *place_of(const World *w, int buf) {
   case BUF_INPUT: return (void *)(uintptr_t)w->in[b->index];
   case BUF_OUTPUT: return w->out[b->index];
   case BUF_CELL: return w->cells[b->index];
-  case BUF_ARENA: return w->arena + b->offset;
+  case BUF_ARENA: return w->arena + (w->swapped[buf] ? w->l->plan->bufs[b->twin].offset : b->offset);
+  case BUF_ROW: {
+    DimTab *dims = w->l->plan->graph->dims;
+    unsigned char *base = place_of(w, b->index);
+    int64_t bytes = dim_eval(dims, type_count(dims, b->type), w->vars) * dtype_size(b->type.dtype);
+    return base ? base + w->at[b->loop] * bytes : NULL;
+  }
   default: return NULL;
   }
 }
@@ -45,6 +53,7 @@ static bool run_call(World *w, int kernel, const KArg *list, bool prepares) {
     case KARG_SIZE: args[i].i = dim_eval(dims, a->dim, w->vars); break;
     case KARG_CLOCK: args[i].i = w->clock[a->buf]; break;
     case KARG_INT: args[i].i = a->offset; break;
+    case KARG_LOOP: args[i].i = w->at[a->buf]; break;
     }
   }
   if (!good) buf_printf(w->why, "kernel %s: a buffer has no place", kernel_name(k));
@@ -53,9 +62,47 @@ static bool run_call(World *w, int kernel, const KArg *list, bool prepares) {
   return good;
 }
 
+static bool run_steps(World *w, const PlanStep *steps);
+
+static bool flag_of(const World *w, const PlanStep *s) { return s->flag < 0 || *(unsigned char *)place_of(w, s->flag); }
+
+static bool run_loop(World *w, const PlanStep *s) {
+  const Plan *p = w->l->plan;
+  const Node *x = &p->scopes[s->scope].graph->nodes[s->node];
+  int64_t length = dim_eval(p->graph->dims, node_dim(x, x->op == OP_while ? A_limit : A_length), w->vars);
+  for (int i = 0; i < arrlen(s->carried); i++)
+    w->swapped[s->carried[i]] = w->swapped[p->bufs[s->carried[i]].twin] = false;
+  if (!run_steps(w, s->before)) return false;
+  for (int64_t i = 0; i < length || (x->op == OP_while && length < 0); i++) {
+    w->at[s->loop] = i;
+    if (!run_steps(w, s->other)) return false;
+    if (!flag_of(w, s)) break;
+    if (!run_steps(w, s->body)) return false;
+    for (int k = 0; k < arrlen(s->carried); k++) {
+      int b = s->carried[k];
+      w->swapped[b] = w->swapped[p->bufs[b].twin] = !w->swapped[b];
+    }
+  }
+  return true;
+}
+
+static bool run_steps(World *w, const PlanStep *steps) {
+  bool good = true;
+  for (int i = 0; i < arrlen(steps) && good; i++) {
+    const PlanStep *s = &steps[i];
+    if (s->kind == PLAN_LOOP) good = run_loop(w, s);
+    else if (s->kind == PLAN_BRANCH) good = run_steps(w, flag_of(w, s) ? s->body : s->other);
+    const LoweredGroup *g = s->kind == PLAN_KERNEL ? &w->l->groups[s->group] : NULL;
+    for (int k = 0; g && k < arrlen(g->calls) && good; k++)
+      good = run_call(w, g->calls[k].kernel, g->calls[k].args, false);
+  }
+  return good;
+}
+
 bool lowered_interpret(const Lowered *l, const KernelTable *t, const int64_t *vars, const void *const *in,
                        void *const *out, void *const *cells, const int64_t clock[4], int threads, Buf *why) {
-  World w = {l, t, vars, in, out, cells, clock, threads, why, NULL, NULL, NULL};
+  World w = {.l = l, .t = t, .vars = vars, .in = in, .out = out, .cells = cells, .clock = clock, .threads = threads};
+  w.why = why;
   int64_t bytes = 64;
   const Plan *p = l->plan;
   for (int i = 0; i < arrlen(p->bufs); i++)
@@ -64,23 +111,19 @@ bool lowered_interpret(const Lowered *l, const KernelTable *t, const int64_t *va
   w.arena = malloc((size_t)bytes + 64);
   w.temp = malloc((size_t)l->temp_bytes + 64);
   w.prepared = malloc((size_t)kernels_prepared_bytes(t) + 64);
+  w.at = calloc((size_t)p->n_loops + 1, sizeof *w.at);
+  w.swapped = calloc((size_t)arrlen(p->bufs) + 1, sizeof *w.swapped);
   memset(w.prepared, 0xff, (size_t)kernels_prepared_bytes(t) + 64);
   memset(w.arena, 0xff, (size_t)bytes);
   memset(w.temp, 0xff, (size_t)l->temp_bytes + 64);
   bool good = true;
   for (int i = 0; i < kernels_prepared_count(t) && good; i++)
     good = run_call(&w, kernels_prepared(t, i)->kernel, kernels_prepared(t, i)->args, true);
-  for (int i = 0; i < arrlen(p->steps) && good; i++) {
-    if (p->steps[i].kind != PLAN_KERNEL) {
-      buf_str(why, "loops and branches are not interpreted");
-      good = false;
-      break;
-    }
-    const LoweredGroup *g = &l->groups[p->steps[i].group];
-    for (int k = 0; k < arrlen(g->calls) && good; k++) good = run_call(&w, g->calls[k].kernel, g->calls[k].args, false);
-  }
+  good = good && run_steps(&w, p->steps);
   free(w.arena);
   free(w.temp);
   free(w.prepared);
+  free(w.at);
+  free(w.swapped);
   return good;
 }

@@ -156,7 +156,8 @@ static void copy_body(Lower *l, const Axes *a, const Idx *at, bool trial, int *c
   DType t = l->plan->bufs[to].type.dtype;
   if (trial) return;
   LExpr *i = axes_linear(l->b, a, at);
-  lb_store(l->b, lower_buf(l, to, t), i, x_load(l->b, lower_buf(l, from, t), i, NULL));
+  bool count = l->plan->bufs[from].kind == BUF_COUNT;
+  lb_store(l->b, lower_buf(l, to, t), i, count ? count_at(l, from, t) : x_load(l->b, lower_buf(l, from, t), i, NULL));
 }
 void lower_copy(Lower *l) {
   Type t = l->plan->bufs[l->group->outs[0].buf].type;

@@ -233,6 +233,10 @@ static LExpr *map_at(Lower *l, const Node *n, const Idx *at) {
 
 static LExpr *plain_read(Lower *l, LArr *arr, LExpr *index, LExpr *guard) { return x_load(l->b, arr, index, guard); }
 
+LExpr *count_at(Lower *l, int buf, DType t) {
+  return x_cast(l->b, x_param(l->b, (KSize){.kind = KARG_LOOP, .value = l->plan->bufs[buf].loop}), t);
+}
+
 static MemoKey memo_key(Lower *l, NodeId id, const Axes *axes, const Idx *given, Idx *at) {
   MemoKey key;
   memset(&key, 0, sizeof key);
@@ -263,7 +267,8 @@ LExpr *value_at(Lower *l, NodeId id, const Idx *given) {
   if (found >= 0) return l->memo[found].value;
   LExpr *v = NULL;
   int buf = l->buf_of[id];
-  if (buf >= 0 && !l->here[id])
+  if (buf >= 0 && !l->here[id] && l->plan->bufs[buf].kind == BUF_COUNT) v = count_at(l, buf, n->type.dtype);
+  else if (buf >= 0 && !l->here[id])
     v = (l->read ? l->read : plain_read)(l, lower_buf(l, buf, n->type.dtype), axes_linear(l->b, &axes, &at), l->guard);
   else if (id == l->group->heavy) INTERNAL("the value of %s is used before it is there", op_info[n->op].name);
   else switch (op_info[n->op].cls) {

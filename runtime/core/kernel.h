@@ -103,6 +103,13 @@ static inline int64_t dnn_check(DnnTeam *team, int64_t index, int64_t bound, int
   return index < 0 && bound > 0 ? 0 : bound - 1;
 }
 
+/* The places of a loop's value of this iteration and of the next one. */
+static inline void dnn_swap(unsigned char **a, unsigned char **b) {
+  unsigned char *x = *a;
+  *a = *b;
+  *b = x;
+}
+
 /* Vectors of micro-kernels: registers, and the same at any address. */
 #if defined(__GNUC__)
 #define DNN_VECTOR(T, n, name)                                                                                       \

@@ -1,0 +1,308 @@
+/* The body of an entry's run function: its plan's steps as kernel calls, loops and branches, for every thread of the
+ * team. All threads take the same way through them, so that they meet at the same barriers; what a loop carries is
+ * named by pointers that swap. Steps of little work, loops and branches of such alone too, stand in blocks that thread
+ * 0 goes through as a team of one. */
+#include "base/ds.h"
+#include "codegen/emit_internal.h"
+#include <math.h>
+
+typedef struct Steps {
+  const Emit *e;
+  int i; /* the entry */
+  const Plan *p;
+  Buf *b;
+  int indent;
+  bool alone;  /* a block of thread 0 is open */
+  bool inside; /* it holds a loop or branch, whose steps these are */
+  bool temp;   /* since the last barrier, all threads have used the workspace */
+  bool *named; /* by buffer: a pair that pointers name here */
+} Steps;
+
+static void line(const Steps *c, const char *text) {
+  buf_fill(c->b, ' ', c->indent);
+  buf_str(c->b, text);
+}
+
+/* ---- addresses ---- */
+
+static void put_count(const Steps *c, Dim d) {
+  int64_t v;
+  if (dim_is_int(c->e->prog->dims, d, &v)) {
+    emit_int(c->b, v);
+    return;
+  }
+  buf_char(c->b, '(');
+  emit_dim(c->e, &c->e->prog->entries[c->i], c->b, d);
+  buf_char(c->b, ')');
+}
+
+/* A buffer's address as a sum of (const) unsigned char * and a number. */
+static void put_address(const Steps *c, int buf) {
+  const PlanBuf *x = &c->p->bufs[buf];
+  DimTab *dims = c->e->prog->dims;
+  switch (x->kind) {
+  case BUF_INPUT: buf_printf(c->b, "(const unsigned char *)in[%d]", x->index); return;
+  case BUF_OUTPUT: buf_printf(c->b, "(unsigned char *)out[%d]", x->index); return;
+  case BUF_CELL: buf_printf(c->b, "c + %lld", (long long)c->e->cell_offset[x->index]); return;
+  case BUF_ARENA:
+    if (c->named[buf]) buf_printf(c->b, "b%d", buf);
+    else buf_printf(c->b, "a + %lld", (long long)x->offset);
+    return;
+  case BUF_ROW:
+    put_address(c, x->index);
+    buf_printf(c->b, " + i%d * ", x->loop);
+    put_count(c, dim_mul(dims, type_count(dims, x->type), dim_int(dims, dtype_size(x->type.dtype))));
+    return;
+  case BUF_COUNT: INTERNAL("the number of an iteration has no address");
+  }
+}
+
+static bool is_given(const Plan *p, int buf) { /* const, from the caller */
+  while (p->bufs[buf].kind == BUF_ROW) buf = p->bufs[buf].index;
+  return p->bufs[buf].kind == BUF_INPUT;
+}
+
+/* The cast that a parameter of type `const T *` or `T *` needs from unsigned char * or void *. */
+static void put_argument(const Steps *c, const KArg *x) {
+  static const char *const clocks[] = {"m->step", "m->steps", "m->epoch", "key"};
+  Buf *b = c->b;
+  switch (x->kind) {
+  case KARG_BUF: {
+    const PlanBuf *p = &c->p->bufs[x->buf];
+    if (p->kind == BUF_INPUT) buf_printf(b, "in[%d]", p->index);
+    else if (p->kind == BUF_OUTPUT) buf_printf(b, "out[%d]", p->index);
+    else if (c->named[x->buf]) buf_printf(b, "(void *)b%d", x->buf);
+    else {
+      buf_str(b, is_given(c->p, x->buf) ? "(const void *)(" : "(void *)(");
+      put_address(c, x->buf);
+      buf_char(b, ')');
+    }
+    return;
+  }
+  case KARG_PREPARED: buf_printf(b, "(void *)(m->prepared + %lld)", (long long)x->offset); return;
+  case KARG_TEMP: buf_printf(b, "(void *)(a + %lld)", (long long)(c->e->entries[c->i].temp_at + x->offset)); return;
+  case KARG_SIZE: emit_dim(c->e, &c->e->prog->entries[c->i], b, x->dim); return;
+  case KARG_CLOCK: buf_str(b, clocks[x->buf]); return;
+  case KARG_INT: emit_int(b, x->offset); return;
+  case KARG_LOOP: buf_printf(b, "i%d", x->buf); return;
+  }
+}
+
+static void put_call(const Steps *c, const KernelCall *call) {
+  Buf *b = c->b;
+  line(c, "");
+  buf_printf(b, "%s(", kernel_name(kernels_get(c->e->kernels, call->kernel)));
+  size_t begin = b->n;
+  for (int k = 0; k < (int)arrlen(call->args); k++) {
+    if (b->n - begin > 90) {
+      buf_char(b, '\n');
+      buf_fill(b, ' ', c->indent + 4);
+      begin = b->n;
+    }
+    put_argument(c, &call->args[k]);
+    buf_str(b, ", ");
+  }
+  buf_str(b, "team);\n");
+}
+
+/* ---- meetings, and blocks of thread 0 ---- */
+
+static void close_alone(Steps *c) {
+  if (!c->alone || c->inside) return;
+  line(c, "team->n = n;\n");
+  c->indent -= 2;
+  line(c, "}\n");
+  c->alone = false;
+}
+static void open_alone(Steps *c) {
+  if (c->alone) return;
+  line(c, "if (team->tid == 0) {\n");
+  c->indent += 2;
+  line(c, "const int32_t n = team->n;\n");
+  line(c, "team->n = 1;\n");
+  c->alone = true;
+}
+static void put_barrier(Steps *c) {
+  close_alone(c);
+  line(c, "if (dnn_barrier(team)) return;\n");
+  c->temp = false;
+}
+
+static const LoweredGroup *calls_of(const Steps *c, const PlanStep *s) {
+  return &c->e->lowered[c->i]->groups[s->group];
+}
+
+static bool any_temp(const Steps *c, const PlanStep *steps);
+/* Does the step use the workspace? */
+static bool uses_temp(const Steps *c, const PlanStep *s) {
+  if (s->kind != PLAN_KERNEL) return any_temp(c, s->before) || any_temp(c, s->body) || any_temp(c, s->other);
+  const LoweredGroup *g = calls_of(c, s);
+  bool temp = false;
+  for (int k = 0; k < (int)arrlen(g->calls); k++) temp |= g->calls[k].barrier;
+  return temp;
+}
+static bool any_temp(const Steps *c, const PlanStep *steps) {
+  bool temp = false;
+  for (int i = 0; i < (int)arrlen(steps); i++) temp |= uses_temp(c, &steps[i]);
+  return temp;
+}
+
+/* ---- steps ---- */
+
+static void put_steps(Steps *c, const PlanStep *steps);
+
+static void put_kernel(Steps *c, const PlanStep *s) {
+  const LoweredGroup *g = calls_of(c, s);
+  if (s->alone && arrlen(g->calls)) open_alone(c);
+  for (int k = 0; k < (int)arrlen(g->calls); k++) {
+    if (!s->alone && g->calls[k].barrier && !(s->barrier && !k)) put_barrier(c);
+    put_call(c, &g->calls[k]);
+  }
+  c->temp |= uses_temp(c, s) && !s->alone;
+}
+
+static void put_flag(const Steps *c, const char *before, int flag, const char *after) {
+  line(c, before);
+  put_address(c, flag);
+  buf_str(c->b, after);
+}
+
+static void put_pairs(Steps *c, const PlanStep *s) {
+  for (int k = 0; k < (int)arrlen(s->carried); k++) {
+    int x = s->carried[k], y = c->p->bufs[x].twin;
+    line(c, "");
+    buf_printf(c->b, "unsigned char *b%d = a + %lld, *b%d = a + %lld;\n", x, (long long)c->p->bufs[x].offset, y,
+               (long long)c->p->bufs[y].offset);
+    c->named[x] = c->named[y] = true;
+  }
+}
+
+/* Others than thread 0 do not know which of a pair it left its values in: it is the first. */
+static void settle_pairs(Steps *c, const PlanStep *s) {
+  for (int k = 0; k < (int)arrlen(s->carried); k++) {
+    int x = s->carried[k];
+    long long at = (long long)c->p->bufs[x].offset;
+    if (x != s->flag) {
+      line(c, "");
+      buf_printf(c->b, "if (b%d != a + %lld) memcpy(a + %lld, b%d, ", x, at, at, x);
+      emit_bytes(c->e, &c->e->prog->entries[c->i], c->b, c->p->bufs[x].type);
+      buf_str(c->b, ");\n");
+    }
+    c->named[x] = c->named[c->p->bufs[x].twin] = false;
+  }
+}
+
+static void put_loop(Steps *c, const PlanStep *s) {
+  const Node *x = &c->p->scopes[s->scope].graph->nodes[s->node];
+  Dim length = node_dim(x, x->op == OP_while ? A_limit : A_length);
+  put_pairs(c, s);
+  put_steps(c, s->before);
+  line(c, "");
+  if (x->op == OP_while && dim_is(c->e->prog->dims, length, -1)) buf_str(c->b, "for (;;) {\n");
+  else {
+    buf_printf(c->b, "for (int64_t i%d = 0; i%d < ", s->loop, s->loop);
+    emit_dim(c->e, &c->e->prog->entries[c->i], c->b, length);
+    buf_printf(c->b, "; i%d++) {\n", s->loop);
+  }
+  c->indent += 2;
+  put_steps(c, s->other);
+  if (s->meet) put_barrier(c);
+  if (s->flag >= 0) put_flag(c, "if (!*(", s->flag, ")) break;\n");
+  put_steps(c, s->body);
+  for (int k = 0; k < (int)arrlen(s->carried); k++) {
+    line(c, "");
+    buf_printf(c->b, "dnn_swap(&b%d, &b%d);\n", s->carried[k], c->p->bufs[s->carried[k]].twin);
+  }
+  c->indent -= 2;
+  line(c, "}\n");
+}
+
+static void put_branch(Steps *c, const PlanStep *s) {
+  if (s->flag < 0) {
+    put_steps(c, s->body);
+    return;
+  }
+  put_flag(c, "if (*(", s->flag, ")) {\n");
+  c->indent += 2;
+  put_steps(c, s->body);
+  c->indent -= 2;
+  if (arrlen(s->other)) {
+    line(c, "} else {\n");
+    c->indent += 2;
+    put_steps(c, s->other);
+    c->indent -= 2;
+  }
+  line(c, "}\n");
+}
+
+static void put_region(Steps *c, const PlanStep *s) {
+  bool first = s->alone && !c->inside, temp = uses_temp(c, s) && !s->alone;
+  if (first) open_alone(c);
+  c->inside |= s->alone;
+  c->temp |= temp; /* by the iteration before */
+  bool was = c->temp;
+  if (first && s->kind == PLAN_LOOP) { /* pointers of its own */
+    line(c, "{\n");
+    c->indent += 2;
+  }
+  if (s->kind == PLAN_LOOP) put_loop(c, s);
+  else put_branch(c, s);
+  if (first && s->kind == PLAN_LOOP) {
+    settle_pairs(c, s);
+    c->indent -= 2;
+    line(c, "}\n");
+  }
+  c->temp = was;
+  if (first) c->inside = false;
+}
+
+static void put_steps(Steps *c, const PlanStep *steps) {
+  for (int k = 0; k < (int)arrlen(steps); k++) {
+    const PlanStep *s = &steps[k];
+    if (s->barrier || (s->alone && !c->inside && c->temp && uses_temp(c, s))) put_barrier(c);
+    if (!s->alone) close_alone(c);
+    if (s->kind == PLAN_KERNEL) put_kernel(c, s);
+    else put_region(c, s);
+  }
+  close_alone(c);
+}
+
+void emit_steps(const Emit *e, int i, Buf *b) {
+  const Plan *p = e->plans[i];
+  Steps c = {.e = e, .i = i, .p = p, .b = b, .indent = 2};
+  c.named = arena_array(e->arena, bool, arrlen(p->bufs) + 1);
+  put_steps(&c, p->steps);
+}
+
+/* ---- work ---- */
+
+static bool all_alone(const PlanStep *steps) {
+  bool all = true;
+  for (int i = 0; i < (int)arrlen(steps); i++) all &= steps[i].alone;
+  return all;
+}
+
+/* Operations and words moved at the bounds of the sizes; infinite where there is none. */
+static double work_of(const Graph *g) {
+  double work = 0;
+  for (NodeId n = 1; n < (NodeId)arrlen(g->nodes); n++) {
+    const Node *x = graph_node(g, n);
+    if (op_info[x->op].cls == REGION) {
+      double each[2] = {0};
+      for (int k = 0; k < x->n_regions; k++) each[k] = work_of(x->regions[k]);
+      bool loop = x->op == OP_scan || x->op == OP_while;
+      int64_t times = loop ? dim_upper(g->dims, node_dim(x, x->op == OP_while ? A_limit : A_length)) : 1;
+      double one = x->op == OP_while ? each[0] + each[1] : each[0] > each[1] ? each[0] : each[1];
+      work += times < 0 ? INFINITY : (double)times * one;
+      continue;
+    }
+    int64_t flops = dim_upper(g->dims, node_flops(g, n)), bytes = dim_upper(g->dims, node_bytes(g, n));
+    work += flops < 0 || bytes < 0 ? INFINITY : (double)flops + (double)bytes / 4;
+  }
+  return work;
+}
+
+bool emit_is_little(const Emit *e, int i) {
+  enum { LITTLE = 1 << 18 };
+  return all_alone(e->plans[i]->steps) || work_of(e->plans[i]->graph) < LITTLE;
+}
