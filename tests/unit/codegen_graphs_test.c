@@ -68,7 +68,8 @@ static bool suitable(const Graph *g) {
   double work = 0;
   for (NodeId id = 1; id < (NodeId)arrlen(g->nodes); id++) {
     OpClass c = op_info[graph_node(g, id)->op].cls;
-    if (c == REGION || c == META || graph_node(g, id)->op == OP_cell) return false;
+    bool taken = c == META && graph_node(g, id)->op != OP_get;
+    if (taken || graph_node(g, id)->op == OP_cell) return false;
     int64_t flops = dim_upper(g->dims, node_flops(g, id));
     work += flops < 0 ? 1e5 : (double)flops;
   }

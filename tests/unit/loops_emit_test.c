@@ -1,0 +1,68 @@
+/* Loops and branches in emitted C: the graphs of tests/codegen/loop_*.ir, compiled and run. */
+#include "base/ds.h"
+#include "tests/lib/emitted.h"
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+// clang-format off
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+// clang-format on
+
+static int by_name(const struct dirent **a, const struct dirent **b) { return strcmp((*a)->d_name, (*b)->d_name); }
+static int is_loop(const struct dirent *d) { return !strncmp(d->d_name, "loop_", 5) && strstr(d->d_name, ".ir"); }
+
+/* Each file for sizes of 0, 1, and the bound; a variable has one bound in all files. */
+static EmittedCase *files(Arena *a) {
+  DimTab *dims = dimtab_new(a);
+  struct dirent **list;
+  EmittedCase *cases = NULL;
+  int n = scandir(TEST_ROOT "/tests/codegen", &list, is_loop, by_name);
+  assert_true(n > 0);
+  for (int i = 0; i < n; i++) {
+    Buf text = {0}, why = {0};
+    assert_true(buf_read_file(&text, arena_printf(a, "%s/tests/codegen/%s", TEST_ROOT, list[i]->d_name), 1 << 20));
+    const char *at = strncmp(text.s, "graph", 5) ? strstr(text.s, "\ngraph") : text.s;
+    for (int k = 0; k < 3; k++) {
+      int before = dim_var_count(dims);
+      EmittedCase c = {.seed = (uint64_t)(3 * i + k)};
+      c.g = graph_parse(a, dims, diag_new(a), at, &why);
+      if (!c.g || !graph_verify(c.g, &why)) fail_msg("%s: %s", list[i]->d_name, why.s);
+      int after = dim_var_count(dims);
+      c.vars = arena_array(a, int64_t, 64);
+      for (int v = 0; v < after; v++) c.vars[v] = k == 2 ? dim_var_bound(dims, v) : k;
+      arrput(cases, c);
+      if (before == after && !strstr(at, "<=")) break;
+    }
+    buf_free(&text);
+  }
+  return cases;
+}
+
+static void run(const EmittedHow *how) {
+  Arena *a = arena_new();
+  EmittedCase *cases = files(a);
+  emitted_check(cases, how);
+  arrfree(cases);
+  arena_free(a);
+}
+static void test_threads(void **state) {
+  (void)state;
+  run(&(EmittedHow){.target = "native", .openmp = true});
+}
+static void test_single(void **state) {
+  (void)state;
+  run(&(EmittedHow){.target = "x86-64-v3"});
+}
+static void test_plain(void **state) {
+  (void)state;
+  run(&(EmittedHow){.target = "plain", .openmp = true});
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_threads), cmocka_unit_test(test_single),
+                                     cmocka_unit_test(test_plain)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
