@@ -198,11 +198,12 @@ static void put_loop(Steps *c, const PlanStep *s) {
   put_pairs(c, s);
   put_steps(c, s->before);
   line(c, "");
+  bool reverse = x->op == OP_scan && node_int(c->p->graph, x, A_reverse);
   if (x->op == OP_while && dim_is(c->e->prog->dims, length, -1)) buf_str(c->b, "for (;;) {\n");
   else {
-    buf_printf(c->b, "for (int64_t i%d = 0; i%d < ", s->loop, s->loop);
+    buf_printf(c->b, reverse ? "for (int64_t i%d = " : "for (int64_t i%d = 0; i%d < ", s->loop, s->loop);
     emit_dim(c->e, &c->e->prog->entries[c->i], c->b, length);
-    buf_printf(c->b, "; i%d++) {\n", s->loop);
+    buf_printf(c->b, reverse ? "; i%d-- > 0;) {\n" : "; i%d++) {\n", s->loop);
   }
   c->indent += 2;
   put_steps(c, s->other);

@@ -74,7 +74,7 @@ static bool run_loop(World *w, const PlanStep *s) {
     w->swapped[s->carried[i]] = w->swapped[p->bufs[s->carried[i]].twin] = false;
   if (!run_steps(w, s->before)) return false;
   for (int64_t i = 0; i < length || (x->op == OP_while && length < 0); i++) {
-    w->at[s->loop] = i;
+    w->at[s->loop] = x->op == OP_scan && node_int(p->graph, x, A_reverse) ? length - 1 - i : i;
     if (!run_steps(w, s->other)) return false;
     if (!flag_of(w, s)) break;
     if (!run_steps(w, s->body)) return false;

@@ -43,6 +43,7 @@ static void print_loop_head(const Plan *p, Buf *b, const PlanStep *s) {
   if (s->kind == PLAN_LOOP && x->op != OP_while) {
     buf_str(b, " < ");
     dim_print(p->graph->dims, b, node_dim(x, A_length));
+    if (x->op == OP_scan && node_int(p->graph, x, A_reverse)) buf_str(b, " backwards");
   }
   if (s->flag >= 0) buf_str(b, s->kind == PLAN_LOOP ? " flag " : " ");
   if (s->flag >= 0) print_buf_name(p, b, s->flag);

@@ -221,7 +221,7 @@ static void run_loop(PlanRun *r, const PlanStep *s, const Node *x) {
   run_steps(r, s->before);
   int64_t length = dim_eval(g->dims, node_dim(x, x->op == OP_while ? A_limit : A_length), r->env->vars);
   for (int64_t i = 0; i < length || (x->op == OP_while && length < 0 && i < 1 << 20); i++) {
-    r->at[s->loop] = i;
+    r->at[s->loop] = x->op == OP_scan && node_int(g, x, A_reverse) ? length - 1 - i : i;
     if (x->op == OP_while) {
       run_steps(r, s->other);
       if (!read_flag(r, s)) break;
