@@ -24,7 +24,7 @@ static int occurrences(const char *text, const char *what) {
 
 static void check_file(const char *path) {
   Arena *a = arena_new();
-  Buf file = {0}, why = {0}, ir = {0}, c = {0};
+  Buf file = {0}, why = {0}, ir = {0}, c = {0}, planned = {0};
   assert_true(buf_read_file(&file, path, 1 << 20));
   const char *graph = strstr(file.s, "\ngraph "), *at = strstr(file.s, "; target: ");
   char target[32] = "x86-64-v3";
@@ -41,6 +41,7 @@ static void check_file(const char *path) {
   KernelTable *t = kernels_new(a, &prog, target_find(target));
   Lowered *l = lower_plan(a, plan, t);
   int calls = 0, checks = 0;
+  plan_print(plan, &planned);
   for (int i = 0; i < arrlen(plan->groups); i++) calls += (int)arrlen(l->groups[i].calls);
   for (int i = 0; i < kernels_count(t); i++) { /* a kernel's text has its callees before it: once each */
     Buf one = {0};
@@ -56,14 +57,16 @@ static void check_file(const char *path) {
     if (sscanf(line, "; kernels: %d", &want) == 1) got = kernels_count(t);
     else if (sscanf(line, "; calls: %d", &want) == 1) got = calls;
     else if (sscanf(line, "; count: %d %n", &want, &used) == 1 && used) got = occurrences(ir.s, line + used);
+    else if (sscanf(line, "; plan: %d %n", &want, &used) == 1 && used) got = occurrences(planned.s, line + used);
     else if (sscanf(line, "; c: %d %n", &want, &used) == 1 && used) got = occurrences(c.s, line + used);
     else continue;
     checks++;
-    if (got != want) fail_msg("%s: `%s`: there are %d\n%s\n%s", path, line, got, ir.s, c.s);
+    if (got != want) fail_msg("%s: `%s`: there are %d\n%s\n%s\n%s", path, line, got, ir.s, c.s, planned.s);
   }
   assert_true(checks > 0);
   buf_free(&file);
   buf_free(&ir);
+  buf_free(&planned);
   buf_free(&c);
   arena_free(a);
 }
