@@ -131,9 +131,9 @@ PlanStep region_step(Plan *p, int scope, NodeId n) {
   int carried = carried_of(g, x), n_out = (int)arrlen(body->outputs), *in = bind_operands(p, scope, n, &step);
   int *out = NULL;
   for (int i = 0; i < n_out; i++) {
-    int r = result_buf(p, scope, n, i);
-    if (i < carried) r = p->bufs[r].twin;
-    else if (loop) r = in_loop(p, BUF_ROW, step.loop, r, graph_type(body, body->outputs[i]), p->bufs[r].node);
+    int r = i < carried ? p->bufs[step.carried[i]].twin : result_buf(p, scope, n, i);
+    if (i >= carried && loop)
+      r = in_loop(p, BUF_ROW, step.loop, r, graph_type(body, body->outputs[i]), p->bufs[r].node);
     arrput(out, r);
   }
   step.body = plan_body(p, body, in, out);
