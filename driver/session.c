@@ -1,6 +1,7 @@
 #include "driver/session.h"
 #include "base/ds.h"
 #include "frontend/frontend.h"
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -54,11 +55,50 @@ int session_load(Session *s, const Args *a, const char *path) {
   return EXIT_OK;
 }
 
+/* Every size of an entry needs a bound before memory can be planned. */
+static bool sizes_are_bound(Session *s) {
+  for (int i = 0; i < (int)arrlen(s->prog->entries); i++) {
+    const Entry *x = &s->prog->entries[i];
+    for (int k = 0; k < (int)arrlen(x->vars); k++)
+      if (dim_var_bound(s->prog->dims, x->vars[k]) < 0)
+        INTERNAL("%s: the size %s has no bound", x->name, dim_var_name(s->prog->dims, x->vars[k]));
+  }
+  return true;
+}
+
+/* --memory: bytes, or with K, M, G (1024 each time); 0 when it is not given, -1 after a message. */
+static int64_t memory_limit(const Args *a) {
+  static const char units[] = "KMG";
+  const char *text = args_get(a, "memory", NULL);
+  if (!text) return 0;
+  char *end;
+  double v = strtod(text, &end);
+  const char *unit = *end ? strchr(units, toupper((unsigned char)*end)) : NULL;
+  if (unit) end++;
+  for (int k = 0; unit && k <= unit - units; k++) v *= 1024;
+  if (end > text && !*end && v >= 1 && v < 0x1p62) return (int64_t)v;
+  usage_error(a, "--memory takes a size such as 500M or 2G, not `%s`", text);
+  return -1;
+}
+
+/* The passes of one entry; false after a message. */
+static bool entry_passes(Session *s, Entry *e, const PipelineOpts *o, int64_t limit) {
+  int64_t least = 0;
+  bool ok = limit ? pipeline_within(s->prog, e, o, limit, &least) : pipeline_graph(s->prog, e, o);
+  if (!ok && !diag_errors(s->diag)) INTERNAL("a pass failed without a message");
+  if (!ok || o->stop_after || least <= limit) return true; /* errors of all entries are told together */
+  program_error("`%s` does not fit into --memory %s: the least found is %.1f MB", e->name,
+                args_get(s->args, "memory", ""), (double)least / (1024 * 1024));
+  return false;
+}
+
 int session_passes(Session *s, const char *stop_after) {
   PipelineOpts o = {.stop_after = stop_after, .verify = s->verify, .time = s->time};
+  int64_t limit = memory_limit(s->args);
+  if (limit < 0) return EXIT_USAGE;
+  if (limit && !sizes_are_bound(s)) return EXIT_INTERNAL;
   for (int i = 0; i < (int)arrlen(s->prog->entries); i++)
-    if (!pipeline_graph(s->prog, &s->prog->entries[i], &o) && !diag_errors(s->diag))
-      INTERNAL("a pass failed without a message");
+    if (!entry_passes(s, &s->prog->entries[i], &o, limit)) return EXIT_PROGRAM;
   return diag_errors(s->diag) ? failed(s) : EXIT_OK;
 }
 
@@ -71,17 +111,6 @@ const char *session_default_target(bool native) {
 #else
   return "plain";
 #endif
-}
-
-/* Every size of an entry needs a bound before memory can be planned. */
-static bool sizes_are_bound(Session *s) {
-  for (int i = 0; i < (int)arrlen(s->prog->entries); i++) {
-    const Entry *x = &s->prog->entries[i];
-    for (int k = 0; k < (int)arrlen(x->vars); k++)
-      if (dim_var_bound(s->prog->dims, x->vars[k]) < 0)
-        INTERNAL("%s: the size %s has no bound", x->name, dim_var_name(s->prog->dims, x->vars[k]));
-  }
-  return true;
 }
 
 /* The target and the plan file of the command line. */

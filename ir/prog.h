@@ -56,6 +56,7 @@ typedef struct Entry {
   Effect *effects; /* stb_ds */
   int *vars;      /* stb_ds: dimension variables of the entry, in order; all have bounds */
   Call *calls;    /* stb_ds */
+  int nest;       /* levels of segments for the gradients of loops, see passes/nest.c; 0 and 1: none */
   Loc loc;
 } Entry;
 

@@ -35,4 +35,8 @@ Graph *joint_forward(const Joint *j);
 void joint_reverse(const Joint *j, Graph *to, NodeId *map);
 NodeId *joint_map(const Joint *j); /* zeros, from the graph's arena */
 void joint_free(Joint *j);
+
+/* A while of at most `limit` iterations becomes, in its place, a scan over them whose body is a branch. False when it
+ * has no limit. */
+bool while_to_scan(Graph *g, NodeId n);
 #endif

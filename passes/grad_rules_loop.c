@@ -199,37 +199,42 @@ RULE(scan) {
   arrfree(s.results);
 }
 
-/* A while of at most `limit` iterations is a scan over them whose body is a branch: once the condition is false the
- * carried values stay as they are, and so does the condition. The op becomes that scan in its place. */
-RULE(while) {
-  Node d = *graph_node(c->g, n);
+/* Once the condition is false the carried values stay as they are, and so does the condition. */
+bool while_to_scan(Graph *g, NodeId n) {
+  Node d = *graph_node(g, n);
   Dim limit = node_dim(&d, A_limit);
-  if (dim_is(c->g->dims, limit, -1)) {
-    if (c->failed) return;
-    c->failed = true;
-    diag_error(c->g->diag, d.loc, E0791, "no gradient passes through a `while` without a limit");
-    diag_note(c->g->diag, c->asked, "the gradient is asked for here");
-    diag_help(c->g->diag, "`while c limit n { ... }` keeps what at most n iterations need");
-    return;
-  }
-  int carried = (int)node_int(c->g, &d, A_carried);
-  Graph *body = graph_new(c->g->arena, c->g->dims, c->g->diag), *stay = graph_new(c->g->arena, c->g->dims, c->g->diag);
-  NodeId *in = arena_array(c->g->arena, NodeId, d.n_in + 2);
+  if (dim_is(g->dims, limit, -1)) return false;
+  int carried = (int)node_int(g, &d, A_carried);
+  Graph *body = graph_new(g->arena, g->dims, g->diag), *stay = graph_new(g->arena, g->dims, g->diag);
+  NodeId *in = arena_array(g->arena, NodeId, d.n_in + 2);
   for (int k = 0; k < d.n_in; k++) {
-    in[1 + k] = g_input(body, c->loc, operand_type(c, n, k));
-    NodeId same = g_input(stay, c->loc, operand_type(c, n, k));
+    Type t = graph_type(g, d.in[k]);
+    in[1 + k] = g_input(body, d.loc, t);
+    NodeId same = g_input(stay, d.loc, t);
     if (k < carried) arrput(stay->outputs, same);
   }
   graph_inline(body, d.regions[0], in + 1, in);
   NodeId t = graph_add_region(body, OP_cond, d.loc, in, d.n_in + 1, NULL, 0, (Graph *[]){d.regions[1], stay}, 2);
   for (int i = 0; i < carried; i++) arrput(body->outputs, g_get(body, d.loc, t, i));
-  Node *w = &c->g->nodes[n];
-  Attr attrs[4] = {attr_int(c->g, A_carried, carried), attr_int(c->g, A_rows, 0), attr_dim(c->g, A_length, limit),
-                   attr_int(c->g, A_reverse, 0)};
+  Node *w = &g->nodes[n];
+  Attr attrs[4] = {attr_int(g, A_carried, carried), attr_int(g, A_rows, 0), attr_dim(g, A_length, limit),
+                   attr_int(g, A_reverse, 0)};
   w->op = OP_scan;
   w->n_attrs = 4;
-  w->attrs = arena_copy(c->g->arena, attrs, sizeof attrs);
+  w->attrs = arena_copy(g->arena, attrs, sizeof attrs);
   w->n_regions = 1;
-  w->regions = arena_copy(c->g->arena, &body, sizeof body);
-  grad_scan(c, n, dy);
+  w->regions = arena_copy(g->arena, &body, sizeof body);
+  return true;
+}
+
+RULE(while) {
+  if (while_to_scan(c->g, n)) {
+    grad_scan(c, n, dy);
+    return;
+  }
+  if (c->failed) return;
+  c->failed = true;
+  diag_error(c->g->diag, graph_node(c->g, n)->loc, E0791, "no gradient passes through a `while` without a limit");
+  diag_note(c->g->diag, c->asked, "the gradient is asked for here");
+  diag_help(c->g->diag, "`while c limit n { ... }` keeps what at most n iterations need");
 }

@@ -7,6 +7,8 @@
 #include <time.h>
 
 const PassInfo pass_table[] = {
+    /* before the gradients: they see scans of checkpoints */
+    {"nest", "scans whose gradient is taken -> segments that are computed again, under a memory limit", pass_nest},
     {"expand", "grad, vjp and jvp -> the ops that compute them", pass_expand},
     /* the gradients of loops and branches keep more than anybody reads, and hand zeros and ones around */
     {"trim", "operands and results of regions that nobody needs -> nothing", pass_trim},
@@ -72,6 +74,31 @@ bool pipeline_graph(Prog *prog, Entry *entry, const PipelineOpts *o) {
     if (o->verify || strict) check_graph(g, pass_table[i].name, name);
     if (strict) check_text(g, pass_table[i].name, name);
     if (o->stop_after && !strcmp(o->stop_after, pass_table[i].name)) break;
+  }
+  return true;
+}
+
+static int64_t cell_bytes(const Prog *prog) {
+  int64_t sum = 0;
+  for (int i = 0; i < (int)arrlen(prog->cells); i++) {
+    Type t = prog->cells[i].type;
+    sum += dim_upper(prog->dims, type_count(prog->dims, t)) * dtype_size(t.dtype);
+  }
+  return sum;
+}
+
+bool pipeline_within(Prog *prog, Entry *entry, const PipelineOpts *o, int64_t limit, int64_t *least) {
+  enum { LEVELS = 12 };
+  const Graph *source = graph_clone(prog->arena, entry->graph);
+  int levels = rewrite_has_transforms(source) ? LEVELS : 1;
+  *least = INT64_MAX;
+  for (entry->nest = 1; entry->nest <= levels; entry->nest++) {
+    entry->graph = graph_clone(prog->arena, source);
+    if (!pipeline_graph(prog, entry, o)) return false;
+    if (o->stop_after) return true;
+    int64_t bytes = cell_bytes(prog) + plan_build(prog->arena, prog, entry)->peak;
+    if (bytes < *least) *least = bytes;
+    if (bytes <= limit) return true;
   }
   return true;
 }

@@ -22,6 +22,11 @@ typedef struct PipelineOpts {
 /* Runs the graph passes on the entry's graph (in place). False when the diag has errors. */
 bool pipeline_graph(Prog *prog, Entry *entry, const PipelineOpts *o);
 
+/* The same under a memory limit: loops whose gradient is taken keep less and compute more again (passes/nest.c), one
+ * level after the other until cells and the arena of the plan stay within `limit` bytes. *least: the fewest bytes that
+ * a plan had; the last one tried is left when none fits. */
+bool pipeline_within(Prog *prog, Entry *entry, const PipelineOpts *o, int64_t limit, int64_t *least);
+
 /* fuse -> schedule -> memory; the graph must have gone through pipeline_graph. */
 Plan *plan_build(Arena *a, const Prog *prog, const Entry *entry);
 Plan *plan_fuse(Arena *a, const Prog *prog, const Entry *entry); /* groups only */

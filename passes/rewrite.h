@@ -37,5 +37,5 @@ bool rewrite_has_transforms(const Graph *g);
 bool attr_same(const Attr *a, const Attr *b);
 
 /* The passes, in the files of their names. */
-PassFn pass_expand, pass_simplify, pass_fold, pass_cse, pass_trim, pass_dce, pass_keep;
+PassFn pass_nest, pass_expand, pass_simplify, pass_fold, pass_cse, pass_trim, pass_dce, pass_keep;
 #endif

@@ -7,7 +7,8 @@ static const Loc here = {0};
 
 typedef struct Gen {
   uint64_t seed, count;
-  bool stops; /* stop_gradient is among the ops */
+  bool stops;  /* stop_gradient is among the ops */
+  int longest; /* loop */
 } Gen;
 
 /* What a body can compute with: vectors f64[WIDTH] and one matrix. */
@@ -64,7 +65,7 @@ static NodeId rows_of(Pool *p, NodeId v, int64_t length) {
 }
 
 static void gen_scan(Gen *r, Pool *p, int depth) {
-  int64_t length = 1 + pick(r, 4);
+  int64_t length = 1 + pick(r, r->longest);
   int carried = 1 + pick(r, 2), rows = pick(r, 3), captures = pick(r, 3), n = 0;
   NodeId in[16];
   Pool b = {.g = graph_new(p->g->arena, p->g->dims, p->g->diag)};
@@ -99,7 +100,7 @@ static void gen_scan(Gen *r, Pool *p, int depth) {
 }
 
 static void gen_while(Gen *r, Pool *p, int depth) {
-  int64_t limit = 1 + pick(r, 4), turns = pick(r, 5);
+  int64_t limit = 1 + pick(r, r->longest), turns = pick(r, r->longest + 1);
   NodeId in[4] = {recent(r, p), g_full(p->g, here, 0, type_scalar(I64)), any(r, p), p->matrix};
   Graph *regions[2];
   for (int k = 0; k < 2; k++) {
@@ -187,8 +188,7 @@ static void values(Gen *r, Pool *p, int depth) {
   gen_plain(r, p);
 }
 
-NodeId regiongen_build(Graph *g, uint64_t seed, int depth, bool stops) {
-  Gen r = {seed, 0, stops};
+static NodeId build(Graph *g, Gen r, int depth) {
   Pool p = {.g = g};
   for (int i = 0; i < REGIONGEN_INPUTS - 1; i++) put(&p, g_input(g, here, vector(g)));
   p.matrix = g_input(g, here, matrix(g));
@@ -200,6 +200,13 @@ NodeId regiongen_build(Graph *g, uint64_t seed, int depth, bool stops) {
   NodeId y = map2(&p, OP_mul, p.v[p.n - 1], p.v[3]);
   for (int i = 4; i < p.n - 1; i += 2) y = map2(&p, OP_add, y, p.v[i]);
   return g_reduce(g, OP_sum, here, y, (int[]){0}, 1);
+}
+
+NodeId regiongen_build(Graph *g, uint64_t seed, int depth, bool stops) {
+  return build(g, (Gen){.seed = seed, .stops = stops, .longest = 4}, depth);
+}
+NodeId regiongen_build_long(Graph *g, uint64_t seed, int depth, int longest) {
+  return build(g, (Gen){.seed = seed, .longest = longest}, depth);
 }
 
 /* ---- unrolled ---- */

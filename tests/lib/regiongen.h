@@ -13,6 +13,8 @@
 enum { REGIONGEN_INPUTS = 4, REGIONGEN_WIDTH = 3 };
 /* Regions are nested `depth` deep. Every input matters to the result. With `stops` there is stop_gradient in it. */
 NodeId regiongen_build(Graph *g, uint64_t seed, int depth, bool stops);
+/* The same with loops of up to `longest` iterations. */
+NodeId regiongen_build_long(Graph *g, uint64_t seed, int depth, int longest);
 /* A copy of a graph in which no region is left; lengths and limits must be constants. */
 Graph *regiongen_unroll(Arena *a, const Graph *g);
 #endif
