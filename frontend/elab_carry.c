@@ -122,7 +122,7 @@ typedef struct After {
   int carry, number; /* the next carry of the region, the next static number */
 } After;
 
-static const char *part_text(Elab *e, const Value *v) {
+const char *part_text(Elab *e, const Value *v) {
   if (is_number(v)) return arena_printf(e->arena, "the static number %s", value_text(e, v));
   if (v->kind == V_TUPLE || v->kind == V_LIST)
     return arena_printf(e->arena, "%s of %d", value_kind_name(e, v), v->list.n);
@@ -143,7 +143,7 @@ static bool changed_type(Elab *e, const After *a, Value *before, Value *now) {
 /* The dtype with which a static number is carried: that of what the body assigns, where the number fits it. */
 static DType number_dtype(const Value *before, const Value *now) {
   bool whole = before->kind == V_INT;
-  if (before->kind == V_BOOL || is_open_bool(before)) return BOOL;
+  if (is_bool(before)) return BOOL;
   if (now->kind == V_TENSOR) {
     DType t = v_type(now).dtype;
     if (dtype_is_float(t) || (whole && dtype_is_int(t))) return t;
@@ -153,7 +153,7 @@ static DType number_dtype(const Value *before, const Value *now) {
 
 static bool number_after(Elab *e, After *a, Value *before, Value *now) {
   int k = a->number++;
-  if (is_number(now) && v_equal(e, before, now) && (before->kind == V_BOOL) == (now->kind == V_BOOL)) return true;
+  if (is_number(now) && v_equal(e, before, now) && is_bool(before) == is_bool(now)) return true;
   if (is_poison(now)) return false;
   a->c->numbers[k] = number_dtype(before, now);
   a->c->again = true;
@@ -184,7 +184,7 @@ static bool inst_after(Elab *e, After *a, const Inst *before, const Inst *now) {
   return ok;
 }
 
-static bool same_names(const Value *a, const Value *b) {
+bool same_names(const Value *a, const Value *b) {
   if (!a->list.names || !b->list.names) return !a->list.names && !b->list.names;
   for (int i = 0; i < a->list.n; i++)
     if (strcmp(a->list.names[i] ? a->list.names[i] : "", b->list.names[i] ? b->list.names[i] : "") != 0) return false;

@@ -107,21 +107,18 @@ static Value *eval_binary(Elab *e, Env *env, const AstExpr *x) {
 }
 
 /* --- choices ------------------------------------------------------------------------------------------------------ */
-typedef struct Saved {
-  Binding *b;
-  Env *env;
-  ptrdiff_t at;
-  Value *v;
-} Saved;
-
-static Saved *save_vars(Env *env) {
+Saved *save_vars(Env *env) {
   Saved *all = NULL;
   for (Env *s = env; s && !s->fixed; s = s->up)
     for (ptrdiff_t i = 0; i < arrlen(s->binds); i++) {
-      Saved one = {NULL, s, i, s->binds[i].v};
+      Saved one = {s, i, s->binds[i].v};
       if (s->binds[i].var) arrput(all, one);
     }
   return all;
+}
+
+void restore_vars(const Saved *all) {
+  for (ptrdiff_t i = 0; i < arrlen(all); i++) saved_binding(&all[i])->v = all[i].v;
 }
 
 /* where(c, a, b), through trees. */
@@ -150,12 +147,12 @@ static Value *choose_open(Elab *e, Env *env, const AstExpr *x, int arm, Value *c
   Saved *before = save_vars(env);
   Value *a = elab_block(e, env, &x->choice.arms[arm].body);
   Saved *then = save_vars(env);
-  for (ptrdiff_t i = 0; i < arrlen(before); i++) before[i].env->binds[before[i].at].v = before[i].v;
+  restore_vars(before);
   Value *b = rest(e, env, x, arm + 1);
   if (version != e->trace->version || effects != arrlen(e->trace->reports) + arrlen(e->trace->effects))
     not_yet(e, x->loc, "a state, report, check or print under an `if` on a run-time size");
   for (ptrdiff_t i = 0; i < arrlen(before); i++) {
-    Binding *now = &before[i].env->binds[before[i].at];
+    Binding *now = saved_binding(&before[i]);
     if (then[i].v != now->v) now->v = select_value(e, c, then[i].v, now->v, x->loc);
   }
   arrfree(before);
@@ -302,13 +299,13 @@ Value *elab_expr(Elab *e, Env *env, const AstExpr *x) {
   case AX_INDEX: return eval_index(e, env, x);
   case AX_FIELD: return elab_field(e, elab_expr(e, env, x->field.base), x->field.name.name, x->field.name.loc);
   case AX_IF: return choose_static(e, env, x);
-  case AX_COND: return not_yet(e, x->op, "`cond`");
+  case AX_COND: return elab_cond(e, env, x);
   case AX_FN: return eval_fn(e, env, x);
   case AX_SCAN: return elab_scan(e, env, x);
-  case AX_VMAP: return not_yet(e, x->op, "`vmap`");
-  case AX_WHILE: return not_yet(e, x->op, "`while`");
+  case AX_VMAP: return elab_vmap(e, env, x);
+  case AX_WHILE: return elab_while(e, env, x);
   case AX_SEEDED: return eval_seeded(e, env, x);
-  case AX_CHECKPOINT: return not_yet(e, x->op, "`checkpoint`");
+  case AX_CHECKPOINT: return elab_checkpoint(e, env, x);
   case AX_ERROR: e->errors++; return e->poison;
   }
   return e->poison;

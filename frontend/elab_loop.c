@@ -214,7 +214,7 @@ typedef struct Loop {
   Env *env;
   Rows rows;
   Carried carried;
-  Region *r;
+  Region *r, *test; /* of the body; of a `while`'s condition */
   Stack stack;
   Value *value; /* of the body, of its graph */
   uint64_t site;
@@ -304,5 +304,134 @@ Value *elab_scan(Elab *e, Env *env, const AstExpr *x) {
   Value *v = settle_loop(e, &l, RG_SCAN, loop_body) ? scan_op(e, &l) : carried_fail(e, &l.carried);
   carried_free(&l.carried);
   arrfree(l.stack.nodes);
+  return v;
+}
+
+/* --- vmap --------------------------------------------------------------------------------------------------------- */
+/* Iterations are independent: nothing is carried and no cell written. */
+static bool independent(Elab *e, const Loop *l) {
+  bool ok = true;
+  for (ptrdiff_t i = 0; i < arrlen(l->carried.cells); i++) {
+    int cell = l->carried.cells[i];
+    elab_error(e, l->r->cells[cell].loc, E0617, "`%s` is written inside of `vmap`, once for each of its iterations",
+               e->prog->cells[cell].path);
+    elab_note(e, l->r->loc, "the `vmap` begins here");
+    elab_help(e, "`scan` writes it in order; `eval_mode(m)` leaves a module's states alone");
+    ok = false;
+  }
+  return ok;
+}
+
+static bool assigns_nothing(Elab *e, Env *env, const AstExpr *x) {
+  Carried c = carried_find(env, x->loop.pattern, &x->loop.body);
+  bool ok = arrlen(c.vars) == 0;
+  if (!ok) {
+    elab_error(e, c.vars[0].loc, E0426, "`vmap` cannot assign `%s`, which lies outside of it", c.vars[0].name);
+    elab_note(e, elab_place(e, x->op), "its iterations are independent of each other");
+    elab_help(e, "give the new value as the value of the block, or carry it in a `scan`");
+  }
+  carried_free(&c);
+  return ok;
+}
+
+Value *elab_vmap(Elab *e, Env *env, const AstExpr *x) {
+  Loop l = {.x = x, .env = env};
+  if (!loop_rows(e, env, &x->loop.range, &l.rows)) return e->poison;
+  l.site = site_next(e, "vmap");
+  if (!assigns_nothing(e, env, x)) return e->poison;
+  l.r = region_new(e, RG_VMAP, elab_place(e, x->op));
+  l.r->length = l.rows.length;
+  int errors = e->errors, n, carried, rows;
+  Value *v = e->poison;
+  if (loop_body(e, &l) && independent(e, &l) && e->errors == errors) {
+    loop_outputs(&l);
+    NodeId *in = region_operands(e, &l.r, 1, &n, &carried, &rows);
+    Attr at[2] = {attr_int(e->trace->graph, A_rows, rows), attr_dim(e->trace->graph, A_length, l.r->length)};
+    v = loop_results(e, &l, graph_add_region(e->trace->graph, OP_vmap, l.r->loc, in, n, at, 2, &l.r->graph, 1), 0, 0);
+  }
+  carried_free(&l.carried);
+  arrfree(l.stack.nodes);
+  return v;
+}
+
+/* --- while -------------------------------------------------------------------------------------------------------- */
+static bool while_test(Elab *e, Loop *l) {
+  const AstExpr *x = l->x;
+  Region *r = l->test = region_new(e, RG_WHILE, l->carried.loc);
+  region_enter(e, r);
+  carried_bind(e, &l->carried, r);
+  int version = e->trace->version;
+  Value *c = elab_expr(e, env_new(e, l->env), x->whilst.cond);
+  bool ok = want_condition(e, &c, "while", x->whilst.cond->loc);
+  if (ok) arrput(r->graph->outputs, nid(c));
+  if (ok && version != e->trace->version) {
+    elab_error(e, x->whilst.cond->loc, E0617, "the condition of a `while` writes a state");
+    elab_help(e, "write it in the body");
+    ok = false;
+  }
+  region_leave(e, r);
+  carried_restore(&l->carried);
+  return ok;
+}
+
+static bool while_body(Elab *e, Loop *l) {
+  Frame f;
+  Region *r = l->r;
+  carried_start(e, &l->carried, r->loc);
+  frame_push(e, &f, NULL, (Loc){0}, l->site);
+  bool ok = while_test(e, l);
+  region_enter(e, r);
+  carried_bind(e, &l->carried, r);
+  Value *v = elab_block(e, l->env, &l->x->whilst.body);
+  ok = carried_close(e, &l->carried, r) && ok && !is_poison(v);
+  region_leave(e, r);
+  carried_restore(&l->carried);
+  frame_pop(e);
+  return ok;
+}
+
+static bool while_limit(Elab *e, Env *env, const AstExpr *x, Dim *out) {
+  *out = dim_int(e->dims, -1);
+  if (!x) return true;
+  Value *v = elab_expr(e, env, x);
+  if (is_poison(v)) return false;
+  int64_t k;
+  if (v->kind == V_INT && (!dim_is_int(e->dims, v->i, &k) || k >= 0)) {
+    *out = v->i;
+    return true;
+  }
+  elab_error(e, x->loc, E0429, "the limit of a `while` is an int of at least 0, known while compiling, not %s",
+             v->kind == V_INT ? value_text(e, v) : value_kind_name(e, v));
+  if (v->kind == V_TENSOR) elab_help(e, "test it in the condition: `while c and i < n limit 100 { … }`");
+  return false;
+}
+
+static Value *while_op(Elab *e, Loop *l, Dim limit) {
+  Region *both[2] = {l->test, l->r};
+  Graph *g = e->trace->graph, *bodies[2] = {l->test->graph, l->r->graph};
+  int n, carried, rows;
+  region_share_counter(both, 2);
+  carried_drop_constant(both, 2, l->r);
+  loop_outputs(l);
+  NodeId *in = region_operands(e, both, 2, &n, &carried, &rows);
+  if (!carried) {
+    elab_error(e, l->x->op, E0429, "this `while` changes nothing, so it never ends once it has begun");
+    elab_help(e, "its body assigns `var`s from outside, which its condition tests");
+    return e->poison;
+  }
+  Attr at[2] = {attr_int(g, A_carried, carried), attr_dim(g, A_limit, limit)};
+  NodeId op = graph_add_region(g, OP_while, l->r->loc, in, n, at, 2, bodies, 2);
+  carried_results(e, &l->carried, l->r, op, 0);
+  return e->none;
+}
+
+Value *elab_while(Elab *e, Env *env, const AstExpr *x) {
+  Loop l = {.x = x, .env = env};
+  Dim limit;
+  if (!while_limit(e, env, x->whilst.limit, &limit)) return e->poison;
+  l.site = site_next(e, "while");
+  l.carried = carried_find(env, NULL, &x->whilst.body);
+  Value *v = settle_loop(e, &l, RG_WHILE, while_body) ? while_op(e, &l, limit) : carried_fail(e, &l.carried);
+  carried_free(&l.carried);
   return v;
 }

@@ -123,6 +123,9 @@ Assigned *assigned_names(const AstPattern *header, const AstBlock *body); /* stb
 typedef Value *PartFn(Elab *e, void *ctx, Value *v);
 Value *tree_parts(Elab *e, Value *v, PartFn *fn, void *ctx);
 bool is_number(const Value *v); /* a static number or bool */
+static inline bool is_bool(const Value *v) { return v->kind == V_BOOL || is_open_bool(v); } /* a static one */
+const char *part_text(Elab *e, const Value *v);
+bool same_names(const Value *a, const Value *b); /* of two tuples of one length */
 typedef struct CarriedVar {
   const char *name;
   Loc loc; /* where the body assigns it */
@@ -152,6 +155,10 @@ void cell_begin(Elab *e, int cell, NodeId value); /* its value when a body begin
 
 /* loops (elab_loop.c, elab_stack.c) */
 Value *elab_scan(Elab *e, Env *env, const AstExpr *x);
+Value *elab_vmap(Elab *e, Env *env, const AstExpr *x);
+Value *elab_while(Elab *e, Env *env, const AstExpr *x);
+Value *elab_cond(Elab *e, Env *env, const AstExpr *x);
+Value *elab_checkpoint(Elab *e, Env *env, const AstExpr *x);
 /* A bool[] that decides at run time; a static bool is refused. `what` is the construct. */
 bool want_condition(Elab *e, Value **v, const char *what, Loc at);
 Value *restack(Elab *e, Value *v, int by);
@@ -198,6 +205,15 @@ Value *string_too_long(Elab *e, Loc at); /* the error */
 bool native_space(Elab *e, const char *name); /* has it functions of the compiler: `random`, `source` (elab_scope.c) */
 
 /* flow (elab_stmt.c, elab_expr.c) */
+/* The values of all vars in reach, innermost scope first. */
+typedef struct Saved {
+  Env *env;
+  ptrdiff_t at;
+  Value *v;
+} Saved;
+Saved *save_vars(Env *env); /* stb_ds */
+void restore_vars(const Saved *all);
+static inline Binding *saved_binding(const Saved *s) { return &s->env->binds[s->at]; }
 Value *choose_static(Elab *e, Env *env, const AstExpr *x);
 Value *block_in(Elab *e, Env *env, const AstBlock *b); /* in this very scope */
 void elab_stmt(Elab *e, Env *env, const AstStmt *s);

@@ -153,8 +153,13 @@ void region_share_counter(Region **r, int n) {
     if (with->inputs[i].node == with->iteration) zero = with->inputs[i].outside;
   for (int i = 0; i < n; i++) {
     if (!r[i]->iteration) r[i]->iteration = region_input(r[i], IN_CARRY, zero, type_scalar(I64));
-    for (ptrdiff_t k = 0; k < arrlen(r[i]->inputs); k++)
-      if (r[i]->inputs[k].node == r[i]->iteration) r[i]->inputs[k].outside = zero;
+    NodeId now = r[i]->iteration;
+    for (ptrdiff_t k = 0; k < arrlen(r[i]->inputs); k++) {
+      if (r[i]->inputs[k].node != now) continue;
+      NodeId one = g_full(r[i]->graph, r[i]->loc, 1, type_scalar(I64));
+      r[i]->inputs[k].outside = zero;
+      r[i]->inputs[k].next = g_map2(r[i]->graph, OP_add, r[i]->loc, now, one);
+    }
   }
 }
 
