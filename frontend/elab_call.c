@@ -168,7 +168,6 @@ Value *call_fn(Elab *e, Fn *f, const Args *a, Loc at) {
     elab_note(e, d->loc, "it is declared here");
     return v;
   }
-  if (d->has_backward) return not_yet(e, d->backward_value.loc, "`backward`");
   if (e->trace->frame && e->trace->frame->depth >= MAX_DEPTH) return too_deep(e, label, at);
   bool lambda = d->kind == AF_LAMBDA;
   int c = lambda ? -1 : call_begin(e, label, f->self ? f->self->path : NULL, f->self ? inst_params(e, f->self) : 0, at);
@@ -182,7 +181,7 @@ Value *call_fn(Elab *e, Fn *f, const Args *a, Loc at) {
   }
   Env *env = env_new(e, base);
   if (bind_params(e, env, d->params, d->n_params, a, what, d->loc, at)) {
-    v = elab_block(e, env, &d->body);
+    v = d->has_backward ? own_gradient(e, env, d, at) : elab_block(e, env, &d->body);
     v = v_read(e, v);
     if (d->result && !is_poison(v)) v = check_result(e, env, d, v, label);
   }

@@ -110,8 +110,11 @@ void carried_bind(Elab *e, Carried *c, Region *r) {
     c->vars[i].inside = tree_parts(e, c->vars[i].start, input_part, r);
     bind_var(&c->vars[i], c->vars[i].inside);
   }
-  for (ptrdiff_t i = 0; i < arrlen(c->cells); i++)
-    cell_begin(e, c->cells[i], region_input(r, IN_CARRY, c->cell_starts[i], e->prog->cells[c->cells[i]].type));
+  for (ptrdiff_t i = 0; i < arrlen(c->cells); i++) {
+    const Cell *k = &e->prog->cells[c->cells[i]];
+    cell_begin(e, c->cells[i], region_input(r, IN_CARRY, c->cell_starts[i], k->type));
+    arrlast(r->inputs).state = k->kind == DNN_STATE;
+  }
 }
 
 /* --- leaving ------------------------------------------------------------------------------------------------------ */

@@ -3,7 +3,7 @@
 #include <string.h>
 
 /* What comes out of an op is told by its number until the op is made. */
-static Value *coming(Elab *e, int index) {
+Value *coming(Elab *e, int index) {
   Value *v = arena_one(e->arena, Value);
   v->kind = V_TENSOR;
   v->t.id = (NodeId)index;
@@ -21,7 +21,7 @@ static Value *came_part(Elab *e, void *ctx, Value *v) {
   return v_tensor(e, g_get(e->trace->graph, c->loc, c->op, (int)v->t.id));
 }
 
-static Value *come(Elab *e, NodeId op, Loc loc, Value *v) {
+Value *come(Elab *e, NodeId op, Loc loc, Value *v) {
   Came c = {op, loc};
   return tree_parts(e, v, came_part, &c);
 }

@@ -213,7 +213,7 @@ static bool close_inputs(Elab *e, Sig *s, Trace *t) {
 /* --- bodies ------------------------------------------------------------------------------------------------------- */
 static bool entry_body(Elab *e, Env *env, const AstFn *f, TypeX **result_type) {
   Env *inner = env_new(e, env);
-  Value *v = block_in(e, inner, &f->body);
+  Value *v = f->has_backward ? own_gradient(e, env, f, f->name.loc) : block_in(e, inner, &f->body);
   Loc at = f->body.n ? f->body.stmts[f->body.n - 1]->loc : f->loc;
   TypeX *t = NULL;
   v = v_read(e, v);
@@ -301,10 +301,6 @@ static bool fill_signature(Elab *e, Env *env, const AstFn *f, void *ctx) { retur
 /* An exported function or step; index of the entry or -1. */
 int elab_export_entry(Elab *e, const AstFn *f) {
   bool ok;
-  if (f->has_backward) {
-    not_yet(e, f->backward_value.loc, "`backward`");
-    return -1;
-  }
   Trace *t = trace_fn(e, f->kind == AF_STEP ? T_STEP : T_EXPORT, f, f->name.name, fill_signature, NULL, &ok);
   if (!ok) return -1;
   arrput(e->prog->entries, *t->entry);

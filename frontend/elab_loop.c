@@ -277,6 +277,7 @@ static void loop_outputs(Loop *l) {
 static Value *scan_op(Elab *e, Loop *l) {
   Region *r = l->r;
   int n, carried, rows;
+  if (!carried_grads(e, r)) return carried_fail(e, &l->carried);
   carried_drop_constant(&r, 1, r);
   loop_outputs(l);
   NodeId *in = region_operands(e, &r, 1, &n, &carried, &rows);
@@ -310,16 +311,13 @@ Value *elab_scan(Elab *e, Env *env, const AstExpr *x) {
 /* --- vmap --------------------------------------------------------------------------------------------------------- */
 /* Iterations are independent: nothing is carried and no cell written. */
 static bool independent(Elab *e, const Loop *l) {
-  bool ok = true;
-  for (ptrdiff_t i = 0; i < arrlen(l->carried.cells); i++) {
-    int cell = l->carried.cells[i];
-    elab_error(e, l->r->cells[cell].loc, E0617, "`%s` is written inside of `vmap`, once for each of its iterations",
-               e->prog->cells[cell].path);
-    elab_note(e, l->r->loc, "the `vmap` begins here");
-    elab_help(e, "`scan` writes it in order; `eval_mode(m)` leaves a module's states alone");
-    ok = false;
-  }
-  return ok;
+  if (!arrlen(l->carried.cells)) return true;
+  int cell = l->carried.cells[0];
+  elab_error(e, l->r->cells[cell].loc, E0617, "`%s` is written inside of `vmap`, once for each of its iterations",
+             e->prog->cells[cell].path);
+  elab_note(e, l->r->loc, "the `vmap` begins here");
+  elab_help(e, "`scan` writes it in order; `eval_mode(m)` leaves a module's states alone");
+  return false;
 }
 
 static bool assigns_nothing(Elab *e, Env *env, const AstExpr *x) {
@@ -410,6 +408,7 @@ static Value *while_op(Elab *e, Loop *l, Dim limit) {
   Region *both[2] = {l->test, l->r};
   Graph *g = e->trace->graph, *bodies[2] = {l->test->graph, l->r->graph};
   int n, carried, rows;
+  if (!carried_grads(e, l->r)) return carried_fail(e, &l->carried);
   region_share_counter(both, 2);
   carried_drop_constant(both, 2, l->r);
   loop_outputs(l);

@@ -70,12 +70,20 @@ void assign_tree(Elab *e, Value *to, Value *v, Loc at); /* to: a tree of cells; 
 
 /* bodies of loops and branches (elab_region.c) */
 typedef enum { RG_SCAN, RG_VMAP, RG_WHILE, RG_COND, RG_CHECKPOINT, RG_OWN } RegionKind;
-typedef enum { IN_CARRY, IN_ROW, IN_CAPTURE } InputKind; /* in the order of an op's operands */
+/* In the order of an op's operands; LATE are no operands and stand behind. */
+typedef enum { IN_CARRY, IN_ROW, IN_CAPTURE, IN_LATE } InputKind;
 typedef struct RegionInput {
   InputKind kind;
   NodeId node, outside;
   NodeId next; /* CARRY: its value after the body */
+  bool state;  /* CARRY: a state, which is constant for derivatives */
 } RegionInput;
+typedef struct CarriedGrad { /* a derivative in a body of a value that depends on something carried */
+  int carry;                 /* the input */
+  const NodeId *xs;          /* what the derivative is taken for */
+  int n;
+  Loc loc;
+} CarriedGrad;
 typedef struct Surroundings { /* of a body: what the trace was about */
   Graph *graph;
   CellNow *cells;
@@ -92,11 +100,12 @@ typedef struct Region {
   RegionInput *inputs; /* stb_ds */
   struct {
     NodeId key, value;
-  } * captured;     /* stb_ds map: node outside -> input */
-  Dim length;       /* SCAN, VMAP */
-  NodeId iteration; /* its number, where something asked for it */
-  NodeId stop;      /* SCAN: bool[], stops after this iteration */
-  int depth;        /* of the frame it stands in: calls inside are deeper */
+  } * captured;       /* stb_ds map: node outside -> input */
+  Dim length;         /* SCAN, VMAP */
+  NodeId iteration;   /* its number, where something asked for it */
+  NodeId stop;        /* SCAN: bool[], stops after this iteration */
+  int depth;          /* of the frame it stands in: calls inside are deeper */
+  CarriedGrad *grads; /* stb_ds */
 } Region;
 Region *region_new(Elab *e, RegionKind kind, Loc loc);
 void region_enter(Elab *e, Region *r);
@@ -163,6 +172,18 @@ Value *elab_checkpoint(Elab *e, Env *env, const AstExpr *x);
 bool want_condition(Elab *e, Value **v, const char *what, Loc at);
 Value *restack(Elab *e, Value *v, int by);
 Value *stack_list(Elab *e, Value *list, Loc loc);
+
+/* What comes out of an op with bodies is told by its number until `come` puts in the results of the op. */
+Value *coming(Elab *e, int index);
+Value *come(Elab *e, NodeId op, Loc loc, Value *v);
+Value *own_gradient(Elab *e, Env *env, const AstFn *fn, Loc at); /* elab_own.c */
+
+/* derivatives (elab_depends.c) */
+/* False, reported: y depends on the xs through values around the current body too, which a derivative in it would not
+ * see. Nodes of the current graph. */
+bool grad_sees_all(Elab *e, NodeId y, const NodeId *xs, int n, Loc at);
+bool carried_grads(Elab *e, const Region *r); /* the same by what the complete body r carries */
+bool carries_gradient(Elab *e, NodeId n);
 
 /* calls (elab_call.c) */
 bool bind_params(Elab *e, Env *env, const AstParam *params, int n, const Args *a, const char *what, Loc decl, Loc at);

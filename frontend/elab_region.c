@@ -248,6 +248,8 @@ static void number_inputs(Elab *e, Region *r, const uint64_t *order, int fixed, 
     number_input(r, captures[at].value);
     hmdel(captures, order[i]);
   }
+  for (ptrdiff_t i = 0; i < inputs; i++)
+    if (r->inputs[i].kind == IN_LATE) number_input(r, r->inputs[i].node);
   for (ptrdiff_t i = 0; i < hmlen(captures); i++) drop_input(r, captures[i].value);
   hmfree(captures);
 }

@@ -92,6 +92,8 @@ Value *grad_value(Elab *e, Value *y, Value *x, Loc at) {
   } else if (n == 0) {
     elab_error(e, at, E0704, "there is nothing to take the gradient for: %s has no float tensors",
                value_kind_name(e, x));
+  } else if (!grad_sees_all(e, nid(y), in + 1, n, at)) {
+    r = e->poison;
   } else if (!reaches(e, nid(y), in + 1, n)) {
     elab_error(e, at, E0705, "the loss does not depend on %s",
                x->kind == V_INST ? value_kind_name(e, x) : "what the gradient is asked for");

@@ -112,3 +112,20 @@
 {"scan x in xs { scan i in 0..2 { count = count + i; cond x[0] > 0 { total = total + x } } }; count",
  "count = 4; total = total + 2 * xs[2] + 2 * xs[3]; count"},
 {"vmap x in xs { total + norm(x[none])[0] }", "total[none] + norm(xs)"},
+/* own gradients */
+{"(cube(xs), grad(sum(cube(xs) * ys[:, none]), xs))", "(xs ** 3, 3 * xs ** 2 * ys[:, none] + 0 * xs)"},
+{"let g = grad(sum(cube(xs)), xs); grad(sum(g * g), xs)", "36 * xs ** 3"},
+{"let t = (p = 2 * w, k = i32([1, 2, 3]), q = ys[0]); let y = blend(w, t, w + 1); let l = sum(y.u * xs[0]) * y.v; "
+ "(y.u, y.v, grad(l, w), grad(l, t))",
+ "let t = (p = 2 * w, k = i32([1, 2, 3]), q = ys[0]); let y = (u = w * t.p * (w + 1), v = t.q * sum(w)); "
+ "let l = sum(y.u * xs[0]) * y.v; (y.u, y.v, grad(l, w), grad(l, t))"},
+{"grad(sum(straight(xs) * xs), xs)", "xs + f32(xs > 0)"},
+{"scan x in xs { let y = cube(x); grad(sum(y), x) }", "3 * xs * xs"},
+{"grad(sum(scan x in xs { straight(x * w) }), w)", "sum(xs, axis = 0)"},
+/* gradients in and through loops */
+{"vmap x in xs { grad(sum(square(x * w)), w) }", "2 * xs * xs * w[none]"},
+{"let h = stop_gradient(2 * w); vmap x in xs { grad(sum(x * w * h), w) }", "2 * xs * w[none]"},
+{"var h = w; let v = scan x in xs { h = stop_gradient(h) + x * w; grad(sum(h), w) }; v", "xs"},
+{"var h = w; let v = scan x in xs { h = h + x; grad(sum(x * w), w) }; v", "xs"},
+{"var h = w; scan x in xs { h = tanh(h * x + w) }; grad(sum(h), w)",
+ "var h = w; for x in unstack(xs) { h = tanh(h * x + w) }; grad(sum(h), w)"},
