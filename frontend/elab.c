@@ -256,7 +256,7 @@ static void start_traces(Elab *e) {
   arrput(e->prog->entries, empty);
 }
 
-static void register_all(Elab *e) {
+void natives_register(Elab *e) {
   natives_math(e);
   natives_shape(e);
   natives_reduce(e);
@@ -266,7 +266,6 @@ static void register_all(Elab *e) {
   natives_static(e);
   natives_einsum(e);
   natives_planned(e);
-  data_register(e);
 }
 
 static void run(Job *j) {
@@ -274,7 +273,8 @@ static void run(Job *j) {
   char here;
   e->stack_base = &here;
   start_traces(e);
-  register_all(e);
+  natives_register(e);
+  data_register(e);
   e->prelude = load_std(e, "prelude");
   if (e->errors) return;
   uint32_t f = diag_add_source(e->diag, j->path, j->text, j->n, 0);

@@ -292,6 +292,8 @@ Value *index_value(Elab *e, Value *v, const IndexItem *items, int n, Loc at);
 Value *index_store(Elab *e, Value *base, const IndexItem *items, int n, Op op, Value *v, Loc at);
 
 /* natives */
+void natives_register(Elab *e); /* all of the following; those on data sets are data_register's */
+bool natives_is_planned(const Native *n); /* a name that says "not yet" */
 void natives_math(Elab *e);
 void natives_shape(Elab *e);
 void natives_reduce(Elab *e);

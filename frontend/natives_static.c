@@ -66,6 +66,8 @@ static Value *planned(Elab *e, Value **a, int n, Loc at) {
   return not_yet(e, at, arena_printf(e->arena, "`%s`", e->native->name));
 }
 
+bool natives_is_planned(const Native *n) { return n->fn == planned; }
+
 static const Native later[] = {
     {"cumsum", "*", planned, 0},
     {"cumprod", "*", planned, 0},

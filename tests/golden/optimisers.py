@@ -34,6 +34,8 @@ def train(name, model, make, rows_of=lambda i: (x, t), before=lambda net, opt, i
         opt.step()
         g.run(name, 1, steps, i)
         g.report("loss", getattr(opt, "loss", loss))
+    g.covers("optim." + {"descent": "sgd", "one_row": "sgd", "momentum": "sgd", "average": "sgd", "nesterov": "sgd", "center": "rmsprop",
+                         "four": "accumulate", "scale": "scaled", "groups": "sgd", "gradient": "sgd", "cosine": "cosine"}.get(name, name))
     g.cell(model + ".w", net.w)
     g.cell(model + ".b", net.b)
     g.cell(model + ".v", net.v)
