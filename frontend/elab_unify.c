@@ -55,12 +55,20 @@ static void rank_error(Elab *e, TypeX *t, Value *v, const char *what, Loc at) {
   if (t->run < 0 && a.rank == t->n_dims - 1) elab_help(e, "did you mean `[none]`, which adds a leading axis of 1?");
 }
 
+/* Nothing runs a step that is only checked: its sizes are open, and a bound that they must keep counts from here on. */
+static bool assume_bound(Elab *e, Dim size, Dim bound) {
+  int64_t most;
+  int var = dim_as_var(e->dims, size);
+  if (var >= 0 && dim_is_int(e->dims, bound, &most)) dim_set_bound(e->dims, var, most);
+  return true;
+}
+
 static bool prove_bound(Elab *e, Sig *s, TypeX *t, int i, Dim actual, const char *what, Loc at) {
   Dim bound = sig_subst(e, t->bounds[i]);
   if (t->bounds[i] == DIM_NONE || s->entry) return true;
   DimTruth truth = dim_le(e->dims, actual, bound);
   if (truth == DIM_YES) return true;
-  if (truth == DIM_UNKNOWN && e->trace->kind == T_CHECK) return true; /* nothing runs the step: its sizes are open */
+  if (truth == DIM_UNKNOWN && e->trace->kind == T_CHECK) return assume_bound(e, actual, bound);
   elab_error(e, at, E0324,
              truth == DIM_NO ? "%s: the size %s is more than %s"
                              : "%s: it cannot be proved that the size %s is at most %s",
@@ -132,7 +140,8 @@ Value *unify_type(Elab *e, Sig *s, TypeX *t, Value *v, const char *what, Loc at)
   case TX_ANY:
   case TX_TREE: return v;
   case TX_TENSOR:
-    if (v->kind == V_STR && t->as) return not_yet(e, at, arena_printf(e->arena, "a text for a parameter `as %s`", t->as));
+    if (v->kind == V_STR && t->as)
+      return not_yet(e, at, arena_printf(e->arena, "a text for a parameter `as %s`", t->as));
     return unify_tensor(e, s, t, v, what, at);
   case TX_INT: return v->kind == V_INT ? v : mismatch(e, t, v, what, at);
   case TX_FLOAT:
