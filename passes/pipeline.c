@@ -16,6 +16,8 @@ const PassInfo pass_table[] = {
     {"simplify", "local rewrites, rewrites.def", pass_simplify},
     {"fold", "ops of constants -> constants", pass_fold},
     {"cse", "equal computations -> one", pass_cse},
+    /* what loops need not do in every iteration; equal computations are one already */
+    {"hoist", "invariants and weight gradients of loops -> before and behind them", pass_hoist},
     /* again: folding made operands constant, cse made operands equal (where(c, a, a), max(a, a)) */
     {"resimplify", "simplify, after fold and cse", pass_simplify},
     {"recse", "cse, after resimplify", pass_cse},

@@ -36,6 +36,9 @@ bool rewrite_has_transforms(const Graph *g);
 /* Equal in bits. */
 bool attr_same(const Attr *a, const Attr *b);
 
+/* pass_hoist, which expand calls as well: loops of g, and of regions in it, whose bodies hold no transformation. */
+void hoist_graph(Graph *g);
+
 /* The passes, in the files of their names. */
-PassFn pass_nest, pass_expand, pass_simplify, pass_fold, pass_cse, pass_trim, pass_dce, pass_keep;
+PassFn pass_nest, pass_expand, pass_simplify, pass_fold, pass_cse, pass_trim, pass_hoist, pass_dce, pass_keep;
 #endif
