@@ -82,6 +82,9 @@ Lowered *lower_plan(Arena *a, const Plan *plan, KernelTable *t);
 void kernel_print_c(const Kernel *k, Buf *b);
 void kernel_print_prototype(const Kernel *k, Buf *b);
 const char *kernel_name(const Kernel *k);
+/* Headers of the runtime that kernels may need besides kernel.h, up to NULL; does this one? */
+extern const char *const runtime_headers[];
+bool kernel_uses(const Kernel *k, const char *header);
 /* Text form of the loop IR and back. */
 void kernel_print(const Kernel *k, Buf *b);
 Kernel *kernel_parse(Arena *a, const char *text, Buf *why);

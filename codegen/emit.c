@@ -152,6 +152,12 @@ static void callee_prototypes(Emit *e, int first, int last, Buf *b) {
   arrfree(done);
 }
 
+static bool uses_header(const Emit *e, int first, int last, const char *header) {
+  for (int i = first; i < last; i++)
+    if (kernel_uses(kernels_get(e->kernels, i), header)) return true;
+  return false;
+}
+
 /* The kernels in their order, cut into units of about equal size: compilers then run side by side. */
 static void emit_kernel_units(Emit *e, EmitOut *out) {
   enum { UNIT = 24000, MOST = 32 };
@@ -174,6 +180,8 @@ static void emit_kernel_units(Emit *e, EmitOut *out) {
     Buf b = {0};
     front_matter(e, &b, "Kernels");
     buf_str(&b, "#include \"dnn_kernel.h\"\n");
+    for (int h = 0; runtime_headers[h]; h++)
+      if (uses_header(e, first, i, runtime_headers[h])) buf_printf(&b, "#include \"dnn_%s\"\n", runtime_headers[h]);
     callee_prototypes(e, first, i, &b);
     for (int k = first; k < i; k++) {
       buf_char(&b, '\n');
@@ -184,19 +192,24 @@ static void emit_kernel_units(Emit *e, EmitOut *out) {
   }
 }
 
-/* The runtime's texts that every emitted program needs: headers, and the reader of weights in memory. */
-static void emit_runtime(EmitOut *out) {
+static void put_runtime(EmitOut *out, const char *file) {
+  char name[64];
+  snprintf(name, sizeof name, "dnn_%s", file);
+  const EmbeddedFile *f = embedded_find(name);
+  if (!f) INTERNAL("%s is not embedded", name);
+  bool source = f->name[strlen(f->name) - 2] == '.' && f->name[strlen(f->name) - 1] == 'c';
+  arrput(out->files, ((EmitFile){f->name, f->text, f->size, source ? EMIT_PLAIN : EMIT_HEADER}));
+}
+
+/* The runtime's texts that every emitted program needs: headers, and the reader of weights in memory; and those of
+ * functions that its kernels call. */
+static void emit_runtime(const Emit *e, EmitOut *out) {
   static const char *const names[] = {"context.h",    "kernel.h", "maths.h",        "random.h",       "program.h",
                                       "data_ops.def", "show.h",   "weights_fill.h", "weights_fill.c", "flat.h",
                                       "flat.c",       "xxh64.h",  "xxh64.c"};
-  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-    char name[64];
-    snprintf(name, sizeof name, "dnn_%s", names[i]);
-    const EmbeddedFile *f = embedded_find(name);
-    if (!f) INTERNAL("%s is not embedded", name);
-    bool source = f->name[strlen(f->name) - 2] == '.' && f->name[strlen(f->name) - 1] == 'c';
-    arrput(out->files, ((EmitFile){f->name, f->text, f->size, source ? EMIT_PLAIN : EMIT_HEADER}));
-  }
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) put_runtime(out, names[i]);
+  for (int h = 0; runtime_headers[h]; h++)
+    if (uses_header(e, 0, kernels_count(e->kernels), runtime_headers[h])) put_runtime(out, runtime_headers[h]);
 }
 
 /* The section of embedded weights. The assembler finds NAME.dnnw beside this file or through -I. */
@@ -254,7 +267,7 @@ bool emit_program(Arena *a, const Prog *prog, Plan *const *plans, Lowered *const
   emit_header(e, &b);
   put_file(e, out, arena_printf(a, "%s.h", e->name), &b, EMIT_HEADER);
   if (opts->weights) emit_weights(e, out);
-  emit_runtime(out);
+  emit_runtime(e, out);
   out->cell_bytes = e->cell_bytes;
   out->arena_bytes = e->arena_bytes;
   out->prepared_bytes = e->prepared_bytes;

@@ -78,8 +78,16 @@ struct LExpr {
   bool heavy; /* holds a division: worth a name outside of inner loops */
 };
 
-typedef enum SKind { S_FOR, S_LET, S_VAR, S_ASSIGN, S_STORE, S_LOCAL, S_IF, S_CALL } SKind;
+typedef enum SKind { S_FOR, S_LET, S_VAR, S_ASSIGN, S_STORE, S_LOCAL, S_IF, S_CALL, S_RUN } SKind;
 typedef enum ForMode { FOR_SERIAL, FOR_PARALLEL, FOR_VECTOR } ForMode;
+/* A function of the runtime's headers that a kernel calls: rows and matrices are dealt with by them. */
+typedef struct RuntimeFn {
+  const char *name;   /* in C: dnn_NAME */
+  const char *header; /* "sort.h" */
+  int arrays, ints;   /* arguments: pointers, then int64_t */
+  void (*run)(void *const *p, const int64_t *i);
+} RuntimeFn;
+const RuntimeFn *runtime_fn(const char *name); /* NULL when there is none */
 typedef struct LStmt LStmt;
 typedef LStmt **LBlock; /* stb_ds */
 typedef struct CallArg {
@@ -96,8 +104,9 @@ struct LStmt {
   LExpr *index; /* STORE */
   LExpr *value; /* LET, VAR, ASSIGN, STORE; IF: the condition */
   LBlock body, other;
-  const Kernel *callee; /* CALL */
-  CallArg *args;        /* stb_ds */
+  const Kernel *callee;      /* CALL */
+  const RuntimeFn *function; /* RUN */
+  CallArg *args;             /* stb_ds; RUN: arrays, then integers */
 };
 
 typedef struct KParam {
@@ -186,6 +195,7 @@ LExpr *x_read(LB *b, LVar *mutable);
 void lb_assign(LB *b, LVar *v, LExpr *x);
 void lb_store(LB *b, LArr *a, LExpr *index, LExpr *value);
 void lb_call(LB *b, const Kernel *callee, const CallArg *args, int n);
+void lb_run(LB *b, const char *function, const CallArg *args, int n);
 LStmt *lb_take(LB *b); /* the last statement of the innermost open block, which loses it */
 /* Names what is shared, collects parameters and scratch. */
 Kernel *kernel_finish(LB *b, const char *name, const char *comment);

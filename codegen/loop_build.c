@@ -88,6 +88,13 @@ void lb_call(LB *b, const Kernel *callee, const CallArg *args, int n) {
   for (int i = 0; i < n; i++) arrput(s->args, args[i]);
 }
 
+void lb_run(LB *b, const char *function, const CallArg *args, int n) {
+  LStmt *s = put(b, S_RUN);
+  s->function = runtime_fn(function);
+  if (!s->function || s->function->arrays + s->function->ints != n) INTERNAL("no function %s of the runtime", function);
+  for (int i = 0; i < n; i++) arrput(s->args, args[i]);
+}
+
 LStmt *lb_take(LB *b) { return arrpop(*arrlast(b->open).body); }
 
 int lb_divisions(const LB *b) {
@@ -198,11 +205,12 @@ static LExpr *rewrite(struct Finish *f, LExpr *x, int parent_level) {
   arrput(f->made[place], x);
   return v;
 }
-/* A `let` of lowering names its expression itself. */
+/* A `let` of lowering names its expression itself, but for one that belongs into an outer block, where this name is not
+ * known. */
 static void rewrite_let(struct Finish *f, LStmt *s) {
   LExpr *x = s->value;
   int here = (int)arrlen(f->out) - 1;
-  if (leaf(x) || hmgeti(f->bound, x) >= 0) {
+  if (leaf(x) || hmgeti(f->bound, x) >= 0 || (x->pure && x->level < here)) {
     s->value = rewrite(f, x, here);
     return;
   }

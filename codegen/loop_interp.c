@@ -263,6 +263,7 @@ static Val eval(Run *r, const LExpr *x) {
 
 static void run(Run *r, LBlock body);
 static void call(Run *r, const LStmt *s);
+static void run_function(Run *r, const LStmt *s);
 static void step(Run *r, const LStmt *s) {
   switch (s->kind) {
   case S_FOR: {
@@ -284,6 +285,7 @@ static void step(Run *r, const LStmt *s) {
   case S_LOCAL: break;
   case S_IF: run(r, eval(r, s->value).i ? s->body : s->other); break;
   case S_CALL: call(r, s); break;
+  case S_RUN: run_function(r, s); break;
   }
 }
 static void run(Run *r, LBlock body) {
@@ -325,6 +327,18 @@ static void call(Run *r, const LStmt *s) {
   }
   run_kernel(s->callee, args, r->team);
   free(args);
+}
+
+static void run_function(Run *r, const LStmt *s) {
+  void *p[8];
+  int64_t v[8];
+  int arrays = s->function->arrays;
+  for (int i = 0; i < arrlen(s->args); i++) {
+    int64_t x = eval(r, s->args[i].x).i;
+    if (i < arrays) p[i] = r->arrs[s->args[i].arr->id] + x * dtype_size(s->args[i].arr->dtype);
+    else v[i - arrays] = x;
+  }
+  s->function->run(p, v);
 }
 
 bool kernel_interpret(const Kernel *k, const KValue *args, int threads, Buf *why) {

@@ -207,6 +207,23 @@ static LExpr *expr(Parse *p) {
   return x;
 }
 
+static void call_args(Parse *p, LStmt *s) {
+  expect(p, "(");
+  do {
+    CallArg a = {0};
+    const char *back = p->s;
+    blanks(p);
+    if (isalpha((unsigned char)*p->s)) {
+      LArr *arr = find_array(p, word(p));
+      if (arr && accept(p, "@")) a.arr = arr;
+      else p->s = back;
+    }
+    a.x = expr(p);
+    arrput(s->args, a);
+  } while (!p->failed && accept(p, ","));
+  expect(p, ")");
+}
+
 static LBlock block(Parse *p);
 static LStmt *stmt(Parse *p) {
   static const char *const modes[] = {"for", "parallel", "vector"};
@@ -267,20 +284,12 @@ static LStmt *stmt(Parse *p) {
       for (int i = 0; i < arrlen(p->k->callees); i++) known |= p->k->callees[i] == s->callee;
       if (!known) arrput(p->k->callees, s->callee);
     }
-    expect(p, "(");
-    do {
-      CallArg a = {0};
-      const char *back = p->s;
-      blanks(p);
-      if (isalpha((unsigned char)*p->s)) {
-        LArr *arr = find_array(p, word(p));
-        if (arr && accept(p, "@")) a.arr = arr;
-        else p->s = back;
-      }
-      a.x = expr(p);
-      arrput(s->args, a);
-    } while (!p->failed && accept(p, ","));
-    expect(p, ")");
+    call_args(p, s);
+  } else if (accept(p, "run")) {
+    s->kind = S_RUN;
+    s->function = runtime_fn(word(p));
+    if (!s->function) fail(p, "a function of the runtime");
+    call_args(p, s);
   } else {
     s->kind = S_STORE;
     s->arr = find_array(p, word(p));

@@ -125,7 +125,8 @@ static void put_stmt(Buf *b, const LStmt *s, int depth) {
     }
     break;
   case S_CALL:
-    buf_printf(b, "call %s(", s->callee->name);
+  case S_RUN:
+    buf_printf(b, "%s %s(", s->kind == S_RUN ? "run" : "call", s->kind == S_RUN ? s->function->name : s->callee->name);
     for (int i = 0; i < arrlen(s->args); i++) {
       if (i) buf_str(b, ", ");
       if (s->args[i].arr) buf_printf(b, "%s @ ", s->args[i].arr->name);

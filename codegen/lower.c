@@ -273,8 +273,10 @@ static void lower_group(Lower *l) {
     return;
   }
   NodeId n = g->heavy;
-  for (int i = 0; i < arrlen(g->outs) && !n; i++)
-    if (op_info[graph_node(l->g, g->outs[i].node)->op].cls == SCATTER) n = g->outs[i].node;
+  for (int i = 0; i < arrlen(g->outs) && !n; i++) {
+    OpClass c = op_info[graph_node(l->g, g->outs[i].node)->op].cls;
+    if (c == SCATTER || c == CALL) n = g->outs[i].node;
+  }
   if (!n) {
     NodeId out = g->outs[0].node;
     if (arrlen(g->outs) == 1 && graph_node(l->g, out)->op == OP_concat) lower_concat(l);
@@ -290,6 +292,7 @@ static void lower_group(Lower *l) {
   case CONTRACT: lower_contract(l); break;
   case WINDOW: lower_window(l); break;
   case SCATTER: lower_scatter(l); break;
+  case CALL: lower_call(l); break;
   default: INTERNAL("no lowering of a group around %s", op_info[op].name);
   }
 }

@@ -160,6 +160,7 @@ void lower_row_group(Lower *l);
 void lower_arg(Lower *l);
 void lower_window(Lower *l);
 void lower_scatter(Lower *l);
+void lower_call(Lower *l);
 void lower_contract(Lower *l);
 
 /* A contraction as a product: out[b.., m.., n..] = sum over k.. of A(b, m, k) * B(b, n, k), up to the order of axes. */

@@ -373,16 +373,17 @@ static void put_store(Print *p, const LStmt *s) {
 
 static void put_stmt_call(Print *p, const LStmt *s) {
   Buf *b = p->b;
-  buf_printf(b, "%s(", kernel_name(s->callee));
+  if (s->kind == S_RUN) buf_printf(b, "dnn_%s(", s->function->name);
+  else buf_printf(b, "%s(", kernel_name(s->callee));
   for (int i = 0; i < arrlen(s->args); i++) {
     CallArg a = s->args[i];
+    if (i) buf_str(b, ", ");
     if (a.arr) {
       buf_printf(b, "%s + ", a.arr->name);
       put_x(b, a.x);
     } else put_top(b, a.x);
-    buf_str(b, ", ");
   }
-  buf_str(b, "team);\n");
+  buf_str(b, s->kind == S_RUN ? ");\n" : ", team);\n");
 }
 
 static void put_stmt(Print *p, const LStmt *s) {
@@ -423,7 +424,8 @@ static void put_stmt(Print *p, const LStmt *s) {
     }
     buf_char(b, '\n');
     break;
-  case S_CALL: put_stmt_call(p, s); break;
+  case S_CALL:
+  case S_RUN: put_stmt_call(p, s); break;
   }
 }
 static void put_block(Print *p, LBlock body) {

@@ -47,7 +47,8 @@ static void add_in_order(Lower *l, const Scatter *s, const Idx *at, LExpr *lo, L
   for (int k = s->axis + 1; k < s->x.n; k++) iu.i[k + s->nj - 1] = to.i[k];
   LExpr *v = value_at(l, s->n->in[2], &iu), *e = axes_linear(b, &s->x, &to);
   LArr *y = out_array(l, s);
-  if (s->n->op == OP_scatter_add) v = x_op(b, OP_add, s->n->type.dtype, x_load(b, y, e, NULL), v, NULL);
+  Op with = s->n->op == OP_scatter_add ? OP_add : OP_maximum;
+  if (s->n->op != OP_scatter_set) v = x_op(b, with, s->n->type.dtype, x_load(b, y, e, NULL), v, NULL);
   lb_store(b, y, e, v);
   close_nest(l, s->nj + (some ? 2 : 1));
 }

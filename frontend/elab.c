@@ -261,6 +261,7 @@ void natives_register(Elab *e) {
   natives_shape(e);
   natives_reduce(e);
   natives_nn(e);
+  natives_call(e);
   natives_random(e);
   natives_tree(e);
   natives_static(e);

@@ -32,6 +32,8 @@ Value *adapt_number(Elab *e, Value *v, Type like, Loc at);
 Value *full_value(Elab *e, double x, DType dtype, int rank, const Dim *shape, Loc at);
 bool too_big(Elab *e, Type t, Loc at); /* reports a tensor whose size overflows or passes the limit */
 NodeId reduce_axes(Elab *e, Op op, NodeId n, const int *axes, int n_axes, bool keep, Loc at);
+/* n with `axis` behind the others; back: undone */
+NodeId axis_last(Elab *e, NodeId n, int axis, bool back, Loc at);
 NodeId index_axis(Elab *e, NodeId n, int axis, Dim at_index, Loc at); /* one element of an axis; the axis vanishes */
 Value *matmul(Elab *e, Value *a, Value *b, Loc at);
 Value *static_binary(Elab *e, Op op, Value *a, Value *b, Loc at);
@@ -298,6 +300,7 @@ void natives_math(Elab *e);
 void natives_shape(Elab *e);
 void natives_reduce(Elab *e);
 void natives_nn(Elab *e);
+void natives_call(Elab *e);
 void natives_random(Elab *e);
 void natives_tree(Elab *e); /* natives_tree.c: tree.*, is_function, is_float, axes */
 void natives_static(Elab *e);

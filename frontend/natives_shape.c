@@ -475,7 +475,16 @@ static Value *put(Elab *e, Value **a, int n, Loc at) {
   return v_tensor(e, g_scatter(GRAPH, OP_scatter_set, elab_place(e, at), nid(x), ix, nid(y), axis, 0));
 }
 
-/* pick(x, i, axis): i has the axes before `axis` (one position each), or all axes but `axis`. */
+NodeId axis_last(Elab *e, NodeId x, int axis, bool back, Loc at) {
+  int perm[MAX_RANK], rank = graph_type(GRAPH, x).rank;
+  if (axis == rank - 1) return x;
+  for (int k = 0; k < rank; k++)
+    perm[k] = back ? (k < axis ? k : k == axis ? rank - 1 : k - 1) : (k < axis ? k : k < rank - 1 ? k + 1 : axis);
+  return g_transpose(GRAPH, elab_place(e, at), x, perm);
+}
+
+/* pick(x, i, axis): i has the axes before `axis` (one position each), all axes but `axis`, or all: then it may have any
+ * number of positions along `axis`. */
 static Value *pick(Elab *e, Value **a, int n, Loc at) {
   Value *x = a[0], *i = a[1];
   int axis;
@@ -486,21 +495,21 @@ static Value *pick(Elab *e, Value **a, int n, Loc at) {
   Loc place = elab_place(e, at);
   if (!dtype_is_int(u.dtype)) return elab_error(e, at, E0337, "positions are integers, not %s", type_text(e, u));
   NodeId in = nid(x), ix = u.dtype == I64 ? nid(i) : g_cast(GRAPH, place, nid(i), I32);
-  int perm[MAX_RANK], rank = t.rank;
-  if (u.rank == t.rank - 1 && axis != t.rank - 1) { /* bring the axis to the end */
-    for (int k = 0, j = 0; k < rank; k++)
-      if (k != axis) perm[j++] = k;
-    perm[rank - 1] = axis;
-    in = g_transpose(GRAPH, place, in, perm);
-    axis = rank - 1;
+  bool many = u.rank == t.rank;
+  int moved = axis;
+  if (many || (u.rank == t.rank - 1 && axis != t.rank - 1)) { /* bring the axis to the end */
+    in = axis_last(e, in, axis, false, at);
+    if (many) ix = axis_last(e, ix, axis, false, at);
+    axis = t.rank - 1;
   }
-  Type v = graph_type(GRAPH, in);
-  bool fits = u.rank == axis;
-  for (int k = 0; fits && k < u.rank; k++) fits = u.shape[k] == v.shape[k];
+  Type v = graph_type(GRAPH, in), w = graph_type(GRAPH, ix);
+  bool fits = u.rank == axis + many;
+  for (int k = 0; fits && k < axis; k++) fits = w.shape[k] == v.shape[k];
   if (!fits)
-    return elab_error(e, at, E0351, "`pick` along axis %d of %s needs one position per row, not %s", axis,
+    return elab_error(e, at, E0351, "`pick` along axis %d of %s needs one position per row, or some, not %s", moved,
                       type_text(e, t), type_text(e, u));
-  return v_tensor(e, g_gather(GRAPH, place, in, ix, axis, u.rank));
+  NodeId y = g_gather(GRAPH, place, in, ix, axis, axis);
+  return v_tensor(e, many ? axis_last(e, y, moved, true, at) : y);
 }
 
 static const Native table[] = {

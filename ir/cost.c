@@ -68,6 +68,13 @@ Dim node_flops(const Graph *g, NodeId id) {
     break;
   }
   case SCATTER: terms = type_count(t, graph_type(g, n->in[2])); break;
+  case CALL:
+    terms = dim_int(t, 0);
+    for (int i = 0; i < n->n_in; i++) terms = dim_add(t, terms, type_count(t, graph_type(g, n->in[i])));
+    if (op_info[n->op].flags & FLOAT)
+      terms = dim_mul(t, terms,
+                      prod(t, graph_type(g, n->in[0]), graph_type(g, n->in[0]).rank - 1, graph_type(g, n->in[0]).rank));
+    break;
   case LEAF: terms = type_count(t, n->type); break;
   case REGION: return control_flops(g, n);
   default: return dim_int(t, 0);

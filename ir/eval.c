@@ -126,6 +126,7 @@ static bool eval_node(Eval *e) {
   case WINDOW: return eval_window(e);
   case GATHER: return eval_gather(e);
   case SCATTER: return eval_scatter(e);
+  case CALL: return eval_call(e);
   case REGION: return eval_region(e);
   case META: break;
   }

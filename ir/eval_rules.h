@@ -28,6 +28,7 @@ bool eval_contract(Eval *e);
 bool eval_window(Eval *e);
 bool eval_gather(Eval *e);
 bool eval_scatter(Eval *e);
+bool eval_call(Eval *e);
 bool eval_region(Eval *e);
 
 /* All elements as double, in e->tmp. */

@@ -232,6 +232,13 @@ static void add_element(Tensor *y, int64_t i, const Tensor *u, int64_t j) {
   else tensor_set_int(y, i, (int64_t)((uint64_t)tensor_get_int(y, i) + (uint64_t)tensor_get_int(u, j)));
 }
 
+/* u[j] > y[i]; a NaN is larger than all numbers. */
+static bool exceeds(const Tensor *u, int64_t j, const Tensor *y, int64_t i) {
+  if (!dtype_is_float(u->dtype)) return tensor_get_int(u, j) > tensor_get_int(y, i);
+  double p = tensor_get(u, j), q = tensor_get(y, i);
+  return !isnan(q) && (isnan(p) || p > q);
+}
+
 bool eval_scatter(Eval *e) {
   Place p = place(e);
   const Tensor *u = e->ins[2];
@@ -244,6 +251,7 @@ bool eval_scatter(Eval *e) {
       int64_t from = (o * p.mid + m) * p.inner;
       for (int64_t k = 0; k < p.inner; k++) {
         if (e->node->op == OP_scatter_add) add_element(e->out, row + k, u, from + k);
+        else if (e->node->op == OP_scatter_max && !exceeds(u, from + k, e->out, row + k)) continue;
         else memcpy((char *)e->out->data + (row + k) * size, (char *)u->data + (from + k) * size, (size_t)size);
       }
     }

@@ -23,7 +23,7 @@ typedef enum Op {
   OP_COUNT
 } Op;
 
-typedef enum OpClass { LEAF, MAP, VIEW, REDUCE, CONTRACT, WINDOW, GATHER, SCATTER, REGION, META } OpClass;
+typedef enum OpClass { LEAF, MAP, VIEW, REDUCE, CONTRACT, WINDOW, GATHER, SCATTER, CALL, REGION, META } OpClass;
 enum { COMM = 1, IDEM = 2, CMP = 4, INT = 8, FLOAT = 16, BOOLS = 32, ORDER = 64, IMPURE = 128 };
 
 typedef enum AttrKey {

@@ -13,6 +13,7 @@ static const struct {
     [WINDOW] = {"Windows", "A window slides over the trailing axes of `[N, C, size...]`."},
     [GATHER] = {"Gather", "Reads at run-time indices; one that is out of range is a run-time error."},
     [SCATTER] = {"Scatter", "Writes at run-time indices into a copy."},
+    [CALL] = {"Rows and matrices", "A function of the trailing axes, for each element of the leading ones."},
     [REGION] = {"Regions", "They hold graphs; results are taken with `get`."},
     [META] = {"Transformations", "Expanded by passes, innermost first; nothing of them reaches generated code."},
 };

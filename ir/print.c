@@ -208,7 +208,8 @@ static const char *dot_color(OpClass c) {
   case WINDOW: return "lightblue";
   case CONTRACT: return "lightsalmon";
   case GATHER:
-  case SCATTER: return "plum";
+  case SCATTER:
+  case CALL: return "plum";
   case REGION:
   case META: return "palegreen";
   default: return "white";

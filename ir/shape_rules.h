@@ -31,6 +31,8 @@ bool shape_done(Shape *s, DType dtype, int rank, const Dim *shape);
 
 /* ir/shape_contract.c */
 ShapeRule shape_dot, shape_conv, shape_conv_dx, shape_conv_dw, shape_pool, shape_pool_arg, shape_pool_dx, shape_gather, shape_scatter;
+/* ir/shape_call.c */
+ShapeRule shape_cumulative, shape_argsort, shape_square, shape_solve, shape_logdet, shape_orthonormal, shape_eigh;
 /* ir/shape_region.c */
 ShapeRule shape_get, shape_grad, shape_jvp;
 #endif

@@ -24,7 +24,7 @@ static bool is_map(const Fuse *f, NodeId n) {
 bool fuse_is_lonely(const Fuse *f, NodeId n) {
   const Node *x = &f->g->nodes[n];
   OpClass c = op_info[x->op].cls;
-  return c == SCATTER || (c == VIEW && x->op != OP_reshape) || (c == LEAF && x->op != OP_uniform);
+  return c == SCATTER || c == CALL || (c == VIEW && x->op != OP_reshape) || (c == LEAF && x->op != OP_uniform);
 }
 
 Edge fuse_edge(const Fuse *f, NodeId n, int k) {

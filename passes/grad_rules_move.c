@@ -138,3 +138,23 @@ RULE(scatter_set) {
   NodeId last = map2(c, OP_eq, there, number), du = g_gather(c->g, c->loc, dy, i, w.axis, w.batch);
   grad_give(c, n, 2, pick(c, last, du, num(c, 0, u)));
 }
+
+/* y = x with the larger of it and u at i. dx = dy where x stayed. du = dy at i for the first element that equals what
+ * came of it, found by the largest of numbers that fall. */
+RULE(scatter_max) {
+  Where w = indexed(c, n);
+  NodeId i = operand(c, n, 1), u = operand(c, n, 2), zero = num(c, 0, dy);
+  NodeId stays = map2(c, OP_or, map2(c, OP_eq, X, n), map2(c, OP_ne, X, X));
+  GIVE(0, pick(c, stays, dy, zero));
+  if (!grad_wants(c, n, 2)) return;
+  Type all = graph_type(c->g, n), each = graph_type(c->g, u);
+  NodeId y = g_gather(c->g, c->loc, n, i, w.axis, w.batch), here = map2(c, OP_eq, u, y);
+  NodeId count = g_size(c->g, c->loc, type_count(c->g->dims, each), I64);
+  NodeId falling = sub(c, g_broadcast_to(c->g, c->loc, count, each.rank, each.shape), counted(c, each));
+  NodeId number = pick(c, here, falling, num(c, 0, falling));
+  NodeId none = g_full(c->g, c->loc, 0, (Type){I64, all.rank, all.shape});
+  NodeId best = g_scatter(c->g, OP_scatter_max, c->loc, none, i, number, w.axis, w.batch);
+  NodeId first = map2(c, OP_eq, g_gather(c->g, c->loc, best, i, w.axis, w.batch), falling);
+  NodeId du = g_gather(c->g, c->loc, pick(c, stays, zero, dy), i, w.axis, w.batch);
+  grad_give(c, n, 2, pick(c, first, du, num(c, 0, u)));
+}

@@ -36,7 +36,7 @@ bool split_same(const Split *a, const Split *b);
  * order. Nodes that are not outs are computed where they are used ("inlined"). At most one node of the group is
  * `heavy`: a CONTRACT, WINDOW or argmax whose accumulator the nest holds; MAP and VIEW nodes before it are its
  * operands, MAP nodes after it its epilogue. GATHER nodes are loads at run-time indices and may be inlined. A SCATTER
- * is a group of its own (its operands may be inlined). A group without nodes copies buffer reads[0] to outs[0].buf. In
+ * or CALL is a group of its own (its operands may be inlined). A group without nodes copies buffer reads[0] to outs[0].buf. In
  * an in-place group every load of an element comes before the stores of that element.
  *
  * A row group holds any number of other REDUCEs, all of the same split: one row, the elements that are folded into one

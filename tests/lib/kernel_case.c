@@ -114,7 +114,7 @@ static void run_compiled(const KernelCase *c, Glue *glue, int threads, Tensor *o
 static double tolerance(const KernelCase *c) {
   OpClass k = op_info[c->op].cls;
   if (c->tolerance != 0) return c->tolerance;
-  bool sums = k == CONTRACT || k == REDUCE || k == SCATTER;
+  bool sums = k == CONTRACT || k == REDUCE || k == SCATTER || k == CALL;
   switch (c->want.dtype) {
   case F64: return sums ? 1e-12 : 1e-14;
   case F32: return sums ? 2e-5 : 2e-6;
@@ -125,7 +125,7 @@ static double tolerance(const KernelCase *c) {
 }
 static void compare(const KernelCase *c, const Tensor *got, const char *how) {
   double scale = 1, tol = tolerance(c);
-  bool sums = op_info[c->op].cls == CONTRACT || op_info[c->op].cls == REDUCE;
+  bool sums = op_info[c->op].cls == CONTRACT || op_info[c->op].cls == REDUCE || op_info[c->op].cls == CALL;
   for (int64_t i = 0; i < tensor_count(&c->want) && sums; i++)
     if (isfinite(tensor_get(&c->want, i))) scale = fmax(scale, fabs(tensor_get(&c->want, i)));
   for (int64_t i = 0; i < tensor_count(&c->want); i++) {
@@ -216,7 +216,10 @@ void cases_check(KernelCase *cases, const char *text, const char *compiler, cons
 }
 
 KernelCase *set_begin(CaseSet *s, Op op, DType dt, int seed) {
-  if (!s->text.n) buf_str(&s->text, "#include \"runtime/core/kernel.h\"\n");
+  if (!s->text.n)
+    buf_str(
+        &s->text,
+        "#include \"runtime/core/kernel.h\"\n#include \"runtime/core/sort.h\"\n#include \"runtime/core/matrix.h\"\n");
   KernelCase c = {.a = arena_new(), .op = op, .dt = dt, .seed = (uint64_t)seed, .id = (int)arrlen(s->cases)};
   c.g = graph_new(c.a, dimtab_new(c.a), diag_new(c.a));
   arrput(s->cases, c);

@@ -325,6 +325,24 @@ static NodeId indexed(Gen *r, Op op) {
   return g_scatter(r->g, op, here, a, b, input(r, r->dt, n, u), axis, batch);
 }
 
+/* Rows, square and tall matrices, one right side or several. */
+static NodeId call(Gen *r, Op op) {
+  Dim x[MAX_RANK], b[MAX_RANK];
+  int rank = 2 + pick(r, 3);
+  bool row = op == OP_cumsum || op == OP_cumprod || op == OP_argsort;
+  shape(r, rank - (row ? 1 : 2), row ? 60 : 12, x);
+  x[rank - 1] = chance(r, 3) ? run_time(r) : num(r, size(r, row ? 65 : 17));
+  if (!row) x[rank - 2] = op != OP_orthonormal ? x[rank - 1] : dim_add(r->g->dims, x[rank - 1], num(r, pick(r, 4)));
+  for (int i = 0; i < rank; i++) b[i] = x[i];
+  if (!row) b[rank - 1] = num(r, size(r, 9));
+  NodeId in[2] = {input(r, r->dt, rank, x)};
+  if (op_info[op].arity == 2) in[1] = input(r, r->dt, rank, b);
+  Attr attr = {0};
+  if (op_info[op].attrs[0])
+    attr = attr_int(r->g, row ? op == OP_argsort ? A_descending : A_reverse : A_lower, pick(r, 2));
+  return graph_add(r->g, op, here, in, op_info[op].arity, &attr, attr.key != A_NONE, NULL);
+}
+
 static NodeId build(Gen *r, Op op) {
   switch (op_info[op].cls) {
   case LEAF: return leaf(r, op);
@@ -333,6 +351,7 @@ static NodeId build(Gen *r, Op op) {
   case REDUCE: return reduce(r, op);
   case CONTRACT: return op == OP_dot ? dot(r) : conv(r, op);
   case WINDOW: return pool(r, op);
+  case CALL: return call(r, op);
   default: return indexed(r, op);
   }
 }
@@ -442,6 +461,11 @@ static void fill_float(Tensor *t, const Node *n, int operand, uint64_t seed) {
     double u = dnn_uniform_f64((int64_t)seed, 1, i), sign = dnn_bits((int64_t)seed, 2, i) & 1 ? 1 : -1;
     tensor_set(t, i, in_domain(n, operand, i, count, u, sign));
   }
+  if (!n || operand || op_info[n->op].cls != CALL || !(op_info[n->op].flags & FLOAT)) return;
+  int64_t rows = t->shape[t->rank - 2], columns = t->shape[t->rank - 1];
+  for (int64_t i = 0; i < count; i++) /* well conditioned matrices, their eigenvalues apart */
+    if (i / columns % rows == i % columns)
+      tensor_set(t, i, tensor_get(t, i) + (double)(2 * columns + 3 * (i % columns)));
 }
 
 static void fill_int(Tensor *t, const Graph *g, const Node *n, int operand, uint64_t seed, const int64_t *vars) {

@@ -362,17 +362,31 @@ static NodeId case_scatter_add(Case *c) { return scatter(c, OP_scatter_add); }
 static NodeId case_scatter_set(Case *c) { return scatter(c, OP_scatter_set); }
 
 #include "tests/unit/grad_cases_region.h"
+#include "tests/unit/grad_cases_call.h"
 
 #define ROW(name)                                                                                                      \
   { OP_##name, case_##name }
 const CaseRow case_rows[] = {
-    ROW(neg),         ROW(exp),     ROW(log),     ROW(log1p),    ROW(expm1),       ROW(sqrt),       ROW(rsqrt),
-    ROW(sin),         ROW(cos),     ROW(tan),     ROW(tanh),     ROW(sigmoid),     ROW(erf),        ROW(abs),
-    ROW(cast),        ROW(add),     ROW(sub),     ROW(mul),      ROW(div),         ROW(mod),        ROW(pow),
-    ROW(maximum),     ROW(minimum), ROW(where),   ROW(reshape),  ROW(transpose),   ROW(broadcast),  ROW(slice),
-    ROW(pad),         ROW(concat),  ROW(sum),     ROW(prod),     ROW(reduce_max),  ROW(reduce_min), ROW(dot),
-    ROW(conv),        ROW(conv_dx), ROW(conv_dw), ROW(max_pool), ROW(max_pool_dx), ROW(gather),     ROW(scatter_add),
-    ROW(scatter_set), ROW(scan),    ROW(while),   ROW(cond),     ROW(get),         ROW(checkpoint), ROW(custom_grad),
+    ROW(neg),         ROW(exp),         ROW(log),
+    ROW(log1p),       ROW(expm1),       ROW(sqrt),
+    ROW(rsqrt),       ROW(sin),         ROW(cos),
+    ROW(tan),         ROW(tanh),        ROW(sigmoid),
+    ROW(erf),         ROW(abs),         ROW(cast),
+    ROW(add),         ROW(sub),         ROW(mul),
+    ROW(div),         ROW(mod),         ROW(pow),
+    ROW(maximum),     ROW(minimum),     ROW(where),
+    ROW(reshape),     ROW(transpose),   ROW(broadcast),
+    ROW(slice),       ROW(pad),         ROW(concat),
+    ROW(sum),         ROW(prod),        ROW(reduce_max),
+    ROW(reduce_min),  ROW(dot),         ROW(conv),
+    ROW(conv_dx),     ROW(conv_dw),     ROW(max_pool),
+    ROW(max_pool_dx), ROW(gather),      ROW(scatter_add),
+    ROW(scatter_set), ROW(scan),        ROW(while),
+    ROW(cond),        ROW(get),         ROW(checkpoint),
+    ROW(custom_grad), ROW(scatter_max), ROW(cumsum),
+    ROW(cumprod),     ROW(cholesky),    ROW(logdet),
+    ROW(eigh),        ROW(solve),       ROW(triangular_solve),
+    ROW(orthonormal),
 };
 const int case_row_count = sizeof case_rows / sizeof *case_rows;
 #undef ROW

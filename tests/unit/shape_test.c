@@ -110,6 +110,25 @@ static const Row rows[] = {
     {"f32[B, 5], i64[3], f32[B, 3]", "scatter_add axis=1 batch=0", "f32[]", "f32[B, 5]"},
     {"f32[B, 5], i64[3], f32[B, 5]", "scatter_set axis=1 batch=0", "f32[]",
      "storing at these indices needs f32[B, 3], got f32[B, 5]"},
+    {"f32[B, 5], i64[3], f32[B, 3]", "scatter_max axis=1 batch=0", "f32[]", "f32[B, 5]"},
+    /* rows and matrices */
+    {"i8[B, H]", "cumsum reverse=0", "f32[]", "i8[B, H]"},
+    {"f32[]", "cumprod reverse=0", "f32[]", "`cumprod` needs an axis, not f32[]"},
+    {"f32[B, H]", "argsort descending=1", "f32[]", "i32[B, H]"},
+    {"bool[B, H]", "argsort descending=1", "f32[]", "`argsort` needs numbers, not bool[B, H]"},
+    {"f64[B, H, H]", "cholesky", "f32[]", "f64[B, H, H]"},
+    {"f64[B, H]", "cholesky", "f32[]", "`cholesky` needs a square matrix, not f64[B, H]"},
+    {"f64[H]", "logdet", "f32[]", "`logdet` needs a matrix, not f64[H]"},
+    {"f32[B, 3, 3]", "logdet", "f32[]", "f32[B]"},
+    {"i32[3, 3]", "logdet", "f32[]", "`logdet` needs floats, not i32[3, 3]"},
+    {"f32[B, H, H], f32[B, H, 2]", "solve", "f32[]", "f32[B, H, 2]"},
+    {"f32[3, 3], f32[2, 3]", "solve", "f32[]", "the sides of `solve` do not fit: f32[3, 3] and f32[2, 3]"},
+    {"f32[3, 3], f32[3]", "triangular_solve lower=1", "f32[]",
+     "the sides of `triangular_solve` do not fit: f32[3, 3] and f32[3]"},
+    {"f32[3, 3], f32[3, K]", "triangular_solve lower=1", "f32[]", "f32[3, K]"},
+    {"f32[H + 2, H]", "orthonormal", "f32[]", "f32[H + 2, H]"},
+    {"f32[3, 4]", "orthonormal", "f32[]", "`orthonormal` needs at least as many rows as columns, not f32[3, 4]"},
+    {"f32[B, H, H]", "eigh", "f32[]", "f32[B, H + 1, H]"},
     /* sizes */
     {"f32[4000000000], f32[4000000000]", "dot la=[0] lb=[1] ly=[0,1]", "f32[]",
      "f32[4000000000, 4000000000] has too many elements"},
@@ -160,7 +179,7 @@ static void test_rows(void **state) {
   }
   for (Op op = 1; op < OP_COUNT; op++) { /* every class but the regions, which tests/ir shows */
     OpClass c = op_info[op].cls;
-    if (c == VIEW || c == CONTRACT || c == WINDOW || c == GATHER || c == SCATTER) assert_true(seen[op]);
+    if (c == VIEW || c == CONTRACT || c == WINDOW || c == GATHER || c == SCATTER || c == CALL) assert_true(seen[op]);
   }
 }
 

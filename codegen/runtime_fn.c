@@ -1,0 +1,44 @@
+/* Functions of the runtime that kernels call: rows of one table that builder, parser, interpreter and emission read. */
+#include "base/ds.h"
+#include "codegen/loop.h"
+#include "runtime/core/matrix.h"
+#include "runtime/core/sort.h"
+#include <string.h>
+
+#define RUN(name) static void name(void *const *p, const int64_t *i)
+RUN(argsort_f64) { dnn_argsort_f64(p[0], p[1], p[2], i[0], i[1]); }
+RUN(argsort_i64) { dnn_argsort_i64(p[0], p[1], p[2], i[0], i[1]); }
+RUN(cholesky) { dnn_cholesky(p[0], i[0]); }
+RUN(triangular_solve) { dnn_triangular_solve(p[0], p[1], i[0], i[1], i[2]); }
+RUN(solve) { dnn_solve(p[0], p[1], i[0], i[1]); }
+RUN(logdet) { dnn_logdet(p[0], p[1], i[0]); }
+RUN(orthonormal) { dnn_orthonormal(p[0], p[1], p[2], i[0], i[1]); }
+RUN(eigh) { dnn_eigh(p[0], p[1], p[2], i[0]); }
+
+static const RuntimeFn functions[] = {
+    {"argsort_f64", "sort.h", 3, 2, argsort_f64},
+    {"argsort_i64", "sort.h", 3, 2, argsort_i64},
+    {"cholesky", "matrix.h", 1, 1, cholesky},
+    {"triangular_solve", "matrix.h", 2, 3, triangular_solve},
+    {"solve", "matrix.h", 2, 2, solve},
+    {"logdet", "matrix.h", 2, 1, logdet},
+    {"orthonormal", "matrix.h", 3, 2, orthonormal},
+    {"eigh", "matrix.h", 3, 1, eigh},
+};
+const char *const runtime_headers[] = {"sort.h", "matrix.h", NULL};
+
+const RuntimeFn *runtime_fn(const char *name) {
+  for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
+    if (!strcmp(functions[i].name, name)) return &functions[i];
+  return NULL;
+}
+
+static bool block_uses(LBlock body, const char *header) {
+  for (int i = 0; i < arrlen(body); i++) {
+    const LStmt *s = body[i];
+    if (s->kind == S_RUN && !strcmp(s->function->header, header)) return true;
+    if (block_uses(s->body, header) || block_uses(s->other, header)) return true;
+  }
+  return false;
+}
+bool kernel_uses(const Kernel *k, const char *header) { return block_uses(k->body, header); }
