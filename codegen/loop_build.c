@@ -134,6 +134,7 @@ struct Finish {
     LVar *value;
   } * dims;
   Dim *dim_order; /* stb_ds */
+  bool arm;       /* within an arm of a select */
 };
 
 static void count_uses(void *ctx, LExpr **slot) {
@@ -187,11 +188,17 @@ static LExpr *rewrite(struct Finish *f, LExpr *x, int parent_level) {
   if (at >= 0 && f->bound[at].value->level <= parent_level) return f->bound[at].value;
   int here = (int)arrlen(f->out) - 1;
   int place = x->pure ? x->level : here;
-  bool shared = hmget(f->count, x) > 1, leaves = x->pure && x->heavy && place < parent_level;
+  /* Loads under a select are made before it: gcc 12 puts masked loads into wrong lanes (-fno-trapping-math, restrict).
+   */
+  bool before = f->arm && x->kind == X_LOAD && !x->in[1], arm = f->arm;
+  bool shared = hmget(f->count, x) > 1 || before, leaves = x->pure && x->heavy && place < parent_level;
   LExpr *y = arena_one(f->b->arena, LExpr);
   *y = *x;
-  for (int k = 0; k < x->n_in; k++)
+  for (int k = 0; k < x->n_in; k++) {
+    f->arm = arm || (x->kind == X_SELECT && k > 0);
     if (x->in[k]) y->in[k] = rewrite(f, x->in[k], shared || leaves ? place : parent_level);
+  }
+  f->arm = arm;
   save_divisor(f, x, y);
   if (!shared && !leaves) return y;
   LStmt *s = arena_one(f->b->arena, LStmt);
