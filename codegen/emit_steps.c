@@ -304,6 +304,6 @@ static double work_of(const Graph *g) {
 }
 
 bool emit_is_little(const Emit *e, int i) {
-  enum { LITTLE = 1 << 18 };
-  return all_alone(e->plans[i]->steps) || work_of(e->plans[i]->graph) < LITTLE;
+  const Plan *p = e->plans[i];
+  return all_alone(p->steps) || work_of(p->graph) < 4 * (double)p->little;
 }

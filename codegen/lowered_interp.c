@@ -66,15 +66,26 @@ static bool run_steps(World *w, const PlanStep *steps);
 
 static bool flag_of(const World *w, const PlanStep *s) { return s->flag < 0 || *(unsigned char *)place_of(w, s->flag); }
 
+/* Pairs of the loops inside stand in their first places again: first values may be made there before a loop begins. */
+static void settle(World *w, const PlanStep *steps) {
+  for (int i = 0; i < arrlen(steps); i++) {
+    const PlanStep *s = &steps[i];
+    for (int k = 0; k < arrlen(s->carried); k++)
+      w->swapped[s->carried[k]] = w->swapped[w->l->plan->bufs[s->carried[k]].twin] = false;
+    settle(w, s->body);
+    settle(w, s->other);
+  }
+}
+
 static bool run_loop(World *w, const PlanStep *s) {
   const Plan *p = w->l->plan;
   const Node *x = &p->scopes[s->scope].graph->nodes[s->node];
   int64_t length = dim_eval(p->graph->dims, node_dim(x, x->op == OP_while ? A_limit : A_length), w->vars);
-  for (int i = 0; i < arrlen(s->carried); i++)
-    w->swapped[s->carried[i]] = w->swapped[p->bufs[s->carried[i]].twin] = false;
   if (!run_steps(w, s->before)) return false;
   for (int64_t i = 0; i < length || (x->op == OP_while && length < 0); i++) {
     w->at[s->loop] = x->op == OP_scan && node_int(p->graph, x, A_reverse) ? length - 1 - i : i;
+    settle(w, s->body);
+    settle(w, s->other);
     if (!run_steps(w, s->other)) return false;
     if (!flag_of(w, s)) break;
     if (!run_steps(w, s->body)) return false;

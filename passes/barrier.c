@@ -63,24 +63,22 @@ static bool any_overlap(const Plan *p, const int *a, const int *b) {
 
 /* ---- little work ---- */
 
-/* Too little work to share, in operations and words moved at the bounds of the sizes: some microseconds, of which a
- * barrier and the way of the values to another processor would take the better part. */
+/* In operations and words moved, at the bounds of the sizes. */
 static bool is_little(const Plan *p, const PlanStep *s) {
-  enum { LITTLE = 1 << 16 };
   const Group *gr = &p->groups[s->group];
   const Graph *g = p->scopes[gr->scope].graph;
   int64_t work = 0;
   for (int i = 0; i < arrlen(gr->nodes) && work >= 0; i++) {
     int64_t flops = dim_upper(g->dims, node_flops(g, gr->nodes[i]));
-    work = flops < 0 || flops > LITTLE ? -1 : work + flops;
+    work = flops < 0 || flops > p->little ? -1 : work + flops;
   }
   for (int i = 0; i < arrlen(gr->reads) + arrlen(gr->outs) && work >= 0; i++) {
     int n = (int)arrlen(gr->reads);
     Type t = p->bufs[i < n ? gr->reads[i] : gr->outs[i - n].buf].type;
     int64_t count = dim_upper(g->dims, type_count(g->dims, t));
-    work = count < 0 || count > LITTLE ? -1 : work + count * dtype_size(t.dtype) / 4;
+    work = count < 0 || count > p->little ? -1 : work + count * dtype_size(t.dtype) / 4;
   }
-  return work >= 0 && work < LITTLE;
+  return work >= 0 && work < p->little;
 }
 
 static bool mark_alone(const Plan *p, PlanStep *steps) {

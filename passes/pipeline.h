@@ -29,10 +29,11 @@ bool pipeline_within(Prog *prog, Entry *entry, const PipelineOpts *o, int64_t li
 
 /* fuse -> schedule -> memory; the graph must have gone through pipeline_graph. */
 Plan *plan_build(Arena *a, const Prog *prog, const Entry *entry);
-Plan *plan_fuse(Arena *a, const Prog *prog, const Entry *entry); /* groups only */
-void plan_schedule(Plan *p);                                     /* order of steps, barriers */
-void plan_memory(Plan *p);                                       /* buffers' places, peak and bound */
-void plan_barriers(Plan *p);                                     /* where threads meet; after memory */
+Plan *plan_build_for(Arena *a, const Prog *prog, const Entry *entry, int64_t little); /* of plan.h; for tests */
+Plan *plan_fuse(Arena *a, const Prog *prog, const Entry *entry);                      /* groups only */
+void plan_schedule(Plan *p);                                                          /* order of steps, barriers */
+void plan_memory(Plan *p);   /* buffers' places, peak and bound */
+void plan_barriers(Plan *p); /* where threads meet; after memory */
 /* One group as an entry, which shares nodes' attributes with the plan's graph; false when a value it reads is a tuple.
  */
 bool plan_apart(Arena *a, const Plan *plan, const Group *g, Entry *out);

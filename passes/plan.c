@@ -5,6 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Too little work to share: some microseconds, of which a barrier and the way of the values to another processor would
+ * take the better part. */
+enum { LITTLE = 1 << 16 };
+
 int plan_new_buf(Plan *p, BufKind kind, int index, Type type, NodeId node) {
   Dim count = type_count(p->graph->dims, type);
   int64_t n = dim_upper(p->graph->dims, count);
@@ -68,6 +72,7 @@ Plan *plan_fuse(Arena *a, const Prog *prog, const Entry *entry) {
   p->prog = prog;
   p->entry = entry;
   p->graph = entry->graph;
+  p->little = LITTLE;
   plan_new_scope(p, entry->graph);
   p->buf_of = p->scopes[0].buf_of;
   bind_sources(p);
@@ -86,8 +91,11 @@ Plan *plan_fuse(Arena *a, const Prog *prog, const Entry *entry) {
   return p;
 }
 
-Plan *plan_build(Arena *a, const Prog *prog, const Entry *entry) {
+Plan *plan_build(Arena *a, const Prog *prog, const Entry *entry) { return plan_build_for(a, prog, entry, LITTLE); }
+
+Plan *plan_build_for(Arena *a, const Prog *prog, const Entry *entry, int64_t little) {
   Plan *p = plan_fuse(a, prog, entry);
+  p->little = little;
   plan_schedule(p);
   plan_memory(p);
   plan_barriers(p);

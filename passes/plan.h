@@ -93,7 +93,8 @@ typedef struct Plan {
   int *buf_of;     /* scopes[0].buf_of */
   Scope *scopes;   /* stb_ds */
   int n_loops;
-  int64_t peak;  /* arena bytes */
-  int64_t bound; /* liveness lower bound of the arena */
+  int64_t little; /* a kernel of less work, in operations and words moved, is thread 0's alone */
+  int64_t peak;   /* arena bytes */
+  int64_t bound;  /* liveness lower bound of the arena */
 } Plan;
 #endif

@@ -59,8 +59,9 @@ static void emit(Prog *p, const EmittedHow *how, EmitOut *out) {
   const Target *t = target_find(how->target);
   KernelTable *k = kernels_new(p->arena, p, t);
   for (int i = 0; i < n; i++) {
-    if (!how->plain_plan) assert_true(pipeline_graph(p, &p->entries[i], &o));
-    plans[i] = plan_build(p->arena, p, &p->entries[i]);
+    if (!how->raw) assert_true(pipeline_graph(p, &p->entries[i], &o));
+    if (!how->little) plans[i] = plan_build(p->arena, p, &p->entries[i]);
+    else plans[i] = plan_build_for(p->arena, p, &p->entries[i], how->little < 0 ? 0 : how->little);
   }
   for (int i = 0; i < n; i++) lowered[i] = lower_plan(p->arena, plans[i], k);
   EmitOpts eo = {.checks = true, .source = "t.dnn"};

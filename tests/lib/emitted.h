@@ -22,7 +22,8 @@ typedef struct EmittedCase {
 typedef struct EmittedHow {
   const char *target;
   bool openmp;
-  bool plain_plan; /* the graph passes are left out */
+  bool raw;       /* the graph passes are left out */
+  int64_t little; /* as in plan.h; 0: that of plan_build, negative: every kernel is shared */
 } EmittedHow;
 /* The emitted text of NAME.c, for looking at. */
 const char *emitted_check(EmittedCase *cases, const EmittedHow *how);

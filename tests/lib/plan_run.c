@@ -212,16 +212,27 @@ static void settle_twins(PlanRun *r, const PlanStep *s) {
   }
 }
 
+/* First values of the loops inside may be made in the pairs' first places before they begin. */
+static void begin_inside(PlanRun *r, const PlanStep *steps) {
+  for (int i = 0; i < arrlen(steps); i++) {
+    const PlanStep *s = &steps[i];
+    for (int k = 0; k < arrlen(s->carried); k++)
+      r->swapped[s->carried[k]] = r->swapped[buf(r, s->carried[k])->twin] = false;
+    begin_inside(r, s->body);
+    begin_inside(r, s->other);
+  }
+}
+
 static void run_loop(PlanRun *r, const PlanStep *s, const Node *x) {
   const Graph *g = r->plan->scopes[s->scope].graph;
-  for (int i = 0; i < arrlen(s->carried); i++)
-    r->swapped[s->carried[i]] = r->swapped[buf(r, s->carried[i])->twin] = false;
   bool outer = r->inside;
   r->inside |= s->alone;
   run_steps(r, s->before);
   int64_t length = dim_eval(g->dims, node_dim(x, x->op == OP_while ? A_limit : A_length), r->env->vars);
   for (int64_t i = 0; i < length || (x->op == OP_while && length < 0 && i < 1 << 20); i++) {
     r->at[s->loop] = x->op == OP_scan && node_int(g, x, A_reverse) ? length - 1 - i : i;
+    begin_inside(r, s->body);
+    begin_inside(r, s->other);
     if (x->op == OP_while) {
       run_steps(r, s->other);
       if (!read_flag(r, s)) break;

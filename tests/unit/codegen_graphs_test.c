@@ -6,6 +6,7 @@
 #include "codegen/codegen.h"
 #include "passes/pipeline.h"
 #include "tests/lib/opgen.h"
+#include "tests/lib/regiongen.h"
 #include <dirent.h>
 #include <math.h>
 #include <setjmp.h>
@@ -304,8 +305,24 @@ static void test_rows(void **state) {
   }
 }
 
+/* ---- random loops and branches ---- */
+static void test_regions(void **state) {
+  (void)state;
+  for (uint64_t seed = 1; seed <= 100; seed++) {
+    Arena *a = arena_new();
+    Graph *g = graph_new(a, dimtab_new(a), diag_new(a));
+    NodeId y = regiongen_build(g, seed, 2, true);
+    arrsetlen(g->outputs, 0);
+    arrput(g->outputs, y);
+    char what[32];
+    snprintf(what, sizeof what, "random regions %d", (int)seed);
+    check_graph(a, g, what, seed);
+    arena_free(a);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_files), cmocka_unit_test(test_random),
-                                     cmocka_unit_test(test_rows)};
+                                     cmocka_unit_test(test_rows), cmocka_unit_test(test_regions)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

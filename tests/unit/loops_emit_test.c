@@ -1,6 +1,7 @@
 /* Loops and branches in emitted C: the graphs of tests/codegen/loop_*.ir, compiled and run. */
 #include "base/ds.h"
 #include "tests/lib/emitted.h"
+#include "tests/lib/regiongen.h"
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,8 +62,31 @@ static void test_plain(void **state) {
   run(&(EmittedHow){.target = "plain", .openmp = true});
 }
 
+/* Random loops and branches in each other, whose kernels are shared by threads, or some of them. */
+static void check_random(uint64_t seed, const EmittedHow *how) {
+  Arena *a = arena_new();
+  DimTab *dims = dimtab_new(a);
+  EmittedCase *cases = NULL;
+  for (int i = 0; i < 20; i++) {
+    EmittedCase c = {.g = graph_new(a, dims, diag_new(a)), .seed = seed + (uint64_t)i, .tolerance = 1e-9};
+    NodeId y = regiongen_build(c.g, c.seed, 2, true);
+    arrsetlen(c.g->outputs, 0);
+    arrput(c.g->outputs, y);
+    arrput(cases, c);
+  }
+  emitted_check(cases, how);
+  arrfree(cases);
+  arena_free(a);
+}
+static void test_random(void **state) {
+  (void)state;
+  check_random(1000, &(EmittedHow){.target = "native", .openmp = true, .little = -1});
+  check_random(2000, &(EmittedHow){.target = "native", .openmp = true, .little = 12, .raw = true});
+  check_random(3000, &(EmittedHow){.target = "plain", .openmp = true, .little = 30});
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_threads), cmocka_unit_test(test_single),
-                                     cmocka_unit_test(test_plain)};
+                                     cmocka_unit_test(test_plain), cmocka_unit_test(test_random)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,6 +3,7 @@
 #include "base/ds.h"
 #include "passes/rewrite.h"
 #include "tests/lib/plan_run.h"
+#include "tests/lib/regiongen.h"
 #include <stdlib.h>
 #include <string.h>
 // clang-format off
@@ -87,8 +88,8 @@ static Values evaluate(World *w) {
 }
 
 /* Plans the graph, runs the plan, and compares with what the evaluator said, to within `tolerance`. */
-static Plan *check_values(World *w, Values v, double tolerance) {
-  Plan *p = plan_build(w->a, w->prog, w->entry);
+static Plan *check_values_for(World *w, Values v, double tolerance, int64_t little) {
+  Plan *p = plan_build_for(w->a, w->prog, w->entry, little);
   int n_out = (int)arrlen(w->g->outputs);
   Tensor *have = arena_array(w->a, Tensor, n_out);
   Buf text = {0}, why = {0};
@@ -104,6 +105,7 @@ static Plan *check_values(World *w, Values v, double tolerance) {
   if (p->peak < p->bound) fail_msg("peak %d below its bound %d", (int)p->peak, (int)p->bound);
   return p;
 }
+static Plan *check_values(World *w, Values v, double tolerance) { return check_values_for(w, v, tolerance, 1 << 16); }
 static Plan *check_plan(World *w) { return check_values(w, evaluate(w), 0); }
 
 /* ---- random graphs ---- */
@@ -308,6 +310,46 @@ static const char *const scan_text =
     "  %7 = broadcast(%6) axes=[] : f32[4]\n  %8 = add(%5, %7) : f32[4]\n  return %8, %5\n}\n"
     "%5 = get(%4) index=0 : f32[4]\n%6 = get(%4) index=1 : f32[N, 4]\nreturn %5, %6\n}\n";
 
+/* Loops and branches in each other, with kernels that thread 0 does alone, that threads share, and both: barriers,
+ * lives and places hold at every step of the run. */
+static void test_regions(void **state) {
+  static const int64_t little[] = {1 << 16, 0, 4, 12, 30};
+  int meets = 0;
+  for (uint64_t seed = 1; seed <= 200; seed++) {
+    World w = world_new(seed);
+    NodeId y = regiongen_build(w.g, seed, 2, true);
+    arrsetlen(w.g->outputs, 0);
+    arrput(w.g->outputs, y);
+    w.entry->n_results = 1;
+    Values v = evaluate(&w);
+    if (seed % 2) assert_true(pipeline_graph(w.prog, w.entry, &(PipelineOpts){.verify = true}));
+    check_values_for(&w, v, 1e-9, little[seed % 5]);
+    meets += arrlen(w.g->nodes) > 0;
+    arena_free(w.a);
+  }
+  assert_int_equal(meets, 200);
+}
+
+/* What a loop that only carries holds does not grow with its length, nor does its code. */
+static Plan *carries(int length) {
+  World w = world_parse(arena_printf(
+      arena_new(),
+      "graph {\n%%1 = input() index=0 : f32[16]\n%%2 = iota() axis=0 : f32[%d]\n%%3 = full() value=0 : f32[16]\n"
+      "%%4 = scan(%%3, %%2, %%1) carried=1 rows=1 length=%d : (f32[16]) {\n"
+      "  %%1 = input() index=0 : f32[16]\n  %%2 = input() index=1 : f32[]\n  %%3 = input() index=2 : f32[16]\n"
+      "  %%4 = broadcast(%%2) axes=[] : f32[16]\n  %%5 = add(%%1, %%4) : f32[16]\n  %%6 = mul(%%5, %%3) : f32[16]\n"
+      "  %%7 = tanh(%%6) : f32[16]\n  return %%7\n}\n"
+      "%%5 = get(%%4) index=0 : f32[16]\nreturn %%5\n}\n",
+      length, length));
+  return check_plan(&w);
+}
+static void test_length(void **state) {
+  Plan *few = carries(10), *many = carries(10000);
+  assert_int_equal(few->peak, many->peak);
+  assert_int_equal(few->peak, 128); /* the pair; the first value is made in its place */
+  assert_int_equal(arrlen(few->groups), arrlen(many->groups));
+}
+
 /* Carried values stand twice: an iteration reads one and writes the other. */
 static void test_scan(void **state) {
   World w = world_parse(scan_text);
@@ -424,9 +466,10 @@ static void test_verify(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_random),     cmocka_unit_test(test_fusion),        cmocka_unit_test(test_reuse),
-      cmocka_unit_test(test_in_place),   cmocka_unit_test(test_rows_in_place), cmocka_unit_test(test_scan),
-      cmocka_unit_test(test_while),      cmocka_unit_test(test_vmap),          cmocka_unit_test(test_branches),
-      cmocka_unit_test(test_checkpoint), cmocka_unit_test(test_cells_trade),   cmocka_unit_test(test_verify)};
+      cmocka_unit_test(test_random),      cmocka_unit_test(test_fusion),        cmocka_unit_test(test_reuse),
+      cmocka_unit_test(test_in_place),    cmocka_unit_test(test_rows_in_place), cmocka_unit_test(test_scan),
+      cmocka_unit_test(test_while),       cmocka_unit_test(test_vmap),          cmocka_unit_test(test_regions),
+      cmocka_unit_test(test_length),      cmocka_unit_test(test_branches),      cmocka_unit_test(test_checkpoint),
+      cmocka_unit_test(test_cells_trade), cmocka_unit_test(test_verify)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
