@@ -2,7 +2,7 @@
 
 A file of models, written by hand:
   g = Golden("lenet", 1e-5)              # of tests/golden/lenet.dnn, or file="models/optim/optimisers.dnn"
-  g.call("forward"); g.result("loss", tensor)      # an export and its results, by name
+  g.call("forward"); g.input("x", w(2, 3)); g.result("loss", tensor)      # an export: inputs and results by name
   g.run("learn", 20); g.cell("net.w", tensor)      # cells after 20 runs of a step
   g.report("loss", tensor)               # a report of the last run
   g.covers("optim.sgd")                  # library functions that the call before exercises
@@ -48,6 +48,10 @@ class Golden:
 
     def call(self, entry):
         self.lines.append("call " + entry)
+
+    def input(self, name, v):
+        """An input of the call before: a Wave or Given."""
+        self.lines.append(" ".join(["in", name, str(len(v.shape)), *map(str, v.shape), v.text]))
 
     def run(self, step, times, steps=None, first=0):
         """`times` runs from step number `first` on, of a stage of `steps` steps."""
@@ -157,7 +161,7 @@ class Cases(Golden):
         self.lines.append("covers " + " ".join(covers))
         ports = {**inputs, **probes}
         for k, v in ports.items():
-            self.lines.append(" ".join(["in", k, str(len(v.shape)), *map(str, v.shape), v.text]))
+            self.input(k, v)
         for k, v in found.items():
             self.result(k, v)
         for k, v in grad.items():
