@@ -156,6 +156,64 @@ static void test_differences(void **state) {
   }
 }
 
+/* Adapts w to a task, fast = w - 0.1 dl(w, task)/dw with l = sum(cos(w task)^2), and adds l(fast, task) to the loss.
+ * The adaptation is in the body, a grad in a loop; or the tasks are unrolled by hand. */
+static NodeId task_loss(Graph *g, NodeId w, NodeId task) {
+  NodeId c = g_map1(g, OP_cos, nowhere, g_map2(g, OP_mul, nowhere, w, task));
+  return g_reduce(g, OP_sum, nowhere, g_map2(g, OP_mul, nowhere, c, c), (int[]){0}, 1);
+}
+static NodeId adapted_loss(Graph *g, NodeId w, NodeId task, int steps) {
+  NodeId fast = w;
+  for (int k = 0; k < steps; k++) {
+    NodeId t = graph_add(g, OP_grad, nowhere, (NodeId[]){task_loss(g, fast, task), fast}, 2, NULL, 0, NULL);
+    NodeId slope = g_get(g, nowhere, t, 0), rate = g_full_like(g, nowhere, 0.1, slope);
+    fast = g_map2(g, OP_sub, nowhere, fast, g_map2(g, OP_mul, nowhere, rate, slope));
+  }
+  return task_loss(g, fast, task);
+}
+
+static void test_maml(void **state) {
+  for (int steps = 1; steps <= 3; steps++) {
+    Arena *a = arena_new();
+    Dim shape[2] = {0}, one;
+    Graph *g[2];
+    DimTab *dims = dimtab_new(a);
+    shape[0] = dim_int(dims, 4), shape[1] = dim_int(dims, 3), one = dim_int(dims, 1);
+    for (int flat = 0; flat < 2; flat++) {
+      Graph *m = g[flat] = graph_new(a, dims, diag_new(a)), *body = graph_new(a, dims, diag_new(a));
+      NodeId w = g_input(m, nowhere, type_of(a, F64, 1, shape + 1)),
+             tasks = g_input(m, nowhere, type_of(a, F64, 2, shape));
+      NodeId y = g_full(m, nowhere, 0, type_scalar(F64));
+      if (flat) {
+        for (int k = 0; k < 4; k++) {
+          Dim start[2] = {dim_int(dims, k), dim_int(dims, 0)}, size[2] = {one, shape[1]};
+          NodeId row = g_slice(m, nowhere, tasks, start, (int64_t[]){1, 1}, size);
+          y = g_map2(m, OP_add, nowhere, y, adapted_loss(m, w, g_reshape(m, nowhere, row, 1, shape + 1), steps));
+        }
+      } else {
+        NodeId sum = g_input(body, nowhere, type_scalar(F64)), x = g_input(body, nowhere, graph_type(m, w));
+        NodeId v = g_input(body, nowhere, graph_type(m, w));
+        arrput(body->outputs, g_map2(body, OP_add, nowhere, sum, adapted_loss(body, v, x, steps)));
+        Attr attrs[3] = {attr_int(m, A_carried, 1), attr_int(m, A_rows, 1), attr_int(m, A_length, 4)};
+        NodeId in[3] = {y, tasks, w};
+        y = g_get(m, nowhere, graph_add_region(m, OP_scan, nowhere, in, 3, attrs, 3, &body, 1), 0);
+      }
+      NodeId t = graph_add(m, OP_grad, nowhere, (NodeId[]){y, w, tasks}, 3, NULL, 0, NULL);
+      arrput(m->outputs, y);
+      arrput(m->outputs, g_get(m, nowhere, t, 0));
+      arrput(m->outputs, g_get(m, nowhere, t, 1));
+    }
+    Tensor *in = random_inputs(a, g[0], 77);
+    for (int k = 0; k < 2; k++) expand(g[k], "maml");
+    Tensor *want = evaluate(a, g[1], in);
+    check_equal(evaluate(a, g[0], in), want, 3, 1e-12, "maml");
+    assert_true(fabs(tensor_get(&want[1], 0)) > 1e-3);
+    run_passes(g[0], "maml");
+    check_equal(evaluate(a, g[0], in), want, 3, 1e-12, "maml, all passes");
+    arena_free(a);
+  }
+}
+
 /* Segments of any depth change no value and no gradient: lengths that divide and others, loops in both directions. */
 static void test_nested(void **state) {
   for (uint64_t seed = 301; seed <= 360; seed++) {
@@ -225,8 +283,9 @@ static void test_memory_limit(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_unrolled),        cmocka_unit_test(test_unrolled_twice),
-                                     cmocka_unit_test(test_unrolled_thrice), cmocka_unit_test(test_differences),
-                                     cmocka_unit_test(test_nested),          cmocka_unit_test(test_memory_limit)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_unrolled),    cmocka_unit_test(test_unrolled_twice), cmocka_unit_test(test_unrolled_thrice),
+      cmocka_unit_test(test_differences), cmocka_unit_test(test_maml),           cmocka_unit_test(test_nested),
+      cmocka_unit_test(test_memory_limit)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
