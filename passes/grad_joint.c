@@ -44,7 +44,15 @@ static bool costs_much(const Graph *g, NodeId n) {
   return work < 0 || size < 0 || work / DEAR >= size;
 }
 
-void joint_needs(Joint *j, bool keep) {
+/* Is it an output from number `kept` on, and more than a constant or a view? */
+static bool is_output(const Joint *j, NodeId n, int kept) {
+  OpClass cls = op_info[graph_node(j->g, n)->op].cls;
+  for (int i = kept; i < j->n_out; i++)
+    if (j->g->outputs[i] == n) return cls != LEAF && cls != VIEW;
+  return false;
+}
+
+void joint_needs(Joint *j, int kept) {
   NodeId n_nodes = (NodeId)arrlen(j->g->nodes);
   j->need = calloc(n_nodes, 1);
   if (!j->need) INTERNAL("out of memory");
@@ -53,9 +61,9 @@ void joint_needs(Joint *j, bool keep) {
   for (NodeId n = n_nodes; n-- > 1;) {
     if (!j->need[n]) continue;
     const Node *d = graph_node(j->g, n);
-    bool kept = keep && n < j->limit && d->op != OP_input && costs_much(j->g, n);
-    if (kept) arrput(j->keep, n);
-    if (kept || d->op == OP_input) j->need[n] = NEED_GIVEN;
+    bool keep = kept >= 0 && n < j->limit && d->op != OP_input && (costs_much(j->g, n) || is_output(j, n, kept));
+    if (keep) arrput(j->keep, n);
+    if (keep || d->op == OP_input) j->need[n] = NEED_GIVEN;
     else
       for (int k = 0; k < d->n_in; k++) j->need[d->in[k]] = NEED_COMPUTED;
   }

@@ -191,7 +191,7 @@ RULE(scan) {
   s.n_out = (int)arrlen(s.d.regions[0]->outputs);
   bool *wanted = take_part(&s);
   if (joint_build(c, s.d.regions[0], s.seeded, wanted, &s.j)) {
-    joint_needs(&s.j, true);
+    joint_needs(&s.j, s.carried);
     reverse_scan(&s);
   }
   joint_free(&s.j);

@@ -162,7 +162,7 @@ RULE(cond) {
   for (int i = 0; i < d.n_results; i++) arrput(s.types, d.results[i]);
   for (int b = 0; b < 2; b++) {
     joint_build(c, d.regions[b], seeded, wanted, &r.j[b]);
-    joint_needs(&r.j[b], true);
+    joint_needs(&r.j[b], 0);
     r.slot[b] = assign_slots(c, &r.j[b], &s);
     for (int i = 0; i < d.n_in - 1; i++) any |= given[i] |= r.j[b].dxs[i] != 0;
   }
@@ -197,7 +197,7 @@ RULE(checkpoint) {
   bool *given = flags(c, d.n_in), any = false;
   Joint j;
   joint_build(c, d.regions[0], seeded_results(c, n), wanted_operands(c, n, 0), &j);
-  joint_needs(&j, false);
+  joint_needs(&j, -1);
   for (int i = 0; i < d.n_in; i++) any |= given[i] = j.dxs[i] != 0;
   if (any && !c->failed) {
     Build b = build_begin(c);
