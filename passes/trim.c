@@ -142,9 +142,9 @@ static Fate fate_of(const Trim *t, int i, bool used, bool passed_on) {
   if (i < t->carried && !passed_on) f.group = 0;
   if (f.group == 0) return f;
   if (i >= t->carried && i < t->carried + t->rows) f.group = 1;
-  const Node *d = graph_node(t->g, f.operand);
-  if (d->op == OP_full) {
-    f.made = f.operand;
+  const Node *d = graph_node(t->g, f.operand), *from = d->op == OP_broadcast ? graph_node(t->g, d->in[0]) : d;
+  if (from->op == OP_full) {
+    f.made = from == d ? f.operand : d->in[0];
     f.operand = 0;
   } else if (d->op == OP_broadcast && (f.group == 2 || repeats_rows(t->g, d))) {
     f.made = f.operand;
