@@ -117,9 +117,13 @@ static LExpr *leaf_at(Lower *l, NodeId id, const Axes *axes, const Idx *at) {
   case OP_clock:
     return x_cast(l->b, x_param(l->b, (KSize){.kind = KARG_CLOCK, .value = node_int(l->g, n, A_which)}), t);
   case OP_uniform: {
-    LExpr *key = value_at(l, n->in[0], &(Idx){{0}});
+    int keys = graph_type(l->g, n->in[0]).rank; /* the axes that lead; each key counts its own elements */
+    LExpr *key = value_at(l, n->in[0], at);
+    Axes own = {.n = axes->n - keys};
+    Idx i = {{0}};
+    for (int k = 0; k < own.n; k++) own.size[k] = axes->size[keys + k], i.i[k] = at->i[keys + k];
     LExpr *site = x_param(l->b, (KSize){.kind = KARG_INT, .value = (int64_t)node_attr(n, A_site)->hash});
-    return x_uniform(l->b, t, key, site, axes_linear(l->b, axes, at));
+    return x_uniform(l->b, t, key, site, axes_linear(l->b, &own, &i));
   }
   default: INTERNAL("leaf %s has no buffer", op_info[n->op].name);
   }

@@ -77,15 +77,16 @@ static void iota(Eval *e) {
 }
 
 static void uniform(Eval *e) {
-  int64_t key = tensor_get_int(e->ins[0], 0), n = tensor_count(e->out);
+  int64_t n = tensor_count(e->out), each = n / (n ? tensor_count(e->ins[0]) : 1);
   uint64_t site = node_attr(e->node, A_site)->hash;
-  for (int64_t i = 0; i < n; i++) {
+  for (int64_t at = 0; at < n; at++) {
+    int64_t key = tensor_get_int(e->ins[0], at / each), i = at % each;
     switch (e->out->dtype) {
-    case F64: tensor_set(e->out, i, dnn_uniform_f64(key, site, i)); break;
-    case F32: tensor_set(e->out, i, (double)dnn_uniform_f32(key, site, i)); break;
+    case F64: tensor_set(e->out, at, dnn_uniform_f64(key, site, i)); break;
+    case F32: tensor_set(e->out, at, (double)dnn_uniform_f32(key, site, i)); break;
     default: { /* as many bits as the significand has, so that 1 is never reached */
       int bits = e->out->dtype == F16 ? 11 : 8;
-      tensor_set(e->out, i, (double)(dnn_bits(key, site, i) >> (64 - bits)) / (double)(1 << bits));
+      tensor_set(e->out, at, (double)(dnn_bits(key, site, i) >> (64 - bits)) / (double)(1 << bits));
     }
     }
   }

@@ -159,7 +159,7 @@ NodeId g_conv(Graph *g, Op op, Loc loc, NodeId a, NodeId b, int ns, const int64_
 NodeId g_pool(Graph *g, Op op, Loc loc, NodeId x, int ns, const int64_t *window, const int64_t *stride, const Dim *low,
               const Dim *high); /* max_pool, max_pool_arg */
 NodeId g_clock(Graph *g, Loc loc, int which);
-NodeId g_uniform(Graph *g, Loc loc, NodeId key, uint64_t site, Type t);
+NodeId g_uniform(Graph *g, Loc loc, NodeId key, uint64_t site, Type t); /* key: i64 of t's leading axes */
 NodeId g_get(Graph *g, Loc loc, NodeId tuple, int index);
 
 /* Attributes of a node. Missing is an internal error. */

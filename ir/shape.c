@@ -160,9 +160,11 @@ static bool shape_given(Shape *s) {
 
 static bool shape_uniform(Shape *s) {
   if (!need_want(s)) return false;
-  if (s->in[0].dtype != I64 || s->in[0].rank != 0) {
-    return shape_fail(s, "a random key is i64[], not %s", shape_type(s, s->in[0]));
-  }
+  Type key = s->in[0], y = *s->want;
+  if (key.dtype != I64) return shape_fail(s, "a random key is i64, not %s", shape_type(s, key));
+  bool leads = key.rank <= y.rank;
+  for (int k = 0; leads && k < key.rank; k++) leads = key.shape[k] == y.shape[k];
+  if (!leads) return shape_fail(s, "keys %s do not lead random numbers %s", shape_type(s, key), shape_type(s, y));
   if (!dtype_is_float(s->want->dtype))
     return shape_fail(s, "random numbers are floats, not %s", shape_type(s, *s->want));
   return shape_done(s, s->want->dtype, s->want->rank, s->want->shape);

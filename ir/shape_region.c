@@ -36,6 +36,30 @@ bool shape_grad(Shape *s) {
   return true;
 }
 
+/* The results are types of their own: graph_results. */
+bool shape_jacobian(Shape *s) {
+  if (!float_scalar(s, "differentiates floats")) return false;
+  for (int i = 1; i < s->n_in; i++) {
+    if (!dtype_is_float(s->in[i].dtype)) {
+      return shape_fail(s, "%s has no gradient: only floats have", shape_type(s, s->in[i]));
+    }
+    if (s->in[0].rank + s->in[i].rank > MAX_RANK) {
+      return shape_fail(s, "the Jacobian of %s by %s would have more than %d axes", shape_type(s, s->in[0]),
+                        shape_type(s, s->in[i]), MAX_RANK);
+    }
+  }
+  *s->out = (Type){TUPLE, 0, NULL};
+  return true;
+}
+
+/* y's axes, then x's. */
+static Type derivative(Graph *g, Type y, Type x) {
+  Dim shape[MAX_RANK];
+  for (int k = 0; k < y.rank; k++) shape[k] = y.shape[k];
+  for (int k = 0; k < x.rank; k++) shape[y.rank + k] = x.shape[k];
+  return type_of(g->arena, x.dtype, y.rank + x.rank, shape);
+}
+
 bool shape_jvp(Shape *s) {
   if (!float_scalar(s, "differentiates floats")) return false;
   if (s->n_in % 2 == 0) return shape_fail(s, "`jvp` needs a direction for each value");
@@ -217,6 +241,7 @@ bool graph_results(Graph *g, Op op, const NodeId *in, int n_in, const Attr *attr
   }
   if (!graph_infer(g, op, in, n_in, attrs, n_attrs, NULL, &out, why)) return false;
   int first = op == OP_vjp ? 2 : 1;
+  for (int i = 1; op == OP_jacobian && i < n_in; i++) types[i] = derivative(g, types[0], types[i]);
   *results = types + first;
   *n_results = n_in - first;
   return true;

@@ -34,5 +34,5 @@ ShapeRule shape_dot, shape_conv, shape_conv_dx, shape_conv_dw, shape_pool, shape
 /* ir/shape_call.c */
 ShapeRule shape_cumulative, shape_argsort, shape_square, shape_solve, shape_logdet, shape_orthonormal, shape_eigh;
 /* ir/shape_region.c */
-ShapeRule shape_get, shape_grad, shape_jvp;
+ShapeRule shape_get, shape_grad, shape_jvp, shape_jacobian;
 #endif

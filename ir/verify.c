@@ -105,7 +105,7 @@ static const char *text_of(Verify *v, Type t) {
 /* The types that the shape rule gives. */
 static void check_results(Verify *v, NodeId id, const Node *n) {
   Buf why = {0};
-  bool tuple = op_info[n->op].cls == REGION || n->op == OP_grad || n->op == OP_vjp;
+  bool tuple = op_info[n->op].cls == REGION || n->op == OP_grad || n->op == OP_vjp || n->op == OP_jacobian;
   if (tuple != (n->type.dtype == TUPLE)) {
     wrong(v, id, tuple ? "must have several results" : "cannot have several results");
   } else if (tuple) {

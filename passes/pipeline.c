@@ -9,7 +9,7 @@
 const PassInfo pass_table[] = {
     /* before the gradients: they see scans of checkpoints */
     {"nest", "scans whose gradient is taken -> segments that are computed again, under a memory limit", pass_nest},
-    {"expand", "grad, vjp and jvp -> the ops that compute them", pass_expand},
+    {"expand", "grad, vjp, jvp, jacobian and vmap -> the ops that compute them", pass_expand},
     /* the gradients of loops and branches keep more than anybody reads, and hand zeros and ones around */
     {"trim", "operands and results of regions that nobody needs -> nothing", pass_trim},
     /* before fold: x * 1 and views of full go without being computed */

@@ -66,7 +66,7 @@ int rewrite_count(const Graph *g) { return (int)arrlen(g->nodes) - 1; }
 bool rewrite_has_transforms(const Graph *g) {
   for (NodeId n = 1; n < (NodeId)arrlen(g->nodes); n++) {
     const Node *d = &g->nodes[n];
-    if (d->op == OP_grad || d->op == OP_vjp || d->op == OP_jvp) return true;
+    if (d->op == OP_grad || d->op == OP_vjp || d->op == OP_jvp || d->op == OP_jacobian || d->op == OP_vmap) return true;
     for (int k = 0; k < d->n_regions; k++)
       if (rewrite_has_transforms(d->regions[k])) return true;
   }

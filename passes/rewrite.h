@@ -30,7 +30,7 @@ void rewrite_end(Rewrite *r);
 void rewrite_regions(Graph *g, PassFn *pass, const Prog *prog, const Entry *entry);
 /* The number of nodes of g without those of its regions. */
 int rewrite_count(const Graph *g);
-/* True when g, or a graph inside of it, holds a node of op grad, vjp or jvp. */
+/* True when g, or a graph inside of it, holds a node of op grad, vjp, jvp, jacobian or vmap. */
 bool rewrite_has_transforms(const Graph *g);
 
 /* Equal in bits. */

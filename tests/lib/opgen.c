@@ -94,7 +94,7 @@ static NodeId leaf(Gen *r, Op op) {
   case OP_input: return g_input(r->g, here, t);
   case OP_full: return g_full(r->g, here, r->dt == BOOL ? 1 : pick(r, 9) - (r->dt == U8 ? 0 : 4), t);
   case OP_iota: return g_iota(r->g, here, t, pick(r, rank));
-  case OP_uniform: return g_uniform(r->g, here, input(r, I64, 0, NULL), r->seed * 7 + 5, t);
+  case OP_uniform: return g_uniform(r->g, here, input(r, I64, pick(r, rank + 1), s), r->seed * 7 + 5, t);
   default: {
     Tensor v = tensor_of_type(r->a, r->g->dims, t, NULL);
     tensor_random(&v, r->seed, r->dt == U8 ? 0 : -4, 4);

@@ -165,9 +165,56 @@ static void gen_own_gradient(Gen *r, Pool *p, int depth) {
   put(p, g_get(p->g, here, t, 0));
 }
 
+static NodeId scalar_to_vector(Pool *p, NodeId s) {
+  Type t = vector(p->g);
+  return g_broadcast_to(p->g, here, s, t.rank, t.shape);
+}
+
+static NodeId part(Pool *p, NodeId a, int64_t from, int64_t n) {
+  Dim start = dim_int(p->g->dims, from), size = dim_int(p->g->dims, n);
+  return g_slice(p->g, here, a, &start, &(int64_t){1}, &size);
+}
+
+/* a as a plane [1, 1, n] and back */
+static NodeId plane(Pool *p, NodeId a, int64_t n) {
+  Dim shape[3] = {dim_int(p->g->dims, 1), dim_int(p->g->dims, 1), dim_int(p->g->dims, n)};
+  return g_reshape(p->g, here, a, 3, shape);
+}
+static NodeId line(Pool *p, NodeId a) {
+  Type t = vector(p->g);
+  return g_reshape(p->g, here, a, 1, t.shape);
+}
+
+/* Ops that move, choose and reduce. */
+static NodeId gen_mover(Gen *r, Pool *p, NodeId a, NodeId b) {
+  Graph *g = p->g;
+  const int64_t one = 1, two = 2;
+  Dim none = dim_int(g->dims, 0), single = dim_int(g->dims, 1);
+  NodeId in[2], s;
+  switch (pick(r, 8)) {
+  case 0: in[0] = part(p, a, 1, 2), in[1] = part(p, b, 0, 1); return g_concat(g, here, in, 2, 0);
+  case 1: return scalar_to_vector(p, g_gather(g, here, a, g_arg(g, OP_argmax, here, b, 0), 0, 0));
+  case 2:
+    s = g_reduce(g, OP_sum, here, b, (int[]){0}, 1);
+    return map1(p, OP_sin, g_scatter(g, OP_scatter_add, here, a, g_arg(g, OP_argmin, here, a, 0), s, 0, 0));
+  case 3: return g_where(g, here, map2(p, OP_gt, a, b), a, map1(p, OP_sin, b));
+  case 4:
+    s = map1(p, OP_exp, map2(p, OP_sub, a, scalar_to_vector(p, g_reduce(g, OP_reduce_max, here, a, (int[]){0}, 1))));
+    return map2(p, OP_div, s, scalar_to_vector(p, g_reduce(g, OP_sum, here, s, (int[]){0}, 1)));
+  case 5: return scalar_to_vector(p, map1(p, OP_tanh, g_dot(g, here, a, b, (int[]){0}, (int[]){0}, NULL, 0)));
+  case 6:
+    s = g_conv(g, OP_conv, here, plane(p, a, 3), plane(p, part(p, b, 1, 2), 2), 1, &one, &none, &single, &one, 1, NULL);
+    return map1(p, OP_tanh, line(p, s));
+  default: return line(p, g_pool(g, OP_max_pool, here, plane(p, map1(p, OP_sin, a), 3), 1, &two, &one, &none, &single));
+  }
+}
+
 static void gen_plain(Gen *r, Pool *p) {
   NodeId a = recent(r, p), b = any(r, p);
-  switch (pick(r, 6)) {
+  switch (pick(r, 9)) {
+  case 6:
+  case 7:
+  case 8: put(p, gen_mover(r, p, a, b)); break;
   case 0: put(p, map1(p, OP_tanh, g_dot(p->g, here, a, p->matrix, (int[]){0}, (int[]){0, 1}, (int[]){1}, 1))); break;
   case 1: put(p, map1(p, OP_sin, map2(p, OP_add, a, b))); break;
   case 2: put(p, map1(p, OP_tanh, map2(p, OP_mul, a, b))); break;

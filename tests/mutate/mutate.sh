@@ -4,6 +4,7 @@
 #
 #   each gradient rule works on -dy          grad_rules_test
 #   each row of simplify loses its condition passes_test
+#   what each batching rule gives is reversed vmap_test, vmap_region_test
 #   the k-th life of a buffer ends one early or late   plan_test
 #
 # The defects are hooks of passes/mutate.h in a build of their own; prints `N mutants, N killed`, status 0 when all were.
@@ -13,7 +14,7 @@ dir=$BUILD/mutate
   tail -n 20 "$BUILD/mutate.log"
   exit 1
 }
-ninja -C "$dir" tests/grad_rules_test tests/passes_test tests/plan_test >"$BUILD/mutate.log" 2>&1 || {
+ninja -C "$dir" tests/grad_rules_test tests/passes_test tests/vmap_test tests/vmap_region_test tests/plan_test >"$BUILD/mutate.log" 2>&1 || {
   tail -n 20 "$BUILD/mutate.log"
   exit 1
 }
@@ -28,7 +29,7 @@ mutant() {
     killed=$((killed + 1))
   fi
 }
-for t in grad_rules_test passes_test plan_test; do
+for t in grad_rules_test passes_test vmap_test vmap_region_test plan_test; do
   timeout 300 "$dir/tests/$t" >/dev/null 2>&1 || {
     echo "$t fails without a mutant"
     exit 1
@@ -37,6 +38,13 @@ done
 
 for op in $(awk -F'[(,] *' '/^OP\(/ && $6 != "zero" && $6 != "never" { print $2 }' "$ROOT/ir/ops.def"); do
   mutant grad_rules_test DNN_MUTATE_GRAD "$op"
+done
+for op in $(awk -F'[(,] *' '/^OP\(/ && $4 != "LEAF" && $4 != "META" && $4 != "REGION" || /^OP\(uniform/ { print $2 }' \
+  "$ROOT/ir/ops.def"); do
+  mutant vmap_test DNN_MUTATE_VMAP "$op"
+done
+for op in scan while cond checkpoint custom_grad; do
+  mutant vmap_region_test DNN_MUTATE_VMAP "$op"
 done
 for row in $(awk -F'[(,] *' '/^ROW\(/ { print $2 }' "$ROOT/passes/rewrites.def"); do
   mutant passes_test DNN_MUTATE_REWRITE "$row"
