@@ -259,7 +259,11 @@ Env *place_env(Elab *e);
 /* steps (elab_step.c) */
 void elab_update(Elab *e, Env *env, const AstStmt *s);
 Value *read_tree(Elab *e, Value *v);
+/* derivatives (elab_grad.c): trees like x, of jvp like y; y and v, u may be trees but for grad */
 Value *grad_value(Elab *e, Value *y, Value *x, Loc at);
+Value *vjp_value(Elab *e, Value *y, Value *x, Value *u, Loc at);
+Value *jvp_value(Elab *e, Value *y, Value *x, Value *v, Loc at);
+Value *jacobian_value(Elab *e, Value *y, Value *x, Loc at);
 
 /* entries (elab_entry.c) */
 Trace *trace_new(Elab *e, TraceKind kind, const char *name, Loc loc);

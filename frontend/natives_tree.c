@@ -1,4 +1,4 @@
-/* Natives on trees: tree.map, map_path, leaves, count; grad; modes; weights. */
+/* Natives on trees: tree.map, map_path, leaves, count; derivatives; modes; weights. */
 #include "frontend/elab_priv.h"
 #include <string.h>
 
@@ -50,6 +50,10 @@ static Value *count(Elab *e, Value **a, int n, Loc at) {
 
 static Value *grad(Elab *e, Value **a, int n, Loc at) { return grad_value(e, a[0], a[1], at); }
 
+static Value *vjp(Elab *e, Value **a, int n, Loc at) { return vjp_value(e, a[0], a[1], a[2], at); }
+static Value *jvp(Elab *e, Value **a, int n, Loc at) { return jvp_value(e, a[0], a[1], a[2], at); }
+static Value *jacobian(Elab *e, Value **a, int n, Loc at) { return jacobian_value(e, a[0], a[1], at); }
+
 static Value *with_mode(Elab *e, Value *v, int mode) {
   if (v->kind == V_INST) {
     Inst *m = inst_copy(e, v->inst);
@@ -83,9 +87,16 @@ static Value *weights(Elab *e, Value **a, int n, Loc at) {
 }
 
 static const Native table[] = {
-    {"tree.map", "fn, t, *", map, 0}, {"tree.map_path", "fn, t, *", map, 1},
-    {"tree.leaves", "t", leaves, 0},  {"tree.count", "t", count, 0},
-    {"grad", "y, x", grad, 0},        {"train_mode", "m", set_mode, 1},
-    {"eval_mode", "m", set_mode, 2},  {"weights", "file, path = \"\"", weights, 0},
+    {"tree.map", "fn, t, *", map, 0},
+    {"tree.map_path", "fn, t, *", map, 1},
+    {"tree.leaves", "t", leaves, 0},
+    {"tree.count", "t", count, 0},
+    {"grad", "y, x", grad, 0},
+    {"vjp", "y, x, u", vjp, 0},
+    {"jvp", "y, x, v", jvp, 0},
+    {"jacobian", "y, x", jacobian, 0},
+    {"train_mode", "m", set_mode, 1},
+    {"eval_mode", "m", set_mode, 2},
+    {"weights", "file, path = \"\"", weights, 0},
 };
 void natives_tree(Elab *e) { elab_register(e, table, (int)(sizeof table / sizeof *table)); }
