@@ -18,6 +18,8 @@
 #include <unistd.h>
 
 enum { MAX_PORTS = 256 };
+/* Random keys: a stage has its number, the calls of one step within a step of the stage are counted, passes too. */
+enum { CALL_SHIFT = 28, PASS_SHIFT = 60 };
 
 /* A run of the program's table with its feeder and the place of its outputs. */
 typedef struct Runner {
@@ -234,7 +236,7 @@ static int run_pass(Loop *l, const DnnAction *a) {
     return dnn_fail(l->e, "%s: a pass over data without an end; take some records", a->place), 1;
   DnnContext was = *l->c;
   double began = dnn_seconds();
-  l->c->stage = ((int64_t)1 << 40) + l->passes++;
+  l->c->stage = ((int64_t)1 << PASS_SHIFT) + l->passes++;
   l->c->steps = r->feeder ? dnn_feeder_batches(r->feeder) : a->count > 0 ? a->count : 1;
   l->c->epoch = 0;
   reset_sums(r);
@@ -334,6 +336,21 @@ static int measure(Loop *l, Stage *s) {
   return 0;
 }
 
+/* How often the step of run `i` has been called before it in this step of the stage, by runs with whatever static
+ * arguments: their random numbers go on from there. */
+static int64_t calls_before(const Loop *l, const Stage *s, int i) {
+  const char *name = l->p->entries[s->children[i].entry].name;
+  size_t n = strcspn(name, "(");
+  int64_t calls = 0;
+  for (int k = 0; k < i; k++) {
+    const DnnAction *a = &s->children[k];
+    if (a->kind != DNN_RUN) continue;
+    const char *other = l->p->entries[a->entry].name;
+    if (strcspn(other, "(") == n && !memcmp(other, name, n)) calls += a->count > 0 ? a->count : 1;
+  }
+  return calls;
+}
+
 /* One step: every run of the stage once (or `times`), each on its next batch. */
 static int stage_step(Loop *l, Stage *s, int64_t step) {
   int64_t total = 0;
@@ -343,10 +360,11 @@ static int stage_step(Loop *l, Stage *s, int64_t step) {
     if (a->kind != DNN_RUN) continue;
     Runner *r = runner_of(l, a);
     if (!r) return 1;
+    int64_t before = calls_before(l, s, i);
     for (int64_t k = 0; k < (a->count > 0 ? a->count : 1); k++) {
       int64_t rows;
       l->c->step = step; /* a call moves the clock on */
-      l->c->stage = s->number + (k << 32);
+      l->c->stage = s->number + ((before + k) << CALL_SHIFT);
       int more = run_once(l, r, &rows);
       if (more == 0) { /* a feed shorter than the first one begins again */
         dnn_feeder_start(r->feeder, s->number + ((int64_t)(i + 1) << 20), step + 1);

@@ -51,5 +51,6 @@ kept = np.zeros((6, 3))
 for row, i in zip(x[:6], ids[:6]):
     kept[i] = row
 assert np.allclose(d["kept"], kept, 1e-6) and d["filled"] == 5
+assert len(set(d["calls"])) == 14, "each call of a step draws its own"
 assert d["drawn"].sum() == 400 and d["drawn"][5] == 0 and (d["drawn"][:5] > 10).all()
 P
