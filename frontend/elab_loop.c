@@ -335,7 +335,7 @@ static bool assigns_nothing(Elab *e, Env *env, const AstExpr *x) {
 Value *elab_vmap(Elab *e, Env *env, const AstExpr *x) {
   Loop l = {.x = x, .env = env};
   if (!loop_rows(e, env, &x->loop.range, &l.rows)) return e->poison;
-  l.site = site_next(e, "vmap");
+  l.site = site_next(e, "scan"); /* the numbers that a loop would draw */
   if (!assigns_nothing(e, env, x)) return e->poison;
   l.r = region_new(e, RG_VMAP, elab_place(e, x->op));
   l.r->length = l.rows.length;
