@@ -158,13 +158,13 @@ static bool risky(const Graph *r) {
   return false;
 }
 
-/* In lanes that do not count, the inputs of the first that does. */
+/* In lanes that do not count, the inputs of the first that does. What they compute has a gradient of 0. */
 static void borrow(Vmap *v, Loc loc, NodeId m, Lane *in, int n) {
   NodeId first = g_arg(v->g, OP_argmax, loc, g_cast(v->g, loc, m, I32), 0);
   for (int i = 0; i < n; i++) {
     if (!in[i].batched) continue;
-    Lane lent = {g_gather(v->g, loc, in[i].node, first, 0, 0), false};
-    in[i] = choose(v, loc, m, in[i], lent);
+    NodeId lent = g_map1(v->g, OP_stop_gradient, loc, g_gather(v->g, loc, in[i].node, first, 0, 0));
+    in[i] = choose(v, loc, m, in[i], (Lane){lent, false});
   }
 }
 
