@@ -94,6 +94,20 @@ g.case("gather", dict(x=w(4, 5), i=Given([[1, 0], [4, 4], [2, 3], [0, 1]])), "vm
 g.case("attention", dict(q=w(2, 3, 4), k=w(2, 5, 4, first=1), v=w(2, 5, 4, first=2)),
        "vmap (a, b, c) in (q, k, v) { softmax(a @ transpose(b)) @ c }",
        lambda q, k, v: rows(lambda a, b, c: F.softmax(a @ b.T, -1) @ c, q, k, v), covers="softmax")
+g.case("order", dict(x=w(3, 7)), "vmap r in x { sort(r) * cumsum(r) }",
+       lambda x: x.sort(-1)[0] * x.cumsum(-1), covers="sort cumsum")
+spd = "a @ transpose(a) + eye(4, dtype = F)"
+matrices = dict(a=w(3, 4, 4), b=w(3, 4, 2, first=1))
+
+
+def near(a):
+    return a @ a.transpose(-1, -2) + torch.eye(4, dtype=a.dtype)
+
+
+g.case("solve", matrices, "vmap (a, q) in (a, b) { solve(%s, q) }" % spd, lambda a, b: torch.linalg.solve(near(a), b),
+       covers="solve", scale=10)
+g.case("solve_shared", dict(a=w(4, 4), b=w(3, 4, 2, first=1)), "vmap q in b { solve(%s, q) }" % spd,
+       lambda a, b: rows(lambda q: torch.linalg.solve(near(a), q), b), covers="solve", scale=10)
 # what lanes decide for themselves
 g.case("cond", dict(x=Given([0.5, -0.25, 2, 0, -1.5], "F"), a=Given(1.5, "F")), "logarithms(x, a)", lambda x, a: rows(lambda v: torch.log(v * a) if v > 0 else v * a, x), covers="cond")
 
