@@ -79,9 +79,9 @@ static void reverse(Vmap *v, Lane *x) {
   x->node = g_slice(v->g, v->asked, x->node, start, step, t.shape);
 }
 
-static void batch(Vmap *v, NodeId n) {
+static void batch(Vmap *v, NodeId n, bool batched) {
   const Node *d = &v->src[n];
-  if (too_deep(d)) {
+  if (batched && too_deep(d)) {
     diag_error(v->g->diag, d->loc, E0710, "all of this value at once would have more than %d axes", MAX_RANK);
     diag_note(v->g->diag, v->asked, "it is computed for each iteration of `vmap`, or row of a Jacobian, here");
     *v->failed = true;
@@ -111,7 +111,7 @@ static void run_node(Vmap *v, NodeId n) {
   }
   for (int k = 0; k < d->n_in; k++) batched |= vmap_in(v, n, k).batched;
   /* regions always: a graph that is read twice needs bodies of its own each time */
-  if (batched || guarded || c == REGION) batch(v, n);
+  if (batched || guarded || c == REGION) batch(v, n, batched);
   else share(v, n);
 }
 
