@@ -58,6 +58,12 @@ for i, shape in enumerate(([3], [2, 4], [2, 1, 3])):
 for a, b in [(3, 3), (2, 5), (4, 1)]:
     g.case("init_identity_%d" % a, {}, "init.identity([%d, %d])" % (a, b), lambda: torch.eye(a, b).double(), dtypes=("f32",))
 
+for i, (shape, rows) in enumerate([([6, 4], 6), ([3, 8], 3), ([5, 2, 3, 3], 5), ([4, 1, 2], 4), ([1, 1], 1)]):
+    flat = "let m = reshape(init.orthogonal(2.0)(%s), [%d, %d])\n" % (shape, rows, math.prod(shape) // rows)
+    k = min(rows, math.prod(shape) // rows)
+    g.statistic("orthogonal_%d" % i, {}, flat + "let p = %s\n(off = max(abs(p - 4 * eye(%d))) + 1, n = trace(p))"
+                % ("transpose(m) @ m" if rows > k else "m @ transpose(m)", k), dict(off=1.0, n=4.0 * k), 1e-5, covers="init.orthogonal", dtypes=("f32",))
+
 # ---- layers that draw ----
 for i, (shape, p) in enumerate([([200, 100], 0.3), ([5000], 0.9), ([20, 10, 50], 0.05)]):
     body = ("let x = F(ones(%s))\nlet y = train_mode(nn.Dropout(%s))(x)\n" % (shape, p)).replace("nn.Dropout(%s)" % p, "drop_%d" % i)
@@ -103,6 +109,13 @@ for i, v in enumerate(pictures):
         g.case("posterize_%d_%d" % (bits, i), unit, "augment.posterize(x, %d)" % bits,
                lambda x: torch.clamp(torch.floor(x * 2 ** bits), max=2 ** bits - 1) / (2 ** bits - 1), grads=[])
     g.case("mixup_%d" % i, {**v, "lam": Given(0.3, "F")}, "augment.mixup(x, lam)", lambda x, lam: lam * x + (1 - lam) * x.roll(1, 0))
+for i, (v, lam) in enumerate(zip(pictures, (0.75, 0.0, 1.0))):
+    b, c, hh, ww = v["x"].shape
+    rows, columns = round(hh * math.sqrt(1 - lam)), round(ww * math.sqrt(1 - lam))
+    for given, text in (({}, str(lam)), (dict(lam=Given(lam, "F")), "lam")):
+        g.statistic("cutmix_%d_%d" % (i, len(given)), {**v, **given}, "let y = augment.cutmix(x, %s)\nlet z = roll(x, 1, axis = 0)\nlet other = all(y == z, axis = 1)\n"
+                    "let size = sum(other, axis = [1, 2])\n(one = mean(F(y == x or y == z)), most = max(size) + 1, least = min(size) + 1)" % text,
+                    dict(one=1.0, most=1.0 + rows * columns, least=1.0 + rows * columns), 1e-6, covers="augment.cutmix")
 g.case("autocontrast_flat", dict(x=Wave([2, 1, 3, 3], scale=0, shift=0.5)), "augment.autocontrast(x)", lambda x: 0 * x, grads=[])
 
 # ---- schedules: step 7 of 20 ----

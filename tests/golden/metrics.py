@@ -33,6 +33,10 @@ for i, (shape, label) in enumerate(logits):
         p = F.softmax(y, -1).gather(-1, order)
         keep = p.cumsum(-1) - p < 0.8
         return torch.where(torch.zeros_like(keep).scatter(-1, order, keep), y, -math.inf)
+    if shape[-1] > 1:
+        g.case("sample_top_run_%d" % i, dict(y=inputs["y"], k=Given(2)), "sample.top_k(y, k)",
+               lambda y, k: torch.where(y >= y.topk(2)[0][..., -1:], y, -math.inf), grads=[])
+        g.case("sample_top_all_%d" % i, dict(y=inputs["y"]), "sample.top_k(y, 99)", lambda y: y)
     g.case("sample_top_p_%d" % i, dict(y=inputs["y"]), "sample.top_p(y, 0.8)", nucleus, grads=[])
 for i, (n, c, label) in enumerate([(6, 5, [3, 0, 4, 1, 1, 2]), (3, 2, [1, 1, 0]), (1, 3, [2])]):
     def confusion(y, t):
@@ -113,6 +117,64 @@ for rows, columns, sizes, ratios in [(2, 3, [0.2, 0.5], [1.0]), (1, 1, [0.5], [0
             for q in range(rows) for c in range(columns) for s in sizes for r in ratios]
     g.case("anchors_%d" % rows, {}, "detect.anchors(%d, %d, %s, ratios = %s)" % (rows, columns, sizes, ratios),
            lambda: torch.tensor(made, dtype=torch.float64), dtypes=("f32",))
+
+for i, (n, threshold) in enumerate([(9, 0.2), (1, 0.5), (16, 0.05), (5, 0.99)]):
+    def suppress(box, score):
+        over, keep = overlap(box, box) > threshold, torch.ones(n, dtype=torch.bool)
+        for i in score.argsort(descending=True, stable=True):
+            better = (score > score[i]) | ((score == score[i]) & (torch.arange(n) < i))
+            keep[i] = not (over[i] & keep & better).any()
+        return keep
+    g.case("nms_%d" % i, dict(box=boxes(n, 1), score=Given([0.25 * (7 * k % 5) for k in range(n)], "F")),
+           "detect.nms(box, score, %s)" % threshold, suppress, grads=[])
+
+
+def average_precision(threshold, classes):
+    """Pascal VOC by its definition: box by box, curve by curve."""
+    def of(box, score, kind, tbox, tkind, count):
+        aps = []
+        for c in range(classes):
+            truth = [(b, j) for b in range(len(tbox)) for j in range(int(count[b])) if tkind[b, j] == c]
+            if not truth:
+                continue
+            finds = sorted((-score[b, i].item(), b, i) for b in range(len(box)) for i in range(box.shape[1]) if kind[b, i] == c and score[b, i] > 0)
+            taken, right = set(), []
+            for _, b, i in finds:
+                fits = [(overlap(box[b, i][None], tbox[b, j][None]).item(), -j) for bb, j in truth if bb == b]
+                best = max(fits, default=(0, 0))
+                ok = best[0] >= threshold and (b, best[1]) not in taken
+                right.append(ok)
+                if ok:
+                    taken.add((b, best[1]))
+            precision = [sum(right[:i + 1]) / (i + 1) for i in range(len(right))]
+            aps.append(sum(max(precision[i:]) for i, ok in enumerate(right) if ok) / len(truth))
+        return torch.tensor(sum(aps) / len(aps)).double()
+    return of
+
+
+for i, (b, k, m, c, threshold) in enumerate([(3, 6, 4, 2, 0.3), (1, 5, 2, 3, 0.1), (2, 1, 1, 1, 0.5), (4, 12, 5, 3, 0.5)]):
+    truth = boxes(b * m, 1).value.reshape(b, m, 4)
+    moved = truth[:, torch.arange(k) % m] + 0.25 * Wave([b, k, 4], first=0.3, pace=1.7).value * (torch.arange(k) % 3)[:, None]
+    spread = Given(torch.cat([moved[..., :2], moved[..., :2] + (moved[..., 2:] - moved[..., :2]).clamp(min=0.125)], -1), "F")
+    inputs = dict(box=spread, score=Given(((torch.arange(b * k) * 7 % (b * k)) / 8.0).reshape(b, k), "F"),
+                  kind=Given((torch.arange(b * k) % (c + 1) % c).reshape(b, k)), tbox=Given(torch.cat([truth[..., :2], truth[..., 2:].clamp(min=0) + 0.25], -1), "F"),
+                  tkind=Given((torch.arange(b * m) % c).reshape(b, m), "u8"), count=Given([max(0, m - j) for j in range(b)]))
+    g.case("average_precision_%d" % i, inputs, "metric.mean_average_precision((box = box, score = score, kind = kind), (box = tbox, kind = tkind,"
+           " count = count), %d, iou = %s)" % (c, threshold), average_precision(threshold, c), covers="metric.mean_average_precision", grads=[], dtypes=("f32",))
+
+
+def rate(share):
+    def of(dist, same):
+        others = sorted(dist[~same].tolist()) + [math.inf]
+        return (dist[same] < others[min(int(share * (len(others) - 1)), len(others) - 1)]).double().mean()
+    return of
+
+
+for i, (shape, share) in enumerate([([6, 6], 0.1), ([40], 0.25), ([3, 5], 0.0), ([4, 4], 1.0)]):
+    n = math.prod(shape)
+    same = (torch.arange(n) % 3 == 0).reshape(shape)
+    g.case("verification_%d" % i, dict(dist=Wave(shape, shift=1.0, pace=2.3), same=Given(same, "bool")), "metric.verification_rate(dist, same, %s)" % share,
+           rate(share), grads=[])
 
 # ---- trees ----
 for i, (a, b) in enumerate([([3], [2, 2]), ([], [1, 3]), ([2, 0], [4])]):
