@@ -180,7 +180,7 @@ static void test_jacobian(void **state) {
   for (uint64_t seed = 0; seed < 60; seed++) {
     Arena *a = arena_new();
     bool tall = seed / 4 % 2;
-    NodeId x, y;
+    NodeId x = 0, y;
     Graph *g = vector_of(a, seed, tall, &x, &y), *rows = graph_clone(a, g);
     arrput(g->outputs, jacobian(g, y, x));
     arrput(rows->outputs, rows_by_grad(rows, y, x, tall ? 9 : 3));
@@ -198,7 +198,7 @@ static void test_jacobian(void **state) {
 static void test_hessian(void **state) {
   for (uint64_t seed = 0; seed < 20; seed++) {
     Arena *a = arena_new();
-    NodeId x, y;
+    NodeId x = 0, y;
     Graph *g = vector_of(a, 4 * seed, false, &x, &y);
     NodeId in[2] = {g_reduce(g, OP_sum, here, y, (int[]){0}, 1), x};
     NodeId d = g_get(g, here, graph_add(g, OP_grad, here, in, 2, NULL, 0, NULL), 0);
