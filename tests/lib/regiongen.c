@@ -123,6 +123,18 @@ static void gen_while(Gen *r, Pool *p, int depth) {
   put(p, map1(p, OP_tanh, g_get(p->g, here, t, 0)));
 }
 
+static void gen_vmap(Gen *r, Pool *p, int depth) {
+  int64_t length = 1 + pick(r, 3);
+  NodeId in[4] = {rows_of(p, recent(r, p), length), rows_of(p, any(r, p), length), any(r, p), p->matrix};
+  Pool b = body_pool(p->g, 3);
+  values(r, &b, depth);
+  arrput(b.g->outputs, b.v[b.n - 1]);
+  Attr attrs[2] = {attr_int(p->g, A_rows, 2), attr_int(p->g, A_length, length)};
+  NodeId t = graph_add_region(p->g, OP_vmap, here, in, 4, attrs, 2, &b.g, 1);
+  NodeId s = g_get(p->g, here, t, 0), w = rows_of(p, recent(r, p), length);
+  put(p, map1(p, OP_sin, g_reduce(p->g, OP_sum, here, map2(p, OP_mul, s, w), (int[]){0}, 1)));
+}
+
 static void gen_cond(Gen *r, Pool *p, int depth) {
   NodeId v = recent(r, p), s = g_reduce(p->g, OP_sum, here, v, (int[]){0}, 1);
   NodeId in[4] = {map2(p, OP_gt, s, g_full_like(p->g, here, 0.1 * pick(r, 5), s)), v, any(r, p), p->matrix};
@@ -227,11 +239,11 @@ static void gen_plain(Gen *r, Pool *p) {
 }
 
 static void values(Gen *r, Pool *p, int depth) {
-  static void (*const regions[])(Gen *, Pool *, int) = {gen_scan, gen_cond, gen_while, gen_checkpoint,
-                                                        gen_own_gradient};
+  static void (*const regions[])(Gen *, Pool *, int) = {gen_scan,       gen_cond, gen_while,
+                                                        gen_checkpoint, gen_vmap, gen_own_gradient};
   int n = 1 + pick(r, 3);
   for (int i = 0; i < n; i++) gen_plain(r, p);
-  if (depth > 0) regions[pick(r, 5)](r, p, depth - 1);
+  if (depth > 0) regions[pick(r, 6)](r, p, depth - 1);
   gen_plain(r, p);
 }
 
@@ -281,9 +293,9 @@ static NodeId stack(Graph *g, const NodeId *x, int64_t n) {
 }
 
 static void flat_scan(Graph *g, const Graph *from, const Node *d, const NodeId *in, NodeId *out) {
-  int carried = (int)node_int(from, d, A_carried), rows = (int)node_int(from, d, A_rows);
+  bool loop = d->op == OP_scan, reverse = loop && node_int(from, d, A_reverse);
+  int carried = loop ? (int)node_int(from, d, A_carried) : 0, rows = (int)node_int(from, d, A_rows);
   int64_t length = node_int(from, d, A_length);
-  bool reverse = node_int(from, d, A_reverse);
   NodeId *now = arena_copy(g->arena, in, sizeof *in * (size_t)(d->n_in + 1));
   NodeId *next = arena_array(g->arena, NodeId, d->n_results + 1);
   NodeId *all = arena_array(g->arena, NodeId, (d->n_results + 1) * (length + 1));
@@ -315,7 +327,7 @@ static void flat_while(Graph *g, const Graph *from, const Node *d, const NodeId 
 }
 
 static void flat_region(Graph *g, const Graph *from, const Node *d, const NodeId *in, NodeId *out) {
-  if (d->op == OP_scan) flat_scan(g, from, d, in, out);
+  if (d->op == OP_scan || d->op == OP_vmap) flat_scan(g, from, d, in, out);
   else if (d->op == OP_while) flat_while(g, from, d, in, out);
   else if (d->op == OP_cond) {
     NodeId *other = arena_array(g->arena, NodeId, d->n_results + 1);

@@ -1,4 +1,4 @@
-/* Random compositions of scan, while, cond, checkpoint and custom_grad, and the same computation without them:
+/* Random compositions of scan, vmap, while, cond, checkpoint and custom_grad, and the same computation without them:
  *
  *   Graph *g = graph_new(arena, dims, diag);
  *   NodeId y = regiongen_build(g, seed, depth, true);          // a scalar made of g's inputs: f64 vectors and a matrix
