@@ -1,6 +1,7 @@
 /* hoist: work that a loop need not do once per iteration moves out of it.
  *
  *   invariants     scan(h; x; w) { .. exp(w) .. }          v = exp(w); scan(h; x; w, v) { .. v .. }
+ *   products       scan(h; x; w) { .. x w .. }             y = X w, all rows at once; scan(h; y; w) { .. y .. }
  *   accumulations  scan(c; a; ..) { c' = c + a' b }        scan(; a; ..) { stack b }; c + A' B, one product over all
  *
  * Only what stands in the body itself moves, not what is in a branch of it. Views and constants stay, for they cost
@@ -11,21 +12,11 @@
  * when the weight gradients are sums in the reverse loop.
  * Needs: bodies without transformations. Keeps: values; sums in another order. Breaks: nothing; dead values of bodies
  * are left to trim. */
+#include "passes/hoist.h"
 #include "passes/rewrite.h"
 #include "base/ds.h"
 #include <stdlib.h>
 #include <string.h>
-
-typedef struct Loop {
-  Graph *g;
-  NodeId n; /* in g; its operands have their new names */
-  Node d;
-  Graph *body; /* of a while: the body, not the condition */
-  int carried, rows;
-  Dim length;  /* of a scan */
-  bool runs;   /* at least once */
-  bool *fixed; /* by node of the body: the same in every iteration */
-} Loop;
 
 enum { SMALL = 16 << 20, LARGER = 8 }; /* new stacks: bytes, or times the bytes of those that exist */
 
@@ -45,17 +36,17 @@ static bool may_fail(const Node *d) {
   return false;
 }
 
-static int input_of(const Graph *body, NodeId n) {
+int hoist_input(const Graph *body, NodeId n) {
   const Node *d = graph_node(body, n);
   return d->op == OP_input ? (int)node_int(body, d, A_index) : -1;
 }
 
-static void find_fixed(Loop *l) {
+static void find_fixed(Hoist *l) {
   NodeId n_nodes = (NodeId)arrlen(l->body->nodes);
   l->fixed = arena_array(l->g->arena, bool, n_nodes);
   for (NodeId n = 1; n < n_nodes; n++) {
     const Node *d = graph_node(l->body, n);
-    int i = input_of(l->body, n);
+    int i = hoist_input(l->body, n);
     if (i >= 0) {
       l->fixed[n] = i >= l->carried + l->rows || (i < l->carried && l->body->outputs[i] == n);
       continue;
@@ -67,8 +58,7 @@ static void find_fixed(Loop *l) {
 
 /* ---- changing the loop ---- */
 
-/* Node n of the body becomes input `index`; further inputs move up. */
-static void make_input(Loop *l, NodeId n, int index, NodeId operand) {
+void hoist_make_input(Hoist *l, NodeId n, int index, NodeId operand) {
   Graph *b = l->body;
   Type t = graph_type(b, n);
   for (int r = 0; r < l->d.n_regions; r++) {
@@ -94,7 +84,7 @@ static void make_input(Loop *l, NodeId n, int index, NodeId operand) {
 }
 
 /* The number of the stack of node n, which is made if there is none. */
-static int stack_of(Loop *l, NodeId n) {
+static int stack_of(Hoist *l, NodeId n) {
   int i = l->carried;
   while (i < (int)arrlen(l->body->outputs) && l->body->outputs[i] != n) i++;
   if (i < (int)arrlen(l->body->outputs)) return i;
@@ -109,32 +99,29 @@ static int stack_of(Loop *l, NodeId n) {
   return i;
 }
 
-static bool has_stack(const Loop *l, NodeId n) {
-  int in = input_of(l->body, n);
+static bool has_stack(const Hoist *l, NodeId n) {
+  int in = hoist_input(l->body, n);
   if (in >= l->carried && in < l->carried + l->rows) return true;
   for (int i = l->carried; i < (int)arrlen(l->body->outputs); i++)
     if (l->body->outputs[i] == n) return true;
   return false;
 }
 
-/* Bytes of the rows and stacks that the loop has. */
-static int64_t stack_bytes(const Loop *l) {
+int64_t hoist_stack_bytes(const Hoist *l) {
   int64_t sum = 0;
   for (int k = l->carried; k < l->carried + l->rows; k++) sum += bytes_of(l->g, graph_type(l->g, l->d.in[k]));
   for (int i = l->carried; i < l->d.n_results; i++) sum += bytes_of(l->g, l->d.results[i]);
   return sum;
 }
 
-/* May values of type t be stacked for `have` bytes of stacks that exist? */
-static bool pays(const Loop *l, Type t, int64_t have) {
+bool hoist_pays(const Hoist *l, Type t, int64_t have) {
   int64_t one = bytes_of(l->g, t), n = dim_upper(l->g->dims, l->length);
   return t.rank < MAX_RANK && one >= 0 && n >= 0 && (one * n <= SMALL || one * n <= LARGER * have);
 }
 
 /* ---- invariants ---- */
 
-/* A graph of the nodes that `values` are made of, with the inputs of the body; they are its outputs. */
-static Graph *cone(const Loop *l, const NodeId *values, int n) {
+Graph *hoist_cone(const Hoist *l, const NodeId *values, int n) {
   Graph *c = graph_clone(l->g->arena, l->body);
   arrsetlen(c->outputs, 0);
   for (int i = 0; i < n; i++) arrput(c->outputs, values[i]);
@@ -143,7 +130,7 @@ static Graph *cone(const Loop *l, const NodeId *values, int n) {
 }
 
 /* Fixed values that cost something and are read by what is not fixed, or by views of them. */
-static NodeId *fixed_values(const Loop *l) {
+static NodeId *fixed_values(const Hoist *l) {
   NodeId n_nodes = (NodeId)arrlen(l->body->nodes), *out = NULL;
   bool *read = calloc(n_nodes, sizeof *read);
   int64_t have = 0;
@@ -166,13 +153,13 @@ static NodeId *fixed_values(const Loop *l) {
   return out;
 }
 
-static void move_fixed(Loop *l) {
+static void move_fixed(Hoist *l) {
   NodeId *values = fixed_values(l);
   int n = (int)arrlen(values);
   if (n) {
     NodeId *out = arena_array(l->g->arena, NodeId, n);
-    graph_inline(l->g, cone(l, values, n), l->d.in, out);
-    for (int i = 0; i < n; i++) make_input(l, values[i], l->d.n_in, out[i]);
+    graph_inline(l->g, hoist_cone(l, values, n), l->d.in, out);
+    for (int i = 0; i < n; i++) hoist_make_input(l, values[i], l->d.n_in, out[i]);
   }
   arrfree(values);
 }
@@ -180,13 +167,13 @@ static void move_fixed(Loop *l) {
 /* ---- accumulations ---- */
 
 /* What carried value i is increased by in each iteration, where nothing else reads it; 0 for other values. */
-static NodeId increment(const Loop *l, int i) {
+static NodeId increment(const Hoist *l, int i) {
   const Graph *b = l->body;
   NodeId sum = b->outputs[i], acc = 0;
   const Node *d = graph_node(b, sum);
   if (d->op != OP_add || !dtype_is_float(d->type.dtype)) return 0;
   for (int k = 0; k < 2; k++)
-    if (input_of(b, d->in[k]) == i) acc = d->in[k];
+    if (hoist_input(b, d->in[k]) == i) acc = d->in[k];
   if (!acc || d->in[0] == d->in[1]) return 0;
   int reads = 0;
   for (NodeId n = 1; n < (NodeId)arrlen(b->nodes); n++)
@@ -205,19 +192,19 @@ typedef struct Moved {
   int at[2];    /* stacks of a and b: results, or operands as -1 - k */
 } Moved;
 
-static int source_of(Loop *l, NodeId n) {
-  int in = input_of(l->body, n);
+static int source_of(Hoist *l, NodeId n) {
+  int in = hoist_input(l->body, n);
   return in >= l->carried && in < l->carried + l->rows ? -1 - in : stack_of(l, n);
 }
 
 /* Decides whether an accumulation moves, and stacks what its sum needs. */
-static bool plan_sum(Loop *l, Moved *m, int64_t have) {
+static bool plan_sum(Hoist *l, Moved *m, int64_t have) {
   const Node *d = graph_node(l->body, m->value);
   if (d->op == OP_dot) {
     NodeId a = d->in[0], b = d->in[1];
     if (l->fixed[a] || l->fixed[b]) return false;
-    if (!(has_stack(l, a) || pays(l, graph_type(l->body, a), have))) return false;
-    if (!(has_stack(l, b) || pays(l, graph_type(l->body, b), have))) return false;
+    if (!(has_stack(l, a) || hoist_pays(l, graph_type(l->body, a), have))) return false;
+    if (!(has_stack(l, b) || hoist_pays(l, graph_type(l->body, b), have))) return false;
     m->at[0] = source_of(l, a);
     m->at[1] = source_of(l, b);
     return true;
@@ -232,10 +219,10 @@ static bool plan_sum(Loop *l, Moved *m, int64_t have) {
   return true;
 }
 
-static NodeId stacked(const Loop *l, int at) { return at < 0 ? l->d.in[-1 - at] : g_get(l->g, l->d.loc, l->n, at); }
+static NodeId stacked(const Hoist *l, int at) { return at < 0 ? l->d.in[-1 - at] : g_get(l->g, l->d.loc, l->n, at); }
 
 /* The sum of a moved accumulation behind the loop. */
-static NodeId sum_behind(const Loop *l, const Moved *m) {
+static NodeId sum_behind(const Hoist *l, const Moved *m) {
   Graph *g = l->g;
   const Node *d = graph_node(l->body, m->value);
   NodeId a = stacked(l, m->at[0]);
@@ -266,9 +253,9 @@ static NodeId sum_behind(const Loop *l, const Moved *m) {
 }
 
 /* Accumulations leave the loop; alias[i] is then the value of carried result i. */
-static void move_sums(Loop *l, NodeId *alias) {
+static void move_sums(Hoist *l, NodeId *alias) {
   Moved *moved = NULL;
-  int64_t have = stack_bytes(l);
+  int64_t have = hoist_stack_bytes(l);
   for (int products = 1; products >= 0; products--) /* first: their stacks serve the sums */
     for (int i = 0; i < l->carried; i++) {
       Moved m = {.carry = i, .value = increment(l, i)};
@@ -278,7 +265,7 @@ static void move_sums(Loop *l, NodeId *alias) {
   l->g->nodes[l->n] = l->d;
   for (int i = 0; i < (int)arrlen(moved); i++) {
     const Node *sum = graph_node(l->body, l->body->outputs[moved[i].carry]);
-    NodeId acc = input_of(l->body, sum->in[0]) == moved[i].carry ? sum->in[0] : sum->in[1];
+    NodeId acc = hoist_input(l->body, sum->in[0]) == moved[i].carry ? sum->in[0] : sum->in[1];
     NodeId all = sum_behind(l, &moved[i]);
     alias[moved[i].carry] = g_map2(l->g, OP_add, sum->loc, l->d.in[moved[i].carry], all);
     l->body->outputs[moved[i].carry] = acc; /* passed on from now on: trim drops it */
@@ -290,7 +277,7 @@ static void move_sums(Loop *l, NodeId *alias) {
 
 /* Node n of g, the last one, is a loop; alias: by result, what stands for it from now on. Returns its new name. */
 static NodeId hoist_loop(Graph *g, NodeId n, NodeId *alias) {
-  Loop l = {.g = g, .d = *graph_node(g, n)};
+  Hoist l = {.g = g, .d = *graph_node(g, n)};
   bool scan = l.d.op == OP_scan;
   l.body = l.d.regions[scan ? 0 : 1];
   l.carried = (int)node_int(g, &l.d, A_carried);
@@ -302,6 +289,8 @@ static NodeId hoist_loop(Graph *g, NodeId n, NodeId *alias) {
   (void)arrpop(g->nodes); /* what moves stands before the loop */
   find_fixed(&l);
   move_fixed(&l);
+  find_fixed(&l);
+  if (scan) hoist_products(&l);
   find_fixed(&l);
   arrput(g->nodes, l.d);
   l.n = (NodeId)arrlen(g->nodes) - 1;
