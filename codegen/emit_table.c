@@ -253,6 +253,14 @@ static void put_action_lists(const Emit *e, int i, const DnnAction *x, Buf *b) {
     }
     buf_str(b, "};\n");
   }
+  if (x->texts) {
+    buf_printf(b, "static const char *const action%d_texts[] = {", i);
+    for (int k = 0; k < (int)arrlen(e->prog->entries[x->entry].inputs); k++) {
+      if (k) buf_str(b, ", ");
+      emit_string(b, x->texts[k]);
+    }
+    buf_str(b, "};\n");
+  }
   int n = x->kind == DNN_RUN && x->binds ? (int)arrlen(e->prog->entries[x->entry].inputs) : 0;
   if (!n) return;
   buf_printf(b, "static const DnnBind action%d_binds[] = {", i);
@@ -289,7 +297,8 @@ static void put_actions(const Emit *e, Buf *b) {
     emit_string(b, x->as);
     buf_str(b, ", ");
     emit_string(b, x->into);
-    buf_str(b, "},\n");
+    if (x->texts) buf_printf(b, ", action%d_texts},\n", i);
+    else buf_str(b, ", 0},\n");
   }
   buf_str(b, "};\n");
 }
@@ -311,6 +320,27 @@ static void put_supported(const Emit *e, Buf *b) {
   }
 }
 
+static int put_tokens(const Prog *p, Buf *b) {
+  int n = (int)arrlen(p->tokens);
+  if (n) buf_str(b, "static const DnnTokens tokens[] = {\n");
+  for (int i = 0; i < n; i++) {
+    const DnnTokens *t = &p->tokens[i];
+    buf_printf(b, "    {%d, %d, ", t->kind, t->lower);
+    emit_string(b, t->name);
+    buf_str(b, ", ");
+    emit_string(b, t->place);
+    buf_str(b, ", ");
+    emit_string(b, t->from);
+    buf_str(b, ", ");
+    emit_string(b, t->alphabet);
+    buf_str(b, ", ");
+    emit_int(b, t->size);
+    buf_str(b, "},\n");
+  }
+  if (n) buf_str(b, "};\n");
+  return n;
+}
+
 void emit_program_table(Emit *e, Buf *b) {
   buf_str(b, "#include \"dnn_kernel.h\"\n#include \"dnn_program.h\"\n\nconst DnnProgram *dnn_program(void);\n\n");
   put_cells(e, b);
@@ -319,6 +349,7 @@ void emit_program_table(Emit *e, Buf *b) {
   put_actions(e, b);
   put_supported(e, b);
   const Prog *p = e->prog;
+  int n_tokens = put_tokens(p, b);
   buf_printf(b, "\nconst char *%s_error(const DnnContext *m);\n", e->name);
   buf_printf(b, "static const DnnProgram program = {\n    \"%s\", UINT64_C(0x%016llx), ", e->name,
              (unsigned long long)e->hash);
@@ -329,10 +360,11 @@ void emit_program_table(Emit *e, Buf *b) {
   emit_int(b, e->arena_bytes);
   buf_str(b, ", ");
   emit_int(b, e->prepared_bytes);
-  buf_printf(b, ", %d,\n    %d, %d, %d, %d, %d, %d,\n    %s, %s, %s, %s, %d, UINT64_C(%llu), supported, %s_error};\n",
-             EMIT_STACK_BYTES, e->target->max_threads, (int)arrlen(p->cells), e->n_entries, (int)arrlen(p->data),
-             (int)arrlen(p->actions), p->n_stages, arrlen(p->cells) ? "cells" : "0", e->n_entries ? "entries" : "0",
-             arrlen(p->data) ? "data" : "0", arrlen(p->actions) ? "actions" : "0", p->init, (unsigned long long)p->seed,
-             e->name);
+  buf_printf(
+      b, ", %d,\n    %d, %d, %d, %d, %d, %d,\n    %s, %s, %s, %s, %d, UINT64_C(%llu), supported, %s_error, %s, %d};\n",
+      EMIT_STACK_BYTES, e->target->max_threads, (int)arrlen(p->cells), e->n_entries, (int)arrlen(p->data),
+      (int)arrlen(p->actions), p->n_stages, arrlen(p->cells) ? "cells" : "0", e->n_entries ? "entries" : "0",
+      arrlen(p->data) ? "data" : "0", arrlen(p->actions) ? "actions" : "0", p->init, (unsigned long long)p->seed,
+      e->name, n_tokens ? "tokens" : "0", n_tokens);
   buf_str(b, "\nconst DnnProgram *dnn_program(void) { return &program; }\n");
 }

@@ -40,6 +40,9 @@ int machine_compile(Machine *m) {
   if (threads > p->max_threads)
     return usage_error(a, "`--threads %lld`: this program takes at most %d", (long long)threads, p->max_threads);
   m->seed = seed >= 0 ? (uint64_t)seed : p->seed;
+  m->find = (DnnDataOpts){args_get(a, "data", NULL), machine_file_dir(m), m->seed};
+  if (!dnn_tokens_new(p, &m->tokens, &m->error)) return program_error("%s", m->error.text);
+  m->tokens.read = dnn_vocabulary_read, m->tokens.user = &m->find;
   const char *weights = args_get(a, "weights", NULL);
   if (!dnn_context_new(p, &m->context, (int)threads, &m->error) ||
       !dnn_context_init(p, &m->context, m->seed, find_file, m, &m->error) || (weights && !load_weights(m, weights)))
@@ -54,5 +57,6 @@ int machine_start(Machine *m, const Args *a) {
 
 void machine_end(Machine *m) {
   if (m->context.cells) dnn_context_free(&m->context);
+  if (m->tokens.program) dnn_tokens_free(&m->tokens);
   session_end(&m->s);
 }

@@ -3,11 +3,14 @@
 #define DRIVER_CALLS_H
 #include "driver/session.h"
 #include "runtime/core/train.h"
+#include "runtime/core/vocabulary.h"
 
 typedef struct Machine {
   Session s;
   DnnContext context;
   uint64_t seed;
+  DnnDataOpts find;   /* where the vocabularies are looked for */
+  DnnTokenSet tokens;
   DnnError error;
 } Machine;
 

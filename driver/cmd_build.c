@@ -1,7 +1,9 @@
 /* dnnc build: emitted program + the runtime's sources -> one executable, by the system's compiler. */
 #include "base/ds.h"
 #include "driver/session.h"
+#include "runtime/core/vocabulary.h"
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -14,7 +16,8 @@ static void add_file(EmitFile **files, const char *name, const char *text, size_
 /* main() is runtime/core/main.c, told by macros what it has. */
 static void add_main(Session *s, EmitFile **files, bool train, bool weights) {
   const char *text = arena_printf(s->arena, "/* The executable's main. */\n%s%s#include \"dnn_main.c\"\n",
-                                  train ? "#define DNN_TRAINER\n" : "", weights ? "#define DNN_EMBEDDED\n" : "");
+                                  train ? "#define DNN_TRAINER\n" : "#define DNN_VOCABULARIES\n",
+                                  weights ? "#define DNN_EMBEDDED\n" : "");
   add_file(files, arena_printf(s->arena, "%s_main.c", s->prog->name), text, strlen(text), EMIT_PLAIN);
   if (!weights) return;
   text = arena_printf(
@@ -24,6 +27,49 @@ static void add_main(Session *s, EmitFile **files, bool train, bool weights) {
       "dnn_embedded_weights_end:\n  .byte 0\n  .section .note.GNU-stack, \"\", %%progbits\n",
       s->prog->name);
   add_file(files, "dnn_embedded.S", text, strlen(text), EMIT_ASM);
+}
+
+/* Does a port of an entry that the executable offers speak through this tokeniser? */
+static bool is_spoken(const Prog *p, const char *name) {
+  for (int i = 0; i < (int)arrlen(p->entries); i++) {
+    const Entry *x = &p->entries[i];
+    if (!x->exported) continue;
+    for (int k = 0; k < (int)arrlen(x->inputs); k++)
+      if (x->inputs[k].as && !strcmp(x->inputs[k].as, name)) return true;
+    for (int k = 0; k < x->n_results; k++)
+      if (x->outputs[k].as && !strcmp(x->outputs[k].as, name)) return true;
+  }
+  return false;
+}
+
+/* The vocabularies of the tokenisers that the executable speaks, read now. An exit status. */
+static int add_vocabularies(Session *s, EmitFile **files) {
+  const char *path = s->args->operands[0], *slash = strrchr(path, '/');
+  DnnDataOpts find = {args_get(s->args, "data", NULL),
+                      slash ? arena_strndup(s->arena, path, (size_t)(slash - path)) : "", 0};
+  Buf b = {0}, table = {0};
+  int n = 0;
+  buf_str(&b, "/* The vocabularies of tokenisers. */\n#include \"dnn_tokens.h\"\n");
+  for (int i = 0; i < (int)arrlen(s->prog->tokens); i++) {
+    const DnnTokens *t = &s->prog->tokens[i];
+    DnnBytes text;
+    DnnError e;
+    if (!t->from || !is_spoken(s->prog, t->name)) continue;
+    if (!dnn_vocabulary_read(&find, t, &text, &e)) return program_error("%s", e.text);
+    buf_printf(&b, "static const unsigned char vocabulary%d[] = {", i);
+    for (int64_t k = 0; k < text.size; k++) buf_printf(&b, "%s%d,", k % 32 ? "" : "\n", text.data[k]);
+    buf_str(&b, "0};\n");
+    buf_printf(&table, "    {%d, %lld, (const char *)vocabulary%d},\n", i, (long long)text.size, i);
+    free(text.data);
+    n++;
+  }
+  buf_printf(&b, "extern const DnnVocabulary dnn_vocabularies[];\nextern const int dnn_n_vocabularies;\n");
+  buf_printf(&b, "const DnnVocabulary dnn_vocabularies[] = {\n%s    {-1, 0, 0}};\nconst int dnn_n_vocabularies = %d;\n",
+             table.s ? table.s : "", n);
+  add_file(files, arena_printf(s->arena, "%s_vocabularies.c", s->prog->name), arena_strndup(s->arena, b.s, b.n), b.n,
+           EMIT_PLAIN);
+  buf_free(&b), buf_free(&table);
+  return EXIT_OK;
 }
 
 static EmitFile *executable_files(Session *s, bool train, bool weights) {
@@ -52,7 +98,8 @@ static int build(Session *s, const char *dir, const char *exe, const char *weigh
                .time = s->time};
   int status = EXIT_OK;
   double t = session_clock();
-  if (!cc_write_files(dir, files, (int)arrlen(files), &why)) status = program_error("%s", why.s);
+  if (!train) status = add_vocabularies(s, &files);
+  if (!status && !cc_write_files(dir, files, (int)arrlen(files), &why)) status = program_error("%s", why.s);
   if (!status && weights) status = emit_copy_weights(weights, dir, s->prog->name);
   if (!status && !cc_build(&job, files, (int)arrlen(files), &why))
     status = program_error("the C compiler failed:\n%s", why.s);

@@ -46,6 +46,7 @@ struct Args {
   const Command *command;
   const char **operands; /* stb_ds */
   ArgValue *values;      /* stb_ds, in order of the command line */
+  const char **named;    /* stb_ds: "NAME=VALUE" of the options of `run` that are none */
 };
 
 /* Parses what follows the subcommand. False after a message on stderr: the caller exits with EXIT_USAGE. */
@@ -57,6 +58,8 @@ int args_many(const Args *a, const char *option, const char ***values);         
 void args_add(Args *a, const char *option, const char *value);
 /* An integer option within lo .. hi; false after a message. `*out` is untouched when the option is not given. */
 bool args_int(const Args *a, const char *option, int64_t lo, int64_t hi, int64_t *out);
+/* The message about an option that there is not, with the nearest one; EXIT_USAGE. */
+int unknown_option(const Args *a, const char *given);
 const Command *command_find(const char *name);
 
 /* Prints "dnnc COMMAND: message" and the hint to --help; returns EXIT_USAGE. */

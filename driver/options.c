@@ -32,9 +32,9 @@ const Option options[] = {
      C(emit) | C(build) | C(tune), false},
     {"train", 0, NULL, "make a trainer", C(build), false},
     {"weights", 'w', "FILE", "weights (.dnnw) to start from or to embed", C(emit) | C(build) | RUNS, false},
-    {"in", 'i', "NAME=FILE", "an input from a .npy, .npz or idx file", C(run), true},
+    {"in", 'i', "NAME=VALUE", "an input: a .npy file, a number or a text; also --NAME VALUE", C(run), true},
     {"out", 0, "DIR", "the directory for outputs (run) or the run folder (train)", C(run) | C(train), false},
-    {"data", 'd', "DIR", "where data files are looked for", C(train) | C(eval), false},
+    {"data", 'd', "DIR", "where data files are looked for", C(train) | C(eval) | C(run) | C(build), false},
     {"set", 's', "NAME=VALUE", "another value for a `const`", LOADS, true},
     {"dim", 0, "NAME=SIZE", "a value for a free dimension", LOADS, true},
     {"epochs", 0, "N", "this many epochs in every stage", C(train), false},
@@ -78,7 +78,7 @@ static const Option *option_of(const Command *c, const char *name, size_t n, cha
   return NULL;
 }
 
-static int unknown_option(const Args *a, const char *given) {
+int unknown_option(const Args *a, const char *given) {
   const char *names[64];
   int n = 0;
   unsigned bit = 1u << (a->command - commands);
@@ -101,6 +101,23 @@ static bool add_value(Args *a, const Option *o, const char *value) {
   return true;
 }
 
+/* `--NAME VALUE` of `run`: an input of the entry. */
+static bool add_input(Args *a, int argc, char **argv, int *i) {
+  const char *name = argv[*i] + 2;
+  if (strchr(name, '=')) {
+    arrput(a->named, name);
+    return true;
+  }
+  if (*i + 1 >= argc) return unknown_option(a, argv[*i]), false;
+  const char *value = argv[++*i];
+  size_t n = strlen(name) + strlen(value) + 2;
+  char *s = malloc(n);
+  if (!s) INTERNAL("no memory");
+  snprintf(s, n, "%s=%s", name, value);
+  arrput(a->named, s);
+  return true;
+}
+
 /* One word that begins with a dash; takes the next word when the option needs a value. False after a message. */
 static bool parse_option(Args *a, int argc, char **argv, int *i) {
   const char *w = argv[*i];
@@ -108,6 +125,7 @@ static bool parse_option(Args *a, int argc, char **argv, int *i) {
   const char *eq = is_long ? strchr(w, '=') : NULL;
   const Option *o = is_long ? option_of(a->command, w + 2, eq ? (size_t)(eq - w - 2) : strlen(w + 2), 0)
                             : option_of(a->command, NULL, 0, w[1]);
+  if (!o && is_long && w[2] && !strcmp(a->command->name, "run")) return add_input(a, argc, argv, i);
   if (!o || (!is_long && w[2] && !o->value)) {
     unknown_option(a, w);
     return false;

@@ -30,6 +30,7 @@ DnnDataArg data_arg_int(const char *name, int64_t v) {
 }
 DnnDataArg data_arg_num(const char *name, double v) { return (DnnDataArg){.name = name, .kind = 'f', .num = v}; }
 DnnDataArg data_arg_row(int row) { return (DnnDataArg){.kind = 'd', .index = row}; }
+DnnDataArg data_arg_tokens(const char *name, int row) { return (DnnDataArg){.name = name, .kind = 't', .index = row}; }
 DnnDataArg data_arg_entry(int entry) { return (DnnDataArg){.kind = 'e', .index = entry}; }
 
 int data_row(Elab *e, DnnDataOp op, DnnDataArg *args, Loc at) {

@@ -33,6 +33,10 @@ DnnDataArg data_arg_int(const char *name, int64_t v);
 DnnDataArg data_arg_num(const char *name, double v);
 DnnDataArg data_arg_row(int row);
 DnnDataArg data_arg_entry(int entry);
+DnnDataArg data_arg_tokens(const char *name, int row);
+void data_register_tokens(Elab *e); /* data_tokens.c */
+/* An int of `least` .. 2^31 - 1; false after an error. */
+bool want_count(Elab *e, Value *v, int64_t least, int64_t *out, const char *what, Loc at);
 
 /* At most so many records, also where the exact number is unknown; DATA_UNKNOWN or DATA_ENDLESS. */
 int64_t data_most(Elab *e, int row);

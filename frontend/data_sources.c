@@ -87,26 +87,11 @@ static Value *source_text(Elab *e, Value **a, int n, Loc at) {
   }
   DnnDataArg *args = NULL;
   arrput(args, data_arg_str(NULL, file));
+  arrput(args, data_arg_tokens(NULL, a[1]->list.row));
   return v_data(e, data_row(e, DNN_DATA_text, args, at));
 }
 
-static Value *tokens_bytes(Elab *e, Value **a, int n, Loc at) {
-  (void)a, (void)n, (void)at;
-  static const char *const names[] = {"size", "pad", "begin", "end", "unknown", "mask"};
-  Value *v = v_any(e, "a tokeniser", NULL);
-  v->kind = V_TOKENISER;
-  v->s = "bytes";
-  v->list.n = 6;
-  v->list.items = arena_array(e->arena, Value *, 6);
-  v->list.names = arena_array(e->arena, const char *, 6);
-  for (int i = 0; i < 6; i++) {
-    v->list.names[i] = intern(names[i]);
-    v->list.items[i] = v_int(e, i ? 0 : 256);
-  }
-  return v;
-}
-
-static bool want_count(Elab *e, Value *v, int64_t least, int64_t *out, const char *what, Loc at) {
+bool want_count(Elab *e, Value *v, int64_t least, int64_t *out, const char *what, Loc at) {
   if (!want_int(e, v, out, what, at)) return false;
   if (*out >= least && *out <= INT32_MAX) return true;
   elab_error(e, at, E0809, "%s is %lld, but must be %lld to 2147483647", what, (long long)*out, (long long)least);
@@ -428,10 +413,6 @@ static const Native natives[] = {
     {"source.boxes", "dir, size", later_version, 0},
     {"source.images", "dir, size", later_version, 0},
     {"source.tensors", "file", later_version, 0},
-    {"tokens.bytes", "", tokens_bytes, 0},
-    {"tokens.chars", "from, size = 0", later_version, 0},
-    {"tokens.words", "from, size", later_version, 0},
-    {"tokens.bpe", "from, size", later_version, 0},
     {"generate", "n, make", data_generate, 0},
     {"filter", "d, keep", data_filter, 0},
     {"map", "d, make", data_map, 0},
@@ -442,4 +423,7 @@ static const Native natives[] = {
     {"neighbours", "d, then", later_version, 0},
 };
 
-void data_register(Elab *e) { elab_register(e, natives, (int)(sizeof natives / sizeof *natives)); }
+void data_register(Elab *e) {
+  elab_register(e, natives, (int)(sizeof natives / sizeof *natives));
+  data_register_tokens(e);
+}

@@ -38,11 +38,11 @@ typedef enum ValueKind {
   V_INST,      /* inst: blueprint or instance */
   V_LEAF,      /* leaf: parameter or state of a blueprint, not real yet */
   V_CELL,      /* cell: a leaf with identity; its value is the trace's current one */
-  V_TENSOR,    /* node in graph */
+  V_TENSOR,    /* node in graph; s: the tokeniser it is `as`, or NULL */
   V_SPACE,     /* scope and/or native namespace `s` */
   V_WEIGHTS,   /* list: file and path: weights("f.dnnw", "net") */
   V_DATA,      /* index of a row of prog->data */
-  V_TOKENISER, /* any: owned by data.c; fields in list (size, pad, begin, ...) */
+  V_TOKENISER, /* fields in list (size, pad, begin, ...), list.row of prog->tokens */
   V_ANY,       /* any, with s as its kind's name: other opaque static values of data.c and train.c */
 } ValueKind;
 
@@ -66,7 +66,7 @@ struct Value {
     struct {
       Value **items;
       const char **names;
-      int n;
+      int n, row; /* row: of prog->tokens, TOKENISER only */
     } list;
     struct {
       Op op; /* add sub mul div pow neg sqrt exp log ... over a, b */
@@ -211,6 +211,8 @@ struct Trace {
   Port *report_ports;        /* stb_ds */
   Effect *effects;           /* stb_ds; values count from the first effect value */
   bool too_big;              /* a tensor of too many elements was told */
+  bool writes;               /* T_RECORD: of a `write`, whose calls may get texts */
+  const char **texts;        /* stb_ds, parallel to the inputs of a write */
 };
 
 struct Elab {
@@ -395,8 +397,9 @@ int elab_step_entry(Elab *e, const char *step, Value **statics, const char **nam
 /* An entry of kind DNN_RECORD that calls `fn` with one record (a named tuple of inputs, no batch axis; none when
  * n_fields < 0) and returns its fields as results; `out` (stb_ds) gets their ports. -1 after an error. */
 int elab_record_entry(Elab *e, const char *name, Value *fn, const Port *fields, int n_fields, Loc at, Port **out);
-/* An entry without inputs whose results are the value of `x` (a `write` of a train block). */
-int elab_expr_entry(Elab *e, const char *name, Env *env, const AstExpr *x, Loc at);
+/* An entry whose results are the value of `x` (a `write` of a train block); its inputs are the texts in its calls, which
+ * `texts` (stb_ds) gets. */
+int elab_expr_entry(Elab *e, const char *name, Env *env, const AstExpr *x, Loc at, const char ***texts);
 /* True when `name` is a step; its declaration in *decl. */
 bool elab_is_step(Elab *e, const char *name, const AstFn **decl);
 /* The cells whose path is `path` or lies under it. */

@@ -62,9 +62,10 @@ static bool add_result(Elab *e, Value *v, const TypeX *t, const char *name, Loc 
     }
     return ok;
   }
+  const char *as = v->kind == V_TENSOR ? v->s : NULL;
   if (!want_tensor(e, &v, arena_printf(e->arena, "the result%s%s", name ? " " : "", name ? name : ""), at))
     return false;
-  Port p = {.name = name ? name : "out", .type = v_type(v), .as = t ? t->as : NULL, .loc = elab_place(e, at)};
+  Port p = {.name = name ? name : "out", .type = v_type(v), .as = t ? t->as : as, .loc = elab_place(e, at)};
   arrput(e->trace->entry->outputs, p);
   arrput(e->trace->graph->outputs, nid(v));
   e->trace->entry->n_results++;
@@ -362,9 +363,10 @@ int elab_record_entry(Elab *e, const char *name, Value *fn, const Port *fields, 
   return (int)arrlen(e->prog->entries) - 1;
 }
 
-int elab_expr_entry(Elab *e, const char *name, Env *env, const AstExpr *x, Loc at) {
+int elab_expr_entry(Elab *e, const char *name, Env *env, const AstExpr *x, Loc at, const char ***texts) {
   Outer o;
   Trace *t = trace_new(e, T_RECORD, name, at);
+  t->writes = true;
   trace_enter(e, &o, t, name);
   int errors = e->errors;
   Value *v = elab_expr(e, env, x);
@@ -372,6 +374,7 @@ int elab_expr_entry(Elab *e, const char *name, Env *env, const AstExpr *x, Loc a
   if (ok) trace_close(e, t);
   trace_leave(e, &o);
   if (!ok) return -1;
+  *texts = t->texts;
   entry_unique_name(e, t->entry);
   arrput(e->prog->entries, *t->entry);
   return (int)arrlen(e->prog->entries) - 1;

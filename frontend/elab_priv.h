@@ -297,6 +297,11 @@ Value *index_value(Elab *e, Value *v, const IndexItem *items, int n, Loc at);
 /* `base` with the part under `items` replaced by (or, with `op` OP_add.., combined with) v. */
 Value *index_store(Elab *e, Value *base, const IndexItem *items, int n, Op op, Value *v, Loc at);
 
+/* data_tokens.c: `as` behind a type names `image` or a tokeniser, whose row's name `x->as` becomes; a string for a
+ * parameter `as` a tokeniser becomes an input of the `write` at hand. */
+bool data_outside(Elab *e, Env *env, TypeX *x);
+Value *data_text_argument(Elab *e, Sig *s, TypeX *t, const char *text, Loc at);
+
 /* natives */
 void natives_register(Elab *e); /* all of the following; those on data sets are data_register's */
 bool natives_is_planned(const Native *n); /* a name that says "not yet" */

@@ -366,6 +366,7 @@ TypeX *resolve_type(Elab *e, Sig *s, const AstType *t) {
   if (t->outside) {
     x->outside = t->outside;
     x->as = outside_text(e, t->outside);
+    if (!data_outside(e, s->env, x)) return NULL;
   }
   return x;
 }

@@ -114,6 +114,13 @@ static Value *unify_tensor(Elab *e, Sig *s, TypeX *t, Value *v, const char *what
   return v;
 }
 
+/* The same tensor, known to be `as` a tokeniser. */
+static Value *as_text(Elab *e, const Value *v, const char *as) {
+  Value *w = arena_copy(e->arena, v, sizeof *v);
+  w->s = as;
+  return w;
+}
+
 static Value *unify_tuple(Elab *e, Sig *s, TypeX *t, Value *v, const char *what, Loc at) {
   if (v->kind != V_TUPLE || v->list.n != t->n) return mismatch(e, t, v, what, at);
   Value **items = arena_array(e->arena, Value *, t->n + 1);
@@ -140,9 +147,9 @@ Value *unify_type(Elab *e, Sig *s, TypeX *t, Value *v, const char *what, Loc at)
   case TX_ANY:
   case TX_TREE: return v;
   case TX_TENSOR:
-    if (v->kind == V_STR && t->as)
-      return not_yet(e, at, arena_printf(e->arena, "a text for a parameter `as %s`", t->as));
-    return unify_tensor(e, s, t, v, what, at);
+    if (v->kind == V_STR && t->as) return data_text_argument(e, s, t, v->s, at);
+    v = unify_tensor(e, s, t, v, what, at);
+    return t->as && v->kind == V_TENSOR ? as_text(e, v, t->as) : v;
   case TX_INT: return v->kind == V_INT ? v : mismatch(e, t, v, what, at);
   case TX_FLOAT:
     if (v->kind == V_FLOAT || v->kind == V_SYM) return v;

@@ -214,8 +214,11 @@ static Act *write_act(Elab *e, Env *env, const AstTrain *t) {
     return NULL;
   }
   TrainState *s = e->train;
-  a->a.entry = elab_expr_entry(e, arena_printf(e->arena, "write%d", s->n_writes++), env, t->value, t->loc);
+  const char **texts = NULL;
+  a->a.entry = elab_expr_entry(e, arena_printf(e->arena, "write%d", s->n_writes++), env, t->value, t->loc, &texts);
   if (a->a.entry < 0) return NULL;
+  if (arrlen(texts)) a->a.texts = arena_copy(e->arena, texts, sizeof *texts * (size_t)arrlen(texts));
+  arrfree(texts);
   const Entry *entry = &e->prog->entries[a->a.entry];
   if (entry->n_results == 1) a->a.as = entry->outputs[0].as;
   return a;

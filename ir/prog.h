@@ -79,6 +79,7 @@ typedef struct Prog {
   Cell *cells;      /* stb_ds */
   Entry *entries;   /* stb_ds */
   int init;         /* index of the entry that fills the cells */
+  DnnTokens *tokens; /* stb_ds; strings in the arena */
   DnnData *data;    /* stb_ds; strings in the arena; ports of records hold constant axes */
   DnnAction *actions; /* stb_ds */
   int n_stages;

@@ -12,10 +12,10 @@
 #define MAX_MADE ((int64_t)1 << 34) /* bytes of records made in advance */
 static const uint64_t split_site = 0x5911, group_site = 0x6209;
 
-DnnDataSets *dnn_data_new(const DnnProgram *p, DnnContext *c, const DnnDataOpts *o) {
+DnnDataSets *dnn_data_new(const DnnProgram *p, DnnContext *c, const DnnDataOpts *o, DnnTokenSet *tokens) {
   DnnDataSets *d = calloc(1, sizeof *d);
   if (!d) return NULL;
-  d->program = p, d->opts = *o, d->context = *c;
+  d->program = p, d->opts = *o, d->tokens = tokens, d->context = *c;
   d->context.arena = NULL, d->context.threads = 1, d->context.seed = (int64_t)o->seed;
   d->context.alone_until = 0;
   pthread_mutexattr_t kind;

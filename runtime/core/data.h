@@ -10,9 +10,18 @@ typedef struct DnnDataOpts {
   uint64_t seed;        /* of shuffles */
 } DnnDataOpts;
 
+/* A malloc'd path of a file named in a program, NULL when it is nowhere: below the data folder, the data folder itself,
+ * the program's folder, the current one, /usr/share/datasets; with and without .gz. */
+char *dnn_data_find(const DnnDataOpts *o, const char *name);
+/* The same, and of a folder, with a message that begins with `place`. */
+bool dnn_data_path(const DnnDataOpts *o, const char *place, const char *name, char **path, DnnError *e);
+bool dnn_data_folder(const DnnDataOpts *o, const char *place, const char *name, char **path, DnnError *e);
+
+struct DnnTokenSet;
 /* All rows of the data table that were opened so far. */
 typedef struct DnnDataSets DnnDataSets;
-DnnDataSets *dnn_data_new(const DnnProgram *p, DnnContext *c, const DnnDataOpts *o);
+/* `tokens` are those of the program and outlive the sets. */
+DnnDataSets *dnn_data_new(const DnnProgram *p, DnnContext *c, const DnnDataOpts *o, struct DnnTokenSet *tokens);
 void dnn_data_free(DnnDataSets *d);
 /* Opens row `row` and what it is made of, checks it against the declared record type. Opening twice is free. */
 bool dnn_data_open(DnnDataSets *d, int row, DnnError *e);

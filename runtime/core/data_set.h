@@ -3,6 +3,7 @@
 #define DNN_DATA_SET_H
 #include "runtime/core/data.h"
 #include "runtime/core/tensor.h"
+#include "runtime/core/tokens.h"
 #include <pthread.h>
 
 #define DNN_ENDLESS INT64_MAX
@@ -37,6 +38,7 @@ typedef struct DnnSet {
 struct DnnDataSets {
   const DnnProgram *program;
   DnnDataOpts opts;
+  DnnTokenSet *tokens;
   DnnContext context;     /* in which records are made: own arena, shared cells */
   pthread_mutex_t lock;   /* of the context and the scratch; recursive */
   unsigned char *scratch; /* inputs and outputs of record entries, used like a stack */
@@ -53,9 +55,6 @@ void dnn_shuffle(int64_t *rows, int64_t n, int64_t key);
 /* data_source.c: reads a source; `part` is NULL, "train" or "test". Fills fields' arrays and n of `set`. */
 bool dnn_source_open(DnnDataSets *d, const DnnData *source, const char *part, const DnnData *typed, DnnSet *set,
                      DnnError *e);
-/* A malloc'd path of a file named in a program, NULL when it is nowhere: below the data folder, the data folder itself,
- * the program's folder, the current one, /usr/share/datasets; with and without .gz. */
-char *dnn_data_find(const DnnDataSets *d, const char *name);
 /* Bytes of a field's record. */
 int64_t dnn_field_bytes(const DnnPort *p);
 #endif

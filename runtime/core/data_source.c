@@ -14,44 +14,8 @@ int64_t dnn_field_bytes(const DnnPort *p) {
   return n;
 }
 
-static char *try_dir(const char *dir, const char *name) {
-  char *path = dnn_path_join(dir, name);
-  if (path && dnn_file_exists(path)) return path;
-  size_t n = path ? strlen(path) : 0;
-  char *other = malloc(n + 4);
-  if (other && path) {
-    bool gz = n > 3 && !strcmp(path + n - 3, ".gz");
-    memcpy(other, path, n + 1);
-    if (gz) other[n - 3] = 0;
-    else memcpy(other + n, ".gz", 4);
-    if (dnn_file_exists(other)) {
-      free(path);
-      return other;
-    }
-  }
-  free(other);
-  free(path);
-  return NULL;
-}
-
-char *dnn_data_find(const DnnDataSets *d, const char *name) {
-  char *path = NULL;
-  const char *slash = strchr(name, '/');
-  if (d->opts.data_dir) path = try_dir(d->opts.data_dir, name);
-  for (const char *s = slash; !path && d->opts.data_dir && s && name[0] != '/'; s = strchr(s + 1, '/'))
-    path = try_dir(d->opts.data_dir, s + 1);
-  if (!path && d->opts.file_dir) path = try_dir(d->opts.file_dir, name);
-  if (!path) path = try_dir(NULL, name);
-  if (!path) path = try_dir("/usr/share/datasets", name);
-  return path;
-}
-
 static bool find_file(const DnnDataSets *d, const DnnData *s, const char *name, char **path, DnnError *e) {
-  *path = dnn_data_find(d, name);
-  if (*path) return true;
-  if (d->opts.data_dir)
-    return dnn_fail(e, "%s: `%s` is not found in %s, nor beside the program", s->place, name, d->opts.data_dir);
-  return dnn_fail(e, "%s: `%s` is not found beside the program; say where the data is with --data DIR", s->place, name);
+  return dnn_data_path(&d->opts, s->place, name, path, e);
 }
 
 static const DnnDataArg *arg_of(const DnnData *s, const char *field) {
@@ -143,7 +107,7 @@ static char *with_part(const DnnDataSets *d, const char *path, const char *part)
     char *p = malloc(n);
     if (!p) return NULL;
     snprintf(p, n, "%.*s%s%s", (int)(star - path), path, words[i], star + 1);
-    char *found = i ? NULL : dnn_data_find(d, p);
+    char *found = i ? NULL : dnn_data_find(&d->opts, p);
     if (found || i) {
       free(found);
       return p;
@@ -217,20 +181,32 @@ static bool open_csv(DnnDataSets *d, const DnnData *s, const DnnData *typed, Dnn
   return ok;
 }
 
-/* Bytes of a file, one record each. */
+/* The tokeniser of the argument behind number `at`. */
+static DnnTokeniser *tokeniser_of(DnnDataSets *d, const DnnData *s, int at, DnnError *e) {
+  for (int i = at; i < s->n_args; i++)
+    if (s->args[i].kind == 't') return dnn_tokens_get(d->tokens, s->args[i].index, e);
+  dnn_fail(e, "%s: a tokeniser is missing", s->place);
+  return NULL;
+}
+
+/* Tokens of a file, one record each. */
 static bool open_text(DnnDataSets *d, const DnnData *s, const DnnData *typed, DnnSet *set, DnnError *e) {
   char *path;
-  DnnBytes b;
+  DnnBytes b = {0};
   if (typed->n_fields != 1 || typed->fields[0].rank || dnn_dtype_is_float(typed->fields[0].dtype))
     return dnn_fail(e, "%s: text has one integer field, `id: i32[] < 256`", s->place);
   if (!find_file(d, s, s->args[0].str, &path, e)) return false;
-  bool ok = dnn_file_read_gz(path, &b, e);
+  DnnTokeniser *tok = tokeniser_of(d, s, 1, e);
+  DnnIds ids = {0};
+  bool ok = tok && dnn_file_read_gz(path, &b, e) && dnn_encode(tok, path, (char *)b.data, b.size, false, &ids, e);
+  free(b.data);
   if (ok) {
-    DnnTensor t = {.dtype = DNN_U8, .rank = 1, .shape = {b.size}, .data = b.data, .bytes = b.size};
-    ok = b.size > 0 || dnn_fail(e, "%s: is empty", path);
+    DnnTensor t = {.dtype = DNN_I32, .rank = 1, .shape = {ids.n}, .data = ids.v, .bytes = 4 * ids.n};
+    ok = ids.n > 0 || dnn_fail(e, "%s: is empty", path);
     ok = ok && take_field(path, s, &typed->fields[0], &t, false, set, &set->fields[0], e);
-    free(t.data);
+    ids.v = t.data;
   }
+  free(ids.v);
   free(path);
   return ok;
 }

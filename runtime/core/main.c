@@ -1,9 +1,10 @@
 /* main() of built executables.
  *
- *   EXE ENTRY --in name=file.npy … [--out DIR] [--show] [--weights W] [--threads N] [--seed N]
+ *   EXE ENTRY --in name=file.npy … [--name value …] [--out DIR] [--show] [--weights W] [--threads N] [--seed N]
  *   EXE train [--data DIR] [--out DIR] [--weights W] [--epochs N] [--threads N] [--seed N] [--quiet] (-DDNN_TRAINER)
  *
- * With -DDNN_EMBEDDED the symbols dnn_embedded_weights .. dnn_embedded_weights_end hold a .dnnw file. */
+ * With -DDNN_EMBEDDED the symbols dnn_embedded_weights .. dnn_embedded_weights_end hold a .dnnw file, with
+ * -DDNN_VOCABULARIES dnn_vocabularies holds those of the tokenisers at its ports. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -13,6 +14,7 @@
 #ifdef DNN_TRAINER
 #include "runtime/core/folder.h"
 #include "runtime/core/train.h"
+#include "runtime/core/vocabulary.h"
 #endif
 #include <stdlib.h>
 #include <string.h>
@@ -22,17 +24,24 @@ DnnProgramFn dnn_program;
 extern const unsigned char dnn_embedded_weights[], dnn_embedded_weights_end[];
 #endif
 
+#ifdef DNN_VOCABULARIES
+extern const DnnVocabulary dnn_vocabularies[];
+extern const int dnn_n_vocabularies;
+#endif
+
 typedef struct Options {
   const char *command, *weights, *out, *data;
   const char **in;
-  int n_in, show, quiet, seed_given;
+  char **made; /* "name=value" of every `--name value`: an input of the entry may have the name */
+  int n_in, n_made, show, quiet, seed_given;
   long long threads, seed, epochs;
 } Options;
 
 static void usage(FILE *f, const char *self, const DnnProgram *p) {
-  fprintf(
-      f, "usage: %s ENTRY --in NAME=FILE.npy ... [--out DIR] [--show] [--weights FILE.dnnw] [--threads N] [--seed N]\n",
-      self);
+  fprintf(f,
+          "usage: %s ENTRY --in NAME=FILE.npy ... [--NAME VALUE ...] [--out DIR] [--show] [--weights FILE.dnnw] "
+          "[--threads N] [--seed N]\n",
+          self);
 #ifdef DNN_TRAINER
   fprintf(f,
           "       %s train [--data DIR] [--out DIR] [--weights FILE.dnnw] [--epochs N] [--threads N] [--seed N] "
@@ -52,6 +61,37 @@ static bool integer(const char *s, long long *out) {
   char *end;
   *out = strtoll(s, &end, 10);
   return *s && !*end;
+}
+
+/* "name=value" of `--name value`; 0 or an exit status. */
+static int note(Options *o, const char *self, const char *name, const char *value) {
+  size_t n = strlen(name) + strlen(value) + 2;
+  char *s = malloc(n);
+  if (!s) return usage_error(self, "no memory", "");
+  snprintf(s, n, "%s=%s", name, value);
+  o->made[o->n_made++] = s;
+  return 0;
+}
+
+/* Fills inputs of the entry from options of their name. */
+static int take_named(const DnnProgram *p, Options *o, const char *self) {
+  int k = dnn_find_entry(p, o->command);
+  for (int i = 0; i < o->n_made; i++) {
+    bool is_input = false, given = false;
+    size_t n = strcspn(o->made[i], "=") + 1;
+    for (int j = 0; k >= 0 && j < p->entries[k].n_inputs; j++) {
+      const char *name = p->entries[k].inputs[j].name;
+      is_input |= strlen(name) == n - 1 && !strncmp(name, o->made[i], n - 1);
+    }
+    for (int j = 0; j < o->n_in; j++) given |= !strncmp(o->in[j], o->made[i], n);
+    if (is_input && !given) o->in[o->n_in++] = o->made[i];
+    static const char *const known[] = {"weights=", "out=", "data=", "threads=", "seed=", "epochs="};
+    for (size_t j = 0; j < sizeof known / sizeof *known; j++) is_input |= !strncmp(o->made[i], known[j], n);
+    o->made[i][n - 1] = 0;
+    if (!is_input) return usage_error(self, "unknown option --", o->made[i]);
+    o->made[i][n - 1] = '=';
+  }
+  return 0;
 }
 
 /* 0, or the exit status after a message. */
@@ -79,11 +119,14 @@ static int parse(Options *o, int argc, char **argv) {
                         : !strcmp(a, "--seed")   ? &o->seed
                         : !strcmp(a, "--epochs") ? &o->epochs
                                                  : NULL;
-    if (!text && !number && strcmp(a, "--in")) return usage_error(argv[0], "unknown option ", a);
+    bool in = !strcmp(a, "--in");
+    if (!text && !number && (a[1] != '-' || !a[2])) return usage_error(argv[0], "unknown option ", a);
     if (!v) return usage_error(argv[0], "no value after ", a);
     i++;
+    if (!in && note(o, argv[0], a + 2, v)) return 2;
     if (text) *text = v;
-    else if (!number) o->in[o->n_in++] = v;
+    else if (in) o->in[o->n_in++] = v;
+    else if (!number) continue;
     else if (!integer(v, number) || *number < 0) return usage_error(argv[0], "this is no number: ", v);
     if (number == &o->seed) o->seed_given = 1;
   }
@@ -135,6 +178,23 @@ static int train(const DnnProgram *p, DnnContext *c, const Options *o, DnnError 
 }
 #endif
 
+/* Vocabularies stand in the executable; a trainer without them reads them from its data. */
+static int run(const DnnProgram *p, DnnContext *c, const Options *o, DnnError *e) {
+  DnnTokenSet tokens;
+  if (!dnn_tokens_new(p, &tokens, e)) return 1;
+#ifdef DNN_VOCABULARIES
+  tokens.held = dnn_vocabularies, tokens.n_held = dnn_n_vocabularies;
+#endif
+#ifdef DNN_TRAINER
+  DnnDataOpts find = {o->data, NULL, 0};
+  tokens.read = dnn_vocabulary_read, tokens.user = &find;
+#endif
+  DnnRunOpts r = {o->command, o->in, o->n_in, o->out, o->show, &tokens};
+  bool ok = dnn_run_entry(p, c, &r, e);
+  dnn_tokens_free(&tokens);
+  return !ok;
+}
+
 int main(int argc, char **argv) {
   const DnnProgram *p = dnn_program();
   Options o = {0};
@@ -145,8 +205,10 @@ int main(int argc, char **argv) {
     return 1;
   }
   o.in = calloc((size_t)argc + 1, sizeof *o.in);
-  if (!o.in) return 1;
+  o.made = calloc((size_t)argc + 1, sizeof *o.made);
+  if (!o.in || !o.made) return 1;
   int status = parse(&o, argc, argv);
+  if (!status) status = take_named(p, &o, argv[0]);
   DnnContext c = {0};
   DnnError e = {{0}};
   if (!status && !(dnn_context_new(p, &c, (int)o.threads, &e) && fill(p, &c, &o, &e))) status = 1;
@@ -155,13 +217,11 @@ int main(int argc, char **argv) {
     if (!strcmp(o.command, "train")) status = train(p, &c, &o, &e);
     else
 #endif
-    {
-      DnnRunOpts r = {o.command, o.in, o.n_in, o.out, o.show};
-      status = !dnn_run_entry(p, &c, &r, &e);
-    }
+      status = run(p, &c, &o, &e);
   }
   if (status == 1) fprintf(stderr, "%s: %s\n", argv[0], e.text);
   dnn_context_free(&c);
-  free(o.in);
+  for (int i = 0; i < o.n_made; i++) free(o.made[i]);
+  free(o.in), free(o.made);
   return status;
 }

@@ -51,6 +51,17 @@ typedef struct DnnEntry {
   int (*call)(DnnContext *c, const int64_t *vars, const void *const *in, void *const *out);
 } DnnEntry;
 
+/* Tokenisers: how text and ids become each other. The vocabulary is read from `from` when it is needed for the first
+ * time, or stands in the executable (runtime/core/tokens.h). */
+enum { DNN_TOKENS_BYTES, DNN_TOKENS_CHARS, DNN_TOKENS_WORDS, DNN_TOKENS_BPE };
+enum { DNN_TOKEN_PAD, DNN_TOKEN_BEGIN, DNN_TOKEN_END, DNN_TOKEN_UNKNOWN, DNN_TOKEN_MASK, DNN_TOKEN_FIRST };
+typedef struct DnnTokens {
+  int32_t kind, lower;               /* lower: case is dropped */
+  const char *name, *place;          /* as the ports' `as` calls it; "file:line" for messages */
+  const char *from, *alphabet;       /* one of them; neither: bytes */
+  int64_t size;
+} DnnTokens;
+
 /* Data sets: a list in which arguments refer to earlier rows. Kinds and their arguments: runtime/core/data_ops.def. */
 typedef enum DnnDataOp {
   DNN_DATA_NONE,
@@ -61,7 +72,7 @@ typedef enum DnnDataOp {
 } DnnDataOp;
 typedef struct DnnDataArg {
   const char *name; /* keyword, or NULL when positional */
-  int32_t kind;     /* 's' str, 'i' num (integer), 'f' num, 'd' index of a data row, 'e' index of an entry */
+  int32_t kind;     /* 's' str, 'i' num (integer), 'f' num, 'd' index of a data row, 'e' of an entry, 't' of a tokeniser */
   int32_t index;
   double num;
   const char *str;
@@ -107,6 +118,7 @@ typedef struct DnnAction {
   double value;
   const char *path, *as;   /* SAVE, LOAD, WRITE */
   const char *into;        /* LOAD: path of the cells to fill */
+  const char *const *texts; /* WRITE: one per input of the entry, for the tokeniser of its port; NULL: no inputs */
 } DnnAction;
 
 typedef struct DnnProgram {
@@ -124,6 +136,8 @@ typedef struct DnnProgram {
   uint64_t seed;           /* of `train { seed … }`, 0 when none */
   int (*supported)(void);  /* does this processor have what the target needs */
   const char *(*error_text)(const DnnContext *c); /* the message of the last error, with its place */
+  const DnnTokens *tokens;
+  int32_t n_tokens;
 } DnnProgram;
 
 /* A shared object made by `dnnc` exports this one symbol. */

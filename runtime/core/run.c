@@ -4,6 +4,7 @@
 #include "runtime/core/shapes.h"
 #include "runtime/core/show.h"
 #include "runtime/core/tensor_file.h"
+#include "runtime/core/text_port.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@ typedef struct Call {
   DnnTensor *in, *out;
   int64_t *vars;
   DnnError *e;
+  DnnTokenSet *tokens;
 } Call;
 
 static int n_outputs(const DnnEntry *x) { return x->n_results + x->n_reports; }
@@ -63,11 +65,18 @@ static bool check_names(const Call *c, const DnnRunOpts *o) {
   return true;
 }
 
-/* The tensor behind "name=…": a file, or a number for a scalar. Converted to the port's dtype where every value fits.
- */
+static bool names_array(const char *s) {
+  size_t n = strlen(s);
+  return n > 4 && !strcmp(s + n - 4, ".npy");
+}
+
+/* The tensor behind "name=…": a file, a number for a scalar, or a text for a tokeniser. Converted to the port's dtype
+ * where every value fits. */
 static bool read_input(Call *c, const DnnPort *t, const char *text, DnnTensor *to) {
   DnnTensor raw = {0};
   char *end;
+  if (c->tokens && dnn_tokens_row(c->p, t->as) >= 0 && !names_array(text))
+    return dnn_text_input(c->tokens, t, text, to, c->e);
   double v = strtod(text, &end);
   if (t->rank == 0 && end != text && !*end) {
     if (!dnn_tensor_new(to, t->dtype, 0, NULL, c->e)) return false;
@@ -154,9 +163,33 @@ static void show_inputs(const Call *c) {
   }
 }
 
+static void put_text(void *user, const char *s, int64_t n) { fwrite(s, 1, (size_t)n, user); }
+static void write_text(void *user, const char *s, int64_t n) { dnn_out_write(user, s, n); }
+
+/* A result as a text: printed, and as DIR/NAME.txt. */
+static bool put_as_text(const Call *c, const DnnRunOpts *o, int i) {
+  const DnnPort *p = &c->x->outputs[i];
+  const DnnTensor *t = &c->out[i];
+  if (!dnn_text_output(c->tokens, p, t->shape, t->data, put_text, stdout, c->e)) return false;
+  if (!o->out_dir) return true;
+  char file[300];
+  snprintf(file, sizeof file, "%.250s.txt", p->name);
+  char *path = dnn_path_join(o->out_dir, file);
+  DnnOut out;
+  bool ok = path && dnn_out_open(&out, path, c->e);
+  free(path);
+  if (ok && !dnn_text_output(c->tokens, p, t->shape, t->data, write_text, &out, c->e))
+    return dnn_out_cancel(&out), false;
+  return ok && dnn_out_close(&out, c->e);
+}
+
 static bool put_outputs(const Call *c, const DnnRunOpts *o) {
   for (int i = 0; i < n_outputs(c->x); i++) {
     const DnnTensor *t = &c->out[i];
+    if (c->tokens && dnn_tokens_row(c->p, c->x->outputs[i].as) >= 0) {
+      if (!put_as_text(c, o, i)) return false;
+      continue;
+    }
     char type[200], text[400];
     DnnShow s = {text, sizeof text, 0};
     text[0] = 0;
@@ -180,6 +213,9 @@ static bool perform(Call *c, DnnContext *ctx, const DnnRunOpts *o) {
   for (int i = 0; i < x->n_inputs; i++) {
     const char *text = find_input(c, o, x->inputs[i].name);
     char type[400];
+    if (!text && dnn_tokens_row(c->p, x->inputs[i].as) >= 0)
+      return dnn_fail(c->e, "%s: input %s is missing; give it as --%s 'a text', %s as %s", x->name, x->inputs[i].name,
+                      x->inputs[i].name, dnn_port_text(x, i, type, sizeof type), x->inputs[i].as);
     if (!text)
       return dnn_fail(c->e, "%s: input %s is missing; give it as --in %s=file.npy, %s", x->name, x->inputs[i].name,
                       x->inputs[i].name, dnn_port_text(x, i, type, sizeof type));
@@ -215,7 +251,8 @@ bool dnn_run_entry(const DnnProgram *p, DnnContext *ctx, const DnnRunOpts *o, Dn
             calloc((size_t)n_in + 1, sizeof *c.in),
             calloc((size_t)n_out + 1, sizeof *c.out),
             calloc((size_t)x->n_vars + 1, sizeof *c.vars),
-            e};
+            e,
+            o->tokens};
   bool ok = c.in && c.out && c.vars ? perform(&c, ctx, o) : dnn_fail(e, "out of memory");
   for (int i = 0; c.in && i < n_in; i++) dnn_tensor_free(&c.in[i]);
   for (int i = 0; c.out && i < n_out; i++) dnn_tensor_free(&c.out[i]);

@@ -2,7 +2,7 @@
 #ifndef DNN_RUN_H
 #define DNN_RUN_H
 #include "runtime/core/error.h"
-#include "runtime/core/program.h"
+#include "runtime/core/tokens.h"
 #include <stdio.h>
 
 /* Memory of a context: cells, arena and prepared data, allocated at once and zeroed; threads <= 0: as many as the
@@ -20,10 +20,11 @@ bool dnn_call_failed(const DnnProgram *p, const DnnContext *c, const char *what,
 
 typedef struct DnnRunOpts {
   const char *entry;
-  const char *const *in; /* "name=file.npy" or "name=3.5" for a scalar; n_in of them */
+  const char *const *in; /* "name=file.npy", "name=3.5" for a scalar, "name=a text" for a tokeniser; n_in of them */
   int n_in;
   const char *out_dir; /* each output as OUT/name.npy; NULL: only printed */
   int show;            /* draw image-like inputs in the terminal */
+  DnnTokenSet *tokens; /* of ports `as` a tokeniser */
 } DnnRunOpts;
 
 /* Reads the inputs, checks dtypes, shapes and value bounds, calls, writes and prints the outputs. */

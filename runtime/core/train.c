@@ -8,7 +8,10 @@
 #include "runtime/core/file.h"
 #include "runtime/core/progress.h"
 #include "runtime/core/random.h"
+#include "runtime/core/shapes.h"
 #include "runtime/core/tensor.h"
+#include "runtime/core/text_port.h"
+#include "runtime/core/vocabulary.h"
 #include "runtime/core/weights.h"
 #include "runtime/core/write.h"
 #include <math.h>
@@ -26,6 +29,8 @@ typedef struct Runner {
   const DnnAction *action;
   const DnnEntry *entry;
   DnnFeeder *feeder;  /* NULL: no feeds */
+  DnnTensor *texts;   /* of a write: its inputs, made of the texts in the program */
+  int64_t *vars;      /* of the last call */
   void **out;         /* one buffer per output */
   const char **names; /* of the reports */
   double *values, *sums;
@@ -44,6 +49,8 @@ typedef struct Loop {
   DnnContext *c;
   const DnnTrainOpts *o;
   DnnError *e;
+  DnnDataOpts find;
+  DnnTokenSet tokens;
   DnnDataSets *data;
   Runner *runners; /* by action */
   Metric *metrics;
@@ -90,7 +97,8 @@ static bool make_outputs(Loop *l, Runner *r) {
   r->names = calloc((size_t)n + 1, sizeof *r->names);
   r->values = calloc((size_t)n + 1, sizeof *r->values);
   r->sums = calloc((size_t)n + 1, sizeof *r->sums);
-  bool ok = sizes && vars && r->out && r->names && r->values && r->sums;
+  r->vars = calloc((size_t)x->n_vars + 1, sizeof *r->vars);
+  bool ok = sizes && vars && r->vars && r->out && r->names && r->values && r->sums;
   for (int i = 0; ok && i < x->n_vars; i++) vars[i] = x->vars[i].bound;
   if (ok) x->shapes(vars, sizes);
   for (int i = 0, at = first; ok && i < n; at += x->outputs[i].rank, i++) {
@@ -103,11 +111,33 @@ static bool make_outputs(Loop *l, Runner *r) {
   return ok || dnn_fail(l->e, "out of memory");
 }
 
+/* The inputs of a write, which are texts for tokenisers. */
+static bool make_texts(Loop *l, Runner *r, const DnnAction *a) {
+  const DnnEntry *x = r->entry;
+  int32_t ranks[MAX_PORTS];
+  int64_t shapes[MAX_PORTS][DNN_MAX_RANK];
+  DnnError why;
+  r->texts = calloc((size_t)x->n_inputs + 1, sizeof *r->texts);
+  if (!r->texts || x->n_inputs > MAX_PORTS) return dnn_fail(l->e, "%s: too many inputs", a->place);
+  for (int i = 0; i < x->n_inputs; i++) {
+    DnnTensor *t = &r->texts[i];
+    if (!dnn_text_input(&l->tokens, &x->inputs[i], a->texts[i], t, &why))
+      return dnn_fail(l->e, "%s: %s", a->place, why.text);
+    ranks[i] = t->rank;
+    memcpy(shapes[i], t->shape, sizeof shapes[i]);
+  }
+  bool ok = dnn_bind_shapes(x, ranks, (const int64_t(*)[DNN_MAX_RANK])shapes, r->vars, &why);
+  for (int i = 0; ok && i < x->n_inputs; i++)
+    ok = dnn_check_bound(x, i, r->vars, r->texts[i].data, dnn_count(ranks[i], shapes[i], 1), &why);
+  return ok || dnn_fail(l->e, "%s: %s", a->place, why.text);
+}
+
 static Runner *runner_of(Loop *l, const DnnAction *a) {
   Runner *r = &l->runners[a - l->p->actions];
   if (r->action) return r;
   r->entry = &l->p->entries[a->entry];
   if (!make_outputs(l, r)) return NULL;
+  if (a->texts && !make_texts(l, r, a)) return NULL;
   if (a->n_feeds && !dnn_feeder_new(l->data, a, 1, &r->feeder, l->e)) return NULL;
   r->action = a;
   return r;
@@ -121,17 +151,18 @@ static void reset_sums(Runner *r) {
 /* One call on the next batch. 1; 0 at the end of the data; -1 after an error. */
 static int run_once(Loop *l, Runner *r, int64_t *rows) {
   const void *in[MAX_PORTS];
-  int64_t vars[MAX_PORTS];
   const DnnEntry *x = r->entry;
   *rows = 1;
-  if (x->n_inputs > MAX_PORTS || x->n_vars > MAX_PORTS) return dnn_fail(l->e, "%s has too many inputs", x->name), -1;
+  if (x->n_inputs > MAX_PORTS) return dnn_fail(l->e, "%s has too many inputs", x->name), -1;
   if (r->feeder) {
-    int more = dnn_feeder_next(r->feeder, in, vars, rows, l->e);
+    int more = dnn_feeder_next(r->feeder, in, r->vars, rows, l->e);
     if (more <= 0) return more;
+  } else if (r->texts) {
+    for (int i = 0; i < x->n_inputs; i++) in[i] = r->texts[i].data;
   } else if (x->n_inputs) {
     return dnn_fail(l->e, "%s: %s has inputs but no data to fill them", r->action->place, x->name), -1;
   }
-  if (x->call(l->c, vars, in, r->out)) return dnn_call_failed(l->p, l->c, x->name, l->e), -1;
+  if (x->call(l->c, r->vars, in, r->out)) return dnn_call_failed(l->p, l->c, x->name, l->e), -1;
   for (int i = 0; i < x->n_reports; i++) {
     const DnnPort *t = &x->outputs[x->n_results + i];
     r->values[i] = dnn_get(r->out[x->n_results + i], t->dtype, 0);
@@ -273,7 +304,7 @@ static int save_or_write(Loop *l, const DnnAction *a) {
   } else {
     Runner *r = runner_of(l, a);
     int64_t rows;
-    ok = r && run_once(l, r, &rows) > 0 && dnn_write_result(l->p, r->entry, r->out, path, a->as, l->e);
+    ok = r && run_once(l, r, &rows) > 0 && dnn_write_result(&l->tokens, r->entry, r->vars, r->out, path, a->as, l->e);
   }
   if (ok) {
     char text[600];
@@ -513,17 +544,21 @@ static void free_loop(Loop *l) {
     if (!r->out) continue;
     if (r->feeder) dnn_feeder_free(r->feeder);
     for (int k = 0; k < r->entry->n_results + r->entry->n_reports; k++) free(r->out[k]);
-    free(r->out), free(r->names), free(r->values), free(r->sums);
+    for (int k = 0; r->texts && k < r->entry->n_inputs; k++) dnn_tensor_free(&r->texts[k]);
+    free(r->texts), free(r->vars), free(r->out), free(r->names), free(r->values), free(r->sums);
   }
   for (int i = 0; i < l->n_metrics; i++) free(l->metrics[i].name);
   free(l->metrics), free(l->runners), free(l->best);
   dnn_data_free(l->data);
+  dnn_tokens_free(&l->tokens);
 }
 
 int dnn_train(const DnnProgram *p, DnnContext *c, const DnnTrainOpts *o, DnnError *e) {
   Loop l = {.p = p, .c = c, .o = o, .e = e};
-  DnnDataOpts d = {o->data_dir, o->file_dir, o->seed};
-  l.data = dnn_data_new(p, c, &d);
+  l.find = (DnnDataOpts){o->data_dir, o->file_dir, o->seed};
+  if (!dnn_tokens_new(p, &l.tokens, e)) return 1;
+  l.tokens.read = dnn_vocabulary_read, l.tokens.user = &l.find;
+  l.data = dnn_data_new(p, c, &l.find, &l.tokens);
   l.runners = calloc((size_t)p->n_actions + 1, sizeof *l.runners);
   bool keeps = false;
   for (int i = 0; i < p->n_actions; i++) keeps |= p->actions[i].kind == DNN_KEEP;

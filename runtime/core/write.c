@@ -6,6 +6,7 @@
 #include "runtime/core/png.h"
 #include "runtime/core/shapes.h"
 #include "runtime/core/tensor_file.h"
+#include "runtime/core/text_port.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,18 +35,7 @@ static void put_numbers(DnnOut *o, const Result *r, char between) {
   }
 }
 
-/* Tokens of bytes: each row of the last axis is a line; a zero ends it early. */
-static void put_bytes(DnnOut *o, const Result *r) {
-  int64_t width = r->rank ? r->shape[r->rank - 1] : 1;
-  for (int64_t i = 0; width && i < r->n; i += width) {
-    for (int64_t k = 0; k < width; k++) {
-      unsigned char c = (unsigned char)dnn_get_int(r->data, r->dtype, i + k);
-      if (!c) break;
-      dnn_out_write(o, &c, 1);
-    }
-    dnn_out_write(o, "\n", 1);
-  }
-}
+static void put_text(void *user, const char *s, int64_t n) { dnn_out_write(user, s, n); }
 
 static uint8_t level(const Result *r, int64_t i) {
   double v = dnn_get(r->data, r->dtype, i);
@@ -88,21 +78,21 @@ static bool put_picture(const Result *r, const char *path, DnnError *e) {
   return ok;
 }
 
-bool dnn_write_result(const DnnProgram *p, const DnnEntry *x, void *const *out, const char *path, const char *as,
-                      DnnError *e) {
-  (void)p;
-  int64_t vars[DNN_MAX_VARS] = {0};
+bool dnn_write_result(DnnTokenSet *tokens, const DnnEntry *x, const int64_t *vars, void *const *out, const char *path,
+                      const char *as, DnnError *e) {
   if (x->n_results < 1) return dnn_fail(e, "%s: `%s` has no result to write", path, x->name);
-  if (x->n_vars > DNN_MAX_VARS) return dnn_fail(e, "%s: `%s` has too many sizes", path, x->name);
-  for (int i = 0; i < x->n_vars; i++) vars[i] = x->vars[i].bound;
   Result r = {.data = out[0], .dtype = x->outputs[0].dtype, .rank = x->outputs[0].rank};
   r.n = dnn_port_shape(x, x->n_inputs, vars, r.shape);
   if (ends(path, ".npy")) return dnn_npy_write(path, r.dtype, r.rank, r.shape, r.data, e);
   if (ends(path, ".png")) return put_picture(&r, path, e);
   DnnOut o;
   if (!dnn_out_open(&o, path, e)) return false;
-  bool bytes = ends(path, ".txt") && as && strcmp(as, "image") && !dnn_dtype_is_float(r.dtype);
-  if (bytes) put_bytes(&o, &r);
-  else put_numbers(&o, &r, ends(path, ".csv") ? ',' : ' ');
+  DnnPort port = x->outputs[0];
+  port.as = as;
+  if (ends(path, ".txt") && tokens && dnn_tokens_row(tokens->program, as) >= 0) {
+    if (!dnn_text_output(tokens, &port, r.shape, r.data, put_text, &o, e)) return dnn_out_cancel(&o), false;
+  } else {
+    put_numbers(&o, &r, ends(path, ".csv") ? ',' : ' ');
+  }
   return dnn_out_close(&o, e);
 }

@@ -2,9 +2,9 @@
 #ifndef DNN_WRITE_H
 #define DNN_WRITE_H
 #include "runtime/core/error.h"
-#include "runtime/core/program.h"
+#include "runtime/core/tokens.h"
 
-/* The first result of `x`; its sizes are those of its variables' bounds. `as`: a tokeniser's name, "image" or NULL. */
-bool dnn_write_result(const DnnProgram *p, const DnnEntry *x, void *const *out, const char *path, const char *as,
-                      DnnError *e);
+/* The first result of `x`, for these values of its variables. With `as`, a tokeniser's name, .txt holds the text. */
+bool dnn_write_result(DnnTokenSet *tokens, const DnnEntry *x, const int64_t *vars, void *const *out, const char *path,
+                      const char *as, DnnError *e);
 #endif

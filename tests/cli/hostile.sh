@@ -36,4 +36,4 @@ printf '\223NUMPY\001\000\120\000%-79s\n' "{'descr': '<f4', 'fortran_order': Fal
 status 1 "$DNNC" run "$line" --entry predict --in x=lie.npy
 has "$err" "lie.npy: the header's shape is damaged"
 status 2 "$DNNC" run "$line" --entry predict --in x=lie.npy --in x=lie.npy
-has "$err" '`--in x` is given twice'
+has "$err" 'the input `x` is given twice'

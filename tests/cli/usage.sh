@@ -35,5 +35,5 @@ wrong '`--dot` draws graphs only' ir "$line" --dot --loops
 wrong 'there is no error `E9999`' explain E9999
 wrong 'there is no error `nonsense`' explain nonsense
 wrong 'there is no command `nothing`' help nothing
-wrong '`--entry NAME` is missing' run "$line"
-wrong 'NAME=FILE is wanted' run "$line" --entry predict --in x
+wrong 'the entry point is missing' run "$line"
+wrong 'NAME=VALUE is wanted' run "$line" --entry predict --in x

@@ -66,7 +66,8 @@ static const DnnDataArg a_train[] = {{NULL, 'd', 0, 0, NULL}, {NULL, 's', 0, 0, 
 static const DnnDataArg a_test[] = {{NULL, 'd', 0, 0, NULL}, {NULL, 's', 0, 0, "test"}};
 static const DnnDataArg a_digits[] = {{"train", 'i', 0, 30, NULL}, {"test", 'i', 0, 10, NULL}};
 static const DnnDataArg a_part[] = {{NULL, 'd', 3, 0, NULL}, {NULL, 's', 0, 0, "test"}};
-static const DnnDataArg a_text[] = {{NULL, 's', 0, 0, "text.txt"}};
+static const DnnDataArg a_text[] = {{NULL, 's', 0, 0, "text.txt"}, {NULL, 't', 0, 0, NULL}};
+static const DnnTokens byte_tokens[] = {{.kind = DNN_TOKENS_BYTES, .name = "bytes", .size = 256}};
 static const DnnDataArg a_windows[] = {{NULL, 'd', 5, 0, NULL}, {NULL, 'i', 0, 4, NULL}, {NULL, 'i', 0, 2, NULL}};
 static const DnnDataArg a_generate[] = {{NULL, 'i', 0, 10, NULL}, {NULL, 'e', E_MAKE, 0, NULL}};
 static const DnnDataArg a_map[] = {{NULL, 'd', 7, 0, NULL}, {NULL, 'e', E_MAP, 0, NULL}};
@@ -120,12 +121,16 @@ static const DnnProgram program = {.name = "t",
                                    .n_data = sizeof rows / sizeof *rows,
                                    .entries = entries,
                                    .data = rows,
+                                   .tokens = byte_tokens,
+                                   .n_tokens = 1,
                                    .error_text = error_text};
 static DnnContext context;
+static DnnTokeniser *no_tokenisers[2];
+static DnnTokenSet tokens = {.program = &program, .open = no_tokenisers};
 
 static DnnDataSets *opened(int row) {
   DnnDataOpts o = {folder, NULL, 11};
-  DnnDataSets *d = dnn_data_new(&program, &context, &o);
+  DnnDataSets *d = dnn_data_new(&program, &context, &o, &tokens);
   DnnError e;
   if (!dnn_data_open(d, row, &e)) fail_msg("%s", e.text);
   return d;
@@ -133,7 +138,7 @@ static DnnDataSets *opened(int row) {
 
 static void fails(int row, const char *word) {
   DnnDataOpts o = {folder, NULL, 11};
-  DnnDataSets *d = dnn_data_new(&program, &context, &o);
+  DnnDataSets *d = dnn_data_new(&program, &context, &o, &tokens);
   DnnError e;
   assert_false(dnn_data_open(d, row, &e));
   assert_says(&e, word);

@@ -8,6 +8,10 @@ static int64_t shape[4];
 static DnnAxis axes[4];
 static DnnPort port;
 static DnnEntry entry;
+static const DnnTokens bytes[] = {{.kind = DNN_TOKENS_BYTES, .name = "tok", .size = 256}};
+static const DnnProgram program = {.tokens = bytes, .n_tokens = 1};
+static DnnTokeniser *opened[2];
+static DnnTokenSet tokens = {.program = &program, .open = opened};
 
 static void sizes(const int64_t *vars, int64_t *s) {
   (void)vars;
@@ -20,7 +24,7 @@ static bool written(const char *name, const char *as, int dtype, int rank, const
   port = (DnnPort){"r", dtype, rank, axes, {-1, 0, 0}, NULL};
   entry = (DnnEntry){.name = "w", .n_results = 1, .outputs = &port, .shapes = sizes};
   void *out[1] = {(void *)(uintptr_t)data};
-  return dnn_write_result(NULL, &entry, out, in_folder(name), as, e);
+  return dnn_write_result(&tokens, &entry, NULL, out, in_folder(name), as, e);
 }
 
 static void assert_text(const char *name, const char *want) {
