@@ -61,25 +61,39 @@ Port data_port(Elab *e, const char *name, DType dtype, int rank, const int64_t *
   return p;
 }
 
-static DnnAxis constant_axis(Elab *e, Dim d) {
+static DnnAxis constant_axis(Elab *e, Dim d, int fit) {
   int64_t v = 0;
   if (!dim_is_int(e->dims, d, &v)) INTERNAL("an axis of a record is not a constant");
-  return (DnnAxis){-1, 0, v};
+  return (DnnAxis){fit, 0, v};
+}
+
+bool data_packed(Elab *e, int row) {
+  DataInfo *info = data_info(e, row);
+  for (int i = 0; i < info->n_fits; i++)
+    if (info->fits[i].pack) return true;
+  return false;
 }
 
 void data_set_fields(Elab *e, int row, const Port *fields, int n) {
   DataInfo *info = data_info(e, row);
   info->typed = true;
   info->fields = NULL;
+  e->prog->data[row].fits = info->fits;
+  e->prog->data[row].n_fits = info->n_fits;
   DnnPort *ports = arena_array(e->arena, DnnPort, n ? n : 1);
   for (int i = 0; i < n; i++) {
     arrput(info->fields, fields[i]);
     Type t = fields[i].type;
     DnnAxis *axes = arena_array(e->arena, DnnAxis, t.rank ? t.rank : 1);
-    for (int k = 0; k < t.rank; k++) axes[k] = constant_axis(e, t.shape[k]);
+    const int8_t *fit = info->n_fits ? fields[i].fits : NULL;
+    if (!fit) info->fields[i].fits = NULL;
+    for (int k = 0; k < t.rank; k++) axes[k] = constant_axis(e, t.shape[k], fit ? fit[k] : -1);
     ports[i] = (DnnPort){.name = fields[i].name, .dtype = (int32_t)t.dtype, .rank = t.rank, .axes = axes};
     ports[i].below = (DnnAxis){-1, 0, 0};
-    if (fields[i].below != DIM_NONE) ports[i].below = constant_axis(e, fields[i].below);
+    if (fields[i].below != DIM_NONE) {
+      bool packed = fit && fit[t.rank] >= 0 && info->fits[fit[t.rank]].pack;
+      ports[i].below = constant_axis(e, fields[i].below, packed ? fit[t.rank] : -1);
+    }
   }
   e->prog->data[row].fields = ports;
   e->prog->data[row].n_fields = n;
@@ -121,6 +135,33 @@ static bool fields_fit(Elab *e, int row, const Port *want, int n, Loc at) {
   return good;
 }
 
+/* Rows that select from each other pad and pack alike. */
+static void take_fits(Elab *e, int row, int from) {
+  DataInfo *to = data_info(e, row), *of = data_info(e, from);
+  if (!to->typed) to->fits = of->fits, to->n_fits = of->n_fits;
+}
+
+/* neighbours: the records come from fields without the one that is named for the next record. */
+static bool settle_neighbours(Elab *e, int row, const Port *fields, int n, Loc at) {
+  const DnnData *d = &e->prog->data[row];
+  int up = d->args[0].index, next = -1;
+  Port *own = NULL;
+  for (int i = 0; i < n; i++)
+    if (!strcmp(fields[i].name, d->args[1].str)) next = i;
+    else arrput(own, fields[i]);
+  if (next < 0 || !arrlen(own) || !type_same(fields[next].type, own[0].type)) {
+    elab_error(e, at, E0842, "the records of `neighbours` have a field `%s` of the type of their first field",
+               d->args[1].str);
+    elab_note(e, data_info(e, row)->loc, "`neighbours` stands here");
+    arrfree(own);
+    return false;
+  }
+  take_fits(e, up, row);
+  bool good = data_settle(e, up, own, (int)arrlen(own), at);
+  arrfree(own);
+  return good;
+}
+
 bool data_settle(Elab *e, int row, const Port *fields, int n, Loc at) {
   DataInfo *info = data_info(e, row);
   if (info->typed && !fields_fit(e, row, fields, n, at)) return false;
@@ -135,7 +176,11 @@ bool data_settle(Elab *e, int row, const Port *fields, int n, Loc at) {
     return true;
   }
   data_set_fields(e, row, fields, n);
-  return info->up < 0 || data_settle(e, data_info(e, row)->up, fields, n, at);
+  if (e->prog->data[row].op == DNN_DATA_neighbours) return settle_neighbours(e, row, fields, n, at);
+  int up = info->up;
+  if (up < 0) return true;
+  take_fits(e, up, row);
+  return data_settle(e, up, fields, n, at);
 }
 
 int data_want_any(Elab *e, Value *v, Loc at) {
@@ -154,6 +199,15 @@ static const char *part_list(Elab *e, int row) {
   const char *s = arena_strdup(e->arena, b.s ? b.s : "");
   buf_free(&b);
   return s;
+}
+
+int data_want_even(Elab *e, Value *v, const char *what, Loc at) {
+  int row = data_want(e, v, at);
+  if (row < 0 || !data_packed(e, row)) return row;
+  elab_error(e, at, E0843, "%s takes records of one size, but those of %s are packed", what, data_title(e, row));
+  elab_note(e, data_info(e, row)->loc, "it is declared here");
+  elab_help(e, "packed records can be split, taken and dropped; `pad` in the place of `pack` makes them alike");
+  return -1;
 }
 
 int data_want(Elab *e, Value *v, Loc at) {
@@ -194,6 +248,7 @@ Value *data_field(Elab *e, Value *v, const char *name, Loc at) {
     if (e->prog->data[row].name)
       e->prog->data[part].name = arena_printf(e->arena, "%s.%s", e->prog->data[row].name, name);
     data_info(e, part)->up = row;
+    take_fits(e, part, row);
     data_info(e, part)->loc = info->loc;
     data_info(e, part)->count = count;
     if (info->typed) data_set_fields(e, part, info->fields, (int)arrlen(info->fields));
@@ -211,17 +266,17 @@ Value *data_field(Elab *e, Value *v, const char *name, Loc at) {
 /* --- the declaration -----------------------------------------------------------------------------------------------
  */
 
-/* The size of a ragged axis: that of its `pad V to n`; -1 after an error. */
-static int64_t fitted_size(Elab *e, Env *env, const AstItem *item, const SizeVar *var, Loc at) {
+/* The size of a ragged axis: that of its `pad V to n` or `pack V to n`, whose number is *fit; -1 after an error. */
+static int64_t fitted_size(Elab *e, Env *env, const AstItem *item, const SizeVar *var, Loc at, int8_t *fit) {
   for (int i = 0; i < item->n_fits; i++) {
     const AstFit *f = &item->fits[i];
     int64_t size;
     if (strcmp(f->dim.name, var->name)) continue;
-    if (f->pack) return not_yet(e, f->loc, "`pack`"), -1;
+    *fit = (int8_t)i;
     Value *v = elab_expr(e, env, f->to);
-    if (is_poison(v) || !want_int(e, v, &size, "the size to pad to", f->to->loc)) return -1;
+    if (is_poison(v) || !want_int(e, v, &size, f->pack ? "the size to pack to" : "the size to pad to", f->to->loc)) return -1;
     if (size >= 1 && size <= INT32_MAX) return size;
-    elab_error(e, f->to->loc, E0809, "the size to pad to is %lld, but must be 1 to 2147483647", (long long)size);
+    elab_error(e, f->to->loc, E0809, "the size to fit is %lld, but must be 1 to 2147483647", (long long)size);
     return -1;
   }
   elab_error(e, at, E0814, "the size `%s` differs from record to record, and nothing says how to make them alike",
@@ -231,12 +286,14 @@ static int64_t fitted_size(Elab *e, Env *env, const AstItem *item, const SizeVar
 }
 
 /* One axis or value bound of a record: a constant, or a ragged size by its padding. */
-static bool record_size(Elab *e, Env *env, const AstItem *item, SizeVar *vars, Dim d, Loc at, Dim *out) {
+static bool record_size(Elab *e, Env *env, const AstItem *item, SizeVar *vars, Dim d, Loc at, Dim *out,
+                        int8_t *fit) {
   int64_t v;
+  *fit = -1;
   if (dim_is_int(e->dims, d, &v)) return *out = d, true;
   for (int i = 0; i < arrlen(vars); i++) {
     if (vars[i].dim != d) continue;
-    int64_t size = fitted_size(e, env, item, &vars[i], at);
+    int64_t size = fitted_size(e, env, item, &vars[i], at, fit);
     if (size < 0) return false;
     *out = dim_int(e->dims, size);
     return true;
@@ -254,11 +311,20 @@ static bool record_field(Elab *e, Env *env, const AstItem *item, SizeVar *vars, 
   }
   Port p = {.name = name, .loc = x->loc, .as = x->as};
   Dim dims[MAX_RANK];
-  for (int i = 0; i < x->n_dims; i++)
-    if (!record_size(e, env, item, vars, x->dims[i], x->locs && x->locs[i].file ? x->locs[i] : x->loc, &dims[i]))
+  int8_t *fits = arena_array(e->arena, int8_t, x->n_dims + 1);
+  fits[x->n_dims] = -1;
+  p.fits = fits;
+  for (int i = 0; i < x->n_dims; i++) {
+    Loc at = x->locs && x->locs[i].file ? x->locs[i] : x->loc;
+    if (!record_size(e, env, item, vars, x->dims[i], at, &dims[i], &fits[i])) return false;
+    if (i && fits[i] >= 0 && item->fits[fits[i]].pack) {
+      elab_error(e, at, E0843, "the packed size `%s` is not the first axis of `%s`", item->fits[fits[i]].dim.name, name);
+      elab_help(e, "records are laid end to end along their first axis");
       return false;
+    }
+  }
   p.type = type_of(e->arena, x->dtype, x->n_dims, dims);
-  if (x->below != DIM_NONE && !record_size(e, env, item, vars, x->below, x->loc, &p.below)) return false;
+  if (x->below != DIM_NONE && !record_size(e, env, item, vars, x->below, x->loc, &p.below, &fits[x->n_dims])) return false;
   arrput(*out, p);
   return true;
 }
@@ -283,11 +349,24 @@ static bool record_fields(Elab *e, Env *env, const AstItem *item, Port **out, Si
       elab_note(e, item->type->loc, "this is the record");
       return false;
     }
-    if (f->as.name) arrput(*out, data_port(e, f->as.name, I32, 0, NULL, 0, f->as.loc));
+    if (!f->as.name) continue;
+    int64_t size = -1;
+    int8_t fit = -1;
+    for (int k = 0; k < arrlen(*vars); k++)
+      if (!strcmp((*vars)[k].name, f->dim.name)) size = fitted_size(e, env, item, &(*vars)[k], f->loc, &fit);
+    if (size < 0) return false;
+    Port p = data_port(e, f->as.name, I32, f->pack ? 1 : 0, &size, 0, f->as.loc);
+    if (f->pack) {
+      int8_t *fits = arena_array(e->arena, int8_t, 2);
+      fits[0] = fit, fits[1] = -1;
+      p.fits = fits;
+    }
+    arrput(*out, p);
   }
   return true;
 }
 
+/* The `pad`s and `pack`s of a declaration, before its row gets a type. */
 static void set_fits(Elab *e, Env *env, const AstItem *item, int row) {
   DnnFit *fits = arena_array(e->arena, DnnFit, item->n_fits ? item->n_fits : 1);
   for (int i = 0; i < item->n_fits; i++) {
@@ -295,8 +374,8 @@ static void set_fits(Elab *e, Env *env, const AstItem *item, int row) {
     v_const_int(e, elab_expr(e, env, item->fits[i].to), &size);
     fits[i] = (DnnFit){item->fits[i].pack, item->fits[i].dim.name, item->fits[i].as.name, size};
   }
-  e->prog->data[row].fits = fits;
-  e->prog->data[row].n_fits = item->n_fits;
+  DataInfo *info = data_info(e, row);
+  if (!info->typed) info->fits = fits, info->n_fits = item->n_fits;
 }
 
 Value *data_declare(Elab *e, Scope *file, const AstItem *item) {
@@ -306,6 +385,7 @@ Value *data_declare(Elab *e, Scope *file, const AstItem *item) {
   Value *v = elab_expr(e, file->env, item->value);
   int row = data_want_any(e, v, item->value->loc);
   if (row < 0 || !good) return e->poison;
+  if (item->n_fits) set_fits(e, file->env, item, row);
   if (!data_settle(e, row, fields, (int)arrlen(fields), item->type->loc)) return e->poison;
   DnnData *d = &e->prog->data[row];
   if (!d->name) {
@@ -313,6 +393,5 @@ Value *data_declare(Elab *e, Scope *file, const AstItem *item) {
     d->place = loc_text(e, item->name.loc);
     data_info(e, row)->loc = item->name.loc;
   }
-  if (item->n_fits) set_fits(e, file->env, item, row);
   return v_data(e, row);
 }

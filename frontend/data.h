@@ -13,6 +13,8 @@ typedef struct DataInfo {
   const char **parts;  /* stb_ds: names of parts, of which one must be chosen; empty for a plain set */
   int64_t *part_count; /* stb_ds, parallel: records or DATA_UNKNOWN */
   bool whole;          /* a split: its rows serve through its parts only */
+  DnnFit *fits;        /* n_fits: how sizes that differ between records are made alike */
+  int n_fits;
   int up;              /* the row of which these records are a selection, or -1: both have one record type */
 } DataInfo;
 
@@ -46,6 +48,11 @@ int64_t data_most(Elab *e, int row);
 bool data_settle(Elab *e, int row, const Port *fields, int n, Loc at);
 void data_set_fields(Elab *e, int row, const Port *fields, int n);
 
+/* Is a size of its records packed? */
+bool data_packed(Elab *e, int row);
+/* The row of a value that must be a data set with a known record of constant sizes (padded, not packed), no part left to
+ * choose; `what` takes it. -1 after an error. */
+int data_want_even(Elab *e, Value *v, const char *what, Loc at);
 /* The row of a value that must be a data set with a known record, no part left to choose; -1 after an error. */
 int data_want(Elab *e, Value *v, Loc at);
 /* The same, but the type may be open and a part may be left to choose. */

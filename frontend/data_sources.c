@@ -6,6 +6,16 @@
 
 /* --- sources ------------------------------------------------------------------------------------------------------ */
 
+/* (where, tok) as two arguments of a field; false when it is no such pair. */
+static bool token_args(Value *v, const char *name, DnnDataArg **args) {
+  if ((v->kind != V_TUPLE && v->kind != V_LIST) || v->list.n != 2) return false;
+  Value *where = v->list.items[0], *tok = v->list.items[1];
+  if (where->kind != V_STR || tok->kind != V_TOKENISER) return false;
+  arrput(*args, data_arg_str(name, where->s));
+  arrput(*args, data_arg_tokens(name, tok->list.row));
+  return true;
+}
+
 /* Named string arguments `field = "..."`; false after an error. */
 static bool field_args(Elab *e, const char *what, Value *fields, Loc at, DnnDataArg **args) {
   if (is_poison(fields)) return false;
@@ -22,8 +32,13 @@ static bool field_args(Elab *e, const char *what, Value *fields, Loc at, DnnData
       elab_error(e, at, E0807, "the fields of `%s` need names: `%s(name = \"...\")`", what, what);
       return false;
     }
-    if (v->kind == V_STR) arrput(*args, data_arg_str(fields->list.names[i], v->s));
-    else if (!strcmp(what, "source.csv") && v_const_int(e, v, &column))
+    bool csv = !strcmp(what, "source.csv");
+    if (csv && token_args(v, fields->list.names[i], args)) continue;
+    if (csv && v->kind == V_TOKENISER) { /* of the column of its name */
+      arrput(*args, data_arg_str(fields->list.names[i], fields->list.names[i]));
+      arrput(*args, data_arg_tokens(fields->list.names[i], v->list.row));
+    } else if (v->kind == V_STR) arrput(*args, data_arg_str(fields->list.names[i], v->s));
+    else if (csv && v_const_int(e, v, &column))
       arrput(*args, data_arg_str(fields->list.names[i], arena_printf(e->arena, "%lld", (long long)column)));
     else {
       elab_error(e, at, E0807, "field `%s` of `%s` is a string that says where it comes from, not %s",
@@ -75,20 +90,63 @@ static Value *source_csv(Elab *e, Value **a, int n, Loc at) {
   return v_data(e, data_row(e, DNN_DATA_csv, args, at));
 }
 
+static bool want_tokeniser(Elab *e, Value *v, const char *what, const char *file, Loc at) {
+  if (is_poison(v)) return false;
+  if (v->kind == V_TOKENISER) return true;
+  elab_error(e, at, E0808, "`%s` needs a tokeniser after the file, not %s", what, value_kind_name(e, v));
+  elab_help(e, "`source.text(\"%s\", tokens.bytes())` reads bytes", file);
+  return false;
+}
+
 static Value *source_text(Elab *e, Value **a, int n, Loc at) {
   (void)n;
   const char *file;
-  if (!want_str(e, a[0], &file, "the file", at)) return e->poison;
-  if (is_poison(a[1])) return e->poison;
-  if (a[1]->kind != V_TOKENISER) {
-    elab_error(e, at, E0808, "`source.text` needs a tokeniser after the file, not %s", value_kind_name(e, a[1]));
-    elab_help(e, "`source.text(\"%s\", tokens.bytes())` reads bytes", file);
-    return e->poison;
-  }
+  if (!want_str(e, a[0], &file, "the file", at) || !want_tokeniser(e, a[1], "source.text", file, at)) return e->poison;
   DnnDataArg *args = NULL;
   arrput(args, data_arg_str(NULL, file));
   arrput(args, data_arg_tokens(NULL, a[1]->list.row));
   return v_data(e, data_row(e, DNN_DATA_text, args, at));
+}
+
+static Value *source_words(Elab *e, Value **a, int n, Loc at) {
+  (void)n;
+  const char *file;
+  bool single;
+  if (!want_str(e, a[0], &file, "the file", at) || !want_tokeniser(e, a[1], "source.words", file, at) ||
+      !want_bool(e, a[2], &single, "`single`", at))
+    return e->poison;
+  DnnDataArg *args = NULL;
+  arrput(args, data_arg_str(NULL, file));
+  arrput(args, data_arg_tokens(NULL, a[1]->list.row));
+  arrput(args, data_arg_int(NULL, single));
+  return v_data(e, data_row(e, DNN_DATA_words, args, at));
+}
+
+static Value *source_lines(Elab *e, Value **a, int n, Loc at) {
+  (void)n;
+  DnnDataArg *args = NULL;
+  Value *fields = a[0];
+  if (is_poison(fields)) return e->poison;
+  int count = fields->kind == V_TUPLE ? fields->list.n : 0;
+  bool good = count > 0;
+  for (int i = 0; good && i < count; i++) {
+    if (is_poison(fields->list.items[i])) return e->poison;
+    good = fields->list.names[i] && token_args(fields->list.items[i], fields->list.names[i], &args);
+  }
+  if (good) return v_data(e, data_row(e, DNN_DATA_lines, args, at));
+  elab_error(e, at, E0807, "the fields of `source.lines` are pairs of a file and a tokeniser");
+  elab_help(e, "`source.lines(src = (\"train.de\", de), dst = (\"train.en\", en))`");
+  return e->poison;
+}
+
+/* Sources of a folder: e->native->data is the row's op. */
+static Value *source_folder(Elab *e, Value **a, int n, Loc at) {
+  (void)n;
+  const char *dir;
+  if (!want_str(e, a[0], &dir, "the folder", at)) return e->poison;
+  DnnDataArg *args = NULL;
+  arrput(args, data_arg_str(NULL, dir));
+  return v_data(e, data_row(e, (DnnDataOp)e->native->data, args, at));
 }
 
 bool want_count(Elab *e, Value *v, int64_t least, int64_t *out, const char *what, Loc at) {
@@ -168,6 +226,7 @@ static int selection(Elab *e, DnnDataOp op, int from, DnnDataArg *args, Loc at) 
   int row = data_row(e, op, args, at);
   DataInfo *up = data_info(e, from);
   data_info(e, row)->up = from;
+  data_info(e, row)->fits = up->fits, data_info(e, row)->n_fits = up->n_fits;
   if (up->typed) data_set_fields(e, row, up->fields, (int)arrlen(up->fields));
   return row;
 }
@@ -215,7 +274,7 @@ Value *data_split(Elab *e, Value *d, Value *named, Loc at) {
 /* The arguments of a row that calls a function on each record of the set `a[0]`: that row and the entry made of the
  * function `a[1]`, whose results are `out`. NULL after an error. */
 static DnnDataArg *record_args(Elab *e, Value **a, Loc at, int *from, Port **out) {
-  *from = data_want(e, a[0], at);
+  *from = data_want_even(e, a[0], "this function", at);
   if (*from < 0 || is_poison(a[1])) return NULL;
   DataInfo *up = data_info(e, *from);
   const char *name = arena_printf(e->arena, "record%d", (int)arrlen(e->prog->data));
@@ -273,7 +332,7 @@ static Value *data_take(Elab *e, Value **a, int n, Loc at) {
 }
 
 Value *data_zip(Elab *e, Value *first, Value *second, Loc at) {
-  int x = data_want(e, first, at), y = data_want(e, second, at);
+  int x = data_want_even(e, first, "`zip`", at), y = data_want_even(e, second, "`zip`", at);
   if (x < 0 || y < 0) return e->poison;
   DataInfo *p = data_info(e, x), *q = data_info(e, y);
   Port *fields = NULL;
@@ -304,7 +363,7 @@ Value *data_zip(Elab *e, Value *first, Value *second, Loc at) {
 }
 
 Value *data_chain(Elab *e, Value *first, Value *second, Loc at) {
-  int x = data_want(e, first, at), y = data_want(e, second, at);
+  int x = data_want_even(e, first, "`concat`", at), y = data_want_even(e, second, "`concat`", at);
   if (x < 0 || y < 0) return e->poison;
   DataInfo *p = data_info(e, x), *q = data_info(e, y);
   bool same = arrlen(p->fields) == arrlen(q->fields);
@@ -349,7 +408,7 @@ static int stacked(Elab *e, DnnDataOp op, int from, int64_t n, DnnDataArg *args,
 static Value *data_windows(Elab *e, Value **a, int n, Loc at) {
   (void)n;
   int64_t k, stride;
-  int from = data_want(e, a[0], at);
+  int from = data_want_even(e, a[0], "`windows`", at);
   if (from < 0 || !want_count(e, a[1], 1, &k, "the length of a window", at) ||
       !want_count(e, a[2], 1, &stride, "`stride`", at))
     return e->poison;
@@ -364,11 +423,42 @@ static Value *data_windows(Elab *e, Value **a, int n, Loc at) {
   return v_data(e, row);
 }
 
+static Value *data_neighbours(Elab *e, Value **a, int n, Loc at) {
+  (void)n;
+  const char *then;
+  int from = want_plain(e, a[0], at);
+  if (from < 0 || !want_str(e, a[1], &then, "`then`", at)) return e->poison;
+  if (data_info(e, from)->typed && (from = data_want_even(e, a[0], "`neighbours`", at)) < 0) return e->poison;
+  DataInfo *up = data_info(e, from);
+  int64_t count = up->count;
+  Port *fields = NULL;
+  for (int i = 0; up->typed && i < arrlen(up->fields); i++) {
+    if (!strcmp(up->fields[i].name, then)) {
+      elab_error(e, at, E0842, "the records have a field `%s` already, which `then` cannot name", then);
+      elab_note(e, up->fields[i].loc.file ? up->fields[i].loc : up->loc, "it comes from here");
+      return e->poison;
+    }
+    arrput(fields, up->fields[i]);
+  }
+  if (arrlen(fields)) {
+    Port next = fields[0];
+    next.name = intern(then);
+    arrput(fields, next);
+  }
+  DnnDataArg *args = NULL;
+  arrput(args, data_arg_row(from));
+  arrput(args, data_arg_str(NULL, intern(then)));
+  int row = data_row(e, DNN_DATA_neighbours, args, at);
+  if (arrlen(fields)) data_set_fields(e, row, fields, (int)arrlen(fields));
+  data_info(e, row)->count = count > 0 ? count - 1 : count;
+  return v_data(e, row);
+}
+
 static Value *data_groups(Elab *e, Value **a, int n, Loc at) {
   (void)n;
   const char *by;
   int64_t size;
-  int from = data_want(e, a[0], at);
+  int from = data_want_even(e, a[0], "`groups`", at);
   if (from < 0 || !want_str(e, a[1], &by, "`by`", at) || !want_count(e, a[2], 1, &size, "`size`", at)) return e->poison;
   DataInfo *up = data_info(e, from);
   const char **names = NULL;
@@ -403,13 +493,13 @@ static const Native natives[] = {
     {"source.columns", "*", source_fields, DNN_DATA_columns},
     {"source.csv", "file, *", source_csv, 0},
     {"source.text", "file, tok", source_text, 0},
+    {"source.lines", "*", source_lines, 0},
+    {"source.words", "file, tok, single = false", source_words, 0},
+    {"source.graphs", "dir", source_folder, DNN_DATA_graphs},
     {"source.digits", "train = 8000, test = 1000", source_digits, 0},
     {"source.spirals", "n, noise = 0.1", source_drawn, DNN_DATA_spirals},
     {"source.sine", "n, noise = 0.1", source_drawn, DNN_DATA_sine},
-    {"source.lines", "*", later_version, 0},
-    {"source.words", "file, tok, single = false", later_version, 0},
     {"source.cifar", "dir", later_version, 0},
-    {"source.graphs", "dir", later_version, 0},
     {"source.boxes", "dir, size", later_version, 0},
     {"source.images", "dir, size", later_version, 0},
     {"source.tensors", "file", later_version, 0},
@@ -419,8 +509,8 @@ static const Native natives[] = {
     {"take", "d, n", data_take, DNN_DATA_take},
     {"drop", "d, n", data_take, DNN_DATA_drop},
     {"windows", "d, n, stride = 1", data_windows, 0},
+    {"neighbours", "d, then", data_neighbours, 0},
     {"groups", "d, by, size", data_groups, 0},
-    {"neighbours", "d, then", later_version, 0},
 };
 
 void data_register(Elab *e) {

@@ -386,7 +386,8 @@ TypeX *elab_record_type(Elab *e, Env *env, const AstType *type, SizeVar **vars /
 typedef struct ElabFeed {
   const char *name;   /* `run s on new = a`: the parameter that gets the record; NULL: fields fill parameters */
   const Port *fields; /* as many as n_fields */
-  int n_fields;
+  int n_fields, n_fits;
+  const DnnFit *fits; /* of the records: packed sizes become run-time sizes of the step */
   int64_t batch; /* bound of the leading axis; 0: `batch none`, no axis; -1: everything, size unknown */
   Loc loc;
 } ElabFeed;

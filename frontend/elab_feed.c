@@ -11,6 +11,7 @@ typedef struct Fill {
   Loc at;
   DnnBind **binds;
   Dim *batch; /* per feed: its leading axis, once it is made */
+  Dim **packed; /* per feed and fit: the packed size, once it is made */
 } Fill;
 
 static const char *leading_name(const AstType *t) {
@@ -42,9 +43,33 @@ static Dim batch_dim(Elab *e, Env *env, Fill *f, int feed, const AstType *type) 
   return f->batch[feed];
 }
 
+static Dim packed_dim(Elab *e, Fill *f, int feed, int fit) {
+  const DnnFit *p = &f->feeds[feed].fits[fit];
+  if (f->packed[feed][fit] == DIM_NONE) f->packed[feed][fit] = dim_var(e->dims, p->var, p->size);
+  return f->packed[feed][fit];
+}
+
+/* A field whose first axis is packed: the records of a batch end to end, without a batch axis. */
+static Value *packed_input(Elab *e, Env *env, Fill *f, int feed, int field, const char *name, Loc loc) {
+  const ElabFeed *d = &f->feeds[feed];
+  const Port *p = &d->fields[field];
+  int fit = p->fits[0], below = p->fits[p->type.rank];
+  Dim shape[MAX_RANK], bound = p->below;
+  for (int i = 0; i < p->type.rank; i++) shape[i] = i ? p->type.shape[i] : packed_dim(e, f, feed, fit);
+  if (below >= 0 && d->fits[below].pack) bound = packed_dim(e, f, feed, below);
+  if (d->fits[fit].as && !strcmp(d->fits[fit].as, p->name)) bound = batch_dim(e, env, f, feed, NULL);
+  if (bound == DIM_OVERFLOW) return e->poison;
+  DnnBind b = {feed, field};
+  if (f->binds) arrput(*f->binds, b);
+  return v_tensor(e, trace_input(e, name, type_of(e->arena, p->type.dtype, p->type.rank, shape), bound, NULL, loc));
+}
+
 static Value *field_input(Elab *e, Env *env, Fill *f, int feed, int field, const char *name, const AstType *type,
                           Loc loc) {
   const ElabFeed *d = &f->feeds[feed];
+  const Port *p = field >= 0 ? &d->fields[field] : NULL;
+  if (p && p->fits && p->type.rank && p->fits[0] >= 0 && d->fits[p->fits[0]].pack)
+    return packed_input(e, env, f, feed, field, name, loc);
   Type ft = field >= 0 ? d->fields[field].type : type_scalar(I32);
   Dim shape[MAX_RANK];
   int rank = 0;
@@ -129,6 +154,8 @@ static bool fill_feeds(Elab *e, Env *env, const AstFn *fn, void *ctx) {
   bool ok = true;
   if (f->binds) arrsetlen(*f->binds, 0);
   f->batch = arena_array(e->arena, Dim, f->n_feeds + 1);
+  f->packed = arena_array(e->arena, Dim *, f->n_feeds + 1);
+  for (int i = 0; i < f->n_feeds; i++) f->packed[i] = arena_array(e->arena, Dim, f->feeds[i].n_fits + 1);
   for (int i = 0; i < f->n_statics; i++) {
     bool known = false;
     for (int k = 0; k < fn->n_params; k++) known |= strcmp(fn->params[k].name.name, f->names[i]) == 0;
@@ -219,7 +246,7 @@ int elab_step_entry(Elab *e, const char *step, Value **statics, const char **nam
     arrfree(all);
     return -1;
   }
-  Fill f = {statics, names, n_statics, feeds, n_feeds, at, binds, NULL};
+  Fill f = {statics, names, n_statics, feeds, n_feeds, at, binds, NULL, NULL};
   arrput(e->stepped, fn);
   Trace *t = trace_fn(e, T_STEP, fn, entry_name(e, step, &f), fill_feeds, &f, &ok);
   if (!ok) return -1;

@@ -102,6 +102,12 @@ static bool one_feed(Elab *e, Env *env, const AstFeed *f, const Settings *s, Dnn
   out->batch = b.kind == AB_SIZE ? b.size : b.kind == AB_ALL ? -1 : 0;
   *shape = (ElabFeed){
       .name = f->arg.name.name, .fields = info->fields, .n_fields = (int)arrlen(info->fields), .loc = f->loc};
+  shape->fits = info->fits, shape->n_fits = info->n_fits;
+  if (b.kind == AB_NONE && data_packed(e, row)) {
+    elab_error(e, f->loc, E0843, "packed records need a batch size: `batch 32` lays 32 of them end to end");
+    elab_note(e, info->loc, "the records come from here");
+    return false;
+  }
   shape->batch = b.kind == AB_ALL && most > 0 ? most : out->batch;
   return true;
 }

@@ -17,6 +17,8 @@ typedef struct Port {
   Type type;
   Dim below;      /* value bound of an integer input, DIM_NONE when there is none */
   const char *as; /* outside form or NULL */
+  const int8_t *fits; /* field of a record: per axis, then of `below`, the number of the `pad` or `pack` that it comes
+                         from, or -1; NULL: from none */
   Loc loc;
 } Port;
 

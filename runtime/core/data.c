@@ -36,6 +36,8 @@ void dnn_data_free(DnnDataSets *d) {
     for (int k = 0; s->fields && k < d->program->data[i].n_fields; k++) free(s->fields[k].base);
     free(s->fields);
     free(s->rows);
+    for (int k = 0; s->starts && k < DNN_MAX_FITS; k++) free(s->starts[k]);
+    free(s->starts);
   }
   free(d->sets);
   free(d->scratch);
@@ -313,6 +315,24 @@ static bool open_windows(DnnDataSets *d, int row, int from, DnnError *e) {
   return true;
 }
 
+/* Each record with the first field of the next one as a further field. */
+static bool open_neighbours(DnnDataSets *d, int row, int from, DnnError *e) {
+  const DnnData *s = &d->program->data[row], *up = &d->program->data[from];
+  DnnSet *set = &d->sets[row];
+  int64_t n = d->sets[from].n;
+  set->kind = DNN_SET_NEXT, set->from = from, set->size = -1;
+  for (int i = 0; i < s->n_fields; i++) {
+    bool then = !strcmp(s->fields[i].name, s->args[1].str);
+    int k = then ? 0 : field_named(up, s->fields[i].name);
+    if (then) set->size = i;
+    if (k < 0 || k >= up->n_fields || set->fields[i].bytes != d->sets[from].fields[k].bytes)
+      return dnn_fail(e, "%s: field `%s` is not one of the records", s->place, s->fields[i].name);
+    set->fields[i].from = from, set->fields[i].field = k;
+  }
+  set->n = n == DNN_ENDLESS ? n : n > 0 ? n - 1 : 0;
+  return true;
+}
+
 static bool open_row(DnnDataSets *d, int row, DnnError *e) {
   const DnnData *s = &d->program->data[row];
   if (s->op == DNN_DATA_part) return open_part(d, row, e);
@@ -336,6 +356,7 @@ static bool open_row(DnnDataSets *d, int row, DnnError *e) {
   case DNN_DATA_groups:
     return open_groups(d, row, from, s->n_args > 1 && s->args[1].str ? s->args[1].str : "", number_of(s, 2, "size", 1),
                        e);
+  case DNN_DATA_neighbours: return open_neighbours(d, row, from, e);
   case DNN_DATA_split: return dnn_fail(e, "%s: a share of the split must be chosen", s->place);
   default: return dnn_source_open(d, s, NULL, s, &d->sets[row], e);
   }
@@ -368,11 +389,22 @@ static bool read_made(DnnDataSets *d, int row, int field, int64_t i, void *to, D
   return ok;
 }
 
+int64_t dnn_data_size(const DnnDataSets *d, int row, int field, int64_t i) {
+  const DnnSet *s = &d->sets[row];
+  const DnnSetField *f = &s->fields[field];
+  if (s->kind == DNN_SET_ROWS) return dnn_data_size(d, f->from, f->field, s->rows ? s->rows[i] : s->start + i);
+  return s->kind == DNN_SET_DENSE && f->starts ? f->starts[i + 1] - f->starts[i] : -1;
+}
+
 bool dnn_data_read(DnnDataSets *d, int row, int field, int64_t i, void *to, DnnError *e) {
   const DnnSet *s = &d->sets[row];
   const DnnSetField *f = &s->fields[field];
   switch (s->kind) {
-  case DNN_SET_DENSE: memcpy(to, f->base + i * f->bytes, (size_t)f->bytes); return true;
+  case DNN_SET_DENSE:
+    if (f->starts) memcpy(to, f->base + f->starts[i] * f->place, (size_t)((f->starts[i + 1] - f->starts[i]) * f->place));
+    else memcpy(to, f->base + i * f->bytes, (size_t)f->bytes);
+    return true;
+  case DNN_SET_NEXT: return dnn_data_read(d, f->from, f->field, i + (field == s->size), to, e);
   case DNN_SET_ROWS: return dnn_data_read(d, f->from, f->field, s->rows ? s->rows[i] : s->start + i, to, e);
   case DNN_SET_ZIP: return dnn_data_read(d, f->from, f->field, i, to, e);
   case DNN_SET_CHAIN: {

@@ -7,6 +7,7 @@
 #include <pthread.h>
 
 #define DNN_ENDLESS INT64_MAX
+#define DNN_MAX_FITS 8
 
 typedef enum DnnSetKind {
   DNN_SET_CLOSED,  /* not opened yet */
@@ -16,6 +17,7 @@ typedef enum DnnSetKind {
   DNN_SET_CHAIN,   /* the records of one set, then those of another */
   DNN_SET_WINDOWS, /* `size` neighbours from i * stride */
   DNN_SET_GROUPS,  /* records rows[i * size ..] */
+  DNN_SET_NEXT,    /* record i and, in one field, i + 1 of another set */
   DNN_SET_MADE,    /* made by an entry when they are read */
 } DnnSetKind;
 
@@ -23,6 +25,8 @@ typedef struct DnnSetField {
   int64_t bytes;       /* of one record */
   unsigned char *base; /* DENSE */
   int32_t from, field; /* where it comes from: a set and its field */
+  const int64_t *starts; /* packed, DENSE: record i is places starts[i] .. starts[i + 1] of the first axis */
+  int64_t place;         /* packed: bytes of a place */
 } DnnSetField;
 
 typedef struct DnnSet {
@@ -33,6 +37,7 @@ typedef struct DnnSet {
   int32_t from, second; /* ROWS, CHAIN, WINDOWS, GROUPS; CHAIN: the other set */
   int32_t entry;        /* MADE */
   int64_t *rows, start, size, stride;
+  int64_t **starts; /* of a source with packed fields: n + 1 numbers per fit, DNN_MAX_FITS of them */
 } DnnSet;
 
 struct DnnDataSets {
@@ -46,8 +51,11 @@ struct DnnDataSets {
   DnnSet *sets; /* as many as program->n_data */
 };
 
-/* Copies field `field` of record `i` of an open set. */
+/* Copies field `field` of record `i` of an open set; of a packed field its dnn_data_size() places. */
 bool dnn_data_read(DnnDataSets *d, int row, int field, int64_t i, void *to, DnnError *e);
+
+/* Places of record `i` along the first axis of a packed field; -1: the field is not packed. */
+int64_t dnn_data_size(const DnnDataSets *d, int row, int field, int64_t i);
 
 /* Shuffles by Fisher and Yates with counter-based numbers of `key`. */
 void dnn_shuffle(int64_t *rows, int64_t n, int64_t key);

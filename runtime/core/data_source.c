@@ -4,6 +4,7 @@
 #endif
 #include "runtime/core/data_set.h"
 #include "runtime/core/draw.h"
+#include "runtime/core/ragged.h"
 #include "runtime/core/tensor_file.h"
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,7 @@ static bool find_file(const DnnDataSets *d, const DnnData *s, const char *name, 
   return dnn_data_path(&d->opts, s->place, name, path, e);
 }
 
-static const DnnDataArg *arg_of(const DnnData *s, const char *field) {
+const DnnDataArg *dnn_arg_of(const DnnData *s, const char *field) {
   for (int i = 0; i < s->n_args; i++)
     if (s->args[i].name && !strcmp(s->args[i].name, field)) return &s->args[i];
   return NULL;
@@ -30,9 +31,9 @@ static char *record_text(char *buf, size_t size, const DnnPort *p, int dtype) {
   return dnn_type_text(buf, size, dtype, p->rank, shape);
 }
 
-static bool check_bound(const char *file, const DnnData *s, const DnnPort *p, const void *data, int64_t n,
+bool dnn_check_values(const char *file, const DnnData *s, const DnnPort *p, const void *data, int64_t n,
                         DnnError *e) {
-  if (!p->below.add || dnn_dtype_is_float(p->dtype)) return true;
+  if (p->below.var != -1 || !p->below.add || dnn_dtype_is_float(p->dtype)) return true;
   int64_t most = -1, at = 0;
   for (int64_t i = 0; i < n; i++) {
     int64_t v = dnn_get_int(data, p->dtype, i);
@@ -47,7 +48,7 @@ static bool check_bound(const char *file, const DnnData *s, const DnnPort *p, co
 }
 
 /* Takes a tensor [n, record...] as the array of a field: checks record shape, converts to the declared dtype. */
-static bool take_field(const char *file, const DnnData *s, const DnnPort *p, DnnTensor *t, bool whole, DnnSet *set,
+bool dnn_take_tensor(const char *file, const DnnData *s, const DnnPort *p, DnnTensor *t, bool whole, DnnSet *set,
                        DnnSetField *f, DnnError *e) {
   char want[200], have[200];
   const int64_t *shape = whole ? t->shape : t->shape + 1;
@@ -78,7 +79,7 @@ static bool take_field(const char *file, const DnnData *s, const DnnPort *p, Dnn
     free(t->data);
     t->data = to, t->dtype = p->dtype;
   }
-  if (!check_bound(file, s, p, t->data, count, e)) return false;
+  if (!dnn_check_values(file, s, p, t->data, count, e)) return false;
   f->base = t->data;
   t->data = NULL;
   return true;
@@ -120,7 +121,7 @@ static bool open_arrays(DnnDataSets *d, const DnnData *s, const char *part, cons
                         DnnError *e) {
   for (int i = 0; i < typed->n_fields; i++) {
     const DnnPort *p = &typed->fields[i];
-    const DnnDataArg *a = arg_of(s, p->name);
+    const DnnDataArg *a = dnn_arg_of(s, p->name);
     if (!a) return dnn_fail(e, "%s: the source says nothing of field `%s`", s->place, p->name);
     const char *after;
     char *text = with_part(d, a->str, part), *name = text ? dnn_path_cut(text, &after) : NULL, *path = NULL,
@@ -135,7 +136,7 @@ static bool open_arrays(DnnDataSets *d, const DnnData *s, const char *part, cons
     } else if (ok) {
       ok = dnn_idx_read(path, &t, e) && (!after || take_column(path, &t, after, e));
     }
-    ok = ok && take_field(path, s, p, &t, false, set, &set->fields[i], e);
+    ok = ok && dnn_take_tensor(path, s, p, &t, false, set, &set->fields[i], e);
     dnn_tensor_free(&t);
     free(full), free(path), free(name), free(text);
     if (!ok) return false;
@@ -149,7 +150,8 @@ static bool open_csv(DnnDataSets *d, const DnnData *s, const DnnData *typed, Dnn
   bool ok = true, whole = s->op == DNN_DATA_columns;
   for (int i = 0; ok && i < typed->n_fields; i++) {
     const DnnPort *p = &typed->fields[i];
-    const DnnDataArg *a = arg_of(s, p->name);
+    const DnnDataArg *a = dnn_arg_of(s, p->name);
+    if (dnn_is_count(typed, i)) continue;
     if (!a) {
       ok = dnn_fail(e, "%s: the source says nothing of field `%s`", s->place, p->name);
       break;
@@ -167,12 +169,18 @@ static bool open_csv(DnnDataSets *d, const DnnData *s, const DnnData *typed, Dnn
     int32_t k = 0;
     int64_t first = 0;
     DnnTensor t = {0};
-    if (ok) ok = dnn_csv_column(&c, column, &k, &first, e) && dnn_csv_read(&c, k, first, p->dtype, &t, e);
+    DnnTokeniser *tok = NULL;
+    ok = ok && dnn_tokeniser_of(d, s, a, &tok, e) && dnn_csv_column(&c, column, &k, &first, e);
+    if (ok && tok) {
+      ok = dnn_take_cells(tok, &c, k, first, s, typed, set, i, e);
+      continue;
+    }
+    if (ok) ok = dnn_csv_read(&c, k, first, p->dtype, &t, e);
     if (ok && !whole && p->rank)
       ok = dnn_fail(e, "%s: field `%s` is one column, so it is declared %s[]", s->place, p->name,
                     dnn_dtype_name(p->dtype));
     if (ok && whole) set->n = -1;
-    ok = ok && take_field(path, s, p, &t, whole, set, &set->fields[i], e);
+    ok = ok && dnn_take_tensor(path, s, p, &t, whole, set, &set->fields[i], e);
     dnn_tensor_free(&t);
     free(cut);
   }
@@ -181,12 +189,11 @@ static bool open_csv(DnnDataSets *d, const DnnData *s, const DnnData *typed, Dnn
   return ok;
 }
 
-/* The tokeniser of the argument behind number `at`. */
-static DnnTokeniser *tokeniser_of(DnnDataSets *d, const DnnData *s, int at, DnnError *e) {
-  for (int i = at; i < s->n_args; i++)
-    if (s->args[i].kind == 't') return dnn_tokens_get(d->tokens, s->args[i].index, e);
-  dnn_fail(e, "%s: a tokeniser is missing", s->place);
-  return NULL;
+bool dnn_tokeniser_of(DnnDataSets *d, const DnnData *s, const DnnDataArg *a, DnnTokeniser **t, DnnError *e) {
+  *t = NULL;
+  if (a + 1 >= s->args + s->n_args || a[1].kind != 't') return true;
+  *t = dnn_tokens_get(d->tokens, a[1].index, e);
+  return *t != NULL;
 }
 
 /* Tokens of a file, one record each. */
@@ -196,14 +203,14 @@ static bool open_text(DnnDataSets *d, const DnnData *s, const DnnData *typed, Dn
   if (typed->n_fields != 1 || typed->fields[0].rank || dnn_dtype_is_float(typed->fields[0].dtype))
     return dnn_fail(e, "%s: text has one integer field, `id: i32[] < 256`", s->place);
   if (!find_file(d, s, s->args[0].str, &path, e)) return false;
-  DnnTokeniser *tok = tokeniser_of(d, s, 1, e);
+  DnnTokeniser *tok;
   DnnIds ids = {0};
-  bool ok = tok && dnn_file_read_gz(path, &b, e) && dnn_encode(tok, path, (char *)b.data, b.size, false, &ids, e);
+  bool ok = dnn_tokeniser_of(d, s, &s->args[0], &tok, e) && dnn_file_read_gz(path, &b, e) && dnn_encode(tok, path, (char *)b.data, b.size, false, &ids, e);
   free(b.data);
   if (ok) {
     DnnTensor t = {.dtype = DNN_I32, .rank = 1, .shape = {ids.n}, .data = ids.v, .bytes = 4 * ids.n};
     ok = ids.n > 0 || dnn_fail(e, "%s: is empty", path);
-    ok = ok && take_field(path, s, &typed->fields[0], &t, false, set, &set->fields[0], e);
+    ok = ok && dnn_take_tensor(path, s, &typed->fields[0], &t, false, set, &set->fields[0], e);
     ids.v = t.data;
   }
   free(ids.v);
@@ -212,7 +219,7 @@ static bool open_text(DnnDataSets *d, const DnnData *s, const DnnData *typed, Dn
 }
 
 static int64_t arg_number(const DnnData *s, int at, const char *name) {
-  const DnnDataArg *a = arg_of(s, name);
+  const DnnDataArg *a = dnn_arg_of(s, name);
   return (int64_t)(a ? a->num : at < s->n_args ? s->args[at].num : 0);
 }
 
@@ -226,7 +233,7 @@ static bool open_drawn(const DnnData *s, const char *part, const DnnData *typed,
   bool digits = s->op == DNN_DATA_digits, sine = s->op == DNN_DATA_sine;
   bool test = part && !strcmp(part, "test");
   int64_t n = digits ? arg_number(s, test ? 1 : 0, test ? "test" : "train") : arg_number(s, 0, "n");
-  const DnnDataArg *named = arg_of(s, "noise");
+  const DnnDataArg *named = dnn_arg_of(s, "noise");
   double noise = named ? named->num : s->n_args > 1 ? s->args[1].num : 0.1;
   const char *const names[2] = {digits ? "image" : sine ? "x" : "point", sine ? "y" : "label"};
   const int64_t bytes[2] = {digits ? 784 : sine ? 4 : 8, sine ? 4 : 1};
@@ -253,20 +260,31 @@ static bool open_drawn(const DnnData *s, const char *part, const DnnData *typed,
   return true;
 }
 
+/* Sizes that differ from record to record: the first axis, of sources that have such records. */
+static bool axes_fit(const DnnData *s, const DnnData *typed, DnnError *e) {
+  bool ragged = s->op == DNN_DATA_csv || s->op == DNN_DATA_lines || s->op == DNN_DATA_words || s->op == DNN_DATA_graphs;
+  for (int i = 0; i < typed->n_fields; i++)
+    for (int k = 0; k < typed->fields[i].rank; k++) {
+      if (typed->fields[i].axes[k].var == -1 || (ragged && k == 0)) continue;
+      return dnn_fail(e, "%s: axis %d of field `%s` differs from record to record, which this source does not have",
+                      s->place, k, typed->fields[i].name);
+    }
+  return true;
+}
+
 bool dnn_source_open(DnnDataSets *d, const DnnData *s, const char *part, const DnnData *typed, DnnSet *set,
                      DnnError *e) {
   set->kind = DNN_SET_DENSE, set->n = -1;
-  for (int i = 0; i < typed->n_fields; i++)
-    for (int k = 0; k < typed->fields[i].rank; k++)
-      if (typed->fields[i].axes[k].var != -1)
-        return dnn_fail(e, "%s: field `%s` has a size that differs from record to record; this source has none",
-                        s->place, typed->fields[i].name);
+  if (!axes_fit(s, typed, e)) return false;
   switch (s->op) {
   case DNN_DATA_idx:
   case DNN_DATA_npz: return open_arrays(d, s, part, typed, set, e);
   case DNN_DATA_csv:
   case DNN_DATA_columns: return open_csv(d, s, typed, set, e);
   case DNN_DATA_text: return open_text(d, s, typed, set, e);
+  case DNN_DATA_lines: return dnn_open_lines(d, s, typed, set, e);
+  case DNN_DATA_words: return dnn_open_words(d, s, typed, set, e);
+  case DNN_DATA_graphs: return dnn_open_graphs(d, s, typed, set, e);
   case DNN_DATA_digits:
   case DNN_DATA_spirals:
   case DNN_DATA_sine: return open_drawn(s, part, typed, set, e);

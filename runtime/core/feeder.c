@@ -3,7 +3,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
-#include "runtime/core/data_set.h"
+#include "runtime/core/ragged.h"
 #include "runtime/core/random.h"
 #include "runtime/core/shapes.h"
 #include <stdlib.h>
@@ -18,6 +18,7 @@ typedef struct Feed {
 typedef struct Slot {
   unsigned char **in; /* one per input */
   int64_t *rows;      /* one per feed */
+  int64_t *places;    /* packed: one per input, of the first axis */
   int64_t number;     /* the batch that is in it, -1: none */
   bool failed;
   DnnError error;
@@ -65,6 +66,59 @@ static void set_order(DnnFeeder *f, int j, int64_t pass) {
   x->order_pass = pass;
 }
 
+/* What a bind reads: its record's data, its port there (NULL: the record's number). */
+static const DnnData *data_of(const DnnFeeder *f, const DnnBind *b) {
+  return &f->data->program->data[f->run->feeds[b->feed].data];
+}
+
+static const DnnPort *port_of(const DnnFeeder *f, const DnnBind *b) {
+  return b->field < 0 ? NULL : &data_of(f, b)->fields[b->field];
+}
+
+/* The fit of a packed input, -1. */
+static int packed_fit(const DnnFeeder *f, const DnnBind *b) {
+  int fit = b->field < 0 ? -1 : dnn_field_fit(data_of(f, b), b->field);
+  return fit >= 0 && data_of(f, b)->fits[fit].pack ? fit : -1;
+}
+
+/* A field of this fit that records have themselves, not the one of `as`. */
+static int field_of_fit(const DnnData *d, int fit) {
+  for (int i = 0; i < d->n_fields; i++)
+    if (dnn_field_fit(d, i) == fit && !dnn_is_count(d, i)) return i;
+  return -1;
+}
+
+static void add_to(void *data, int dtype, int64_t n, int64_t by) {
+  for (int64_t i = 0; by && i < n; i++) dnn_put(data, dtype, i, (double)(dnn_get_int(data, dtype, i) + by));
+}
+
+/* Records laid end to end; indices below a packed size are shifted by what stands before the record. */
+static bool fill_packed(DnnFeeder *f, Slot *s, int input, int fit, int64_t at) {
+  const DnnBind *b = &f->run->binds[input];
+  const Feed *x = &f->feeds[b->feed];
+  const DnnData *d = data_of(f, b);
+  const DnnPort *p = port_of(f, b);
+  int row = x->feed->data, sized = field_of_fit(d, fit), below = p->below.var >= 0 ? field_of_fit(d, p->below.var) : -1;
+  bool count = dnn_is_count(d, b->field);
+  int64_t total = 0, before = 0, place = f->data->sets[row].fields[b->field].bytes / d->fits[fit].size;
+  for (int64_t r = 0; r < s->rows[b->feed]; r++) {
+    int64_t record = x->order ? x->order[at + r] : at + r, n = dnn_data_size(f->data, row, sized, record);
+    unsigned char *to = s->in[input] + total * place;
+    if (n < 0 || total + n > d->fits[fit].size)
+      return dnn_fail(&s->error, "%s: a batch does not fit into %s = %lld", f->run->place, d->fits[fit].var,
+                      (long long)d->fits[fit].size);
+    for (int64_t i = 0; count && i < n; i++) dnn_put(to, p->dtype, i, (double)r);
+    if (!count && !dnn_data_read(f->data, row, b->field, record, to, &s->error)) return false;
+    if (below >= 0) {
+      add_to(to, p->dtype, n * place / dnn_dtype_size(p->dtype), before);
+      before += dnn_data_size(f->data, row, below, record);
+    }
+    total += n;
+  }
+  s->places[input] = total;
+  return true;
+}
+
 static bool fill(DnnFeeder *f, Slot *s, int64_t number) {
   int64_t at[64];
   for (int j = 0; j < f->run->n_feeds; j++) {
@@ -77,6 +131,11 @@ static bool fill(DnnFeeder *f, Slot *s, int64_t number) {
   for (int i = 0; i < f->entry->n_inputs; i++) {
     const DnnBind *b = &f->run->binds[i];
     const Feed *x = &f->feeds[b->feed];
+    int fit = packed_fit(f, b);
+    if (fit >= 0) {
+      if (!fill_packed(f, s, i, fit, at[b->feed])) return false;
+      continue;
+    }
     int64_t bytes = b->field < 0 ? 0 : f->data->sets[x->feed->data].fields[b->field].bytes;
     for (int64_t r = 0; r < s->rows[b->feed]; r++) {
       int64_t record = x->order ? x->order[at[b->feed] + r] : at[b->feed] + r;
@@ -128,6 +187,32 @@ static void ask_thread(DnnFeeder *f, int64_t number) {
 }
 
 /* ---- the feeder ---- */
+static int falling(const void *a, const void *b) {
+  int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+  return (x < y) - (x > y);
+}
+
+/* Any batch of packed records must fit: the largest ones together are looked at before the first step. */
+static bool packs_fit(const DnnFeeder *f, const Feed *x, const DnnData *d, DnnError *e) {
+  for (int k = 0; k < d->n_fits; k++) {
+    int field = d->fits[k].pack ? field_of_fit(d, k) : -1;
+    if (field < 0) continue;
+    int64_t *sizes = malloc((size_t)(x->n + 1) * sizeof *sizes), sum = 0;
+    if (!sizes) return dnn_fail(e, "no memory");
+    for (int64_t i = 0; i < x->n; i++) sizes[i] = dnn_data_size(f->data, x->feed->data, field, i);
+    qsort(sizes, (size_t)x->n, sizeof *sizes, falling);
+    for (int64_t i = 0; i < x->batch && i < x->n; i++) sum += sizes[i];
+    free(sizes);
+    if (sum > d->fits[k].size)
+      return dnn_fail(e, "%s: the %lld largest records of `%s` have %s = %lld together, which does not fit into %lld; "
+                      "write `pack %s to %lld` at %s, or a smaller batch",
+                      f->run->place, (long long)(x->batch < x->n ? x->batch : x->n), d->name ? d->name : "the data set",
+                      d->fits[k].var, (long long)sum, (long long)d->fits[k].size, d->fits[k].var, (long long)sum,
+                      d->place);
+  }
+  return true;
+}
+
 static bool open_feed(DnnFeeder *f, int j, DnnError *e) {
   Feed *x = &f->feeds[j];
   x->feed = &f->run->feeds[j], x->order_pass = -1;
@@ -143,6 +228,7 @@ static bool open_feed(DnnFeeder *f, int j, DnnError *e) {
   x->batches = endless ? -1 : x->feed->drop ? x->n / x->batch : (x->n - 1) / x->batch + 1;
   if (x->batch > x->n) x->batch = x->feed->drop ? x->batch : x->n;
   if (j && x->batches == 0) return dnn_fail(e, "%s: `%s` has not one full batch", f->run->place, name);
+  if (!packs_fit(f, x, d, e)) return false;
   if (!x->feed->shuffled || endless) return true;
   x->order = malloc((size_t)x->n * sizeof *x->order);
   return x->order || dnn_fail(e, "no memory to shuffle %lld records", (long long)x->n);
@@ -168,13 +254,15 @@ static bool make_slots(DnnFeeder *f, DnnError *e) {
     s->number = -1;
     s->in = calloc((size_t)f->entry->n_inputs + 1, sizeof *s->in);
     s->rows = calloc((size_t)f->run->n_feeds + 1, sizeof *s->rows);
-    if (!s->in || !s->rows) return dnn_fail(e, "no memory");
+    s->places = calloc((size_t)f->entry->n_inputs + 1, sizeof *s->places);
+    if (!s->in || !s->rows || !s->places) return dnn_fail(e, "no memory");
     for (int i = 0; i < f->entry->n_inputs; i++) {
       const DnnBind *b = &f->run->binds[i];
       const Feed *x = &f->feeds[b->feed];
       int64_t bytes = b->field < 0 ? 8 : f->data->sets[x->feed->data].fields[b->field].bytes;
-      if (bytes && x->batch > INT64_MAX / 64 / bytes) return dnn_fail(e, "%s: a batch is too large", f->run->place);
-      s->in[i] = dnn_alloc(bytes * x->batch);
+      int64_t rows = packed_fit(f, b) >= 0 ? 1 : x->batch;
+      if (bytes && rows > INT64_MAX / 64 / bytes) return dnn_fail(e, "%s: a batch is too large", f->run->place);
+      s->in[i] = dnn_alloc(bytes * rows);
       if (!s->in[i]) return dnn_fail(e, "%s: no memory for a batch of %lld rows", f->run->place, (long long)x->batch);
     }
   }
@@ -211,6 +299,7 @@ void dnn_feeder_free(DnnFeeder *f) {
     for (int i = 0; f->slots[k].in && i < f->entry->n_inputs; i++) free(f->slots[k].in[i]);
     free(f->slots[k].in);
     free(f->slots[k].rows);
+    free(f->slots[k].places);
   }
   for (int j = 0; f->feeds && j < f->run->n_feeds; j++) free(f->feeds[j].order);
   free(f->feeds);
@@ -238,10 +327,12 @@ static bool bind_batch(const DnnFeeder *f, const Slot *s, int64_t *vars, DnnErro
   if (x->n_inputs > 256) return dnn_fail(e, "`%s` has too many inputs", x->name);
   for (int i = 0; i < x->n_inputs; i++) {
     const DnnBind *b = &f->run->binds[i];
-    const DnnPort *p = b->field < 0 ? NULL : &f->data->program->data[f->run->feeds[b->feed].data].fields[b->field];
+    const DnnPort *p = port_of(f, b);
+    bool packed = packed_fit(f, b) >= 0;
     ranks[i] = 0;
-    if (f->run->feeds[b->feed].batch) shapes[i][ranks[i]++] = s->rows[b->feed];
-    for (int k = 0; p && k < p->rank && ranks[i] < DNN_MAX_RANK; k++) shapes[i][ranks[i]++] = p->axes[k].add;
+    if (packed) shapes[i][ranks[i]++] = s->places[i];
+    else if (f->run->feeds[b->feed].batch) shapes[i][ranks[i]++] = s->rows[b->feed];
+    for (int k = packed; p && k < p->rank && ranks[i] < DNN_MAX_RANK; k++) shapes[i][ranks[i]++] = p->axes[k].add;
   }
   DnnError why;
   if (!dnn_bind_shapes(x, ranks, (const int64_t(*)[DNN_MAX_RANK])shapes, vars, &why))
@@ -249,7 +340,8 @@ static bool bind_batch(const DnnFeeder *f, const Slot *s, int64_t *vars, DnnErro
   for (int i = 0; i < x->n_inputs; i++) {
     const DnnBind *b = &f->run->binds[i];
     const DnnAxis *bound = &x->inputs[i].below;
-    const DnnPort *p = b->field < 0 ? NULL : &f->data->program->data[f->run->feeds[b->feed].data].fields[b->field];
+    const DnnPort *p = port_of(f, b);
+    if (p && (p->below.var >= 0 || (packed_fit(f, b) >= 0 && dnn_is_count(data_of(f, b), b->field)))) continue;
     if (p && bound->var == -1 && p->below.add && p->below.add <= bound->add) continue;
     if (!dnn_check_bound(x, i, vars, s->in[i], dnn_count(ranks[i], shapes[i], 1), &why))
       return dnn_fail(e, "%s: %s", f->run->place, why.text);
