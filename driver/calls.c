@@ -1,5 +1,6 @@
 #include "driver/calls.h"
 #include "runtime/core/file.h"
+#include "runtime/core/picture.h"
 #include "runtime/core/run.h"
 #include "runtime/core/weights.h"
 #include <stdlib.h>
@@ -27,6 +28,7 @@ static bool load_weights(Machine *m, const char *path) {
 
 int machine_load(Machine *m, const Args *a) {
   memset(m, 0, sizeof *m);
+  dnn_picture_codecs();
   return session_load(&m->s, a, a->operands[0]);
 }
 

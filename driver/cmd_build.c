@@ -14,10 +14,21 @@ static void add_file(EmitFile **files, const char *name, const char *text, size_
 }
 
 /* main() is runtime/core/main.c, told by macros what it has. */
+/* Does the training read picture files? */
+static bool reads_pictures(const Prog *p) {
+  bool any = false;
+  for (int i = 0; i < (int)arrlen(p->data); i++)
+    any |= p->data[i].op == DNN_DATA_images || p->data[i].op == DNN_DATA_boxes;
+  return any;
+}
+
 static void add_main(Session *s, EmitFile **files, bool train, bool weights) {
-  const char *text = arena_printf(s->arena, "/* The executable's main. */\n%s%s#include \"dnn_main.c\"\n",
-                                  train ? "#define DNN_TRAINER\n" : "#define DNN_VOCABULARIES\n",
-                                  weights ? "#define DNN_EMBEDDED\n" : "");
+  bool pictures = reads_pictures(s->prog);
+  const char *text =
+      arena_printf(s->arena, "/* The executable's main. */\n%s%s#include \"dnn_main.c\"\n",
+                   train ? pictures ? "#define DNN_TRAINER\n#define DNN_PICTURES\n" : "#define DNN_TRAINER\n"
+                         : "#define DNN_VOCABULARIES\n",
+                   weights ? "#define DNN_EMBEDDED\n" : "");
   add_file(files, arena_printf(s->arena, "%s_main.c", s->prog->name), text, strlen(text), EMIT_PLAIN);
   if (!weights) return;
   text = arena_printf(
@@ -77,7 +88,8 @@ static EmitFile *executable_files(Session *s, bool train, bool weights) {
   for (int i = 0; i < (int)arrlen(s->out.files); i++) arrput(files, s->out.files[i]);
   for (int i = 0; i < embedded_count; i++) {
     const EmbeddedFile *f = &embedded_files[i];
-    bool source = !strcmp(f->role, "run") || (train && !strcmp(f->role, "train"));
+    bool source = !strcmp(f->role, "run") || (train && !strcmp(f->role, "train")) ||
+                  (train && reads_pictures(s->prog) && !strcmp(f->role, "picture"));
     if (source) add_file(&files, f->name, f->text, f->size, EMIT_PLAIN);
     else if (!strcmp(f->role, "head") || !strcmp(f->role, "entry"))
       add_file(&files, f->name, f->text, f->size, EMIT_HEADER);
@@ -93,7 +105,9 @@ static int build(Session *s, const char *dir, const char *exe, const char *weigh
                .out = exe,
                .kind = CC_EXE,
                .target = s->target,
-               .extra_libs = train ? "-l:libz.a -lpthread" : "",
+               .extra_libs = !train                    ? ""
+                             : reads_pictures(s->prog) ? "-l:libpng16.a -l:libjpeg.a -l:libz.a -lpthread"
+                                                       : "-l:libz.a -lpthread",
                .openmp = true,
                .time = s->time};
   int status = EXIT_OK;

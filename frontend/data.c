@@ -274,7 +274,8 @@ static int64_t fitted_size(Elab *e, Env *env, const AstItem *item, const SizeVar
     if (strcmp(f->dim.name, var->name)) continue;
     *fit = (int8_t)i;
     Value *v = elab_expr(e, env, f->to);
-    if (is_poison(v) || !want_int(e, v, &size, f->pack ? "the size to pack to" : "the size to pad to", f->to->loc)) return -1;
+    if (is_poison(v) || !want_int(e, v, &size, f->pack ? "the size to pack to" : "the size to pad to", f->to->loc))
+      return -1;
     if (size >= 1 && size <= INT32_MAX) return size;
     elab_error(e, f->to->loc, E0809, "the size to fit is %lld, but must be 1 to 2147483647", (long long)size);
     return -1;
@@ -286,8 +287,7 @@ static int64_t fitted_size(Elab *e, Env *env, const AstItem *item, const SizeVar
 }
 
 /* One axis or value bound of a record: a constant, or a ragged size by its padding. */
-static bool record_size(Elab *e, Env *env, const AstItem *item, SizeVar *vars, Dim d, Loc at, Dim *out,
-                        int8_t *fit) {
+static bool record_size(Elab *e, Env *env, const AstItem *item, SizeVar *vars, Dim d, Loc at, Dim *out, int8_t *fit) {
   int64_t v;
   *fit = -1;
   if (dim_is_int(e->dims, d, &v)) return *out = d, true;
@@ -318,13 +318,15 @@ static bool record_field(Elab *e, Env *env, const AstItem *item, SizeVar *vars, 
     Loc at = x->locs && x->locs[i].file ? x->locs[i] : x->loc;
     if (!record_size(e, env, item, vars, x->dims[i], at, &dims[i], &fits[i])) return false;
     if (i && fits[i] >= 0 && item->fits[fits[i]].pack) {
-      elab_error(e, at, E0843, "the packed size `%s` is not the first axis of `%s`", item->fits[fits[i]].dim.name, name);
+      elab_error(e, at, E0843, "the packed size `%s` is not the first axis of `%s`", item->fits[fits[i]].dim.name,
+                 name);
       elab_help(e, "records are laid end to end along their first axis");
       return false;
     }
   }
   p.type = type_of(e->arena, x->dtype, x->n_dims, dims);
-  if (x->below != DIM_NONE && !record_size(e, env, item, vars, x->below, x->loc, &p.below, &fits[x->n_dims])) return false;
+  if (x->below != DIM_NONE && !record_size(e, env, item, vars, x->below, x->loc, &p.below, &fits[x->n_dims]))
+    return false;
   arrput(*out, p);
   return true;
 }

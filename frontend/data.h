@@ -15,7 +15,7 @@ typedef struct DataInfo {
   bool whole;          /* a split: its rows serve through its parts only */
   DnnFit *fits;        /* n_fits: how sizes that differ between records are made alike */
   int n_fits;
-  int up;              /* the row of which these records are a selection, or -1: both have one record type */
+  int up; /* the row of which these records are a selection, or -1: both have one record type */
 } DataInfo;
 
 typedef struct DataState {
@@ -50,8 +50,8 @@ void data_set_fields(Elab *e, int row, const Port *fields, int n);
 
 /* Is a size of its records packed? */
 bool data_packed(Elab *e, int row);
-/* The row of a value that must be a data set with a known record of constant sizes (padded, not packed), no part left to
- * choose; `what` takes it. -1 after an error. */
+/* The row of a value that must be a data set with a known record of constant sizes (padded, not packed), no part left
+ * to choose; `what` takes it. -1 after an error. */
 int data_want_even(Elab *e, Value *v, const char *what, Loc at);
 /* The row of a value that must be a data set with a known record, no part left to choose; -1 after an error. */
 int data_want(Elab *e, Value *v, Loc at);

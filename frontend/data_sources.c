@@ -49,6 +49,16 @@ static bool field_args(Elab *e, const char *what, Value *fields, Loc at, DnnData
   return true;
 }
 
+/* A source that comes as train and test. */
+static void two_parts(Elab *e, int row) {
+  DataInfo *info = data_info(e, row);
+  const char *names[] = {"train", "test"};
+  for (int i = 0; i < 2; i++) {
+    arrput(info->parts, intern(names[i]));
+    arrput(info->part_count, (int64_t)DATA_UNKNOWN);
+  }
+}
+
 static Value *source_idx(Elab *e, Value **a, int n, Loc at) {
   (void)n;
   DnnDataArg *args = NULL;
@@ -58,14 +68,7 @@ static Value *source_idx(Elab *e, Value **a, int n, Loc at) {
   if (stars && stars < count)
     return elab_error(e, at, E0807, "either all paths of a source have a `*`, or none: the parts must go together");
   int row = data_row(e, DNN_DATA_idx, args, at);
-  if (stars) {
-    DataInfo *info = data_info(e, row);
-    const char *names[] = {"train", "test"};
-    for (int i = 0; i < 2; i++) {
-      arrput(info->parts, intern(names[i]));
-      arrput(info->part_count, (int64_t)DATA_UNKNOWN);
-    }
-  }
+  if (stars) two_parts(e, row);
   return v_data(e, row);
 }
 
@@ -146,7 +149,37 @@ static Value *source_folder(Elab *e, Value **a, int n, Loc at) {
   if (!want_str(e, a[0], &dir, "the folder", at)) return e->poison;
   DnnDataArg *args = NULL;
   arrput(args, data_arg_str(NULL, dir));
-  return v_data(e, data_row(e, (DnnDataOp)e->native->data, args, at));
+  int row = data_row(e, (DnnDataOp)e->native->data, args, at);
+  if (e->native->data == DNN_DATA_cifar) two_parts(e, row);
+  return v_data(e, row);
+}
+
+/* images and boxes: a folder and the size that pictures are brought to. */
+static Value *source_pictures(Elab *e, Value **a, int n, Loc at) {
+  (void)n;
+  const char *dir;
+  DnnDataArg *args = NULL;
+  if (!want_str(e, a[0], &dir, "the folder", at) || is_poison(a[1])) return e->poison;
+  arrput(args, data_arg_str(NULL, dir));
+  bool pair = (a[1]->kind == V_LIST || a[1]->kind == V_TUPLE) && a[1]->list.n == 2;
+  for (int i = 0; pair && i < 2; i++) {
+    int64_t v;
+    if (!want_count(e, a[1]->list.items[i], 1, &v, i ? "the width" : "the height", at)) return e->poison;
+    arrput(args, data_arg_int(NULL, v));
+  }
+  if (pair) return v_data(e, data_row(e, (DnnDataOp)e->native->data, args, at));
+  return elab_error(e, at, E0807, "`size` of `%s` is height and width, `size = [112, 112]`, not %s", e->native->name,
+                    value_kind_name(e, a[1]));
+}
+
+static Value *source_tensors(Elab *e, Value **a, int n, Loc at) {
+  (void)n;
+  const char *file;
+  DnnDataArg *args = NULL;
+  if (!want_str(e, a[0], &file, "the file", at) || is_poison(a[1])) return e->poison;
+  arrput(args, data_arg_str(NULL, file));
+  if (a[1]->kind == V_TUPLE && a[1]->list.n && !field_args(e, "source.tensors", a[1], at, &args)) return e->poison;
+  return v_data(e, data_row(e, DNN_DATA_tensors, args, at));
 }
 
 bool want_count(Elab *e, Value *v, int64_t least, int64_t *out, const char *what, Loc at) {
@@ -191,11 +224,6 @@ static Value *source_drawn(Elab *e, Value **a, int n, Loc at) {
   data_set_fields(e, row, op == DNN_DATA_spirals ? spiral : sine, 2);
   data_info(e, row)->count = count;
   return v_data(e, row);
-}
-
-static Value *later_version(Elab *e, Value **a, int n, Loc at) {
-  (void)a, (void)n;
-  return not_yet(e, at, arena_printf(e->arena, "`%s`", e->native->name));
 }
 
 /* --- data from data ----------------------------------------------------------------------------------------------- */
@@ -496,13 +524,13 @@ static const Native natives[] = {
     {"source.lines", "*", source_lines, 0},
     {"source.words", "file, tok, single = false", source_words, 0},
     {"source.graphs", "dir", source_folder, DNN_DATA_graphs},
+    {"source.cifar", "dir", source_folder, DNN_DATA_cifar},
+    {"source.images", "dir, size", source_pictures, DNN_DATA_images},
+    {"source.boxes", "dir, size", source_pictures, DNN_DATA_boxes},
+    {"source.tensors", "file, *", source_tensors, 0},
     {"source.digits", "train = 8000, test = 1000", source_digits, 0},
     {"source.spirals", "n, noise = 0.1", source_drawn, DNN_DATA_spirals},
     {"source.sine", "n, noise = 0.1", source_drawn, DNN_DATA_sine},
-    {"source.cifar", "dir", later_version, 0},
-    {"source.boxes", "dir, size", later_version, 0},
-    {"source.images", "dir, size", later_version, 0},
-    {"source.tensors", "file", later_version, 0},
     {"generate", "n, make", data_generate, 0},
     {"filter", "d, keep", data_filter, 0},
     {"map", "d, make", data_map, 0},

@@ -10,7 +10,7 @@ typedef struct Fill {
   int n_feeds;
   Loc at;
   DnnBind **binds;
-  Dim *batch; /* per feed: its leading axis, once it is made */
+  Dim *batch;   /* per feed: its leading axis, once it is made */
   Dim **packed; /* per feed and fit: the packed size, once it is made */
 } Fill;
 

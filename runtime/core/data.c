@@ -401,7 +401,8 @@ bool dnn_data_read(DnnDataSets *d, int row, int field, int64_t i, void *to, DnnE
   const DnnSetField *f = &s->fields[field];
   switch (s->kind) {
   case DNN_SET_DENSE:
-    if (f->starts) memcpy(to, f->base + f->starts[i] * f->place, (size_t)((f->starts[i + 1] - f->starts[i]) * f->place));
+    if (f->starts)
+      memcpy(to, f->base + f->starts[i] * f->place, (size_t)((f->starts[i + 1] - f->starts[i]) * f->place));
     else memcpy(to, f->base + i * f->bytes, (size_t)f->bytes);
     return true;
   case DNN_SET_NEXT: return dnn_data_read(d, f->from, f->field, i + (field == s->size), to, e);

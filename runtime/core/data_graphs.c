@@ -3,12 +3,12 @@
  *   TUDataset (Morris and others, "TUDataset: A collection of benchmark datasets for learning with graphs", 2020):
  *     DS_A.txt "i, j" per edge, DS_graph_indicator.txt the graph of each node, both counted from 1 over all graphs;
  *     optional DS_graph_labels, DS_node_labels, DS_node_attributes, DS_edge_labels, DS_edge_attributes
- *   tables: edges.csv with columns u and v (or src and dst), nodes.csv, and optionally graphs.csv; a column `graph` in the
- *     first two is the graph's number; nodes are counted from 0 within their graph, and a column `node` is not read;
+ *   tables: edges.csv with columns u and v (or src and dst), nodes.csv, and optionally graphs.csv; a column `graph` in
+ * the first two is the graph's number; nodes are counted from 0 within their graph, and a column `node` is not read;
  *     without `graph` all is one graph; a column `label` in graphs.csv; every other column is a number of x or edge
  *
- * Fields: x: attributes, then node labels as one-hot rows; src, dst; edge: likewise for edges; label: the graph's, in an
- * integer dtype numbered in the order of their values. */
+ * Fields: x: attributes, then node labels as one-hot rows; src, dst; edge: likewise for edges; label: the graph's, in
+ * an integer dtype numbered in the order of their values. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -26,7 +26,7 @@ typedef struct Table { /* numbers, row by row */
 typedef struct Graphs {
   const char *dir;
   int64_t n;
-  Table nodes, edges; /* x and edge */
+  Table nodes, edges;                                             /* x and edge */
   int64_t *node_graph, *edge_graph, *src, *dst, n_nodes, n_edges; /* src, dst: within the graph */
   Table labels;
 } Graphs;
@@ -71,7 +71,8 @@ static bool read_table(const char *path, Table *t, DnnError *e) {
                     (long long)t->columns);
     t->columns = columns, t->rows++;
   }
-  if (ok && (int64_t)strlen((char *)b.data) != b.size) ok = dnn_fail(e, "%s: holds zero bytes, so it is not text", path);
+  if (ok && (int64_t)strlen((char *)b.data) != b.size)
+    ok = dnn_fail(e, "%s: holds zero bytes, so it is not text", path);
   free(b.data);
   if (!ok) free(t->v), t->v = NULL;
   return ok;
@@ -149,7 +150,8 @@ static bool number_nodes(Graphs *g, const Table *t, int64_t *local, DnnError *e)
   for (int64_t i = 0; ok && i < t->rows; i++) {
     double v = t->v[i * t->columns];
     if (!(v >= 1 && v <= (double)t->rows) || v != (double)(int64_t)v) {
-      ok = dnn_fail(e, "%s: node %lld belongs to graph %g, not in 1 .. %lld", g->dir, (long long)i + 1, v, (long long)t->rows);
+      ok = dnn_fail(e, "%s: node %lld belongs to graph %g, not in 1 .. %lld", g->dir, (long long)i + 1, v,
+                    (long long)t->rows);
       break;
     }
     g->node_graph[i] = (int64_t)v - 1;
@@ -161,13 +163,15 @@ static bool number_nodes(Graphs *g, const Table *t, int64_t *local, DnnError *e)
 }
 
 static bool link_edges(Graphs *g, const Table *a, const int64_t *local, DnnError *e) {
-  if (a->rows && a->columns != 2) return dnn_fail(e, "%s: an edge is two numbers, not %lld", g->dir, (long long)a->columns);
+  if (a->rows && a->columns != 2)
+    return dnn_fail(e, "%s: an edge is two numbers, not %lld", g->dir, (long long)a->columns);
   for (int64_t i = 0; i < a->rows; i++) {
     int64_t end[2];
     for (int k = 0; k < 2; k++) {
       double v = a->v[2 * i + k];
       if (!(v >= 1 && v <= (double)g->n_nodes) || v != (double)(int64_t)v)
-        return dnn_fail(e, "%s: edge %lld goes to node %g, not in 1 .. %lld", g->dir, (long long)i + 1, v, (long long)g->n_nodes);
+        return dnn_fail(e, "%s: edge %lld goes to node %g, not in 1 .. %lld", g->dir, (long long)i + 1, v,
+                        (long long)g->n_nodes);
       end[k] = (int64_t)v - 1;
     }
     if (g->node_graph[end[0]] != g->node_graph[end[1]])
@@ -323,8 +327,8 @@ static int64_t *order_by_graph(const Graphs *g, const int64_t *of, int64_t n, in
   return row;
 }
 
-static bool take_rows(const Graphs *g, const DnnData *s, const DnnData *typed, DnnSet *set, int field, const int64_t *of,
-                      int64_t n, const int64_t *whole, const Table *t, DnnError *e) {
+static bool take_rows(const Graphs *g, const DnnData *s, const DnnData *typed, DnnSet *set, int field,
+                      const int64_t *of, int64_t n, const int64_t *whole, const Table *t, DnnError *e) {
   int64_t *ends, *row = order_by_graph(g, of, n, &ends), columns = whole ? 1 : t->columns;
   DnnGather got = {0};
   bool ok = row != NULL;

@@ -31,8 +31,7 @@ static char *record_text(char *buf, size_t size, const DnnPort *p, int dtype) {
   return dnn_type_text(buf, size, dtype, p->rank, shape);
 }
 
-bool dnn_check_values(const char *file, const DnnData *s, const DnnPort *p, const void *data, int64_t n,
-                        DnnError *e) {
+bool dnn_check_values(const char *file, const DnnData *s, const DnnPort *p, const void *data, int64_t n, DnnError *e) {
   if (p->below.var != -1 || !p->below.add || dnn_dtype_is_float(p->dtype)) return true;
   int64_t most = -1, at = 0;
   for (int64_t i = 0; i < n; i++) {
@@ -49,7 +48,7 @@ bool dnn_check_values(const char *file, const DnnData *s, const DnnPort *p, cons
 
 /* Takes a tensor [n, record...] as the array of a field: checks record shape, converts to the declared dtype. */
 bool dnn_take_tensor(const char *file, const DnnData *s, const DnnPort *p, DnnTensor *t, bool whole, DnnSet *set,
-                       DnnSetField *f, DnnError *e) {
+                     DnnSetField *f, DnnError *e) {
   char want[200], have[200];
   const int64_t *shape = whole ? t->shape : t->shape + 1;
   int rank = whole ? t->rank : t->rank - 1;
@@ -205,7 +204,8 @@ static bool open_text(DnnDataSets *d, const DnnData *s, const DnnData *typed, Dn
   if (!find_file(d, s, s->args[0].str, &path, e)) return false;
   DnnTokeniser *tok;
   DnnIds ids = {0};
-  bool ok = dnn_tokeniser_of(d, s, &s->args[0], &tok, e) && dnn_file_read_gz(path, &b, e) && dnn_encode(tok, path, (char *)b.data, b.size, false, &ids, e);
+  bool ok = dnn_tokeniser_of(d, s, &s->args[0], &tok, e) && dnn_file_read_gz(path, &b, e) &&
+            dnn_encode(tok, path, (char *)b.data, b.size, false, &ids, e);
   free(b.data);
   if (ok) {
     DnnTensor t = {.dtype = DNN_I32, .rank = 1, .shape = {ids.n}, .data = ids.v, .bytes = 4 * ids.n};
@@ -262,7 +262,8 @@ static bool open_drawn(const DnnData *s, const char *part, const DnnData *typed,
 
 /* Sizes that differ from record to record: the first axis, of sources that have such records. */
 static bool axes_fit(const DnnData *s, const DnnData *typed, DnnError *e) {
-  bool ragged = s->op == DNN_DATA_csv || s->op == DNN_DATA_lines || s->op == DNN_DATA_words || s->op == DNN_DATA_graphs;
+  bool ragged = s->op == DNN_DATA_csv || s->op == DNN_DATA_lines || s->op == DNN_DATA_words ||
+                s->op == DNN_DATA_graphs || s->op == DNN_DATA_boxes;
   for (int i = 0; i < typed->n_fields; i++)
     for (int k = 0; k < typed->fields[i].rank; k++) {
       if (typed->fields[i].axes[k].var == -1 || (ragged && k == 0)) continue;
@@ -285,6 +286,10 @@ bool dnn_source_open(DnnDataSets *d, const DnnData *s, const char *part, const D
   case DNN_DATA_lines: return dnn_open_lines(d, s, typed, set, e);
   case DNN_DATA_words: return dnn_open_words(d, s, typed, set, e);
   case DNN_DATA_graphs: return dnn_open_graphs(d, s, typed, set, e);
+  case DNN_DATA_images: return dnn_open_images(d, s, typed, set, e);
+  case DNN_DATA_boxes: return dnn_open_boxes(d, s, typed, set, e);
+  case DNN_DATA_cifar: return dnn_open_cifar(d, s, part, typed, set, e);
+  case DNN_DATA_tensors: return dnn_open_tensors(d, s, typed, set, e);
   case DNN_DATA_digits:
   case DNN_DATA_spirals:
   case DNN_DATA_sine: return open_drawn(s, part, typed, set, e);

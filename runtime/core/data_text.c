@@ -37,7 +37,8 @@ static bool blank(const char *s, int64_t n) {
 static bool encode(Text *t, int64_t line, const char *s, int64_t n, bool whole, DnnIds *ids, DnnError *e) {
   DnnError why;
   ids->n = 0;
-  if (!dnn_encode(t->tok, t->path, s, n, whole, ids, &why)) return dnn_fail(e, "%s (in line %lld)", why.text, (long long)line);
+  if (!dnn_encode(t->tok, t->path, s, n, whole, ids, &why))
+    return dnn_fail(e, "%s (in line %lld)", why.text, (long long)line);
   return true;
 }
 
@@ -185,8 +186,8 @@ bool dnn_take_cells(DnnTokeniser *t, const DnnCsv *c, int32_t column, int64_t fi
                     const DnnData *typed, DnnSet *set, int field, DnnError *e) {
   DnnGather g = {0};
   DnnIds ids = {0};
-  bool ok = typed->fields[field].rank == 1 || dnn_fail(e, "%s: field `%s` holds tokens, so it is declared i32[S]",
-                                                       s->place, typed->fields[field].name);
+  bool ok = typed->fields[field].rank == 1 ||
+            dnn_fail(e, "%s: field `%s` holds tokens, so it is declared i32[S]", s->place, typed->fields[field].name);
   for (int64_t i = first; ok && i < c->rows; i++) {
     const DnnCsvCell *x = &c->cells[i * c->columns + column];
     DnnError why;

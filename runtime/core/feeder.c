@@ -204,7 +204,8 @@ static bool packs_fit(const DnnFeeder *f, const Feed *x, const DnnData *d, DnnEr
     for (int64_t i = 0; i < x->batch && i < x->n; i++) sum += sizes[i];
     free(sizes);
     if (sum > d->fits[k].size)
-      return dnn_fail(e, "%s: the %lld largest records of `%s` have %s = %lld together, which does not fit into %lld; "
+      return dnn_fail(e,
+                      "%s: the %lld largest records of `%s` have %s = %lld together, which does not fit into %lld; "
                       "write `pack %s to %lld` at %s, or a smaller batch",
                       f->run->place, (long long)(x->batch < x->n ? x->batch : x->n), d->name ? d->name : "the data set",
                       d->fits[k].var, (long long)sum, (long long)d->fits[k].size, d->fits[k].var, (long long)sum,

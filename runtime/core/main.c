@@ -1,7 +1,8 @@
 /* main() of built executables.
  *
  *   EXE ENTRY --in name=file.npy … [--name value …] [--out DIR] [--show] [--weights W] [--threads N] [--seed N]
- *   EXE train [--data DIR] [--out DIR] [--weights W] [--epochs N] [--threads N] [--seed N] [--quiet] (-DDNN_TRAINER)
+ *   EXE train [--data DIR] [--out DIR] [--weights W] [--epochs N] [--threads N] [--seed N] [--quiet] (-DDNN_TRAINER;
+ *                      with -DDNN_PICTURES it reads PNG and JPEG files)
  *
  * With -DDNN_EMBEDDED the symbols dnn_embedded_weights .. dnn_embedded_weights_end hold a .dnnw file, with
  * -DDNN_VOCABULARIES dnn_vocabularies holds those of the tokenisers at its ports. */
@@ -15,6 +16,9 @@
 #include "runtime/core/folder.h"
 #include "runtime/core/train.h"
 #include "runtime/core/vocabulary.h"
+#endif
+#ifdef DNN_PICTURES
+#include "runtime/core/picture.h"
 #endif
 #include <stdlib.h>
 #include <string.h>
@@ -198,6 +202,9 @@ static int run(const DnnProgram *p, DnnContext *c, const Options *o, DnnError *e
 int main(int argc, char **argv) {
   const DnnProgram *p = dnn_program();
   Options o = {0};
+#ifdef DNN_PICTURES
+  dnn_picture_codecs();
+#endif
   for (int i = 1; i < argc; i++)
     if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) return usage(stdout, argv[0], p), 0;
   if (!p->supported()) {

@@ -159,7 +159,8 @@ bool dnn_check_packed(const char *file, const DnnData *s, const DnnData *typed, 
     const DnnSetField *f = &set->fields[k];
     if (p->below.var < 0 || !f->starts) continue;
     const int64_t *limit = set->starts[p->below.var];
-    if (!limit) return dnn_fail(e, "%s: no field of `%s` has the size %s", s->place, p->name, typed->fits[p->below.var].var);
+    if (!limit)
+      return dnn_fail(e, "%s: no field of `%s` has the size %s", s->place, p->name, typed->fits[p->below.var].var);
     int64_t item = f->place / dnn_dtype_size(p->dtype);
     for (int64_t i = 0; i < set->n; i++)
       for (int64_t j = f->starts[i] * item; j < f->starts[i + 1] * item; j++) {

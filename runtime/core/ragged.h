@@ -1,5 +1,5 @@
-/* Records whose first axis differs from record to record, gathered while a file is read, then padded or kept for packing
- * as the declaration says. */
+/* Records whose first axis differs from record to record, gathered while a file is read, then padded or kept for
+ * packing as the declaration says. */
 #ifndef DNN_RAGGED_H
 #define DNN_RAGGED_H
 #include "runtime/core/data_set.h"
@@ -16,8 +16,9 @@ bool dnn_gather_add(DnnGather *g, const void *bytes, int64_t n);
 bool dnn_gather_end(DnnGather *g); /* the record is complete */
 void dnn_gather_free(DnnGather *g);
 
-/* Takes n records of `field` of elements `dtype`: `item` elements make one place of the first axis. Pads or cuts (`pad`),
- * keeps them for the feeder (`pack`), or asks for the declared size; fills the field of `as`. `file` is for messages. */
+/* Takes n records of `field` of elements `dtype`: `item` elements make one place of the first axis. Pads or cuts
+ * (`pad`), keeps them for the feeder (`pack`), or asks for the declared size; fills the field of `as`. `file` is for
+ * messages. */
 bool dnn_take_ragged(const char *file, const DnnData *s, const DnnData *typed, DnnSet *set, int field, DnnGather *g,
                      int dtype, int64_t item, DnnError *e);
 /* Value bounds `< N` of packed fields, once all are taken. */
@@ -35,6 +36,14 @@ int dnn_field_named(const DnnData *d, const char *name);
 bool dnn_open_lines(DnnDataSets *d, const DnnData *s, const DnnData *typed, DnnSet *set, DnnError *e);
 bool dnn_open_words(DnnDataSets *d, const DnnData *s, const DnnData *typed, DnnSet *set, DnnError *e);
 bool dnn_open_graphs(DnnDataSets *d, const DnnData *s, const DnnData *typed, DnnSet *set, DnnError *e);
+bool dnn_open_images(DnnDataSets *d, const DnnData *s, const DnnData *typed, DnnSet *set, DnnError *e);
+bool dnn_open_boxes(DnnDataSets *d, const DnnData *s, const DnnData *typed, DnnSet *set, DnnError *e);
+/* data_arrays.c */
+bool dnn_open_cifar(DnnDataSets *d, const DnnData *s, const char *part, const DnnData *typed, DnnSet *set, DnnError *e);
+bool dnn_open_tensors(DnnDataSets *d, const DnnData *s, const DnnData *typed, DnnSet *set, DnnError *e);
+/* The names in a folder but for those with a leading point, in the order of their bytes. */
+char **dnn_folder_names(const char *dir, int *n);
+void dnn_folder_names_free(char **names, int n);
 /* The column of csv cells behind a tokeniser. */
 bool dnn_take_cells(DnnTokeniser *t, const DnnCsv *c, int32_t column, int64_t first, const DnnData *s,
                     const DnnData *typed, DnnSet *set, int field, DnnError *e);
