@@ -164,7 +164,7 @@ static NodeId jacobian(Graph *g, NodeId y, NodeId x) {
 static Graph *vector_of(Arena *a, uint64_t seed, bool tall, NodeId *x, NodeId *y) {
   Graph *g = new_graph(a);
   NodeId sum = regiongen_build(g, seed, (int)(seed % 2), true);
-  *y = graph_node(g, sum)->in[0];
+  *x = 0, *y = graph_node(g, sum)->in[0];
   for (NodeId id = 1; id < (NodeId)arrlen(g->nodes); id++) {
     const Node *n = graph_node(g, id);
     if (n->op == OP_input && node_int(g, n, A_index) == (int64_t)(seed % REGIONGEN_INPUTS)) *x = id;
