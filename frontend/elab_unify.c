@@ -140,6 +140,18 @@ static Value *unify_tuple(Elab *e, Sig *s, TypeX *t, Value *v, const char *what,
   return v_tuple(e, items, t->names ? t->names : names, t->n);
 }
 
+/* A size that stands in a value bound only, `graph: i32[N] < G`, is that of the entry point's input. */
+static bool solve_bound(Elab *e, Sig *s, TypeX *t, const Value *v, const char *what, Loc at) {
+  Entry *entry = e->trace->entry;
+  Dim pattern = sig_subst(e, t->below);
+  if (!sig_open(e, s, pattern) || v->t.graph != entry->graph) return true;
+  const Node *n = graph_node(v->t.graph, v->t.id);
+  if (n->op != OP_input) return true;
+  Dim below = entry->inputs[node_int(v->t.graph, n, A_index)].below;
+  if (below == DIM_NONE || sig_open(e, s, sig_subst(e, below))) return true;
+  return match_dim(e, s, pattern, below, arena_printf(e->arena, "the value bound of %s", what), at, t->loc, false);
+}
+
 Value *unify_type(Elab *e, Sig *s, TypeX *t, Value *v, const char *what, Loc at) {
   double x;
   if (!t || is_poison(v)) return e->poison;
@@ -149,6 +161,7 @@ Value *unify_type(Elab *e, Sig *s, TypeX *t, Value *v, const char *what, Loc at)
   case TX_TENSOR:
     if (v->kind == V_STR && t->as) return data_text_argument(e, s, t, v->s, at);
     v = unify_tensor(e, s, t, v, what, at);
+    if (t->below != DIM_NONE && v->kind == V_TENSOR && !solve_bound(e, s, t, v, what, at)) return e->poison;
     return t->as && v->kind == V_TENSOR ? as_text(e, v, t->as) : v;
   case TX_INT: return v->kind == V_INT ? v : mismatch(e, t, v, what, at);
   case TX_FLOAT:
