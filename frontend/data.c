@@ -342,6 +342,11 @@ static bool record_fields(Elab *e, Env *env, const AstItem *item, Port **out, Si
   }
   for (int i = 0; i < x->n; i++)
     if (!x->names[i] || !record_field(e, env, item, *vars, x->names[i], x->items[i], out)) return false;
+  if (item->n_fits > DNN_MAX_FITS) {
+    elab_error(e, item->fits[DNN_MAX_FITS].loc, E0816, "a record has at most %d sizes that are padded or packed",
+               DNN_MAX_FITS);
+    return false;
+  }
   for (int i = 0; i < item->n_fits; i++) {
     const AstFit *f = &item->fits[i];
     bool known = false;

@@ -7,7 +7,6 @@
 #include <pthread.h>
 
 #define DNN_ENDLESS INT64_MAX
-#define DNN_MAX_FITS 8
 
 typedef enum DnnSetKind {
   DNN_SET_CLOSED,  /* not opened yet */

@@ -77,6 +77,7 @@ typedef struct DnnDataArg {
   double num;
   const char *str;
 } DnnDataArg;
+#define DNN_MAX_FITS 8 /* of one declaration */
 typedef struct DnnFit { /* pad VAR to size as NAME | pack VAR to size as NAME */
   int32_t pack;
   const char *var, *as;
