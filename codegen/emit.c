@@ -9,25 +9,10 @@
 
 static int64_t round64(int64_t n) { return (n + 63) / 64 * 64; }
 
-int64_t emit_cell_layout(const Prog *prog, int64_t *offsets) {
-  int64_t at = 0;
-  for (int i = 0; i < (int)arrlen(prog->cells); i++) {
-    int64_t count = 1, axis;
-    const Type t = prog->cells[i].type;
-    for (int k = 0; k < t.rank; k++) {
-      if (!dim_is_int(prog->dims, t.shape[k], &axis)) INTERNAL("cell %s has a free dimension", prog->cells[i].path);
-      count *= axis;
-    }
-    if (offsets) offsets[i] = at;
-    at += round64(count * dtype_size(t.dtype));
-  }
-  return at;
-}
-
 static void layout_cells(Emit *e) {
   int n = (int)arrlen(e->prog->cells);
   e->cell_offset = arena_array(e->arena, int64_t, n + 1);
-  e->cell_bytes = emit_cell_layout(e->prog, e->cell_offset);
+  e->cell_bytes = prog_layout(e->prog, e->cell_offset);
   e->cell_offset[n] = e->cell_bytes;
   for (int i = 0; i < n; i++) {
     int64_t bytes = e->cell_offset[i + 1] - e->cell_offset[i];

@@ -39,8 +39,6 @@ typedef struct EmitOut {
 bool emit_program(Arena *a, const Prog *prog, Plan *const *plans, Lowered *const *lowered, const KernelTable *kernels,
                   const Target *target, const EmitOpts *opts, EmitOut *out);
 
-/* Bytes of cell `c` and its place in the context's cells; returns the total. `offsets` may be NULL. */
-int64_t emit_cell_layout(const Prog *prog, int64_t *offsets);
 /* `s` made a C identifier, never a keyword, in the arena. */
 const char *emit_identifier(Arena *a, const char *s);
 

@@ -48,8 +48,13 @@ static void put_address(const Steps *c, int buf) {
     if (c->named[buf]) buf_printf(c->b, "b%d", buf);
     else buf_printf(c->b, "a + %lld", (long long)x->offset);
     return;
+  case BUF_CELLS: buf_printf(c->b, "c + %lld", (long long)c->e->cell_offset[x->cells[0]]); return;
   case BUF_ROW:
     put_address(c, x->index);
+    if (c->p->bufs[x->index].kind == BUF_CELLS) {
+      buf_printf(c->b, " + i%d * %lld", x->loop, (long long)c->p->bufs[x->index].stride);
+      return;
+    }
     buf_printf(c->b, " + i%d * ", x->loop);
     put_count(c, dim_mul(dims, type_count(dims, x->type), dim_int(dims, dtype_size(x->type.dtype))));
     return;

@@ -27,6 +27,8 @@ static void *place_of(const World *w, int buf) {
   case BUF_CELL: return w->cells[b->index];
   case BUF_ARENA: return w->arena + (w->swapped[buf] ? w->l->plan->bufs[b->twin].offset : b->offset);
   case BUF_ROW: {
+    const PlanBuf *whole = &w->l->plan->bufs[b->index];
+    if (whole->kind == BUF_CELLS) return w->cells[whole->cells[w->at[b->loop]]];
     DimTab *dims = w->l->plan->graph->dims;
     unsigned char *base = place_of(w, b->index);
     int64_t bytes = dim_eval(dims, type_count(dims, b->type), w->vars) * dtype_size(b->type.dtype);

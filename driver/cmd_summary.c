@@ -135,7 +135,7 @@ static void print_summary(Session *s, int only, bool json) {
     buf_str(&b, "{\"program\": ");
     buf_json(&b, s->prog->name);
     buf_printf(&b, ", \"parameters\": %lld, \"cell_bytes\": %lld, \"entries\": [", (long long)trained(s->prog),
-               (long long)emit_cell_layout(s->prog, NULL));
+               (long long)prog_layout(s->prog, NULL));
   }
   for (int i = 0; i < (int)arrlen(s->prog->entries); i++) {
     if (!shown(s, i, only)) continue;
@@ -151,7 +151,7 @@ static void print_summary(Session *s, int only, bool json) {
   if (json) printf("%s]}\n", b.s);
   else {
     printf("%lld parameters; %lld bytes with optimiser and other state\n", (long long)trained(s->prog),
-           (long long)emit_cell_layout(s->prog, NULL));
+           (long long)prog_layout(s->prog, NULL));
   }
   buf_free(&b);
 }

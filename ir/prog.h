@@ -88,4 +88,8 @@ typedef struct Prog {
   uint64_t seed;
   Sweep *sweep; /* or NULL */
 } Prog;
+
+/* Places of the cells in the context's memory, in their order, each at a multiple of 64 bytes; returns the total.
+ * `offsets` may be NULL. Equal modules of a list have their leaves at equal distances. */
+int64_t prog_layout(const Prog *prog, int64_t *offsets);
 #endif

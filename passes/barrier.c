@@ -48,7 +48,8 @@ static bool overlap(const Plan *p, int a, int b) {
   const PlanBuf *x = &p->bufs[a], *y = &p->bufs[b];
   if (a == b) return true;
   if (x->twin == b) return false;
-  if (x->kind == BUF_CELL && y->kind == BUF_CELL) return x->index == y->index;
+  if (x->kind == BUF_CELL) return buf_holds_cell(y, x->index);
+  if (y->kind == BUF_CELL) return buf_holds_cell(x, y->index);
   for (int i = 0; i < (x->twin < 0 ? 1 : 2); i++)
     for (int k = 0; k < (y->twin < 0 ? 1 : 2); k++)
       if (share_bytes(i ? &p->bufs[x->twin] : x, k ? &p->bufs[y->twin] : y)) return true;

@@ -42,7 +42,9 @@ static void mark_live(Fuse *f, NodeId n) {
     case VIEW: f->kind[m] = x->op == OP_concat ? K_CLUSTER : K_VIRTUAL; break;
     default: f->kind[m] = K_CLUSTER;
     }
-    for (int i = 0; i < x->n_in; i++) arrput(todo, x->in[i]);
+    bool region = f->kind[m] == K_REGION;
+    for (int i = 0; i < x->n_in; i++)
+      if (!region || region_reads(f->p, f->scope, m, i)) arrput(todo, x->in[i]);
   }
   arrfree(todo);
 }
@@ -56,7 +58,7 @@ static void force(Fuse *f, NodeId n) {
 static void force_operands(Fuse *f, NodeId region) {
   for (int i = 0; i < f->g->nodes[region].n_in; i++) {
     NodeId n = f->g->nodes[region].in[i];
-    if (!region_reads(f->g, region, i)) continue;
+    if (!region_reads(f->p, f->scope, region, i)) continue;
     while (f->g->nodes[n].op == OP_reshape) n = f->g->nodes[n].in[0];
     force(f, n);
   }

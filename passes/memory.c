@@ -125,7 +125,7 @@ static bool reads_cell(const Plan *p, const PlanStep *s, int cell) {
   for (int i = 0; i < arrlen(r); i++) {
     int b = r[i];
     while (p->bufs[b].kind == BUF_ROW) b = p->bufs[b].index;
-    found |= p->bufs[b].kind == BUF_CELL && p->bufs[b].index == cell;
+    found |= buf_holds_cell(&p->bufs[b], cell);
   }
   arrfree(r);
   return found;

@@ -5,13 +5,15 @@
 #include "ir/prog.h"
 
 /* ROW: the slice of buffer `index` that belongs to the current iteration of loop `loop`. COUNT: the number of that
- * iteration, from 0, which is no memory. */
-typedef enum BufKind { BUF_INPUT, BUF_OUTPUT, BUF_CELL, BUF_ARENA, BUF_ROW, BUF_COUNT } BufKind;
+ * iteration, from 0, which is no memory. CELLS: cells of one type at equal distances, which are read as rows only. */
+typedef enum BufKind { BUF_INPUT, BUF_OUTPUT, BUF_CELL, BUF_ARENA, BUF_ROW, BUF_COUNT, BUF_CELLS } BufKind;
 typedef struct PlanBuf {
   BufKind kind;
-  int index; /* INPUT: input; OUTPUT: result or report; CELL: cell; ROW: the buffer it lies in */
-  int loop;  /* ROW, COUNT: number of the loop */
-  int twin;  /* a carried value of a loop: the buffer of the next iteration's value, they swap; else -1 */
+  int index;      /* INPUT: input; OUTPUT: result or report; CELL: cell; ROW: the buffer it lies in */
+  int loop;       /* ROW, COUNT: number of the loop */
+  int *cells;     /* stb_ds: CELLS: by row */
+  int64_t stride; /* CELLS: bytes from one to the next */
+  int twin;       /* a carried value of a loop: the buffer of the next iteration's value, they swap; else -1 */
   Type type;
   NodeId node;    /* whose value it holds (first, when shared in place) */
   int64_t bytes;  /* for the bounds of the variables, rounded up to 64 */

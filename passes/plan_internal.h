@@ -14,8 +14,9 @@ PlanStep plan_kernel_step(int group);
 /* Buffers for the results of every region of a scope, given to the `get` nodes that read them; a root that no loop
  * carries ends in its home. */
 void region_results(Plan *p, int scope, const NodeId *roots, const int *home, int n_roots);
-/* Does the region read this operand from memory? It counts itself where a row operand is an iota. */
-bool region_reads(const Graph *g, NodeId region, int operand);
+/* Does the region read this operand from a buffer of its own? It counts itself where a row operand is an iota, and goes
+ * from cell to cell where it is a stack of cells at equal distances. */
+bool region_reads(const Plan *p, int scope, NodeId region, int operand);
 /* The buffer of a region's operand n, which may be a reshape of what is stored; -1: none. */
 int region_buf(const Plan *p, int scope, NodeId n);
 int region_carried(const Plan *p, int scope, NodeId n); /* how many values it carries */
@@ -29,6 +30,7 @@ void step_writes(const Plan *p, const PlanStep *s, int **out);
 /* Do two buffers share memory (the same cell, a row and its buffer, a carried pair)? Arena offsets are not looked at.
  */
 bool plan_same_place(const Plan *p, int a, int b);
+bool buf_holds_cell(const PlanBuf *b, int cell); /* as CELL, or among CELLS */
 /* Every read of `n` in the group happens at the element being computed; in a row group, at one of its row. */
 bool group_reads_same(const Plan *p, const Group *gr, NodeId n);
 #endif

@@ -12,6 +12,9 @@ static void print_buf_name(const Plan *p, Buf *b, int i) {
     print_buf_name(p, b, x->index);
     buf_printf(b, "[i%d]", x->loop);
     break;
+  case BUF_CELLS:
+    buf_printf(b, "%s..%s", p->prog->cells[x->cells[0]].path, p->prog->cells[arrlast(x->cells)].path);
+    break;
   case BUF_COUNT: buf_printf(b, "i%d", x->loop); break;
   case BUF_ARENA: buf_printf(b, "b%d", i); break;
   }

@@ -2,8 +2,8 @@
  * the operands, its outputs end in buffers of the results:
  *
  *   scan     carried value i: a pair of buffers that swap after each iteration (the body reads one, writes its twin);
- *            row operand: the iteration's slice of the operand's buffer, or the number of the iteration where the
- *            operand is an iota; stacked result: a slice of the result's buffer
+ *            row operand: the iteration's slice of the operand's buffer, the iteration's cell where the operand stacks
+ *            cells, or the number of the iteration where it is an iota; stacked result: a slice of the result's buffer
  *   while    carried values as in scan; `other` holds the condition, whose flag is a pair as well, so that nobody
  *            overwrites what another thread has still to read
  *   cond     both bodies write the same result buffers
@@ -23,10 +23,41 @@ static bool counts(const Graph *g, NodeId n) { /* 0, 1, 2, ... */
   return g->nodes[n].op == OP_iota && g->nodes[n].type.rank == 1;
 }
 
-bool region_reads(const Graph *g, NodeId region, int operand) {
+/* A stack of cells at equal distances, one a row: their numbers into `cells` and the distance; 0 when it is not. */
+static int64_t cell_rows(const Plan *p, int scope, NodeId n, int **cells) {
+  const Graph *g = p->scopes[scope].graph;
+  const Node *x = &g->nodes[n];
+  if (x->op != OP_concat || node_int(g, x, A_axis)) return 0;
+  Type row = {x->type.dtype, x->type.rank - 1, x->type.shape + 1};
+  int64_t *at = arena_array(p->arena, int64_t, arrlen(p->prog->cells) + 1), stride = 0;
+  prog_layout(p->prog, at);
+  for (int k = 0; k < x->n_in; k++) {
+    const Node *y = &g->nodes[x->in[k]], *c = y->op == OP_reshape ? &g->nodes[y->in[0]] : y;
+    int64_t before = arrlen(*cells) ? at[arrlast(*cells)] : 0;
+    if (c->op != OP_cell || !dim_is(g->dims, y->type.shape[0], 1) || !type_same(c->type, row)) return 0;
+    arrput(*cells, (int)node_int(g, c, A_cell));
+    int64_t step = at[arrlast(*cells)] - before;
+    if (k == 1) stride = step;
+    if (k && (step != stride || step <= 0)) return 0;
+  }
+  return stride;
+}
+
+bool buf_holds_cell(const PlanBuf *b, int cell) {
+  if (b->kind == BUF_CELL) return b->index == cell;
+  for (int i = 0; b->kind == BUF_CELLS && i < arrlen(b->cells); i++)
+    if (b->cells[i] == cell) return true;
+  return false;
+}
+
+bool region_reads(const Plan *p, int scope, NodeId region, int operand) {
+  const Graph *g = p->scopes[scope].graph;
   const Node *x = &g->nodes[region];
-  int row = operand - carried_of(g, x);
-  return row < 0 || row >= rows_of(g, x) || !counts(g, x->in[operand]);
+  int row = operand - carried_of(g, x), *cells = NULL;
+  if (row < 0 || row >= rows_of(g, x)) return true;
+  bool together = cell_rows(p, scope, x->in[operand], &cells) > 0;
+  arrfree(cells);
+  return !together && !counts(g, x->in[operand]);
 }
 
 int region_buf(const Plan *p, int scope, NodeId n) {
@@ -99,6 +130,22 @@ static int in_loop(Plan *p, BufKind kind, int loop, int buf, Type row, NodeId n)
   return b;
 }
 
+/* The buffer that holds the rows of an operand; -1: they are counted. */
+static int row_source(Plan *p, int scope, NodeId region, int operand) {
+  NodeId n = p->scopes[scope].graph->nodes[region].in[operand];
+  if (region_reads(p, scope, region, operand)) return region_buf(p, scope, n);
+  int *cells = NULL;
+  int64_t stride = cell_rows(p, scope, n, &cells);
+  if (!stride) {
+    arrfree(cells);
+    return -1;
+  }
+  int b = plan_new_buf(p, BUF_CELLS, cells[0], graph_type(p->scopes[scope].graph, n), n);
+  p->bufs[b].cells = cells;
+  p->bufs[b].stride = stride;
+  return b;
+}
+
 /* The buffers of the operands as the bodies see them. */
 static int *bind_operands(Plan *p, int scope, NodeId n, PlanStep *step) {
   Graph *g = p->scopes[scope].graph;
@@ -113,8 +160,8 @@ static int *bind_operands(Plan *p, int scope, NodeId n, PlanStep *step) {
       arrput(step->carried, cur);
       b = cur;
     } else if (i < carried + rows) {
-      bool count = !region_reads(g, n, i);
-      b = in_loop(p, count ? BUF_COUNT : BUF_ROW, step->loop, b, body->input_types[i], x->in[i]);
+      b = in_loop(p, counts(g, x->in[i]) ? BUF_COUNT : BUF_ROW, step->loop, row_source(p, scope, n, i),
+                  body->input_types[i], x->in[i]);
     }
     arrput(in, b);
   }

@@ -18,8 +18,16 @@ static int64_t bytes_of(const PlanRun *r, Type t) {
   return tensor_bytes(&x);
 }
 
+static char *cell_place(const PlanRun *r, int cell) {
+  for (int b = 0; b < arrlen(r->plan->bufs); b++)
+    if (buf(r, b)->kind == BUF_CELL && buf(r, b)->index == cell) return r->memory[b];
+  return NULL;
+}
+
 static char *place(PlanRun *r, int b) {
   const PlanBuf *x = buf(r, b);
+  if (x->kind == BUF_ROW && buf(r, x->index)->kind == BUF_CELLS)
+    return cell_place(r, buf(r, x->index)->cells[r->at[x->loop]]);
   if (x->kind == BUF_ROW) return place(r, x->index) + r->at[x->loop] * bytes_of(r, x->type);
   if (x->kind == BUF_ARENA) return r->space + (r->swapped[b] ? buf(r, x->twin)->offset : x->offset);
   int same = b; /* several buffers name one cell */

@@ -350,6 +350,42 @@ static void test_length(void **state) {
   assert_int_equal(arrlen(few->groups), arrlen(many->groups));
 }
 
+/* Layers of a list, w and b in turns: a scan through their stacks reads the cells, and their new values are stored when
+ * it is done. */
+static void test_cells_in_a_row(void **state) {
+  enum { LAYERS = 3 };
+  World w = world_new(5);
+  Dim four = dim_int(w.prog->dims, 4), size[3] = {dim_int(w.prog->dims, LAYERS), four, four};
+  Type matrix = type_of(w.a, F32, 2, size + 1), vector = type_of(w.a, F32, 1, &four);
+  NodeId h = g_input(w.g, nowhere, vector), stack[2][LAYERS], in[3] = {h}, cell[2 * LAYERS];
+  for (int i = 0; i < 2 * LAYERS; i++) {
+    Type t = i % 2 ? vector : matrix;
+    Dim one[3] = {dim_int(w.prog->dims, 1), four, four};
+    arrput(w.prog->cells, ((Cell){.path = arena_printf(w.a, "net[%d].%c", i / 2, "wb"[i % 2]), .type = t}));
+    cell[i] = g_cell(w.g, nowhere, i, t);
+    stack[i % 2][i / 2] = g_reshape(w.g, nowhere, cell[i], t.rank + 1, one);
+  }
+  for (int k = 0; k < 2; k++) in[1 + k] = g_concat(w.g, nowhere, stack[k], LAYERS, 0);
+  Graph *body = graph_new(w.a, w.prog->dims, w.prog->diag);
+  NodeId x = g_input(body, nowhere, vector), m = g_input(body, nowhere, matrix), b = g_input(body, nowhere, vector);
+  NodeId y = g_dot(body, nowhere, x, m, (int[]){0}, (int[]){0, 1}, (int[]){1}, 1);
+  arrput(body->outputs, g_map1(body, OP_tanh, nowhere, g_map2(body, OP_add, nowhere, y, b)));
+  Attr attrs[] = {attr_int(w.g, A_carried, 1), attr_int(w.g, A_rows, 2), attr_int(w.g, A_length, LAYERS)};
+  NodeId scan = graph_add_region(w.g, OP_scan, nowhere, in, 3, attrs, 3, &body, 1);
+  NodeId last = g_get(w.g, nowhere, scan, 0);
+  arrput(w.g->outputs, last);
+  w.entry->n_results = 1;
+  for (int i = 1; i < 2 * LAYERS; i += 2) {
+    arrput(w.g->outputs, g_map2(w.g, OP_sub, nowhere, cell[i], i == 3 ? h : last));
+    arrput(w.entry->writes, i);
+  }
+  Plan *p = check_plan(&w);
+  int rows = 0;
+  for (int k = 0; k < arrlen(p->bufs); k++) rows += p->bufs[k].kind == BUF_CELLS;
+  assert_int_equal(rows, 2);
+  assert_int_equal(p->peak, 128); /* what it carries, nothing else */
+}
+
 /* Carried values stand twice: an iteration reads one and writes the other. */
 static void test_scan(void **state) {
   World w = world_parse(scan_text);
@@ -466,10 +502,10 @@ static void test_verify(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_random),      cmocka_unit_test(test_fusion),        cmocka_unit_test(test_reuse),
-      cmocka_unit_test(test_in_place),    cmocka_unit_test(test_rows_in_place), cmocka_unit_test(test_scan),
-      cmocka_unit_test(test_while),       cmocka_unit_test(test_vmap),          cmocka_unit_test(test_regions),
-      cmocka_unit_test(test_length),      cmocka_unit_test(test_branches),      cmocka_unit_test(test_checkpoint),
-      cmocka_unit_test(test_cells_trade), cmocka_unit_test(test_verify)};
+      cmocka_unit_test(test_random),     cmocka_unit_test(test_fusion),         cmocka_unit_test(test_reuse),
+      cmocka_unit_test(test_in_place),   cmocka_unit_test(test_rows_in_place),  cmocka_unit_test(test_scan),
+      cmocka_unit_test(test_while),      cmocka_unit_test(test_vmap),           cmocka_unit_test(test_regions),
+      cmocka_unit_test(test_length),     cmocka_unit_test(test_cells_in_a_row), cmocka_unit_test(test_branches),
+      cmocka_unit_test(test_checkpoint), cmocka_unit_test(test_cells_trade),    cmocka_unit_test(test_verify)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

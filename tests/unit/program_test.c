@@ -50,7 +50,7 @@ static void load(World *w, const char *file, int threads) {
   unsigned char *memory = aligned_alloc(64, (size_t)((out.memory_bytes + 63) / 64 * 64));
   w->c = (DnnContext){.cells = memory, .prepared = memory + out.cell_bytes, .threads = threads, .seed = 5};
   w->c.arena = w->c.prepared + out.prepared_bytes;
-  emit_cell_layout(p, w->offset);
+  prog_layout(p, w->offset);
   for (int i = 0; i < (int)arrlen(p->cells); i++) arrput(w->cells, tensor_of_type(a, p->dims, p->cells[i].type, NULL));
 }
 
