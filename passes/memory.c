@@ -331,7 +331,7 @@ static void place(Plan *p) {
 static void live_roots(Plan *p, int end) {
   for (int i = 0; i < arrlen(p->graph->outputs); i++) {
     int b = p->buf_of[p->graph->outputs[i]];
-    if (b >= 0 && p->bufs[b].begin >= 0) touch(p, b, end);
+    if (b >= 0 && p->bufs[b].begin >= 0 && p->bufs[b].twin < 0) touch(p, b, end); /* a pair's value has been copied */
   }
 }
 

@@ -62,6 +62,45 @@ static void test_plain(void **state) {
   run(&(EmittedHow){.target = "plain", .openmp = true});
 }
 
+static int count(const char *text, const char *what) {
+  int n = 0;
+  for (; (text = strstr(text, what)); text += strlen(what)) n++;
+  return n;
+}
+/* h = tanh(h @ w), `length` times, of `n` numbers. */
+static char *product_loop(Arena *a, int n, int length) {
+  DimTab *dims = dimtab_new(a);
+  char *text = arena_printf(
+      a,
+      "graph {\n%%1 = input() index=0 : f32[2, %d]\n%%2 = input() index=1 : f32[%d, %d]\n"
+      "%%3 = scan(%%1, %%2) carried=1 rows=0 length=%d : (f32[2, %d]) {\n"
+      "  %%1 = input() index=0 : f32[2, %d]\n  %%2 = input() index=1 : f32[%d, %d]\n"
+      "  %%3 = dot(%%1, %%2) la=[0, 1] lb=[1, 2] ly=[0, 2] : f32[2, %d]\n  %%4 = full() value=0.05 : f32[2, %d]\n"
+      "  %%5 = mul(%%3, %%4) : f32[2, %d]\n  %%6 = tanh(%%5) : f32[2, %d]\n  return %%6\n}\n"
+      "%%4 = get(%%3) index=0 : f32[2, %d]\nreturn %%4\n}\n",
+      n, n, n, length, n, n, n, n, n, n, n, n, n);
+  Buf why = {0};
+  EmittedCase *cases = NULL;
+  arrput(cases, ((EmittedCase){.g = graph_parse(a, dims, diag_new(a), text, &why), .seed = 3}));
+  if (!cases[0].g) fail_msg("%s", why.s);
+  const char *c = emitted_check(cases, &(EmittedHow){.target = "native", .openmp = true});
+  arrfree(cases);
+  return arena_strdup(a, c);
+}
+/* A loop of little kernels runs on the caller's thread, one of large ones on a team; code does not grow with the
+ * length. */
+static void test_size(void **state) {
+  (void)state;
+  Arena *a = arena_new();
+  const char *few = product_loop(a, 8, 10), *many = product_loop(a, 8, 3000), *large = product_loop(a, 256, 3);
+  assert_int_equal(count(few, "dnn_threads(m)"), 0);
+  assert_int_equal(count(few, "dnn_barrier("), 0);
+  assert_int_equal(count(large, "dnn_threads(m)"), 1);
+  assert_int_equal(count(large, "if (dnn_barrier(team)) return;"), 2); /* one behind the first value, one a turn */
+  assert_true(strlen(many) < strlen(few) + 32);
+  arena_free(a);
+}
+
 /* Random loops and branches in each other, whose kernels are shared by threads, or some of them. */
 static void check_random(uint64_t seed, const EmittedHow *how) {
   Arena *a = arena_new();
@@ -87,6 +126,7 @@ static void test_random(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_threads), cmocka_unit_test(test_single),
-                                     cmocka_unit_test(test_plain), cmocka_unit_test(test_random)};
+                                     cmocka_unit_test(test_plain), cmocka_unit_test(test_random),
+                                     cmocka_unit_test(test_size)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
