@@ -257,6 +257,14 @@ static void prepare_calls(Lower *l, LoweredGroup *g) {
     else c++;
 }
 
+/* The first call of a group waits for the others only where it touches the workspace; the rest the plan knows. */
+static void first_call(LoweredGroup *g) {
+  bool temp = false;
+  if (!arrlen(g->calls)) return;
+  for (int i = 0; i < arrlen(g->calls[0].args); i++) temp |= g->calls[0].args[i].kind == KARG_TEMP;
+  g->calls[0].barrier &= temp;
+}
+
 /* ---- groups ---- */
 static bool elements(const Lower *l) { /* anything to do at all? */
   const Group *g = l->group;
@@ -322,6 +330,7 @@ Lowered *lower_plan(Arena *a, const Plan *plan, KernelTable *t) {
     arrsetlen(l.parts, 0);
     lower_group(&l);
     prepare_calls(&l, l.out);
+    first_call(l.out);
   }
   out->temp_bytes = l.temp_bytes;
   out->scratch_bytes = l.scratch_bytes;
