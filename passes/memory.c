@@ -217,6 +217,7 @@ static bool may_take(const Plan *p, const Group *gr, int from, int out) {
 static void take_carried(Plan *p, PlanStep *s) {
   for (int i = (int)arrlen(s->before) - 1; i >= 0; i--) {
     Group *gr = &p->groups[s->before[i].group];
+    if (!arrlen(gr->reads)) continue; /* made there anyway */
     int from = gr->reads[0], to = gr->outs[0].buf;
     PlanBuf *x = &p->bufs[from];
     if (x->kind != BUF_ARENA || x->twin >= 0 || x->end != s->before[i].at || x->bytes != p->bufs[to].bytes) continue;

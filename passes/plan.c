@@ -57,6 +57,15 @@ static void bind_sources(Plan *p) {
   arrfree(cell_buf);
 }
 
+int plan_made_group(Plan *p, int scope, NodeId n, int to) {
+  Group gr = {.scope = scope};
+  GroupOut o = {n, to};
+  arrput(gr.outs, o);
+  arrput(gr.nodes, n);
+  arrput(p->groups, gr);
+  return (int)arrlen(p->groups) - 1;
+}
+
 /* A value that is read after the last step does not stand in one of two buffers that a loop swaps. */
 static void keep_still(Plan *p, NodeId n) {
   int from = p->buf_of[n];
@@ -191,7 +200,8 @@ static void check_steps(Check *c, const PlanStep *steps) {
       int b = gr->reads[k];
       while (c->p->bufs[b].kind == BUF_ROW) b = c->p->bufs[b].index;
       const PlanBuf *x = &c->p->bufs[b];
-      bool given = x->kind == BUF_INPUT || x->kind == BUF_CELL || x->kind == BUF_COUNT || x->kind == BUF_CELLS || x->twin >= 0;
+      bool given =
+          x->kind == BUF_INPUT || x->kind == BUF_CELL || x->kind == BUF_COUNT || x->kind == BUF_CELLS || x->twin >= 0;
       if (!given && !c->written[b]) wrong(c, "a group reads a buffer before it is written", s->group, b);
     }
     for (int k = 0; k < arrlen(gr->outs); k++) {

@@ -10,6 +10,7 @@ int plan_new_buf(Plan *p, BufKind kind, int index, Type type, NodeId node);
 int plan_new_scope(Plan *p, Graph *g);
 /* A group that copies buffer `from`, the value of node n, to buffer `to`. */
 int plan_copy_group(Plan *p, int scope, NodeId n, int from, int to);
+int plan_made_group(Plan *p, int scope, NodeId n, int to); /* that makes leaf n in buffer `to` */
 PlanStep plan_kernel_step(int group);
 /* Buffers for the results of every region of a scope, given to the `get` nodes that read them; a root that no loop
  * carries ends in its home. */

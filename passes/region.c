@@ -23,6 +23,12 @@ static bool counts(const Graph *g, NodeId n) { /* 0, 1, 2, ... */
   return g->nodes[n].op == OP_iota && g->nodes[n].type.rank == 1;
 }
 
+/* Made from nothing: a first value of a loop that nothing has to hold before. */
+static bool is_made(const Graph *g, NodeId n) {
+  const Node *x = &g->nodes[n];
+  return op_info[x->op].cls == LEAF && x->op != OP_input && x->op != OP_cell && x->op != OP_uniform;
+}
+
 /* A stack of cells at equal distances, one a row: their numbers into `cells` and the distance; 0 when it is not. */
 static int64_t cell_rows(const Plan *p, int scope, NodeId n, int **cells) {
   const Graph *g = p->scopes[scope].graph;
@@ -54,7 +60,8 @@ bool region_reads(const Plan *p, int scope, NodeId region, int operand) {
   const Graph *g = p->scopes[scope].graph;
   const Node *x = &g->nodes[region];
   int row = operand - carried_of(g, x), *cells = NULL;
-  if (row < 0 || row >= rows_of(g, x)) return true;
+  if (row < 0 && operand < carried_of(g, x)) return !is_made(g, x->in[operand]);
+  if (row >= rows_of(g, x)) return true;
   bool together = cell_rows(p, scope, x->in[operand], &cells) > 0;
   arrfree(cells);
   return !together && !counts(g, x->in[operand]);
@@ -156,7 +163,9 @@ static int *bind_operands(Plan *p, int scope, NodeId n, PlanStep *step) {
     int b = region_buf(p, scope, x->in[i]);
     if (i < carried) {
       int cur = result_buf(p, scope, n, i);
-      arrput(step->before, plan_kernel_step(plan_copy_group(p, scope, x->in[i], b, cur)));
+      bool made = !region_reads(p, scope, n, i);
+      int group = made ? plan_made_group(p, scope, x->in[i], cur) : plan_copy_group(p, scope, x->in[i], b, cur);
+      arrput(step->before, plan_kernel_step(group));
       arrput(step->carried, cur);
       b = cur;
     } else if (i < carried + rows) {
