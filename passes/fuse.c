@@ -291,6 +291,7 @@ static void start(Fuse *f, Plan *p, int scope) {
   f->heavy = calloc(n, sizeof *f->heavy);
   f->lowest = calloc(n, sizeof *f->lowest);
   f->stamp = calloc(n, sizeof *f->stamp);
+  f->reach = calloc(n, sizeof *f->reach);
   f->narrow = calloc(n, sizeof *f->narrow);
   f->row = calloc(n, sizeof *f->row);
   f->again = calloc(n, sizeof *f->again);
@@ -299,7 +300,7 @@ static void start(Fuse *f, Plan *p, int scope) {
 
 static void finish(Fuse *f) {
   free(f->kind), free(f->forced), free(f->inlined), free(f->head), free(f->next);
-  free(f->last), free(f->heavy), free(f->lowest), free(f->stamp), free(f->narrow), free(f->row);
+  free(f->last), free(f->heavy), free(f->lowest), free(f->stamp), free(f->reach), free(f->narrow), free(f->row);
   free(f->again), free(f->reads);
 }
 
@@ -309,7 +310,7 @@ void fuse_scope(Plan *p, int scope, PlanStep **steps, const NodeId *roots, const
   int *buf_of = p->scopes[scope].buf_of;
   for (int i = 0; i < n_roots; i++) mark_live(&f, roots[i]);
   for (NodeId n = 1; n < (NodeId)f.n; n++) {
-    f.head[n] = f.last[n] = f.lowest[n] = n;
+    f.head[n] = f.last[n] = f.lowest[n] = f.reach[n] = n;
     if (f.kind[n] == K_REGION) force_operands(&f, n);
   }
   region_results(p, scope, roots, home, n_roots);

@@ -22,6 +22,7 @@ typedef struct Fuse {
   NodeId *heavy;   /* by head */
   Split **row;     /* by head: how a row cluster's reductions fold; NULL for other clusters */
   NodeId *lowest;  /* by head: smallest member */
+  NodeId *reach;   /* by node: the largest member of clusters that begin there or before it */
   uint32_t *stamp; /* by head: visited in search `now` */
   uint32_t now;
 } Fuse;

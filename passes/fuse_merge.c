@@ -83,6 +83,13 @@ static bool inner(Fuse *f, Try *t, Edge e) {
   return true;
 }
 
+/* No member of cluster h, nor of one that it depends on, is larger: those begin before what h reads of them. */
+static NodeId furthest(const Fuse *f, NodeId h) {
+  NodeId n = f->last[h];
+  while (f->reach[n] > n) n = f->reach[n];
+  return n;
+}
+
 /* Does anything that cluster `c` reads, other than by inner edges to `p`, depend on cluster `p`? Without a try: at all?
  */
 static bool depends(Fuse *f, NodeId c, NodeId p, Try *t) {
@@ -107,7 +114,7 @@ static bool depends(Fuse *f, NodeId c, NodeId p, Try *t) {
           found = true;
           break;
         }
-        if (f->stamp[h] == f->now || f->last[h] < f->lowest[p]) continue;
+        if (f->stamp[h] == f->now || furthest(f, h) < f->lowest[p]) continue;
         f->stamp[h] = f->now;
         arrput(todo, h);
       }
@@ -126,6 +133,7 @@ static void merge(Fuse *f, NodeId a, NodeId b) { /* b into a; the list stays uno
   if (f->row[b]) f->row[a] = f->row[b];
   if (f->lowest[b] < f->lowest[a]) f->lowest[a] = f->lowest[b];
   if (f->last[b] > f->last[a]) f->last[a] = f->last[b];
+  for (NodeId n = f->lowest[a]; n <= f->last[a] && f->reach[n] < f->last[a]; n++) f->reach[n] = f->last[a];
 }
 
 /* May the rows be gone through several times? A function of the bounds alone. */

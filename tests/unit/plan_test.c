@@ -302,6 +302,21 @@ static void test_rows_in_place(void **state) {
   assert_true(arrlen(p->groups) == 3);
 }
 
+/* The sum of a late value and one that an early group's maximum leads to; the early group needs the late value itself.
+ */
+static void test_circle(void **state) {
+  World w = world_parse("graph {\n%1 = input() index=0 : f32[3]\n%2 = input() index=1 : f32[3]\n"
+                        "%4 = input() index=2 : f32[3, 3]\n%5 = dot(%1, %4) la=[0] lb=[0,1] ly=[1] : f32[3]\n"
+                        "%8 = tanh(%5) : f32[3]\n%10 = cos(%8) : f32[3]\n%11 = argmax(%10) axis=0 : i32[]\n"
+                        "%12 = gather(%8, %11) axis=0 batch=0 : f32[]\n%13 = broadcast(%12) axes=[] : f32[3]\n"
+                        "%15 = sin(%13) : f32[3]\n%16 = dot(%2, %4) la=[0] lb=[0,1] ly=[1] : f32[3]\n"
+                        "%19 = tanh(%16) : f32[3]\n%27 = slice(%19) start=[1] step=[1] : f32[2]\n"
+                        "%28 = slice(%1) start=[0] step=[1] : f32[1]\n%29 = concat(%27, %28) axis=0 : f32[3]\n"
+                        "%30 = mul(%29, %8) : f32[3]\n%31 = tanh(%30) : f32[3]\n%32 = add(%19, %15) : f32[3]\n"
+                        "return %31, %32, %10, %15\n}\n");
+  check_plan(&w);
+}
+
 static const char *const scan_text =
     "graph (N <= 5) {\n%1 = input() index=0 : f32[4]\n%2 = input() index=1 : f32[N, 4]\n%3 = input() index=2 : f32[4]\n"
     "%4 = scan(%1, %2, %3) carried=1 rows=1 length=N : (f32[4], f32[N, 4]) {\n"
@@ -502,10 +517,11 @@ static void test_verify(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_random),     cmocka_unit_test(test_fusion),         cmocka_unit_test(test_reuse),
-      cmocka_unit_test(test_in_place),   cmocka_unit_test(test_rows_in_place),  cmocka_unit_test(test_scan),
-      cmocka_unit_test(test_while),      cmocka_unit_test(test_vmap),           cmocka_unit_test(test_regions),
-      cmocka_unit_test(test_length),     cmocka_unit_test(test_cells_in_a_row), cmocka_unit_test(test_branches),
-      cmocka_unit_test(test_checkpoint), cmocka_unit_test(test_cells_trade),    cmocka_unit_test(test_verify)};
+      cmocka_unit_test(test_random),   cmocka_unit_test(test_fusion),        cmocka_unit_test(test_reuse),
+      cmocka_unit_test(test_in_place), cmocka_unit_test(test_rows_in_place), cmocka_unit_test(test_scan),
+      cmocka_unit_test(test_while),    cmocka_unit_test(test_vmap),          cmocka_unit_test(test_regions),
+      cmocka_unit_test(test_length),   cmocka_unit_test(test_circle),        cmocka_unit_test(test_cells_in_a_row),
+      cmocka_unit_test(test_branches), cmocka_unit_test(test_checkpoint),    cmocka_unit_test(test_cells_trade),
+      cmocka_unit_test(test_verify)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
