@@ -196,4 +196,42 @@ for n in (1, 3, 6):
 for shape, d in [([3], 6), ([], 2), ([2, 3], 8)]:
     g.case("sinusoid_%d" % d, dict(t=Wave(shape, scale=9)), "nn.sinusoid(t, %d)" % d, covers="nn.sinusoid",
            fn=lambda t: (lambda a: torch.cat([a.sin(), a.cos()], -1))(t[..., None] * 10000.0 ** (-torch.arange(d // 2).double() / (d // 2))))
+
+# ---- over time ----
+def recurrent(kind, gates):
+    """All states of PyTorch's layer and of its cell, whose matrices are the transposes of ours; it has a second bias
+    everywhere, which only the GRU needs."""
+    def params(w, u, b, c=None):
+        return w.T, u.T, b, torch.zeros_like(b) if c is None else c
+
+    def states(w, u, b, *rest):
+        c, xs = (rest[0] if kind == "GRU" else None), rest[-1]
+        h = torch.zeros(1, xs.shape[1], u.shape[0], dtype=xs.dtype)
+        run = {"RNN": torch.rnn_tanh, "GRU": torch.gru, "LSTM": torch.lstm}[kind]
+        return run(xs, (h, h) if kind == "LSTM" else h, params(w, u, b, c), True, 1, 0.0, False, False, False)[0]
+
+    def cell(w, u, b, *rest):
+        c, rest = (rest[0], rest[1:]) if kind == "GRU" else (None, rest)
+        x, h = rest[0], rest[1:]
+        step = {"RNN": torch.rnn_tanh_cell, "GRU": torch.gru_cell, "LSTM": torch.lstm_cell}[kind]
+        return step(x, h if kind == "LSTM" else h[0], *params(w, u, b, c))
+
+    name = "nn." + kind.capitalize()
+    for t, b, n, d in [(5, 2, 3, 4), (1, 1, 1, 1), (7, 3, 2, 5)]:
+        made = "%s(%d, %d)" % (name, n, d)
+        leaves = {"w": w(n, gates * d), "u": w(d, gates * d, first=0.1, pace=0.7), "b": w(gates * d, first=0.2)}
+        if kind == "GRU":
+            leaves["c"] = w(gates * d, first=0.3, pace=0.6)
+        layer(made, leaves, dict(xs=Wave([t, b, n], first=1.0)), states, call="m(xs)")
+        x, h, c = Wave([b, n], first=1.0), w(b, d, first=0.4), w(b, d, first=0.7)
+        if kind == "LSTM":
+            layer(made, leaves, dict(x=x, h=h, c=c), call="let (y, c2) = m.cell(x, (h, c))\n(h = y, c = c2)", covers=name,
+                  fn=lambda *v: dict(zip("hc", cell(*v))))
+        else:
+            layer(made, leaves, dict(x=x, h=h), cell, call="m.cell(x, h)", covers=name)
+
+
+recurrent("RNN", 1)
+recurrent("GRU", 3)
+recurrent("LSTM", 4)
 g.write()
