@@ -174,6 +174,13 @@ typedef struct CellNow {
   Loc loc; /* of the last write */
 } CellNow;
 
+/* A state of the modules in a list: inside of the loop that walks through them one cell, outside of it one of each. */
+typedef struct RowCell {
+  Cell info;
+  int *cells; /* n of them */
+  int n;
+} RowCell;
+
 /* Chain of calls, for random sites, error notes and the recursion limit. */
 typedef struct Frame {
   struct Frame *up;
@@ -194,7 +201,7 @@ struct Trace {
   Entry *entry;          /* under construction */
   Graph *graph;          /* the current one: the entry's, or that of the body at hand */
   struct Region *region; /* the body at hand, NULL outside of loops and branches */
-  CellNow *cells;        /* stb_ds, grows with prog->cells; of the current graph */
+  CellNow *cells;        /* stb_ds, by slot (cell_slot); of the current graph */
   int version;           /* changes with every write to a cell */
   const char **trained;  /* stb_ds: paths that the step updates or assigns */
   bool open_sizes;       /* T_CHECK: a size got a bound for checking only */
@@ -203,7 +210,7 @@ struct Trace {
   NodeId key;       /* random key of `seeded` or of an iteration, 0: the call's own */
   const char *step; /* name without static arguments */
   int n_updates;
-  const char *target;        /* path of the single leaf that an `update` is about, or NULL */
+  const char *target; /* path of the single leaf that an `update` is about, or NULL */
   int call_depth;
   NodeId *effect_values;     /* stb_ds, parallel to the values of effects until the entry is closed */
   NodeId *reports;           /* stb_ds */
@@ -231,6 +238,8 @@ struct Elab {
   const AstExpr *left, *right; /* operands of the operation at hand, for suggestions; or NULL */
   uint64_t *reported;          /* stb_ds: hashes of errors told already */
   Env *place_env;
+  RowCell *row_cells;    /* stb_ds: the states of modules that a loop walks through; V_CELL -1 is the first */
+  bool rows_told;        /* E0430 was reported */
   const AstFn **stepped; /* stb_ds: steps that became entries */
   bool asserted;         /* an `assert` of the block at hand failed */
   bool drop_notes;       /* the last error was a repeat: its notes are dropped too */

@@ -3,23 +3,33 @@
 #include <string.h>
 
 /* --- cells -------------------------------------------------------------------------------------------------------- */
-static CellNow *cell_slot(Elab *e, int cell) {
+static CellNow *slot_of(Elab *e, int cell) {
   Trace *t = e->trace;
-  while (arrlen(t->cells) <= cell) {
+  while (arrlen(t->cells) <= cell_slot(cell)) {
     CellNow none = {0};
     arrput(t->cells, none);
   }
-  return &t->cells[cell];
+  return &t->cells[cell_slot(cell)];
+}
+
+const Cell *cell_info(const Elab *e, int cell) {
+  return cell >= 0 ? &e->prog->cells[cell] : &e->row_cells[-1 - cell].info;
 }
 
 NodeId cell_now(Elab *e, int cell, Loc at) {
-  CellNow *c = cell_slot(e, cell);
-  const Cell *k = &e->prog->cells[cell];
+  CellNow *c = slot_of(e, cell);
+  const Cell *k = cell_info(e, cell);
   if (c->now) return c->now;
   if (e->trace->region) {
     NodeId n = region_cell(e, cell, at);
     cell_begin(e, cell, n);
     return n;
+  }
+  if (cell < 0) {
+    if (!e->rows_told)
+      elab_error(e, at, E0430, "the state `%s` belongs to a row of a loop, it is not known outside of it", k->path);
+    e->rows_told = !e->mute; /* the other states of the same module are not told again */
+    return c->now = g_full(e->trace->graph, k->loc, 0, k->type);
   }
   if (e->trace->kind == T_INIT) { /* its initial value failed, or is being made */
     c->now = g_full(e->trace->graph, k->loc, 0, k->type);
@@ -29,12 +39,12 @@ NodeId cell_now(Elab *e, int cell, Loc at) {
   return c->now;
 }
 
-void cell_begin(Elab *e, int cell, NodeId value) { cell_slot(e, cell)->now = value; }
+void cell_begin(Elab *e, int cell, NodeId value) { slot_of(e, cell)->now = value; }
 
 Value *v_read(Elab *e, Value *v) { return v->kind == V_CELL ? v_tensor(e, cell_now(e, v->cell, (Loc){0})) : v; }
 
 void cell_write(Elab *e, int cell, NodeId value, Loc at) {
-  CellNow *c = cell_slot(e, cell);
+  CellNow *c = slot_of(e, cell);
   if (c->now == value) return;
   c->now = value;
   c->written = true;
@@ -64,17 +74,15 @@ static bool may_write(Elab *e, const char *what, bool own_module, Loc at) {
 }
 
 static bool stored_type(Elab *e, int cell, Value **v, Loc at) {
-  Type t = e->prog->cells[cell].type;
+  const Cell *k = cell_info(e, cell);
+  Type t = k->type;
   double x;
   if (v_number(e, *v, &x) || (*v)->kind == V_SYM || (*v)->kind == V_INT || (*v)->kind == V_BOOL)
     *v = adapt_number(e, *v, t, at);
-  if (is_poison(*v) ||
-      !want_tensor(e, v, arena_printf(e->arena, "the new value of `%s`", e->prog->cells[cell].path), at))
-    return false;
+  if (is_poison(*v) || !want_tensor(e, v, arena_printf(e->arena, "the new value of `%s`", k->path), at)) return false;
   if (type_same(v_type(*v), t)) return true;
-  elab_error(e, at, E0608, "`%s` is %s, it cannot take %s", e->prog->cells[cell].path, type_text(e, t),
-             type_text(e, v_type(*v)));
-  elab_note(e, e->prog->cells[cell].loc, "it is declared here");
+  elab_error(e, at, E0608, "`%s` is %s, it cannot take %s", k->path, type_text(e, t), type_text(e, v_type(*v)));
+  elab_note(e, k->loc, "it is declared here");
   return false;
 }
 

@@ -111,7 +111,7 @@ void carried_bind(Elab *e, Carried *c, Region *r) {
     bind_var(&c->vars[i], c->vars[i].inside);
   }
   for (ptrdiff_t i = 0; i < arrlen(c->cells); i++) {
-    const Cell *k = &e->prog->cells[c->cells[i]];
+    const Cell *k = cell_info(e, c->cells[i]);
     cell_begin(e, c->cells[i], region_input(r, IN_CARRY, c->cell_starts[i], k->type));
     arrlast(r->inputs).state = k->kind == DNN_STATE;
   }
@@ -211,6 +211,10 @@ static bool part_after(Elab *e, After *a, Value *before, Value *now) {
   return changed_type(e, a, before, now);
 }
 
+static bool is_row_cell(const Region *r, int cell) {
+  return cell < 0 && -1 - cell >= r->first_row && -1 - cell < r->last_row;
+}
+
 static bool carries_cell(const Carried *c, int cell) {
   for (ptrdiff_t i = 0; i < arrlen(c->cells); i++)
     if (c->cells[i] == cell) return true;
@@ -232,8 +236,8 @@ bool carried_close(Elab *e, Carried *c, Region *r) {
   }
   for (ptrdiff_t i = 0; i < arrlen(c->cells); i++) r->inputs[a.carry++].next = cell_now(e, c->cells[i], c->loc);
   for (int k = 0; k < arrlen(e->trace->cells); k++) {
-    if (!e->trace->cells[k].written || carries_cell(c, k)) continue;
-    arrput(c->cells, k);
+    if (!e->trace->cells[k].written || carries_cell(c, slot_cell(k)) || is_row_cell(r, slot_cell(k))) continue;
+    arrput(c->cells, slot_cell(k));
     c->again = true;
   }
   return ok;
@@ -274,7 +278,7 @@ void carried_results(Elab *e, Carried *c, const Region *r, NodeId op, int first)
   }
   for (ptrdiff_t i = 0; i < arrlen(c->cells); i++) {
     NodeId n = next_result(e, &x);
-    if (n) cell_write(e, c->cells[i], n, r->cells[c->cells[i]].loc);
+    if (n) cell_write(e, c->cells[i], n, r->cells[cell_slot(c->cells[i])].loc);
   }
 }
 

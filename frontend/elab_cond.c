@@ -126,20 +126,22 @@ static void run_arms(Elab *e, Env *env, const AstExpr *x, int arm, Region **r, V
 }
 
 static void merge_cells(Elab *e, Merge *m, Region **r, int **cells) {
-  for (int i = 0; i < (int)arrlen(e->prog->cells); i++) {
+  for (int i = 0; i < arrlen(r[0]->cells) || i < arrlen(r[1]->cells); i++) {
     bool written = false;
     for (int k = 0; k < 2; k++) written |= i < arrlen(r[k]->cells) && r[k]->cells[i].written;
     if (!written) continue;
     for (int k = 0; k < 2; k++) {
       region_enter(e, r[k]);
-      arrput(r[k]->graph->outputs, cell_now(e, i, m->loc));
+      arrput(r[k]->graph->outputs, cell_now(e, slot_cell(i), m->loc));
       region_leave(e, r[k]);
     }
-    arrput(*cells, i);
+    arrput(*cells, slot_cell(i));
   }
 }
 
-static Loc cell_loc(const Region *r, int cell) { return cell < arrlen(r->cells) ? r->cells[cell].loc : (Loc){0}; }
+static Loc cell_loc(const Region *r, int cell) {
+  return cell_slot(cell) < arrlen(r->cells) ? r->cells[cell_slot(cell)].loc : (Loc){0};
+}
 
 static Value *cond_from(Elab *e, Env *env, const AstExpr *x, int arm) {
   const AstArm *a = &x->choice.arms[arm];
@@ -218,7 +220,7 @@ Value *elab_checkpoint(Elab *e, Env *env, const AstExpr *x) {
   for (int i = 0; i < (int)arrlen(e->trace->cells); i++)
     if (e->trace->cells[i].written) {
       arrput(r->graph->outputs, e->trace->cells[i].now);
-      arrput(cells, i);
+      arrput(cells, slot_cell(i));
     }
   region_leave(e, r);
   if (arrlen(r->graph->outputs)) {
@@ -230,7 +232,7 @@ Value *elab_checkpoint(Elab *e, Env *env, const AstExpr *x) {
       if (b->v != before[i].v) b->v = come(e, op, at, b->v);
     }
     for (ptrdiff_t i = 0; i < arrlen(cells); i++)
-      cell_write(e, cells[i], g_get(e->trace->graph, at, op, l.n + (int)i), r->cells[cells[i]].loc);
+      cell_write(e, cells[i], g_get(e->trace->graph, at, op, l.n + (int)i), cell_loc(r, cells[i]));
   }
   arrfree(before), arrfree(cells);
   return v;

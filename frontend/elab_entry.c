@@ -101,7 +101,7 @@ void trace_close(Elab *e, Trace *t) {
   for (ptrdiff_t i = 0; i < arrlen(t->cells); i++)
     if (t->cells[i].written) {
       arrput(g->outputs, t->cells[i].now);
-      arrput(en->writes, (int)i);
+      arrput(en->writes, slot_cell((int)i));
     }
   int base = (int)arrlen(g->outputs);
   for (ptrdiff_t i = 0; i < arrlen(t->effect_values); i++) arrput(g->outputs, t->effect_values[i]);

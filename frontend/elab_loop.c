@@ -52,6 +52,7 @@ typedef struct Rows {
   Value *v; /* a tree of tensors with the leading axis `length`; NULL: the numbers from `first` on */
   Dim length;
   int64_t first;
+  int first_row, last_row; /* states of the rows among e->row_cells */
   bool failed;
   Loc loc;
 } Rows;
@@ -121,7 +122,9 @@ static bool loop_rows(Elab *e, Env *env, const AstRange *range, Rows *r) {
   *r = (Rows){.length = DIM_NONE, .loc = range->loc};
   if (is_poison(from)) return false;
   if (range->to) return int_rows(e, env, range, from, r);
+  r->first_row = (int)arrlen(e->row_cells);
   r->v = rows_part(e, r, from);
+  r->last_row = (int)arrlen(e->row_cells);
   if (is_poison(r->v) || r->failed) return false;
   if (r->length != DIM_NONE) return true;
   elab_error(e, range->loc, E0425, "there is nothing to walk through: %s has no tensors", value_kind_name(e, from));
@@ -185,8 +188,8 @@ static Value *stack_result(Elab *e, void *ctx, Value *v) {
 
 static Loc value_loc(const AstBlock *b) { return b->n ? b->stmts[b->n - 1]->loc : b->loc; }
 
-/* A scan that may stop carries whether it still runs, and its body is a branch: else what it carries stays and the rows
- * of its value are 0. */
+/* A scan that may stop carries whether it still runs, and its body is a branch: else what it carries and the states of
+ * its rows stay, and the rows of its value are 0. */
 static Graph *stopping_body(Elab *e, Region *r, int carried) {
   Graph *body = graph_new(e->arena, e->dims, e->diag), *rest = graph_new(e->arena, e->dims, e->diag);
   Type flag = type_scalar(BOOL);
@@ -194,12 +197,15 @@ static Graph *stopping_body(Elab *e, Region *r, int carried) {
   NodeId *in = arena_array(e->arena, NodeId, n + 1);
   in[0] = g_input(body, r->loc, flag);
   arrput(rest->outputs, g_full(rest, r->loc, 0, flag));
+  NodeId first = (NodeId)arrlen(rest->nodes); /* the inputs are one behind the other */
   for (int i = 0; i < n; i++) {
     in[i + 1] = g_input(body, r->loc, r->graph->input_types[i]);
     NodeId same = g_input(rest, r->loc, r->graph->input_types[i]);
     if (i < carried) arrput(rest->outputs, same);
   }
-  for (int i = carried; i < n_out; i++)
+  for (ptrdiff_t i = 0; i < arrlen(r->row_states); i++)
+    arrput(rest->outputs, first + (NodeId)node_int(r->graph, graph_node(r->graph, r->row_states[i]), A_index));
+  for (int i = carried + (int)arrlen(r->row_states); i < n_out; i++)
     arrput(rest->outputs, g_full(rest, r->loc, 0, graph_type(r->graph, r->graph->outputs[i])));
   arrins(r->graph->outputs, 0, g_map1(r->graph, OP_not, r->loc, r->stop));
   Graph *branches[2] = {r->graph, rest};
@@ -217,6 +223,7 @@ typedef struct Loop {
   Region *r, *test; /* of the body; of a `while`'s condition */
   Stack stack;
   Value *value; /* of the body, of its graph */
+  int *states;  /* stb_ds: row cells that the body writes */
   uint64_t site;
 } Loop;
 
@@ -228,6 +235,7 @@ static bool loop_body(Elab *e, Loop *l) {
   carried_start(e, &l->carried, r->loc);
   region_enter(e, r);
   carried_bind(e, &l->carried, r);
+  row_cells_bind(e, r, l->rows.first_row, l->rows.last_row);
   frame_push(e, &f, NULL, (Loc){0}, l->site);
   bool ok = elab_pattern(e, inner, x->loop.pattern, bind_rows(e, r, &l->rows));
   Value *v = ok ? block_in(e, inner, &x->loop.body) : e->poison;
@@ -235,6 +243,7 @@ static bool loop_body(Elab *e, Loop *l) {
   l->stack = (Stack){.r = r, .loc = value_loc(&x->loop.body), .top = !is_tree(v) && v->kind != V_LIST};
   l->value = is_poison(v) ? v : tree_parts(e, v, stacked_part, &l->stack);
   ok = carried_close(e, &l->carried, r) && !is_poison(l->value);
+  l->states = row_cells_close(e, r);
   region_leave(e, r);
   carried_restore(&l->carried);
   return ok;
@@ -255,6 +264,7 @@ static bool settle_loop(Elab *e, Loop *l, RegionKind kind, bool (*body)(Elab *, 
     bool sure = !quiet || e->mute;
     if (sure && (!ok || !l->carried.again)) return ok && e->errors == a.errors;
     arrfree(l->stack.nodes);
+    arrfree(l->states);
     attempt_undo(e, &a);
     quiet = false;
   }
@@ -262,8 +272,9 @@ static bool settle_loop(Elab *e, Loop *l, RegionKind kind, bool (*body)(Elab *, 
 
 static Value *loop_results(Elab *e, Loop *l, NodeId op, int first_carry, int first_stack) {
   carried_results(e, &l->carried, l->r, op, first_carry);
+  row_cells_commit(e, l->r, l->states, op, first_stack);
   l->stack.op = op;
-  l->stack.next = first_stack;
+  l->stack.next = first_stack + (int)arrlen(l->states);
   return restack(e, tree_parts(e, l->value, stack_result, &l->stack), 1);
 }
 
@@ -271,6 +282,8 @@ static void loop_outputs(Loop *l) {
   Region *r = l->r;
   for (ptrdiff_t i = 0; i < arrlen(r->inputs); i++)
     if (r->inputs[i].kind == IN_CARRY) arrput(r->graph->outputs, r->inputs[i].next);
+  for (ptrdiff_t i = 0; i < arrlen(l->states); i++)
+    arrput(r->graph->outputs, r->cells[cell_slot(l->states[i])].now);
   for (ptrdiff_t i = 0; i < arrlen(l->stack.nodes); i++) arrput(r->graph->outputs, l->stack.nodes[i]);
 }
 
@@ -305,6 +318,7 @@ Value *elab_scan(Elab *e, Env *env, const AstExpr *x) {
   Value *v = settle_loop(e, &l, RG_SCAN, loop_body) ? scan_op(e, &l) : carried_fail(e, &l.carried);
   carried_free(&l.carried);
   arrfree(l.stack.nodes);
+  arrfree(l.states);
   return v;
 }
 
@@ -313,8 +327,8 @@ Value *elab_scan(Elab *e, Env *env, const AstExpr *x) {
 static bool independent(Elab *e, const Loop *l) {
   if (!arrlen(l->carried.cells)) return true;
   int cell = l->carried.cells[0];
-  elab_error(e, l->r->cells[cell].loc, E0617, "`%s` is written inside of `vmap`, once for each of its iterations",
-             e->prog->cells[cell].path);
+  elab_error(e, l->r->cells[cell_slot(cell)].loc, E0617, "`%s` is written inside of `vmap`, once for each of its iterations",
+             cell_info(e, cell)->path);
   elab_note(e, l->r->loc, "the `vmap` begins here");
   elab_help(e, "`scan` writes it in order; `eval_mode(m)` leaves a module's states alone");
   return false;
@@ -349,6 +363,7 @@ Value *elab_vmap(Elab *e, Env *env, const AstExpr *x) {
   }
   carried_free(&l.carried);
   arrfree(l.stack.nodes);
+  arrfree(l.states);
   return v;
 }
 

@@ -293,7 +293,7 @@ static int64_t value_params(Elab *e, const Value *v) {
   if ((v->kind == V_LIST || v->kind == V_TUPLE) && holds_inst(v))
     for (int i = 0; i < v->list.n; i++) n += value_params(e, v->list.items[i]);
   if (v->kind == V_TENSOR || v->kind == V_CELL) {
-    Type t = v->kind == V_CELL ? e->prog->cells[v->cell].type : v_type(v);
+    Type t = v->kind == V_CELL ? cell_info(e, v->cell)->type : v_type(v);
     if (dim_is_int(e->dims, type_count(e->dims, t), &k)) n = k;
   }
   return n;

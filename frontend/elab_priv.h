@@ -18,6 +18,9 @@ Value *not_yet(Elab *e, Loc at, const char *what);
 
 /* cells: the current value of a cell in the current trace; v_read turns V_CELL into V_TENSOR. */
 NodeId cell_now(Elab *e, int cell, Loc at);
+const Cell *cell_info(const Elab *e, int cell);
+static inline int cell_slot(int cell) { return cell >= 0 ? 2 * cell : -2 * cell - 1; }
+static inline int slot_cell(int slot) { return slot % 2 ? -(slot + 1) / 2 : slot / 2; }
 Value *v_read(Elab *e, Value *v);
 void cell_write(Elab *e, int cell, NodeId value, Loc at);
 
@@ -102,12 +105,14 @@ typedef struct Region {
   RegionInput *inputs; /* stb_ds */
   struct {
     NodeId key, value;
-  } * captured;       /* stb_ds map: node outside -> input */
-  Dim length;         /* SCAN, VMAP */
-  NodeId iteration;   /* its number, where something asked for it */
-  NodeId stop;        /* SCAN: bool[], stops after this iteration */
-  int depth;          /* of the frame it stands in: calls inside are deeper */
-  CarriedGrad *grads; /* stb_ds */
+  } * captured;            /* stb_ds map: node outside -> input */
+  Dim length;              /* SCAN, VMAP */
+  NodeId iteration;        /* its number, where something asked for it */
+  NodeId stop;             /* SCAN: bool[], stops after this iteration */
+  int depth;               /* of the frame it stands in: calls inside are deeper */
+  CarriedGrad *grads;      /* stb_ds */
+  int first_row, last_row; /* SCAN, VMAP: the states of its rows among e->row_cells */
+  NodeId *row_states;      /* stb_ds: inputs whose new values are the outputs behind the carried ones */
 } Region;
 Region *region_new(Elab *e, RegionKind kind, Loc loc);
 void region_enter(Elab *e, Region *r);
@@ -174,6 +179,10 @@ Value *elab_checkpoint(Elab *e, Env *env, const AstExpr *x);
 bool want_condition(Elab *e, Value **v, const char *what, Loc at);
 Value *restack(Elab *e, Value *v, int by);
 Value *stack_list(Elab *e, Value *list, Loc loc);
+/* The states of rows, first <= k < last of e->row_cells. */
+void row_cells_bind(Elab *e, Region *r, int first, int last);
+int *row_cells_close(Elab *e, Region *r); /* stb_ds: those that the body wrote */
+void row_cells_commit(Elab *e, const Region *r, const int *written, NodeId op, int first_result);
 
 /* What comes out of an op with bodies is told by its number until `come` puts in the results of the op. */
 Value *coming(Elab *e, int index);

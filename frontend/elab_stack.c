@@ -34,6 +34,13 @@ static Value *rows_differ(Elab *e, const ListRows *c, const Value *a, const Valu
   return e->poison;
 }
 
+static NodeId as_row(Elab *e, NodeId n, Loc loc) {
+  Type t = graph_type(e->trace->graph, n);
+  Dim shape[MAX_RANK + 1] = {dim_int(e->dims, 1)};
+  for (int k = 0; k < t.rank; k++) shape[k + 1] = t.shape[k];
+  return g_reshape(e->trace->graph, loc, n, t.rank + 1, shape);
+}
+
 static Value *stack_tensors(Elab *e, const ListRows *c, Value **v, const char *path) {
   NodeId *row = arena_array(e->arena, NodeId, c->n);
   DType want = TUPLE;
@@ -47,11 +54,20 @@ static Value *stack_tensors(Elab *e, const ListRows *c, Value **v, const char *p
     Type ty = v_type(t);
     if (!type_same(ty, v_type(v[0]))) return rows_differ(e, c, v[0], t, i, path);
     if (ty.rank == MAX_RANK) return elab_error(e, c->loc, E0304, "the stack has more than %d axes", MAX_RANK);
-    Dim shape[MAX_RANK] = {dim_int(e->dims, 1)};
-    for (int k = 0; k < ty.rank; k++) shape[k + 1] = ty.shape[k];
-    row[i] = g_reshape(e->trace->graph, elab_place(e, c->loc), nid(t), ty.rank + 1, shape);
+    row[i] = as_row(e, nid(t), elab_place(e, c->loc));
   }
   return v_tensor(e, g_concat(e->trace->graph, elab_place(e, c->loc), row, c->n, 0));
+}
+
+/* One cell for the states of all elements at one place. */
+static Value *row_cell(Elab *e, const ListRows *c, Value **part) {
+  RowCell r = {.info = *cell_info(e, part[0]->cell), .cells = arena_array(e->arena, int, c->n), .n = c->n};
+  for (int i = 0; i < c->n; i++) r.cells[i] = part[i]->cell;
+  arrput(e->row_cells, r);
+  Value *v = arena_one(e->arena, Value);
+  v->kind = V_CELL;
+  v->cell = -(int)arrlen(e->row_cells);
+  return v;
 }
 
 static Value *stack_parts(Elab *e, const ListRows *c, Value **v, const char *path);
@@ -92,10 +108,8 @@ static Value *stack_insts(Elab *e, const ListRows *c, Value **v, const char *pat
     for (int i = 1; i < c->n; i++) {
       if (v_equal(e, part[0], part[i])) continue;
       if (f->kind == FIELD_STATIC) return rows_differ(e, c, part[0], part[i], i, p);
-      elab_error(e, c->loc, E0425, "the elements of the list have states of their own, `%s`",
-                 e->prog->cells[part[0]->cell].path);
-      elab_help(e, "`for` walks through modules with states: it is unrolled");
-      return e->poison;
+      f->v = row_cell(e, c, part);
+      break;
     }
   }
   return v_inst(e, m);
@@ -133,4 +147,48 @@ Value *stack_list(Elab *e, Value *list, Loc loc) {
   ListRows c = {list->list.n, loc};
   if (!c.n) return elab_error(e, loc, E0425, "the list to walk through is empty");
   return restack(e, stack_parts(e, &c, list->list.items, ""), 1);
+}
+
+/* --- states of rows ----------------------------------------------------------------------------------------------- */
+/* The region is the current one: its row of each state. */
+void row_cells_bind(Elab *e, Region *r, int first, int last) {
+  r->first_row = first, r->last_row = last;
+  for (int k = first; k < last; k++) {
+    RowCell c = e->row_cells[k];
+    NodeId *row = arena_array(e->arena, NodeId, c.n);
+    region_leave(e, r);
+    for (int i = 0; i < c.n; i++) row[i] = as_row(e, cell_now(e, c.cells[i], r->loc), r->loc);
+    NodeId all = g_concat(e->trace->graph, r->loc, row, c.n, 0);
+    region_enter(e, r);
+    cell_begin(e, -1 - k, region_input(r, IN_ROW, all, c.info.type));
+  }
+}
+
+/* The row of state k: they are the first rows. */
+static NodeId row_of_state(const Region *r, int k) {
+  for (ptrdiff_t i = 0; i < arrlen(r->inputs); i++)
+    if (r->inputs[i].kind == IN_ROW && k-- == r->first_row) return r->inputs[i].node;
+  return 0;
+}
+
+/* The region is the current one, and its body complete. */
+int *row_cells_close(Elab *e, Region *r) {
+  int *written = NULL;
+  for (int k = r->first_row; k < r->last_row; k++) {
+    if (!e->trace->cells[cell_slot(-1 - k)].written) continue;
+    arrput(written, -1 - k);
+    arrput(r->row_states, row_of_state(r, k));
+  }
+  return written;
+}
+
+/* Behind the loop, whose results from first_result on are the stacks of the new states. */
+void row_cells_commit(Elab *e, const Region *r, const int *written, NodeId op, int first_result) {
+  for (ptrdiff_t k = 0; k < arrlen(written); k++) {
+    RowCell c = e->row_cells[-1 - written[k]];
+    Loc at = r->cells[cell_slot(written[k])].loc;
+    NodeId all = g_get(e->trace->graph, r->loc, op, first_result + (int)k);
+    for (int i = 0; i < c.n; i++)
+      cell_write(e, c.cells[i], index_axis(e, all, 0, dim_int(e->dims, i), r->loc), at);
+  }
 }

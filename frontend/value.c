@@ -220,7 +220,7 @@ const char *value_kind_name(Elab *e, const Value *v) {
     return v->inst->path ? arena_printf(e->arena, "the module instance `%s` (%s)", v->inst->path, v->inst->def->name)
                          : arena_printf(e->arena, "a blueprint of `%s`", v->inst->def->name);
   case V_LEAF: return arena_printf(e->arena, "a parameter %s", type_text(e, v->leaf->type));
-  case V_CELL: return type_text(e, e->prog->cells[v->cell].type);
+  case V_CELL: return type_text(e, cell_info(e, v->cell)->type);
   case V_TENSOR: return type_text(e, v_type(v));
   case V_SPACE: return arena_printf(e->arena, "the namespace `%s`", v->s);
   case V_WEIGHTS: return "weights of a file";

@@ -137,3 +137,16 @@
 {"var h = w; let v = scan x in xs { h = h + x; grad(sum(x * w), w) }; v", "xs"},
 {"var h = w; scan x in xs { h = tanh(h * x + w) }; grad(sum(h), w)",
  "var h = w; for x in unstack(xs) { h = tanh(h * x + w) }; grad(sum(h), w)"},
+/* states of the modules in a list */
+{"var x = xs; scan m in train_mode(deep).norms { x = m(x) + w }; x",
+ "var x = xs; for m in train_mode(deep).norms { x = m(x) + w }; x"},
+{"scan (m, y) in (train_mode(deep).norms, ys) { m(y * xs) }",
+ "stack([train_mode(deep).norms[i](ys[i] * xs) for i in 0..4])"},
+{"var x = xs; scan (m, y) in (train_mode(deep).norms, ys) { x = m(y * x); stop when y < 2 }; x",
+ "var x = xs; for i in 0..2 { x = train_mode(deep).norms[i](ys[i] * x) }; "
+ "for i in 2..4 { deep.norms[i].running_mean *= 1; deep.norms[i].running_var *= 1 }; x"},
+{"vmap m in train_mode(deep).norms { m(xs) + m.running_mean }",
+ "stack([m(xs) + m.running_mean for m in train_mode(deep).norms])"},
+{"var x = xs; scan pair in train_mode(deep).pairs { scan m in pair { cond x[0, 0] < 9 { x = m(x * w) } else { } } }; x",
+ "var x = xs; for pair in train_mode(deep).pairs { for m in pair { x = m(x * w) } }; x"},
+{"var x = xs; scan m in deep.norms { x = m(x) }; x", "var x = xs; for m in deep.norms { x = m(x) }; x"},

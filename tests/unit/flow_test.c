@@ -28,6 +28,8 @@ static const char prologue[] = "use nn, tree\n"
                                "  fn call(x: f32[..., 3]) -> f32[..., 3] { head(x) }\n}\n"
                                "model net = Net()\n"
                                "model norm = nn.BatchNorm(3)\n"
+    "module Deep() {\n  norms = [nn.BatchNorm(3) for _ in 0..4]; pairs = [[nn.BatchNorm(3) for _ in 0..2] for _ in 0..2]\n}\n"
+    "model deep = Deep()\n"
                                "state total: f32[3] = 2; state count: i32[] = 0\n"
                                "fn square(x: f32[...]) -> f32[...] { x * x }\n"
     "fn cube(x: f32[...S], n: int = 3) -> f32[...S] { x ** n } backward(y, dy) { 3 * x ** 2 * dy }\n"
@@ -67,7 +69,7 @@ static int run(Arena *a, const char *body, Tensor *out) {
 
 static int check_pair(const Pair *r) {
   Arena *a = arena_new();
-  Tensor x[8], y[8];
+  Tensor x[64], y[64];
   int n = run(a, r->loop, x), m = run(a, r->plain, y), bad = n < 1 || n != m;
   for (int i = 0; i < n && !bad; i++) {
     bad = !(tensor_diff(&x[i], &y[i]) < 1e-5);
