@@ -133,7 +133,6 @@ const char *part_text(Elab *e, const Value *v) {
 }
 
 static bool changed_type(Elab *e, const After *a, Value *before, Value *now) {
-  if (is_poison(now)) return false;
   elab_error(e, a->var->loc, E0423, "`%s` is %s before the `%s` and %s after its body", a->var->name,
              part_text(e, before), region_name(a->r), part_text(e, now));
   if (before->kind == V_TENSOR)
@@ -154,35 +153,44 @@ static DType number_dtype(const Value *before, const Value *now) {
   return whole && now->kind != V_FLOAT && now->kind != V_SYM ? I32 : F32;
 }
 
+/* A static number that the body changes is carried as a tensor from the next attempt on. */
 static bool number_after(Elab *e, After *a, Value *before, Value *now) {
   int k = a->number++;
   if (is_number(now) && v_equal(e, before, now) && is_bool(before) == is_bool(now)) return true;
-  if (is_poison(now)) return false;
   a->c->numbers[k] = number_dtype(before, now);
   a->c->again = true;
-  return true;
+  return !is_poison(now);
 }
 
-static bool tensor_after(Elab *e, After *a, Value *before, Value *now) {
+/* `origin`: as it was before the loop; a number there was given a dtype by an attempt that may have known less. */
+static bool tensor_after(Elab *e, After *a, Value *origin, Value *before, Value *now) {
+  int number = is_number(origin) ? a->number++ : -1;
   RegionInput *in = &a->r->inputs[a->carry++];
   if (in->kind != IN_CARRY) INTERNAL("the order of carried values is broken");
   Type t = v_type(before);
   in->next = in->node;
+  if (is_poison(now)) return false;
   if (is_number(now) && t.rank == 0) now = adapt_number(e, now, t, a->var->loc);
+  if (number >= 0 && now->kind == V_TENSOR && number_dtype(origin, now) != t.dtype) {
+    a->c->numbers[number] = number_dtype(origin, now);
+    return a->c->again = true;
+  }
   if (now->kind != V_TENSOR || !type_same(t, v_type(now))) return changed_type(e, a, before, now);
   in->next = nid(now);
   return true;
 }
 
-static bool part_after(Elab *e, After *a, Value *before, Value *now);
+static bool part_after(Elab *e, After *a, Value *origin, Value *before, Value *now);
 
-static bool inst_after(Elab *e, After *a, const Inst *before, const Inst *now) {
+static bool inst_after(Elab *e, After *a, const Inst *origin, const Inst *before, Value *now) {
   bool ok = true;
+  const Inst *m = now->kind == V_INST ? now->inst : NULL;
   for (int i = 0; i < before->n; i++) {
     const Field *f = &before->fields[i];
+    Value *g = m ? m->fields[i].v : now;
     if (f->kind == FIELD_STATE) continue;
-    if (f->kind == FIELD_PARAM || holds_inst(f->v)) ok &= part_after(e, a, f->v, now->fields[i].v);
-    else if (!v_equal(e, f->v, now->fields[i].v)) ok = changed_type(e, a, f->v, now->fields[i].v);
+    if (f->kind == FIELD_PARAM || holds_inst(f->v)) ok &= part_after(e, a, origin->fields[i].v, f->v, g);
+    else if (m && !v_equal(e, f->v, g)) ok = changed_type(e, a, f->v, g);
   }
   return ok;
 }
@@ -194,21 +202,27 @@ bool same_names(const Value *a, const Value *b) {
   return true;
 }
 
-/* `before` as it was bound in the body. */
-static bool part_after(Elab *e, After *a, Value *before, Value *now) {
-  if (before->kind == V_TENSOR) return tensor_after(e, a, before, now);
+/* `before` as it was bound in the body. Poison goes down to the leaves, so that these are counted. */
+static bool part_after(Elab *e, After *a, Value *origin, Value *before, Value *now) {
+  bool lost = is_poison(now);
+  if (before->kind == V_TENSOR) return tensor_after(e, a, origin, before, now);
   if (is_number(before)) return number_after(e, a, before, now);
-  if ((before->kind == V_TUPLE || before->kind == V_LIST) && now->kind == before->kind &&
-      now->list.n == before->list.n && same_names(before, now)) {
+  if ((before->kind == V_TUPLE || before->kind == V_LIST) &&
+      (lost || (now->kind == before->kind && now->list.n == before->list.n && same_names(before, now)))) {
     bool ok = true;
-    for (int i = 0; i < before->list.n; i++) ok &= part_after(e, a, before->list.items[i], now->list.items[i]);
+    for (int i = 0; i < before->list.n; i++)
+      ok &= part_after(e, a, origin->list.items[i], before->list.items[i], lost ? now : now->list.items[i]);
     return ok;
   }
-  if (before->kind == V_INST && now->kind == V_INST && before->inst->def == now->inst->def &&
-      before->inst->n == now->inst->n && before->inst->stacked == now->inst->stacked)
-    return inst_after(e, a, before->inst, now->inst);
+  if (before->kind == V_INST &&
+      (lost || (now->kind == V_INST && before->inst->def == now->inst->def && before->inst->n == now->inst->n &&
+                before->inst->stacked == now->inst->stacked)))
+    return inst_after(e, a, origin->inst, before->inst, now);
   if (before == now || (v_equal(e, before, now) && !v_has_tensor(now) && !is_tree(before))) return true;
-  return changed_type(e, a, before, now);
+  if (lost) return false;
+  changed_type(e, a, before, now);
+  part_after(e, a, origin, before, e->poison); /* counts its leaves */
+  return false;
 }
 
 static bool is_row_cell(const Region *r, int cell) {
@@ -229,10 +243,8 @@ bool carried_close(Elab *e, Carried *c, Region *r) {
   c->again = false;
   for (ptrdiff_t i = 0; i < arrlen(c->vars); i++) {
     a.var = &c->vars[i];
-    Value *now = a.var->env->binds[a.var->at].v;
-    if (is_poison(now) || is_poison(a.var->inside)) return false;
-    ok &= part_after(e, &a, a.var->inside, now);
-    if (!ok) return false; /* the counts are lost where structures differ */
+    if (is_poison(a.var->inside)) return false;
+    ok &= part_after(e, &a, a.var->before, a.var->inside, a.var->env->binds[a.var->at].v);
   }
   for (ptrdiff_t i = 0; i < arrlen(c->cells); i++) r->inputs[a.carry++].next = cell_now(e, c->cells[i], c->loc);
   for (int k = 0; k < arrlen(e->trace->cells); k++) {

@@ -249,24 +249,27 @@ static bool loop_body(Elab *e, Loop *l) {
   return ok;
 }
 
+enum { MAX_ATTEMPTS = 8 };
+
 /* Elaborates the body until what it changes is known: the static numbers that it assigns and the cells that it writes
- * show only then. The first attempt may take a number for static that is not, so its errors do not count. */
+ * show only then. While numbers are taken for static that are not, errors do not count; the last attempt is in earnest.
+ */
 static bool settle_loop(Elab *e, Loop *l, RegionKind kind, bool (*body)(Elab *, Loop *)) {
   Attempt a = attempt_begin(e);
   l->carried.loc = elab_place(e, l->x->op);
-  bool quiet = carried_numbers(e, &l->carried);
-  for (;;) {
+  bool quiet = carried_numbers(e, &l->carried) && !e->mute;
+  for (int n = 0;; n++) {
     l->r = region_new(e, kind, l->carried.loc);
     l->r->length = l->rows.length;
     e->mute += quiet;
     bool ok = body(e, l);
     e->mute -= quiet;
-    bool sure = !quiet || e->mute;
-    if (sure && (!ok || !l->carried.again)) return ok && e->errors == a.errors;
+    bool again = l->carried.again && n < MAX_ATTEMPTS;
+    if (!again && !quiet) return ok && e->errors == a.errors;
     arrfree(l->stack.nodes);
     arrfree(l->states);
     attempt_undo(e, &a);
-    quiet = false;
+    quiet = quiet && again;
   }
 }
 
@@ -282,8 +285,7 @@ static void loop_outputs(Loop *l) {
   Region *r = l->r;
   for (ptrdiff_t i = 0; i < arrlen(r->inputs); i++)
     if (r->inputs[i].kind == IN_CARRY) arrput(r->graph->outputs, r->inputs[i].next);
-  for (ptrdiff_t i = 0; i < arrlen(l->states); i++)
-    arrput(r->graph->outputs, r->cells[cell_slot(l->states[i])].now);
+  for (ptrdiff_t i = 0; i < arrlen(l->states); i++) arrput(r->graph->outputs, r->cells[cell_slot(l->states[i])].now);
   for (ptrdiff_t i = 0; i < arrlen(l->stack.nodes); i++) arrput(r->graph->outputs, l->stack.nodes[i]);
 }
 
@@ -327,8 +329,8 @@ Value *elab_scan(Elab *e, Env *env, const AstExpr *x) {
 static bool independent(Elab *e, const Loop *l) {
   if (!arrlen(l->carried.cells)) return true;
   int cell = l->carried.cells[0];
-  elab_error(e, l->r->cells[cell_slot(cell)].loc, E0617, "`%s` is written inside of `vmap`, once for each of its iterations",
-             cell_info(e, cell)->path);
+  elab_error(e, l->r->cells[cell_slot(cell)].loc, E0617,
+             "`%s` is written inside of `vmap`, once for each of its iterations", cell_info(e, cell)->path);
   elab_note(e, l->r->loc, "the `vmap` begins here");
   elab_help(e, "`scan` writes it in order; `eval_mode(m)` leaves a module's states alone");
   return false;

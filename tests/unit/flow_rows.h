@@ -150,3 +150,12 @@
 {"var x = xs; scan pair in train_mode(deep).pairs { scan m in pair { cond x[0, 0] < 9 { x = m(x * w) } else { } } }; x",
  "var x = xs; for pair in train_mode(deep).pairs { for m in pair { x = m(x * w) } }; x"},
 {"var x = xs; scan m in deep.norms { x = m(x) }; x", "var x = xs; for m in deep.norms { x = m(x) }; x"},
+/* static numbers: their dtypes show after some attempts */
+{"var a = 0; var b = 0; var c = 0; scan y in ys { c = b; b = a; a = a + 1; cond c > 1 { } else { } }; (a, b, c)",
+ "(i32(4), i32(3), i32(2))"},
+{"var k = 1; var x = 0.0; scan y in ys { let z = cond x > 3 { 2 * y } else { y }; x = x + z; k = k + k }; (x, k)",
+ "(f32(18), i32(16))"},
+{"var t = (n = 0, k = 5, m = 0); scan y in ys { t.m = t.m + 1.5; t.k = t.k + 1 }; (t.m, t.k, zeros([t.n + 2]))",
+ "(f32(6), i32(9), zeros([2]))"},
+{"var n = 0; scan y in ys { var s = 0; scan x in xs { s = s + x[0]; n = n + 1; cond s > 0 { } else { } } }; n", "i32(16)"},
+{"let v = scan y in ys { y * table }; v[1] + table", "2 * table"},
