@@ -111,7 +111,6 @@ Scope *elab_load(Elab *e, const char *path, Loc at, bool is_std) {
 }
 
 static void use_one(Elab *e, Scope *s, const AstUse *u) {
-  static const char *const planned[] = {"search"};
   Value *v = arena_one(e->arena, Value);
   v->kind = V_SPACE;
   v->s = u->name.name;
@@ -120,14 +119,9 @@ static void use_one(Elab *e, Scope *s, const AstUse *u) {
   if (!v->scope) {
     if (u->file) return;
     if (!native_space(e, u->name.name)) {
-      for (size_t i = 0; i < sizeof planned / sizeof *planned; i++)
-        if (strcmp(planned[i], u->name.name) == 0) {
-          not_yet(e, u->loc, arena_printf(e->arena, "the namespace `%s`", u->name.name));
-          return;
-        }
       elab_error(e, u->loc, E0213, "there is no namespace `%s` in the library", u->name.name);
       static const char *const known[] = {"nn",     "init", "loss",    "optim",  "metric", "source",
-                                          "tokens", "tree", "augment", "sample", "plot"};
+                                          "tokens", "tree", "augment", "sample", "plot", "search"};
       const char *near = diag_nearest(u->name.name, known, (int)(sizeof known / sizeof *known));
       if (near) elab_help(e, "did you mean `%s`?", near);
       else elab_help(e, "a file is used as `use \"%s.dnn\" as %s`", u->name.name, u->name.name);
