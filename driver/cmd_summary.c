@@ -19,12 +19,33 @@ static char *dim_text(Session *s, Dim d) {
 }
 
 /* Multiply-adds of the contractions among nodes first .. last-1 of a graph, regions left out. */
-static Dim multiply_adds(Session *s, const Graph *g, NodeId first, NodeId last) {
-  DimTab *t = s->prog->dims;
+/* How often the bodies of a loop run at most; once for other ops, and for a loop without a limit. */
+static Dim turns(const Graph *g, const Node *n) {
+  if (n->op == OP_scan || n->op == OP_vmap) return node_dim(n, A_length);
+  bool limited = n->op == OP_while && !dim_is(g->dims, node_dim(n, A_limit), -1);
+  return limited ? node_dim(n, A_limit) : dim_int(g->dims, 1);
+}
+
+/* Operations of contractions; of loops as often as they run, of a branch those of its larger arm. */
+static Dim contractions(DimTab *t, const Graph *g, NodeId first, NodeId last) {
   Dim sum = dim_int(t, 0);
-  for (NodeId n = first; n < last && n < (NodeId)arrlen(g->nodes); n++)
-    if (op_info[graph_node(g, n)->op].cls == CONTRACT) sum = dim_add(t, sum, node_flops(g, n));
-  return dim_floordiv(t, sum, dim_int(t, 2));
+  for (NodeId k = first; k < last && k < (NodeId)arrlen(g->nodes); k++) {
+    const Node *n = graph_node(g, k);
+    if (op_info[n->op].cls == CONTRACT) sum = dim_add(t, sum, node_flops(g, k));
+    if (op_info[n->op].cls != REGION) continue;
+    Dim body = dim_int(t, 0);
+    for (int r = 0; r < (n->op == OP_custom_grad ? 1 : n->n_regions); r++) {
+      Dim d = contractions(t, n->regions[r], 1, (NodeId)arrlen(n->regions[r]->nodes));
+      if (n->op != OP_cond) body = dim_add(t, body, d);
+      else if (dim_le(t, body, d) != DIM_NO) body = d;
+    }
+    sum = dim_add(t, sum, dim_mul(t, turns(g, n), body));
+  }
+  return sum;
+}
+
+static Dim multiply_adds(Session *s, const Graph *g, NodeId first, NodeId last) {
+  return dim_floordiv(s->prog->dims, contractions(s->prog->dims, g, first, last), dim_int(s->prog->dims, 2));
 }
 
 static Dim bytes_of(Session *s, Type t) {

@@ -11,13 +11,17 @@ np.save("w.npy", np.float32([1.5, -0.5, 0.75]))
 np.save("scores.npy", np.float32([[0, 1, 3, 2, 0], [2, 0, 1, 0, 3], [1, 5, 0, 2, 0], [9, 1, 1, 0, 2], [0, 0, 0, 0, 1]]))
 np.save("start.npy", np.int32(0))
 np.save("n.npy", np.int32(27))
+np.save("starts.npy", np.int32([1, 27, 6, 97, 2]))
+np.save("rows.npy", np.float32(g.normal(0, 1, (4, 3))))
 P
 "$DNNC" train "$f" --data . --out run >log 2>&1 || { cat log; exit 1; }
 "$DNNC" weights run/end.dnnw --to end.npz >>log
+"$DNNC" summary "$f" | grep -q '^1408\*T + 32 multiply-adds' # every turn of the loop counts
 r() { "$DNNC" run "$f" --weights run/end.dnnw --out "$1" --entry "$@" >>log; }
 r read --in x=x.npy
 r both --in x=v.npy
 r collatz --in start=n.npy
+r lanes --in starts=starts.npy --in x=rows.npy --in w=w.npy
 r walk --in scores=scores.npy --in start=start.npy
 r slope --in x=v.npy --in w=w.npy
 /usr/bin/python3 - <<'P'
@@ -78,11 +82,21 @@ assert e["turns"] == positive + 10 * (4 - positive)
 
 a, b = got("both", "out0", "out1")
 assert a.shape == (4, 3) and np.allclose(a, b, 1e-6)
-n, length, top = 27, 0, 27
-while n > 1:
-    n = n // 2 if n % 2 == 0 else 3 * n + 1
-    length, top = length + 1, max(top, n)
-assert [int(v) for v in got("collatz", "length", "top")] == [length, top], got("collatz", "length", "top")
+
+
+def collatz(n):
+    length, top = 0, n
+    while n > 1:
+        n = n // 2 if n % 2 == 0 else 3 * n + 1
+        length, top = length + 1, max(top, n)
+    return length, top
+
+
+assert tuple(int(v) for v in got("collatz", "length", "top")) == collatz(27), got("collatz", "length", "top")
+lengths, slopes = got("lanes", "lengths", "slopes")
+assert lengths.tolist() == [collatz(int(n))[0] for n in np.load("starts.npy")], lengths
+x, w = np.load("rows.npy"), np.load("w.npy")
+assert np.allclose(slopes, x * np.cos(x * w), 1e-5, 1e-6), slopes
 path, score = got("walk", "path", "score")
 assert path.tolist() == [2, 1, 4, 0, 0, 0] and score == 11, (path, score)
 P
