@@ -9,7 +9,7 @@ typedef struct Machine {
   Session s;
   DnnContext context;
   uint64_t seed;
-  DnnDataOpts find;   /* where the vocabularies are looked for */
+  DnnDataOpts find; /* where the vocabularies are looked for */
   DnnTokenSet tokens;
   DnnError error;
 } Machine;

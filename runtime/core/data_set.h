@@ -21,9 +21,9 @@ typedef enum DnnSetKind {
 } DnnSetKind;
 
 typedef struct DnnSetField {
-  int64_t bytes;       /* of one record */
-  unsigned char *base; /* DENSE */
-  int32_t from, field; /* where it comes from: a set and its field */
+  int64_t bytes;         /* of one record */
+  unsigned char *base;   /* DENSE */
+  int32_t from, field;   /* where it comes from: a set and its field */
   const int64_t *starts; /* packed, DENSE: record i is places starts[i] .. starts[i + 1] of the first axis */
   int64_t place;         /* packed: bytes of a place */
 } DnnSetField;
