@@ -200,9 +200,11 @@ static inline void dnn_eigh(double *a, double *y, double *work, int64_t n) {
     for (int64_t j = 0; j < i; j++) a[i * n + j] = a[j * n + i] = (a[i * n + j] + a[j * n + i]) / 2;
   dnn_tridiagonal(a, d, e, e + n, n);
   if (n > 0) e[n - 1] = 0;
+  double all = 0; /* the reduction leaves rounding of this size everywhere: what is below it is nothing */
+  for (int64_t i = 0; i < n; i++) all = fmax(all, fabs(d[i]) + fabs(e[i]));
   for (int64_t l = 0, step = 0; l < n; step++) {
     int64_t m = l;
-    while (m + 1 < n && !(fabs(e[m]) <= 0x1p-53 * (fabs(d[m]) + fabs(d[m + 1])))) m++;
+    while (m + 1 < n && !(fabs(e[m]) <= 0x1p-53 * fmax(fabs(d[m]) + fabs(d[m + 1]), all))) m++;
     if (m == l) {
       l++;
       step = -1;
