@@ -129,6 +129,31 @@ static void test_unrolled_thrice(void **state) {
   for (uint64_t seed = 1; seed <= 12; seed++) check_composition(seed, 1, 3);
 }
 
+/* Directional derivatives, which are reverse accumulation twice. */
+static void test_jvp(void **state) {
+  for (uint64_t seed = 501; seed <= 530; seed++) {
+    Arena *a = arena_new();
+    Graph *g = graph_new(a, dimtab_new(a), diag_new(a));
+    arrput(g->outputs, regiongen_build(g, seed, 2, true));
+    Graph *both[2] = {g, regiongen_unroll(a, g)};
+    Tensor *in = random_inputs(a, g, seed);
+    for (int k = 0; k < 2; k++) {
+      NodeId *x = inputs_of(both[k]), args[1 + 2 * REGIONGEN_INPUTS] = {both[k]->outputs[0]};
+      for (int i = 0; i < REGIONGEN_INPUTS; i++) {
+        args[1 + 2 * i] = x[i];
+        args[2 + 2 * i] = g_map1(both[k], OP_cos, nowhere, x[i]);
+      }
+      both[k]->outputs[0] = graph_add(both[k], OP_jvp, nowhere, args, 1 + 2 * REGIONGEN_INPUTS, NULL, 0, NULL);
+      expand(both[k], "jvp");
+    }
+    Tensor *want = evaluate(a, both[1], in);
+    check_equal(evaluate(a, g, in), want, 1, 1e-9, "jvp");
+    run_passes(g, "jvp");
+    check_equal(evaluate(a, g, in), want, 1, 1e-9, "jvp, all passes");
+    arena_free(a);
+  }
+}
+
 /* Nothing but values is used here: (f(x + h) - f(x - h)) / 2h. */
 static void test_differences(void **state) {
   for (uint64_t seed = 201; seed <= 230; seed++) {
@@ -283,9 +308,13 @@ static void test_memory_limit(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_unrolled),    cmocka_unit_test(test_unrolled_twice), cmocka_unit_test(test_unrolled_thrice),
-      cmocka_unit_test(test_differences), cmocka_unit_test(test_maml),           cmocka_unit_test(test_nested),
-      cmocka_unit_test(test_memory_limit)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_unrolled),
+                                     cmocka_unit_test(test_unrolled_twice),
+                                     cmocka_unit_test(test_unrolled_thrice),
+                                     cmocka_unit_test(test_differences),
+                                     cmocka_unit_test(test_jvp),
+                                     cmocka_unit_test(test_maml),
+                                     cmocka_unit_test(test_nested),
+                                     cmocka_unit_test(test_memory_limit)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
