@@ -200,10 +200,55 @@ static Value *max_pool(Elab *e, Value **a, int n, Loc at) {
   return v_tuple(e, items, NULL, 2);
 }
 
+/* max_unpool(y, at, k): y at the places that max_pool_at gave, zeros elsewhere. */
+static Value *max_unpool(Elab *e, Value **a, int n, Loc at) {
+  Value *y = a[0], *place = a[1], *args[4] = {a[0], a[2], a[3], v_int(e, 0)};
+  Window k = {0};
+  if (!image(e, &y, "max_unpool", at) || !want_tensor(e, &place, "the places", at)) return e->poison;
+  Type t = v_type(y), u = v_type(place);
+  k.ns = t.rank - 2;
+  for (int i = 0; i < k.ns; i++) k.dilation[i] = 1;
+  if (!per_axis(e, args[1], k.ns, 1, k.kernel, "the window", at) ||
+      !per_axis(e, args[2]->kind == V_NONE ? args[1] : args[2], k.ns, 1, k.stride, "the stride", at) ||
+      !paddings(e, args[3], &k, at))
+    return e->poison;
+  if (u.dtype != I32 || !shape_same(t, u))
+    return elab_error(e, at, E0351, "`max_unpool` of %s needs places i32 of its shape, not %s", type_text(e, t),
+                      type_text(e, u));
+  Dim shape[MAX_RANK] = {t.shape[0], t.shape[1]};
+  int rank = t.rank;
+  for (int i = 0; i < k.ns; i++)
+    shape[2 + i] = dim_add(
+        e->dims, dim_mul(e->dims, dim_sub(e->dims, t.shape[2 + i], dim_int(e->dims, 1)), dim_int(e->dims, k.stride[i])),
+        dim_int(e->dims, k.kernel[i]));
+  if (a[4]->kind != V_NONE) {
+    Dim size[MAX_RANK];
+    if (!want_shape(e, a[4], &rank, size, "`size`", at)) return e->poison;
+    bool fits = rank == k.ns;
+    for (int i = 0; fits && i < k.ns; i++) { /* as many windows as y has elements */
+      Dim room = dim_sub(e->dims, size[i], dim_int(e->dims, k.kernel[i]));
+      Dim count = dim_add(e->dims, dim_floordiv(e->dims, room, dim_int(e->dims, k.stride[i])), dim_int(e->dims, 1));
+      fits = dim_eq(e->dims, count, t.shape[2 + i]) == DIM_YES;
+      shape[2 + i] = size[i];
+    }
+    if (!fits)
+      return elab_error(e, at, E0356, "`max_unpool` of %s cannot give this `size`: its pool has another shape",
+                        type_text(e, t));
+  }
+  Type want = type_of(e->arena, t.dtype, t.rank, shape);
+  if (too_big(e, want, at)) return e->poison;
+  Graph *g = e->trace->graph;
+  Attr attrs[4] = {attr_ints(g, A_window, k.kernel, k.ns), attr_ints(g, A_stride, k.stride, k.ns),
+                   attr_dims(g, A_low, k.low, k.ns), attr_dims(g, A_high, k.high, k.ns)};
+  return v_tensor(e,
+                  graph_add(g, OP_max_pool_dx, elab_place(e, at), (NodeId[]){nid(y), nid(place)}, 2, attrs, 4, &want));
+}
+
 static const Native table[] = {
     {"conv", "x, w, stride = 1, padding = \"same\", dilation = 1, groups = 1", conv, 0},
     {"conv_transpose", "x, w, stride = 1, padding = 0, dilation = 1, groups = 1", conv_transpose, 0},
     {"max_pool", "x, k, stride = none, padding = 0", max_pool, 0},
     {"max_pool_at", "x, k, stride = none, padding = 0", max_pool, 1},
+    {"max_unpool", "y, at, k, stride = none, size = none", max_unpool, 0},
 };
 void natives_nn(Elab *e) { elab_register(e, table, (int)(sizeof table / sizeof *table)); }

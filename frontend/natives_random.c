@@ -101,6 +101,24 @@ static Value *categorical(Elab *e, Value **a, int n, Loc at) {
   return v_tensor(e, g_arg(g, OP_argmax, place, y, rank - 1));
 }
 
+/* The order of keys that are drawn: uniform in f64, so that equal ones do not count. */
+static Value *permutation(Elab *e, Value **a, int n, Loc at) {
+  Graph *g = e->trace->graph;
+  Dim shape[1];
+  int rank;
+  if (!want_shape(e, v_list(e, a, 1), &rank, shape, "the number of elements", at)) return e->poison;
+  if (too_big(e, type_of(e->arena, F64, 1, shape), at)) return e->poison;
+  NodeId keys = draw(e, "permutation", F64, 1, shape, at);
+  Attr up = attr_int(g, A_descending, 0);
+  return v_tensor(e, graph_add(g, OP_argsort, elab_place(e, at), &keys, 1, &up, 1, NULL));
+}
+
+/* random.gamma, random.beta: the prelude's draws_NAME. */
+static Value *written(Elab *e, Value **a, int n, Loc at) {
+  const char *name = arena_printf(e->arena, "draws_%s", e->native->name + strlen("random."));
+  return elab_call_values(e, elab_global(e, e->prelude, intern(name), at), a, n, at);
+}
+
 static Value *clock_value(Elab *e, Value **a, int n, Loc at) {
   TraceKind k = e->trace->kind;
   if (k != T_STEP && k != T_CHECK)
@@ -114,6 +132,9 @@ static const Native table[] = {
     {"random.bernoulli", "p, shape", bernoulli, 0},
     {"random.integer", "shape, lo, hi", integer, 0},
     {"random.categorical", "logits, shape = none", categorical, 0},
+    {"random.permutation", "n", permutation, 0},
+    {"random.gamma", "a, shape, dtype = f32", written, 0},
+    {"random.beta", "a, b, shape, dtype = f32", written, 0},
     {"clock.step", NULL, clock_value, 0},
     {"clock.steps", NULL, clock_value, 1},
     {"clock.epoch", NULL, clock_value, 2},

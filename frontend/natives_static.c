@@ -69,13 +69,7 @@ static Value *planned(Elab *e, Value **a, int n, Loc at) {
 bool natives_is_planned(const Native *n) { return n->fn == planned; }
 
 static const Native later[] = {
-    {"max_unpool", "*", planned, 0},
-    {"resize", "*", planned, 0},
-    {"warp", "*", planned, 0},
     {"augment.rotate", "*", planned, 0},
     {"augment.pixmix", "*", planned, 0},
-    {"random.permutation", "*", planned, 0},
-    {"random.gamma", "*", planned, 0},
-    {"random.beta", "*", planned, 0},
 };
 void natives_planned(Elab *e) { elab_register(e, later, (int)(sizeof later / sizeof *later)); }

@@ -22,6 +22,7 @@ def general(lead, n):
 def all_of(name, lead, n, k):
     a, b = general(lead, n), wave(lead + [n, k], 1.1, 0.9).requires_grad_()
     g.call(name)
+    g.covers("solve", "triangular_solve", "inverse", "cholesky", "logdet", "eigh", "trace")
     x = torch.linalg.solve(a, b)
     da, db = grad(weigh(x), (a, b))
     g.result("x", x)
@@ -83,6 +84,7 @@ def factors(name, lead, m, n):
     r = q.mT @ a if m < n else r
     da = grad(weigh(q) + weigh(r), a)[0]
     g.call(name)
+    g.covers("qr", "orthonormal")
     g.result("q", q)
     g.result("r", r)
     g.result("da", da)
