@@ -352,8 +352,10 @@ Covered *golden_covered(Arena *a) {
     char **lines = lines_of(a, files[i]);
     for (int k = 0; k < arrlen(lines); k++) {
       if (!is_word(lines[k], "covers")) continue;
-      for (char *name = strtok(lines[k] + strlen("covers"), " "); name; name = strtok(NULL, " "))
-        shput(covered, name, shget(covered, name) + 1);
+      for (char *name = strtok(lines[k] + strlen("covers"), " "); name; name = strtok(NULL, " ")) {
+        int before = shget(covered, name);
+        shput(covered, name, before + 1);
+      }
     }
     arrfree(lines);
   }
