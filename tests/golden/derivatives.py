@@ -54,6 +54,8 @@ g.case("jvp_tree", dict(x=w(3), b=w(3, first=2), v=w(3, first=4)), """
                                             (v, 2 * v), create_graph=True)[1])), covers="jvp")
 g.case("vjp", dict(x=w(2, 3), a=w(3, 4, first=1), r=w(2, 4, first=3)), "vjp(tanh(x @ a), x, r)",
        lambda x, a, r: A.vjp(lambda x: torch.tanh(x @ a), x, r, create_graph=True)[1], covers="vjp", grads=["x", "a"])
+g.case("vjp_number", dict(x=w(5), r=w(first=2)), "vjp(sum(exp(x) * x), x, r)", lambda x, r: r * torch.exp(x) * (x + 1),
+       covers="vjp")
 g.case("vjp_tree", dict(x=w(3), b=w(3, first=2), r=w(3, first=4)), """
        let y = sin(x) * b
        let d = vjp((p = y, q = sum(y * x)), (x = x, b = b), (p = r, q = 3.0))

@@ -1,4 +1,4 @@
-"""Metrics, boxes, samplers and trees by PyTorch and plain Python."""
+"""Metrics, boxes, samplers, trees and pictures by PyTorch and plain Python."""
 import collections
 import math
 
@@ -7,7 +7,7 @@ import torch.nn.functional as F
 
 from golden import Cases, Given, Wave, w
 
-g = Cases("metrics", "Metrics, boxes, samplers and trees.", uses="metric, detect, sample, tree")
+g = Cases("metrics", "Metrics, boxes, samplers, trees and pictures.", uses="metric, detect, sample, tree, plot")
 
 
 def share(c):
@@ -202,4 +202,26 @@ for i, (a, b, axis) in enumerate([([3, 2], [3], "0"), ([2, 4], [2, 1, 3], "[0, -
     mean = lambda x: x.mean() if over is None else x.mean([d % x.dim() for d in over] if isinstance(over, list) else over)
     g.case("tree_mean_%d" % i, dict(a=Wave(a), b=Wave(b, first=2)), "let t = tree.mean((p = a, q = b), axis = %s)\n(p = t.p, q = t.q)" % axis,
            lambda a, b: dict(p=mean(a), q=mean(b)), covers="tree.mean")
+
+# ---- pictures ----
+for i, (n, lo, hi, size) in enumerate([(40, -1.0, 1.0, 5), (7, -0.25, 0.5, 3), (1, 0.0, 2.0, 1)]):
+    def scatter(p):
+        count = torch.zeros(size, size, dtype=torch.float64)
+        for x, y in torch.floor((p - lo) / (hi - lo) * size).long():
+            if 0 <= x < size and 0 <= y < size:
+                count[size - 1 - y, x] += 1
+        return torch.exp(-count)
+    g.case("scatter_%d" % i, dict(p=Wave([n, 2], pace=1.7)), "plot.scatter(p, %s, %s, %d)" % (lo, hi, size), scatter, grads=[], dtypes=("f32",))
+for i, (shape, columns) in enumerate([([5, 2, 3], 2), ([4, 3, 2, 2], 4), ([1, 2, 2], 3)]):
+    def grid(x):
+        rows = -(-shape[0] // columns)
+        x = torch.cat([x, torch.zeros([rows * columns - shape[0]] + shape[1:], dtype=x.dtype)])
+        lines = [torch.cat(list(x[r * columns:(r + 1) * columns]), -1) for r in range(rows)]
+        return torch.cat(lines, -2)
+    g.case("grid_%d" % i, dict(x=Wave(shape)), "plot.grid(x, %d)" % columns, grid)
+for i, (shape, scale) in enumerate([([3, 4], 1), ([2, 2], 3), ([1, 5], 2)]):
+    def heat(x):
+        x = ((x - x.min()) / (x.max() - x.min())).repeat_interleave(scale, 0).repeat_interleave(scale, 1)
+        return torch.stack([(3 * x - k).clamp(0, 1) for k in range(3)])
+    g.case("heat_%d" % i, dict(x=Wave(shape)), "plot.heat(x, scale = %d)" % scale, heat, grads=[], dtypes=("f32",))
 g.write()
