@@ -260,7 +260,6 @@ void natives_register(Elab *e) {
   natives_tree(e);
   natives_static(e);
   natives_einsum(e);
-  natives_planned(e);
 }
 
 static void run(Job *j) {

@@ -313,7 +313,6 @@ Value *data_text_argument(Elab *e, Sig *s, TypeX *t, const char *text, Loc at);
 
 /* natives */
 void natives_register(Elab *e); /* all of the following; those on data sets are data_register's */
-bool natives_is_planned(const Native *n); /* a name that says "not yet" */
 void natives_math(Elab *e);
 void natives_shape(Elab *e);
 void natives_reduce(Elab *e);
@@ -322,6 +321,5 @@ void natives_call(Elab *e);
 void natives_random(Elab *e);
 void natives_tree(Elab *e); /* natives_tree.c: tree.*, is_function, is_float, axes */
 void natives_static(Elab *e);
-void natives_planned(Elab *e);
 void natives_einsum(Elab *e);
 #endif

@@ -34,7 +34,6 @@ static LibraryItem *add_primitives(Arena *a, LibraryItem *items) {
   data_register(e);
   for (ptrdiff_t i = 0; i < shlen(e->natives); i++) {
     const Native *n = e->natives[i].value;
-    if (natives_is_planned(n)) continue;
     LibraryItem item = {.name = n->name, .doc = doc_of(n->name), .primitive = true};
     item.space = space_of(a, n, i < first_of_data ? "prelude" : "data");
     item.signature = n->params ? arena_printf(a, "%s(%s)", n->name, n->params) : n->name;

@@ -19,7 +19,7 @@ typedef struct LibraryItem {
 } LibraryItem;
 
 /* All of it (stb_ds), namespaces in alphabetical order behind the prelude, in a namespace primitives first, then in the
- * order of its file. Names that only say "not yet" are left out. */
+ * order of its file. */
 LibraryItem *library_items(Arena *a);
 /* The heads of the files: what a namespace is for; "" when there is no such text. */
 const char *library_head(Arena *a, const char *space);

@@ -1,4 +1,4 @@
-/* Static natives: shape, rank, len, zip, reversed; and names of the library that are planned. */
+/* Static natives: shape, rank, len, zip, reversed. */
 #include "frontend/elab_priv.h"
 
 static Value *shape(Elab *e, Value **a, int n, Loc at) {
@@ -61,15 +61,3 @@ static const Native table[] = {
     {"zip", "*", zip, 0},     {"reversed", "xs", reversed, 0},
 };
 void natives_static(Elab *e) { elab_register(e, table, (int)(sizeof table / sizeof *table)); }
-
-static Value *planned(Elab *e, Value **a, int n, Loc at) {
-  return not_yet(e, at, arena_printf(e->arena, "`%s`", e->native->name));
-}
-
-bool natives_is_planned(const Native *n) { return n->fn == planned; }
-
-static const Native later[] = {
-    {"augment.rotate", "*", planned, 0},
-    {"augment.pixmix", "*", planned, 0},
-};
-void natives_planned(Elab *e) { elab_register(e, later, (int)(sizeof later / sizeof *later)); }

@@ -116,6 +116,41 @@ for i, (v, lam) in enumerate(zip(pictures, (0.75, 0.0, 1.0))):
         g.statistic("cutmix_%d_%d" % (i, len(given)), {**v, **given}, "let y = augment.cutmix(x, %s)\nlet z = roll(x, 1, axis = 0)\nlet other = all(y == z, axis = 1)\n"
                     "let size = sum(other, axis = [1, 2])\n(one = mean(F(y == x or y == z)), most = max(size) + 1, least = min(size) + 1)" % text,
                     dict(one=1.0, most=1.0 + rows * columns, least=1.0 + rows * columns), 1e-6, covers="augment.cutmix")
+
+
+def corner(degrees):
+    """The mean of the corner of a white picture of 5 by 5 over all angles."""
+    angle = torch.linspace(-degrees, degrees, 2001).double() * math.pi / 180
+    co, si = angle.cos(), angle.sin()
+    at = torch.stack([(-2 * co + 2 * si) * 0.4, (-2 * si - 2 * co) * 0.4], -1)[:, None, None]
+    return torch.nn.functional.grid_sample(torch.ones(2001, 1, 5, 5).double(), at, align_corners=False).mean().item()
+
+
+for i, v in enumerate(pictures):
+    b, c, hh, ww = v["x"].shape
+    angle = Wave([b], scale=3.0)
+
+    def turned(x, angle):
+        u, t = torch.arange(ww).double() + 0.5 - ww / 2, torch.arange(hh).double() + 0.5 - hh / 2
+        co, si = angle.cos()[:, None, None], angle.sin()[:, None, None]
+        at = torch.stack([(co * u[None, None] - si * t[None, :, None]) * 2 / ww, (si * u[None, None] + co * t[None, :, None]) * 2 / hh], -1)
+        return torch.nn.functional.grid_sample(x, at, align_corners=False)
+    g.case("turn_%d" % i, {**v, "angle": angle}, "augment.turn(x, angle)", turned, covers="augment.rotate", scale=10)
+    g.case("rotate_%d" % i, v, "augment.rotate(x, 0.0)", lambda x: x, covers="augment.rotate")
+    square = Wave([300, 1, 5, 5], scale=0, shift=1)
+    g.statistic("rotate_%d_center" % i, dict(x=square), "let y = augment.rotate(x, %s)\n(center = mean(y[:, :, 2, 2]), corner = mean(y[:, :, 0, 0]) + 1)" % (10.0, 45.0, 90.0)[i],
+                dict(center=1.0, corner=1.0 + corner((10.0, 45.0, 90.0)[i])), 0.05, covers="augment.rotate", dtypes=("f32",))
+    two = {**v, "y": Wave([b, c, hh, ww], first=1, scale=0.5, shift=0.5), "a": Wave([b, 1, 1, 1], shift=0.5), "b": Wave([b, 1, 1, 1], first=2)}
+    two["x"] = Wave([b, c, hh, ww], scale=0.45, shift=0.5)
+    g.case("added_%d" % i, two, "augment.added(x, y, a, b)", lambda x, y, a, b: (a * (2 * x - 1) + b * (2 * y - 1) + 1) / 2, covers="augment.pixmix")
+    two["y"] = Wave([b, c, hh, ww], first=1, scale=0.45, shift=0.5)
+    g.case("multiplied_%d" % i, two, "augment.multiplied(x, y, a, b)", lambda x, y, a, b: (2 * x) ** a * (2 * y) ** b / 2, covers="augment.pixmix")
+    unit = dict(x=Wave([b, c, hh, ww], scale=0.5, shift=0.5), o=Wave([3, c, hh, ww], first=2, scale=0.5, shift=0.5))
+    g.statistic("pixmix_%d" % i, unit, "let y = augment.pixmix(repeat(x, 100, axis = 0), others = o)\n"
+                "(inside = mean(F(y >= 0 and y <= 1)), own = F(mean(F(all(y == repeat(x, 100, axis = 0), axis = [1, 2, 3]))) > 0.02), moved = F(mean(abs(y - repeat(x, 100, axis = 0))) > 0.05))",
+                dict(inside=1.0, own=1.0, moved=1.0), 1e-6, covers="augment.pixmix", dtypes=("f32",))
+g.statistic("pixmix_alone", dict(x=Wave([4, 1, 3, 3], scale=0.5, shift=0.5)), "let y = augment.pixmix(x)\n(inside = mean(F(y >= 0 and y <= 1)), same = F(len(y)))",
+            dict(inside=1.0, same=4.0), 1e-6, covers="augment.pixmix", dtypes=("f32",))
 g.case("autocontrast_flat", dict(x=Wave([2, 1, 3, 3], scale=0, shift=0.5)), "augment.autocontrast(x)", lambda x: 0 * x, grads=[])
 
 # ---- schedules: step 7 of 20 ----
