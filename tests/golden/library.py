@@ -42,6 +42,10 @@ for i, (shape, more) in enumerate([("[3]", ", [%d]" % n), ("[%d, 3]" % n, ""), (
     g.statistic("categorical_%d" % i, {}, "let x = %s\n(a = mean(F(x == 0)), b = mean(F(x == 1)), c = mean(F(x == 2)))" % drawn,
                 dict(a=0.2, b=0.5, c=0.3), 0.06, covers="random.categorical")
 
+for size in (1, 7, 500):
+    g.statistic("permutation_%d" % size, {}, "let p = random.permutation(%d)\n(each = mean(F(sort(p) == arange(%d))), fixed = F(sum(p == arange(%d)) <= %d))" %
+                (size, size, size, max(1, size // 2)), dict(each=1.0, fixed=1.0), 1e-6, covers="random.permutation", dtypes=("f32",))
+
 # ---- initial values ----
 for i, (shape, fan_in, fan_out) in enumerate([([3, 4], 3, 4), ([8, 2, 3, 5], 30, 120), ([2, 3, 4, 5, 6], 360, 240), ([7], 1, 7)]):
     g.case("fans_%d" % i, dict(x=w(2)), "assert init.fan_in(%s) == %d and init.fan_out(%s) == %d, \"fans\"\nx" % (shape, fan_in, shape, fan_out),

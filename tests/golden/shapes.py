@@ -125,4 +125,10 @@ g.case("set_slice", dict(x=w(3, 4), y=w(2, 4, first=2)), "var z = x\nz[1:] = y\n
 g.case("set_step", dict(x=w(5), y=w(2, first=2)), "var z = x\nz[3::-2] = y\nz", lambda x, y: x.index_copy(0, torch.tensor([3, 1]), y), covers="x[i]=")
 g.case("set_twice", dict(x=w(4), y=w(3, first=2), i=Given([2, 0, 2], "i32")), "var z = x\nz[i] = y\nz",
        lambda x, y, i: torch.stack([y[1], x[1], y[2], x[3]]), covers="x[i]=")
+for i, (mask, limit) in enumerate([([[True, False, True], [False, True, True]], 6), ([True, True, False, True], 2), ([[[False], [False]]], 3)]):
+    def places(c):
+        at = c.flatten().nonzero()[:, 0]
+        return dict(at=torch.cat([at[:limit], torch.zeros(max(0, limit - len(at)), dtype=torch.long)]), n=torch.tensor(len(at)))
+    g.case("nonzero_%d" % i, dict(c=Given(mask, "bool")), "let (at, n) = nonzero(c, limit = %d)\n(at = at, n = n)" % limit, places, dtypes=("f32",),
+           covers="nonzero")
 g.write()
