@@ -55,15 +55,19 @@ int session_load(Session *s, const Args *a, const char *path) {
   return EXIT_OK;
 }
 
-/* Every size of an entry needs a bound before memory can be planned. */
+/* Every size of an entry needs a bound before memory can be planned. Only `batch all` leaves one open. */
 static bool sizes_are_bound(Session *s) {
   for (int i = 0; i < (int)arrlen(s->prog->entries); i++) {
     const Entry *x = &s->prog->entries[i];
-    for (int k = 0; k < (int)arrlen(x->vars); k++)
-      if (dim_var_bound(s->prog->dims, x->vars[k]) < 0)
-        INTERNAL("%s: the size %s has no bound", x->name, dim_var_name(s->prog->dims, x->vars[k]));
+    for (int k = 0; k < (int)arrlen(x->vars); k++) {
+      const char *name = dim_var_name(s->prog->dims, x->vars[k]);
+      if (dim_var_bound(s->prog->dims, x->vars[k]) >= 0) continue;
+      diag_error(s->diag, x->loc, E0906, "how many records `batch all` gives to `%s` is not known while compiling",
+                 x->name);
+      diag_help(s->diag, "write a bound in the step's signature, `%s <= 60000`, or give `--dim %s=60000`", name, name);
+    }
   }
-  return true;
+  return !diag_errors(s->diag);
 }
 
 /* --memory: bytes, or with K, M, G (1024 each time); 0 when it is not given, -1 after a message. */
@@ -96,7 +100,7 @@ int session_passes(Session *s, const char *stop_after) {
   PipelineOpts o = {.stop_after = stop_after, .verify = s->verify, .time = s->time};
   int64_t limit = memory_limit(s->args);
   if (limit < 0) return EXIT_USAGE;
-  if (limit && !sizes_are_bound(s)) return EXIT_INTERNAL;
+  if (limit && !sizes_are_bound(s)) return failed(s);
   for (int i = 0; i < (int)arrlen(s->prog->entries); i++)
     if (!entry_passes(s, &s->prog->entries[i], &o, limit)) return EXIT_PROGRAM;
   return diag_errors(s->diag) ? failed(s) : EXIT_OK;
@@ -129,7 +133,8 @@ static int take_options(Session *s, const char *target) {
 int session_lower(Session *s, const char *target) {
   int status = take_options(s, target);
   if (!status) status = session_passes(s, NULL);
-  if (status || !sizes_are_bound(s)) return status;
+  if (status) return status;
+  if (!sizes_are_bound(s)) return failed(s);
   int n = (int)arrlen(s->prog->entries);
   double t = session_clock();
   s->plans = arena_array(s->arena, Plan *, n + 1);

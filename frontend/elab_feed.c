@@ -19,7 +19,8 @@ static const char *leading_name(const AstType *t) {
   return "B";
 }
 
-/* The bound of a batch that takes everything: from the signature `B <= n` or --dim. */
+/* The bound of a batch that takes everything: from the signature `B <= n` or --dim; else -1, and the driver finds it
+ * before memory is planned. */
 static int64_t whole_bound(Elab *e, Env *env, const AstType *t, const char *name) {
   int64_t n = option_bound(e, name);
   if (n >= 0 || !t || !t->n_dims || !t->dims[0].bound) return n;
@@ -32,13 +33,6 @@ static Dim batch_dim(Elab *e, Env *env, Fill *f, int feed, const AstType *type) 
   const char *name = leading_name(type);
   if (f->batch[feed] != DIM_NONE) return f->batch[feed];
   int64_t bound = d->batch > 0 ? d->batch : whole_bound(e, env, type, name);
-  if (bound < 0) {
-    elab_error(e, d->loc.file ? d->loc : f->at, E0906,
-               "how many records `batch all` gives is not known while compiling");
-    elab_help(e, "write a bound in the step's signature, `%s <= 60000`, or give `--dim %s=60000`, or `take(d, n)`",
-              name, name);
-    return DIM_OVERFLOW;
-  }
   f->batch[feed] = dim_var(e->dims, name, bound);
   return f->batch[feed];
 }

@@ -394,6 +394,9 @@ Value *elab_binary(Elab *e, Op op, Value *a, Value *b, Loc at) {
       return elab_error(e, at, E0405, "`%s` takes bools, not %s", op_spelling(op), value_kind_name(e, a));
     if (!is_open_bool(b) && b->kind != V_BOOL)
       return elab_error(e, at, E0405, "`%s` takes bools, not %s", op_spelling(op), value_kind_name(e, b));
+    /* one that is decided, beside a comparison of sizes that is not, decides or vanishes */
+    if (a->kind == V_BOOL) return a->b == (op == OP_or) ? a : b;
+    if (b->kind == V_BOOL) return b->b == (op == OP_or) ? b : a;
     return tensor_binary(e, op, v_to_tensor(e, a, BOOL, at), v_to_tensor(e, b, BOOL, at), at);
   }
   return static_binary(e, op, a, b, at);
