@@ -74,7 +74,34 @@ static Value *integer(Elab *e, Value **a, int n, Loc at) {
   return elab_binary(e, OP_add, k, a[1], at);
 }
 
-/* argmax(logits + Gumbel noise) over the last axis. */
+/* Draws from one distribution f32[C]: the place of u in the running sums of e^(x - max x), found by counting the sums
+ * that are not beyond it. Those that have reached the total do not count, so that nothing of probability 0 is drawn. */
+static Value *from_one(Elab *e, NodeId x, int rank, Dim *shape, Loc at) {
+  Graph *g = e->trace->graph;
+  Loc place = elab_place(e, at);
+  Type t = graph_type(g, x);
+  int last = 0, axis = rank;
+  Dim classes = t.shape[0];
+  shape[rank] = classes;
+  if (too_big(e, type_of(e->arena, t.dtype, rank + 1, shape), at)) return e->poison;
+  NodeId top = g_broadcast_to(g, place, g_reduce(g, OP_reduce_max, place, x, &last, 1), 1, &classes);
+  NodeId share = g_map1(g, OP_exp, place, g_map2(g, OP_sub, place, x, top));
+  Attr axes[] = {attr_int(g, A_reverse, 0)};
+  NodeId sums = graph_add(g, OP_cumsum, place, &share, 1, axes, 1, NULL);
+  NodeId total = index_axis(e, sums, 0, dim_sub(e->dims, classes, dim_int(e->dims, 1)), at);
+  NodeId u = draw(e, "categorical", t.dtype, rank, shape, at);
+  u = g_map2(g, OP_mul, place, u, broadcast_node(e, total, rank, shape, at));
+  NodeId before = g_map2(g, OP_lt, place, sums, g_broadcast_to(g, place, total, 1, &classes));
+  int axes_of_u[MAX_RANK];
+  for (int i = 0; i < rank; i++) axes_of_u[i] = i;
+  NodeId passed = g_map2(g, OP_le, place, broadcast_node(e, sums, rank + 1, shape, at),
+                         g_broadcast(g, place, u, rank + 1, shape, axes_of_u));
+  passed = g_map2(g, OP_and, place, passed, broadcast_node(e, before, rank + 1, shape, at));
+  return v_tensor(e, g_reduce(g, OP_sum, place, g_cast(g, place, passed, I32), &axis, 1));
+}
+
+/* One draw for each row of logits, argmax(logits + Gumbel noise) over the last axis; with a shape, many from one row.
+ */
 static Value *categorical(Elab *e, Value **a, int n, Loc at) {
   Value *x = a[0];
   if (!want_tensor(e, &x, "the logits", at)) return e->poison;
@@ -84,11 +111,11 @@ static Value *categorical(Elab *e, Value **a, int n, Loc at) {
   if (!dtype_is_float(t.dtype) || t.rank < 1)
     return elab_error(e, at, E0310, "`random.categorical` takes floats f32[..., C], not %s", type_text(e, t));
   for (int i = 0; i < rank; i++) shape[i] = t.shape[i];
-  if (a[1]->kind != V_NONE) { /* independent draws from one distribution f32[C] */
+  if (a[1]->kind != V_NONE) {
     if (t.rank != 1) return elab_error(e, at, E0345, "with a shape the logits are one vector, not %s", type_text(e, t));
     if (!want_shape(e, a[1], &rank, shape, "the shape", at)) return e->poison;
     if (rank == MAX_RANK) return elab_error(e, at, E0304, "the result would have more than %d axes", MAX_RANK - 1);
-    shape[rank++] = t.shape[0];
+    return from_one(e, nid(x), rank, shape, at);
   }
   Graph *g = e->trace->graph;
   Loc place = elab_place(e, at);
@@ -97,7 +124,7 @@ static Value *categorical(Elab *e, Value **a, int n, Loc at) {
   NodeId e1 = g_map1(g, OP_neg, place, g_map1(g, OP_log1p, place, g_map1(g, OP_neg, place, u)));
   NodeId tiny = g_full_like(g, place, 1e-30, e1);
   NodeId gumbel = g_map1(g, OP_neg, place, g_map1(g, OP_log, place, g_map2(g, OP_maximum, place, e1, tiny)));
-  NodeId y = g_map2(g, OP_add, place, broadcast_node(e, nid(x), rank, shape, at), gumbel);
+  NodeId y = g_map2(g, OP_add, place, nid(x), gumbel);
   return v_tensor(e, g_arg(g, OP_argmax, place, y, rank - 1));
 }
 

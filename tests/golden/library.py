@@ -41,6 +41,8 @@ for i, (shape, more) in enumerate([("[3]", ", [%d]" % n), ("[%d, 3]" % n, ""), (
         "random.categorical(log(F(%s)), [%d%s])" % ("[0.2, 0.5, 0.3]", n, ", 1" if i else "")
     g.statistic("categorical_%d" % i, {}, "let x = %s\n(a = mean(F(x == 0)), b = mean(F(x == 1)), c = mean(F(x == 2)))" % drawn,
                 dict(a=0.2, b=0.5, c=0.3), 0.06, covers="random.categorical")
+g.statistic("categorical_never", {}, "let x = random.categorical(log(F([0, 0.5, 0, 0.5, 0])), [%d])\n"
+            "(never = sum(F(x %% 2 == 0)), half = mean(F(x == 1)))" % n, dict(never=0.0, half=0.5), 0.06)
 
 for size in (1, 7, 500):
     g.statistic("permutation_%d" % size, {}, "let p = random.permutation(%d)\n(each = mean(F(sort(p) == arange(%d))), fixed = F(sum(p == arange(%d)) <= %d))" %
