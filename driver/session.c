@@ -91,8 +91,8 @@ static bool entry_passes(Session *s, Entry *e, const PipelineOpts *o, int64_t li
   bool ok = limit ? pipeline_within(s->prog, e, o, limit, &least) : pipeline_graph(s->prog, e, o);
   if (!ok && !diag_errors(s->diag)) INTERNAL("a pass failed without a message");
   if (!ok || o->stop_after || least <= limit) return true; /* errors of all entries are told together */
-  program_error("`%s` does not fit into --memory %s: the least found is %.1f MB", e->name,
-                args_get(s->args, "memory", ""), (double)least / (1024 * 1024));
+  program_error("`%s` does not fit into --memory %s: the least found is %lld bytes", e->name,
+                args_get(s->args, "memory", ""), (long long)least);
   return false;
 }
 

@@ -20,18 +20,28 @@ typedef struct Call {
 
 static int n_outputs(const DnnEntry *x) { return x->n_results + x->n_reports; }
 
-void dnn_list_entries(const DnnProgram *p, FILE *file) {
+/* One port of the list: name and type, and the tokeniser of a port that takes or gives text. */
+static void list_port(const DnnProgram *p, const DnnEntry *x, int port, FILE *file) {
   char text[400];
+  const DnnPort *q = port < x->n_inputs ? &x->inputs[port] : &x->outputs[port - x->n_inputs];
+  fprintf(file, "%s: %s", q->name, dnn_port_text(x, port, text, sizeof text));
+  if (dnn_tokens_row(p, q->as) >= 0) fprintf(file, " as %s", q->as);
+}
+
+void dnn_list_entries(const DnnProgram *p, FILE *file) {
   for (int i = 0; i < p->n_entries; i++) {
     const DnnEntry *x = &p->entries[i];
     if (!x->exported && x->kind != DNN_STEP) continue;
     fprintf(file, "  %s(", x->name);
-    for (int k = 0; k < x->n_inputs; k++)
-      fprintf(file, "%s%s: %s", k ? ", " : "", x->inputs[k].name, dnn_port_text(x, k, text, sizeof text));
+    for (int k = 0; k < x->n_inputs; k++) {
+      if (k) fprintf(file, ", ");
+      list_port(p, x, k, file);
+    }
     fprintf(file, ")");
-    for (int k = 0; k < n_outputs(x); k++)
-      fprintf(file, "%s%s: %s", k ? ", " : " -> ", x->outputs[k].name,
-              dnn_port_text(x, x->n_inputs + k, text, sizeof text));
+    for (int k = 0; k < n_outputs(x); k++) {
+      fprintf(file, k ? ", " : " -> ");
+      list_port(p, x, x->n_inputs + k, file);
+    }
     fprintf(file, "\n");
   }
 }
@@ -217,8 +227,10 @@ static bool perform(Call *c, DnnContext *ctx, const DnnRunOpts *o) {
       return dnn_fail(c->e, "%s: input %s is missing; give it as --%s 'a text', %s as %s", x->name, x->inputs[i].name,
                       x->inputs[i].name, dnn_port_text(x, i, type, sizeof type), x->inputs[i].as);
     if (!text)
-      return dnn_fail(c->e, "%s: input %s is missing; give it as --in %s=file.npy, %s", x->name, x->inputs[i].name,
-                      x->inputs[i].name, dnn_port_text(x, i, type, sizeof type));
+      return dnn_fail(c->e,
+                      x->inputs[i].rank ? "%s: input %s is missing; give it as --in %s=file.npy, %s"
+                                        : "%s: input %s is missing; give it as --%s NUMBER, %s",
+                      x->name, x->inputs[i].name, x->inputs[i].name, dnn_port_text(x, i, type, sizeof type));
     if (!read_input(c, &x->inputs[i], text, &c->in[i])) return false;
   }
   if (!bind_sizes(c) || !make_outputs(c)) return false;

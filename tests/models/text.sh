@@ -32,7 +32,10 @@ a'
   grep -q 'unknown option' out || { cat out; exit 1; }
   if $p back --seed 7 >out 2>&1; then cat out; exit 1; fi
   grep -q "give it as --x 'a text'" out || { cat out; exit 1; }
+  if $p back --x ab >out 2>&1; then cat out; exit 1; fi
+  grep -q 'give it as --seed NUMBER, i32\[\]' out || { cat out; exit 1; }
 done
+./exe --help >out && grep -q 'back(x: i32\[.*\] as char, seed: i32\[\]) -> out: i32\[.*\] as char' out || { cat out; exit 1; }
 mv d/t.txt gone.txt
 ./exe back --x 'ab c' --seed 7 >out && is out 'c ba'
 if "$DNNC" build text.dnn -o exe2 --data d 2>log; then exit 1; fi
