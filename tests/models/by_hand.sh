@@ -1,4 +1,4 @@
-# Program 17: weights set by hand select exactly; the checks inside the step hold.
+# Z34: weights set by hand select exactly; the checks inside the step hold.
 cd "$TMP"
 f="$ROOT/models/byhand/by_hand.dnn"
 "$DNNC" train "$f"

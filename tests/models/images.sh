@@ -1,4 +1,4 @@
-# The numbers on real images: the MLP on clothes (mean of 3 seeds), LeNet on clothes and on digits.
+# Z08: real images: the MLP on clothes (mean of 3 seeds), LeNet on clothes and on digits.
 # slow
 # alone
 cd "$TMP"

@@ -1,4 +1,4 @@
-# Five normalisations side by side: each net passes 90 % of the drawn digits.
+# Z12: five normalisations side by side: each net passes 90 % of the drawn digits.
 # slow
 cd "$TMP"
 "$DNNC" train "$ROOT/models/norms/norms.dnn" --out norms >log 2>&1 || { cat log; exit 1; }
