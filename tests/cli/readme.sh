@@ -1,4 +1,4 @@
-# The README tells the truth: its model, summary and C are what dnnc makes, its C programs are the tested ones.
+# The README tells the truth: its models, summary and C are what dnnc makes, its C programs are the tested ones.
 . "$ROOT/tests/cli/expect"
 cd "$TMP"
 model="$ROOT/models/first/curve.dnn"
@@ -11,7 +11,8 @@ text = open(root + "/README.md").read()
 blocks = re.findall(r"```\w*\n(.*?)```", text, re.S)
 def there(s, what):
     assert any(s in b for b in blocks), "the README has another " + what
-there(open(root + "/models/first/curve.dnn").read().split("\n", 1)[1], "model")
+for name in ("curve", "recurrent"):
+    there(open(root + "/models/first/%s.dnn" % name).read().split("\n", 1)[1], name)
 there(open("summary").read(), "summary")
 for name in ("classify", "train"):
     there(open(root + "/tests/embed/%s.c" % name).read(), name + ".c")
