@@ -16,15 +16,16 @@ static void put_buffer(const Emit *e, int i, Buf *b, int buf) {
   }
 }
 
-/* Does a kernel of the plan leave its result in this output or cell? */
-static bool is_written(const Plan *p, BufKind kind, int index) {
+/* By number: does a kernel of the plan leave its result in this output or cell? There are n of them. */
+static bool *are_written(Arena *a, const Plan *p, BufKind kind, int n) {
+  bool *written = arena_array(a, bool, n + 1);
   for (int g = 0; g < (int)arrlen(p->groups); g++)
     for (int o = 0; o < (int)arrlen(p->groups[g].outs); o++) {
       const PlanBuf *x = &p->bufs[p->groups[g].outs[o].buf];
       while (x->kind == BUF_ROW) x = &p->bufs[x->index];
-      if (x->kind == kind && x->index == index) return true;
+      if (x->kind == kind && x->index < n) written[x->index] = true;
     }
-  return false;
+  return written;
 }
 
 static int buffer_of(const Emit *e, int i, int output) {
@@ -39,10 +40,12 @@ static void put_copies(const Emit *e, int i, Buf *b) {
   const Entry *x = &e->prog->entries[i];
   const Plan *p = e->plans[i];
   int n_out = x->n_results + x->n_reports;
+  bool *outs = are_written(e->arena, p, BUF_OUTPUT, n_out);
+  bool *cells = are_written(e->arena, p, BUF_CELL, (int)arrlen(e->prog->cells));
   for (int k = 0; k < n_out + (int)arrlen(x->writes); k++) {
     bool is_cell = k >= n_out;
     int index = is_cell ? x->writes[k - n_out] : k;
-    if (is_written(p, is_cell ? BUF_CELL : BUF_OUTPUT, index)) continue;
+    if (is_cell ? cells[index] : outs[index]) continue;
     int buf = buffer_of(e, i, k);
     if (is_cell && p->bufs[buf].kind == BUF_CELL && p->bufs[buf].index == index) continue;
     if (is_cell) buf_printf(b, "  memcpy(m->cells + %lld, ", (long long)e->cell_offset[index]);

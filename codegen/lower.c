@@ -67,11 +67,20 @@ void lower_begin(Lower *l) {
   l->known = NULL;
   l->guard = NULL;
 }
+/* The first buffer of each cell; -1 for those without. */
+static int *buf_of_cells(Arena *a, const Plan *p) {
+  int n = (int)arrlen(p->bufs), cells = 0;
+  for (int i = 0; i < n; i++)
+    if (p->bufs[i].kind == BUF_CELL && p->bufs[i].index >= cells) cells = p->bufs[i].index + 1;
+  int *first = arena_array(a, int, cells + 1);
+  for (int i = 0; i < cells; i++) first[i] = -1;
+  for (int i = n; i-- > 0;)
+    if (p->bufs[i].kind == BUF_CELL) first[p->bufs[i].index] = i;
+  return first;
+}
 int lower_same_buf(const Lower *l, int buf) {
   const PlanBuf *x = &l->plan->bufs[buf];
-  for (int i = 0; i < buf && x->kind == BUF_CELL; i++)
-    if (l->plan->bufs[i].kind == BUF_CELL && l->plan->bufs[i].index == x->index) return i;
-  return buf;
+  return x->kind == BUF_CELL ? l->buf_of_cell[x->index] : buf;
 }
 LArr *lower_buf(Lower *l, int buf, DType t) {
   buf = lower_same_buf(l, buf);
@@ -102,11 +111,10 @@ LArr *lower_temp_array(Lower *l, int64_t offset, DType t, bool written) {
   return a;
 }
 
-/* "relu over …" is not known here: the comment names the ops, the places and the work. */
-static const char *comment_of(Lower *l, const char *name) {
+/* What the comments of the group's kernels tell: the ops, the places and the work. */
+static const char *about_group(Lower *l) {
   const Group *g = l->group;
   Buf b = {0};
-  buf_printf(&b, "%s:", name);
   for (int i = 0; i < arrlen(g->nodes) && i < 12; i++)
     buf_printf(&b, " %s", op_info[graph_node(l->g, g->nodes[i])->op].name);
   if (arrlen(g->nodes) > 12) buf_str(&b, " …");
@@ -153,7 +161,8 @@ static const char *comment_of(Lower *l, const char *name) {
 }
 
 void lower_end(Lower *l, const char *name, bool barrier) {
-  Kernel *k = kernel_finish(l->b, name, comment_of(l, name));
+  if (!l->about) l->about = about_group(l);
+  Kernel *k = kernel_finish(l->b, name, arena_printf(l->arena, "%s:%s", name, l->about));
   for (int i = 0; i < arrlen(k->params); i++) /* one buffer under two element types */
     for (int j = 0; j < i; j++)
       if (k->params[i].arr && k->params[i].arr->kind == ARR_BUF && k->params[j].arr->buf == k->params[i].arr->buf)
@@ -312,13 +321,18 @@ Lowered *lower_plan(Arena *a, const Plan *plan, KernelTable *t) {
   out->groups = arena_array(a, LoweredGroup, n + 1);
   Lower l = {.arena = a, .plan = plan, .table = t, .dims = plan->graph->dims, .target = t->target};
   l.tuning = t->tuning;
+  l.buf_of_cell = buf_of_cells(a, plan);
+  bool **here = arena_array(a, bool *, arrlen(plan->scopes) + 1);
   for (int i = 0; i < n; i++) {
     l.group = &plan->groups[i];
     l.out = &out->groups[i];
+    l.about = NULL;
     const Scope *scope = arrlen(plan->scopes) ? &plan->scopes[l.group->scope] : NULL;
     l.g = scope ? scope->graph : plan->graph;
     l.buf_of = scope ? scope->buf_of : plan->buf_of;
-    l.here = arena_array(a, bool, arrlen(l.g->nodes));
+    bool **mine = &here[scope ? l.group->scope : 0];
+    if (!*mine) *mine = arena_array(a, bool, arrlen(l.g->nodes));
+    l.here = *mine;
     l.temp_used = 0;
     l.twin = 0;
     for (int k = 0; k < arrlen(l.group->nodes); k++) {
@@ -331,6 +345,7 @@ Lowered *lower_plan(Arena *a, const Plan *plan, KernelTable *t) {
     lower_group(&l);
     prepare_calls(&l, l.out);
     first_call(l.out);
+    for (int k = 0; k < arrlen(l.group->nodes); k++) l.here[l.group->nodes[k]] = false;
   }
   out->temp_bytes = l.temp_bytes;
   out->scratch_bytes = l.scratch_bytes;

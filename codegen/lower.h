@@ -35,14 +35,16 @@ typedef struct Lower {
   KernelTable *table;
   Graph *g;
   const int *buf_of;
+  const int *buf_of_cell; /* the first buffer of each cell */
   DimTab *dims;
   const Target *target;
   Tuning *tuning; /* or NULL */
   const Group *group;
-  bool *here;   /* by node: the group computes it */
-  LB *b;        /* the kernel being built */
-  LArr **bufs;  /* stb_ds: its plan buffers */
-  LArr **temps; /* stb_ds: its workspace arrays */
+  const char *about; /* the comment of its kernels, or NULL until one ends */
+  bool *here;        /* by node: the group computes it */
+  LB *b;             /* the kernel being built */
+  LArr **bufs;       /* stb_ds: its plan buffers */
+  LArr **temps;      /* stb_ds: its workspace arrays */
   LMemo *memo;
   LExpr *guard;  /* everything is read under this condition; NULL: always */
   LKnown *known; /* stb_ds: values of heavy nodes at the current element */

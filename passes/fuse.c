@@ -287,6 +287,7 @@ static void start(Fuse *f, Plan *p, int scope) {
   f->inlined = calloc(n, sizeof *f->inlined);
   f->head = calloc(n, sizeof *f->head);
   f->next = calloc(n, sizeof *f->next);
+  f->tail = calloc(n, sizeof *f->tail);
   f->last = calloc(n, sizeof *f->last);
   f->heavy = calloc(n, sizeof *f->heavy);
   f->lowest = calloc(n, sizeof *f->lowest);
@@ -299,7 +300,7 @@ static void start(Fuse *f, Plan *p, int scope) {
 }
 
 static void finish(Fuse *f) {
-  free(f->kind), free(f->forced), free(f->inlined), free(f->head), free(f->next);
+  free(f->kind), free(f->forced), free(f->inlined), free(f->head), free(f->next), free(f->tail);
   free(f->last), free(f->heavy), free(f->lowest), free(f->stamp), free(f->reach), free(f->narrow), free(f->row);
   free(f->again), free(f->reads);
 }
@@ -310,7 +311,7 @@ void fuse_scope(Plan *p, int scope, PlanStep **steps, const NodeId *roots, const
   int *buf_of = p->scopes[scope].buf_of;
   for (int i = 0; i < n_roots; i++) mark_live(&f, roots[i]);
   for (NodeId n = 1; n < (NodeId)f.n; n++) {
-    f.head[n] = f.last[n] = f.lowest[n] = f.reach[n] = n;
+    f.head[n] = f.tail[n] = f.last[n] = f.lowest[n] = f.reach[n] = n;
     if (f.kind[n] == K_REGION) force_operands(&f, n);
   }
   region_results(p, scope, roots, home, n_roots);

@@ -18,11 +18,12 @@ typedef struct Fuse {
   bool *narrow;    /* a member of a row cluster that has one element per row */
   NodeId *head;    /* by node: the cluster's representative (union-find) */
   NodeId *next;    /* members of a cluster, a list from head to 0 */
-  NodeId *last;    /* by head */
+  NodeId *tail;    /* by head: the end of that list */
+  NodeId *last;    /* by head: largest member */
   NodeId *heavy;   /* by head */
   Split **row;     /* by head: how a row cluster's reductions fold; NULL for other clusters */
   NodeId *lowest;  /* by head: smallest member */
-  NodeId *reach;   /* by node: the largest member of clusters that begin there or before it */
+  NodeId *reach;   /* of clusters that begin at a node or before it the largest members, as a tree; see fuse_merge.c */
   uint32_t *stamp; /* by head: visited in search `now` */
   uint32_t now;
 } Fuse;

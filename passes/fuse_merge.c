@@ -83,10 +83,23 @@ static bool inner(Fuse *f, Try *t, Edge e) {
   return true;
 }
 
+/* The largest member of clusters that begin at n or before it; `reach` is a tree of maxima of prefixes (Fenwick 1994).
+ */
+static NodeId reach_of(const Fuse *f, NodeId n) {
+  NodeId most = 0;
+  for (; n; n -= n & -n)
+    if (f->reach[n] > most) most = f->reach[n];
+  return most;
+}
+static void set_reach(Fuse *f, NodeId begin, NodeId end) {
+  for (NodeId n = begin; n < (NodeId)arrlen(f->g->nodes); n += n & -n)
+    if (f->reach[n] < end) f->reach[n] = end;
+}
+
 /* No member of cluster h, nor of one that it depends on, is larger: those begin before what h reads of them. */
 static NodeId furthest(const Fuse *f, NodeId h) {
-  NodeId n = f->last[h];
-  while (f->reach[n] > n) n = f->reach[n];
+  NodeId n = f->last[h], next;
+  while ((next = reach_of(f, n)) > n) n = next;
   return n;
 }
 
@@ -125,15 +138,14 @@ static bool depends(Fuse *f, NodeId c, NodeId p, Try *t) {
 }
 
 static void merge(Fuse *f, NodeId a, NodeId b) { /* b into a; the list stays unordered, groups sort it */
-  NodeId tail = a;
-  while (f->next[tail]) tail = f->next[tail];
-  f->next[tail] = b;
+  f->next[f->tail[a]] = b;
+  f->tail[a] = f->tail[b];
   f->head[b] = a;
   if (f->heavy[b]) f->heavy[a] = f->heavy[b];
   if (f->row[b]) f->row[a] = f->row[b];
   if (f->lowest[b] < f->lowest[a]) f->lowest[a] = f->lowest[b];
   if (f->last[b] > f->last[a]) f->last[a] = f->last[b];
-  for (NodeId n = f->lowest[a]; n <= f->last[a] && f->reach[n] < f->last[a]; n++) f->reach[n] = f->last[a];
+  set_reach(f, f->lowest[a], f->last[a]);
 }
 
 /* May the rows be gone through several times? A function of the bounds alone. */

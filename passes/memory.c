@@ -118,23 +118,31 @@ static const PlanStep *writer_of(const PlanStep *steps, const Plan *p, int buf) 
   return NULL;
 }
 
-static bool reads_cell(const Plan *p, const PlanStep *s, int cell) {
-  int *r = NULL;
-  bool found = false;
-  step_reads(p, s, &r);
-  for (int i = 0; i < arrlen(r); i++) {
-    int b = r[i];
-    while (p->bufs[b].kind == BUF_ROW) b = p->bufs[b].index;
-    found |= buf_holds_cell(&p->bufs[b], cell);
+/* By cell: the last of the steps that reads it, -1 for none. */
+static int *last_readers(const Plan *p) {
+  int *last = NULL, *r = NULL;
+  for (int i = 0; i < arrlen(p->steps); i++) {
+    step_reads(p, &p->steps[i], &r);
+    for (int k = 0; k < arrlen(r); k++) {
+      int b = r[k];
+      while (p->bufs[b].kind == BUF_ROW) b = p->bufs[b].index;
+      const PlanBuf *x = &p->bufs[b];
+      int n = x->kind == BUF_CELL ? 1 : x->kind == BUF_CELLS ? (int)arrlen(x->cells) : 0;
+      for (int c = 0; c < n; c++) {
+        int cell = x->kind == BUF_CELL ? x->index : x->cells[c];
+        while (arrlen(last) <= cell) arrput(last, -1);
+        last[cell] = i;
+      }
+    }
+    arrsetlen(r, 0);
   }
   arrfree(r);
-  return found;
+  return last;
 }
 
-/* May the group at `w` store the new value of `cell` right into the cell? */
-static bool may_commit(const Plan *p, const PlanStep *w, int cell) {
-  for (const PlanStep *s = w + 1; s < p->steps + arrlen(p->steps); s++)
-    if (reads_cell(p, s, cell)) return false;
+/* May the group at `w` store the new value of `cell` right into the cell? `last`: the last step that reads the cell. */
+static bool may_commit(const Plan *p, const PlanStep *w, int cell, int last) {
+  if (last > w - p->steps) return false;
   const Group *gr = &p->groups[w->group];
   for (int i = 0; i < arrlen(gr->nodes); i++) { /* inside the group: the element itself only */
     const Node *x = &p->graph->nodes[gr->nodes[i]];
@@ -148,7 +156,8 @@ static bool may_commit(const Plan *p, const PlanStep *w, int cell) {
 
 static void commit_cells(Plan *p) {
   const Entry *e = p->entry;
-  int base = e->n_results + e->n_reports;
+  int base = e->n_results + e->n_reports, before = 0; /* steps that came in before the others */
+  int *last = last_readers(p);
   for (int i = 0; i < arrlen(e->writes); i++) {
     int cell = e->writes[i];
     NodeId n = p->graph->outputs[base + i];
@@ -157,7 +166,7 @@ static void commit_cells(Plan *p) {
     int b = p->buf_of[n];
     const PlanStep *w =
         b >= 0 && p->bufs[b].kind == BUF_ARENA && p->bufs[b].twin < 0 ? writer_of(p->steps, p, b) : NULL;
-    if (w && may_commit(p, w, cell)) {
+    if (w && may_commit(p, w, cell, cell < arrlen(last) && last[cell] >= 0 ? last[cell] + before : -1)) {
       p->bufs[b].kind = BUF_CELL;
       p->bufs[b].index = cell;
       continue;
@@ -165,11 +174,13 @@ static void commit_cells(Plan *p) {
     if (x->op == OP_cell) { /* another cell's old value: taken before anything is replaced */
       int stage = plan_new_buf(p, BUF_ARENA, 0, x->type, n);
       arrins(p->steps, 0, plan_kernel_step(plan_copy_group(p, 0, n, b, stage)));
+      before++;
       b = stage;
     }
     int to = plan_new_buf(p, BUF_CELL, cell, x->type, n);
     arrput(p->steps, plan_kernel_step(plan_copy_group(p, 0, n, b, to)));
   }
+  arrfree(last);
 }
 
 /* ---- taking over an operand's buffer ---- */

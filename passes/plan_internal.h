@@ -28,9 +28,6 @@ void schedule_steps(Plan *p, PlanStep **steps);
 /* Buffers that a step reads and writes, loops and branches with all that is inside; stb_ds lists. */
 void step_reads(const Plan *p, const PlanStep *s, int **out);
 void step_writes(const Plan *p, const PlanStep *s, int **out);
-/* Do two buffers share memory (the same cell, a row and its buffer, a carried pair)? Arena offsets are not looked at.
- */
-bool plan_same_place(const Plan *p, int a, int b);
 bool buf_holds_cell(const PlanBuf *b, int cell); /* as CELL, or among CELLS */
 /* Every read of `n` in the group happens at the element being computed; in a row group, at one of its row. */
 bool group_reads_same(const Plan *p, const Group *gr, NodeId n);

@@ -51,13 +51,6 @@ static int home(const Plan *p, int b) {
   return b;
 }
 
-bool plan_same_place(const Plan *p, int a, int b) {
-  a = home(p, a), b = home(p, b);
-  if (a == b || p->bufs[a].twin == b) return true;
-  const PlanBuf *x = &p->bufs[a], *y = &p->bufs[b];
-  return x->kind == y->kind && x->kind == BUF_CELL && x->index == y->index;
-}
-
 /* ---- order ---- */
 
 typedef struct Item {
@@ -74,13 +67,28 @@ static NodeId last_node(const Plan *p, const PlanStep *s) {
   return arrlen(gr->nodes) ? arrlast(gr->nodes) : 0;
 }
 
+/* Who reads a buffer or its twin: no item, this one, or several. */
+enum { NONE = -1, SEVERAL = -2 };
+static void read_by(int *reader, int b, int item) {
+  reader[b] = reader[b] == NONE || reader[b] == item ? item : SEVERAL;
+}
+static int *find_readers(const Plan *p, const Item *items, int n) {
+  int nb = (int)arrlen(p->bufs), *reader = malloc(sizeof(int) * (size_t)(nb + 1));
+  for (int b = 0; b < nb; b++) reader[b] = NONE;
+  for (int i = 0; i < n; i++)
+    for (int k = 0; k < arrlen(items[i].reads); k++) {
+      int b = home(p, items[i].reads[k]);
+      read_by(reader, b, i);
+      if (p->bufs[b].twin >= 0) read_by(reader, p->bufs[b].twin, i);
+    }
+  return reader;
+}
+
 /* A group whose values nobody but the end of the step wants: its outs are roots of the entry and nothing reads them. */
-static bool read_by_none(const Plan *p, const Item *items, int n, const Item *it) {
+static bool read_by_none(const Plan *p, const int *reader, const Item *it, int item) {
   for (int i = 0; i < arrlen(it->writes); i++) {
-    if (p->bufs[it->writes[i]].kind != BUF_ARENA) return false;
-    for (int k = 0; k < n; k++)
-      for (int j = 0; j < arrlen(items[k].reads); j++)
-        if (&items[k] != it && plan_same_place(p, items[k].reads[j], it->writes[i])) return false;
+    int b = it->writes[i];
+    if (p->bufs[b].kind != BUF_ARENA || (reader[b] != NONE && reader[b] != item)) return false;
   }
   return true;
 }
@@ -112,7 +120,10 @@ void schedule_steps(Plan *p, PlanStep **steps) {
     items[i].first = last_node(p, &(*steps)[i]);
   }
   link_items(p, items, n);
-  for (int i = 0; i < n; i++) items[i].commit = (*steps)[i].kind == PLAN_KERNEL && read_by_none(p, items, n, &items[i]);
+  int *reader = find_readers(p, items, n);
+  for (int i = 0; i < n; i++)
+    items[i].commit = (*steps)[i].kind == PLAN_KERNEL && read_by_none(p, reader, &items[i], i);
+  free(reader);
   PlanStep *order = NULL;
   bool *done = calloc((size_t)n, sizeof *done);
   for (int placed = 0; placed < n; placed++) {
