@@ -1,8 +1,7 @@
 /* nest: scans whose gradient is taken run in segments that the gradient computes again, to fit into less memory.
  *
  *   before  t = scan(h; x; w) length=n { f }
- *   after   t = scan(h; X; w) length=n/k { checkpoint { scan length=k { f } } }, and one for the n % k rows that are
- * left
+ *   after   t = scan(h; X; w) length=n/k { checkpoint { scan length=k { f } } }, and one for the n % k rows behind
  *
  * The gradient of the left stores n carried values (and what else it keeps); that of the right n/k and, while a segment
  * is dealt with, k: with k near the square root of n a multiple of sqrt(n), for one more forward computation. `nest`
