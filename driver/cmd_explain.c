@@ -23,6 +23,20 @@ static int markdown(void) {
   return EXIT_OK;
 }
 
+/* A line of the text, broken at blanks after 100 bytes; an example stays as it is. */
+static const char *put_line(const char *s) {
+  int n = (int)strcspn(s, "\n");
+  while (*s != ' ' && n > 100) {
+    int k = 100;
+    while (k && s[k] != ' ') k--;
+    if (!k) break;
+    printf("%.*s\n", k, s);
+    s += k + 1, n -= k + 1;
+  }
+  printf("%.*s\n", n, s);
+  return s[n] ? s + n + 1 : s + n;
+}
+
 int cmd_explain(const Args *a) {
   if (args_has(a, "markdown")) return markdown();
   if (!a->operands) {
@@ -36,7 +50,8 @@ int cmd_explain(const Args *a) {
       status = usage_error(a, "there is no error `%s`; `dnnc explain` lists all", a->operands[k]);
       continue;
     }
-    printf("%s%s: %s\n\n%s\n", k ? "\n" : "", error_info[i].code, error_info[i].title, error_info[i].text);
+    printf("%s%s: %s\n\n", k ? "\n" : "", error_info[i].code, error_info[i].title);
+    for (const char *s = error_info[i].text; *s;) s = put_line(s);
   }
   return status;
 }
