@@ -1,6 +1,6 @@
-# Z45: MAML, 10 shots. On 100 tasks drawn by NumPy the error after one step is at most a third of that of training
-# from scratch: one step, and 100 steps, from the fresh weights by PyTorch. The outer gradient of the trained net, through 1 and
-# 3 inner steps, is PyTorch's (create_graph=True).
+# Z45: MAML, 10 shots. On 100 tasks drawn by NumPy the error after one step is at most a third of that of training from
+# scratch: one step, and 100 steps, from the fresh weights by PyTorch. The outer gradient of the trained net, through 1
+# and 3 inner steps, is PyTorch's (create_graph=True).
 /usr/bin/python3 -c 'import torch' 2>/dev/null || { echo "PyTorch is not installed"; exit 77; }
 cd "$TMP"
 model="$ROOT/models/meta/maml.dnn"

@@ -1,7 +1,7 @@
 # slow
 # Z45: ten steps of the outer loop with three inner steps are PyTorch's, from the same weights on the same tasks, also
-# with weights so large that the inner steps jump. The other forms learn: the first-order form, ANIL, a head in closed form,
-# Reptile, and an inner rate below zero, which leaves the start where the error of an average net is.
+# with weights so large that the inner steps jump. The other forms learn: the first-order form, ANIL, a head in closed
+# form, Reptile, and an inner rate below zero, which leaves the start where the error of an average net is.
 /usr/bin/python3 -c 'import torch' 2>/dev/null || { echo "PyTorch is not installed"; exit 77; }
 cd "$TMP"
 model="$ROOT/models/meta/maml.dnn"

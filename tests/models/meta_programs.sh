@@ -1,10 +1,11 @@
 # slow
-# The programs 04, 13 and 16 train: MAML's losses fall, each parameterisation of a linear autoencoder finds the principal
-# subspace of MNIST, and the learnt field follows the spiral.
+# The programs 04, 13 and 16 train: MAML's losses fall, each parameterisation of a linear autoencoder finds the
+# principal subspace of MNIST, and the learnt field follows the spiral.
 cd "$TMP"
 programs="$ROOT/tests/programs"
 "$DNNC" train "$programs/04_maml.dnn" --threads 1 --out maml >log 2>&1 || { cat log; exit 1; }
-"$DNNC" train "$programs/16_neural_ode.dnn" --epochs 2 --threads 1 --out ode >>log 2>&1 || { cat log; exit 1; }
+"$DNNC" train "$programs/16_neural_ode.dnn" --epochs 2 --threads 1 --out ode >>log 2>&1 ||
+  { cat log; exit 1; }
 data="$ROOT/../shared/data"
 if [ -d "$data/mnist" ]; then
   "$DNNC" train "$programs/13_pca.dnn" --data "$data" --set rate=0.003 --set ridge=0.0 --epochs 6 --threads 1 --out pca \

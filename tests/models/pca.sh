@@ -1,7 +1,7 @@
 # slow
 # Z39: on pictures made here the learnt subspace is that of NumPy's principal components, for each parameterisation;
-# the gradient through (B'B)^-1, and of the other forms, is PyTorch's; what is masked is completed as by least squares on
-# the rows that are known. The sweep trains all four.
+# the gradient through (B'B)^-1, and of the other forms, is PyTorch's; what is masked is completed as by least squares
+# on the rows that are known. The sweep trains all four.
 /usr/bin/python3 -c 'import torch' 2>/dev/null || { echo "PyTorch is not installed"; exit 77; }
 cd "$TMP"
 model="$ROOT/models/autoencoder/pca.dnn"
