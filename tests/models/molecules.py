@@ -1,4 +1,4 @@
-"""molecules.py make DIR COUNT: drawn molecules, trees with a ring, of 6 to 20 atoms. Each has one atom of kind 2 and one
+"""molecules.py make DIR COUNT [KINDS]: drawn molecules, trees with a ring, of 6 to 20 atoms. Each has one atom of kind 2 and one
 of kind 3; the label tells whether they are bound. molecules.py judge BUILT WEIGHTS: molecules that the model never saw;
 for pool = mean its scores, plain or by clusters, are counted here."""
 import os
@@ -7,22 +7,22 @@ import sys
 import numpy as np
 
 
-def molecules(seed, count):
+def molecules(seed, count, more=0):
     rng = np.random.default_rng(seed)
     for g in range(count):
         n = int(rng.integers(6, 21))
         bonds = {(int(rng.integers(max(0, i - 4), i)), i) for i in range(1, n)} | {(0, int(rng.integers(3, n)))}
         near = bonds | {(b, a) for a, b in bonds}
-        kind, y = rng.integers(0, 2, n), g % 2
+        kind, y = rng.choice([0, 1] + list(range(4, 4 + more)), n), g % 2
         pairs = [(a, b) for a in range(n) for b in range(n) if a != b and ((a, b) in near) == (y == 1)]
         a, b = pairs[rng.integers(len(pairs))]
         kind[a], kind[b] = 2, 3
         yield kind, sorted(near), y
 
 
-def make(folder, count):
+def make(folder, count, more):
     edges, indicator, labels, kinds = [], [], [], []
-    for g, (kind, near, y) in enumerate(molecules(5, count)):
+    for g, (kind, near, y) in enumerate(molecules(5, count, more)):
         edges += ["%d, %d" % (len(kinds) + a + 1, len(kinds) + b + 1) for a, b in near]
         indicator += [g + 1] * len(kind)
         kinds += list(kind)
@@ -74,6 +74,6 @@ def judge(built, weights, pool):
 
 
 if sys.argv[1] == "make":
-    make(sys.argv[2], int(sys.argv[3]))
+    make(sys.argv[2], int(sys.argv[3]), int((sys.argv + [4])[4]) - 4)
 else:
     judge(sys.argv[2], sys.argv[3], sys.argv[5])
