@@ -1,22 +1,10 @@
 /* Small pieces of C text that every emitted file is made of. */
+#include "base/cnames.h"
 #include "base/ds.h"
 #include "codegen/emit_internal.h"
 #include <ctype.h>
 #include <math.h>
 #include <string.h>
-
-static const char *const c_words[] = {
-    "auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum", "extern", "float",
-    "for", "goto", "if", "inline", "int", "long", "register", "restrict", "return", "short", "signed", "sizeof",
-    "static", "struct", "switch", "typedef", "union", "unsigned", "void", "volatile", "while", "alignas", "alignof",
-    "bool", "constexpr", "false", "nullptr", "static_assert", "thread_local", "true", "typeof", "asm", "class",
-    "delete", "new", "operator", "private", "protected", "public", "template", "this", "throw", "try", "catch", "using",
-    "namespace", "virtual", "friend", "export", "explicit", "mutable", "typename", "and", "or", "not", "xor", "main",
-    "linux", "unix", "and_eq", "or_eq", "not_eq", "bitand", "bitor", "compl", "xor_eq", "concept", "requires",
-    "decltype", "noexcept",
-    /* names of the headers that the interface's parameters would hide or be replaced by */
-    "NULL", "EOF", "NAN", "INFINITY", "HUGE_VAL", "stdin", "stdout", "stderr", "errno", "int8_t", "int32_t", "int64_t",
-    "uint8_t", "uint16_t", "uint32_t", "size_t", "offsetof", "DnnContext"};
 
 const char *emit_identifier(Arena *a, const char *s) {
   Buf b = {0};
@@ -32,11 +20,7 @@ const char *emit_identifier(Arena *a, const char *s) {
     }
   }
   if (!b.n) buf_char(&b, 'x');
-  for (size_t i = 0; i < sizeof c_words / sizeof *c_words; i++) {
-    if (strcmp(b.s, c_words[i])) continue;
-    buf_char(&b, '_');
-    break;
-  }
+  if (c_is_word(b.s)) buf_char(&b, '_');
   const char *r = arena_strndup(a, b.s, b.n);
   buf_free(&b);
   return r;

@@ -1,4 +1,5 @@
 /* The front end from a file to a Prog: loading, imports, the order of elaboration. */
+#include "base/cnames.h"
 #include "frontend/elab_priv.h"
 #include "frontend/train.h"
 #include <ctype.h>
@@ -121,7 +122,7 @@ static void use_one(Elab *e, Scope *s, const AstUse *u) {
     if (!native_space(e, u->name.name)) {
       elab_error(e, u->loc, E0213, "there is no namespace `%s` in the library", u->name.name);
       static const char *const known[] = {"nn",     "init", "loss",    "optim",  "metric", "source",
-                                          "tokens", "tree", "augment", "sample", "plot", "search"};
+                                          "tokens", "tree", "augment", "sample", "plot",   "search"};
       const char *near = diag_nearest(u->name.name, known, (int)(sizeof known / sizeof *known));
       if (near) elab_help(e, "did you mean `%s`?", near);
       else elab_help(e, "a file is used as `use \"%s.dnn\" as %s`", u->name.name, u->name.name);
@@ -225,6 +226,7 @@ static void elaborate(Elab *e) {
   finish_init(e);
 }
 
+/* The file's name as a C identifier; `exp.dnn` and `for.dnn` are m_exp and m_for. */
 static const char *prog_name(Elab *e, const char *path) {
   const char *base = strrchr(path, '/');
   base = base ? base + 1 : path;
@@ -232,7 +234,7 @@ static const char *prog_name(Elab *e, const char *path) {
   char *s = arena_printf(e->arena, "%s%.*s", isdigit((unsigned char)base[0]) || n == 0 ? "m" : "", (int)n, base);
   for (char *p = s; *p; p++)
     if (!isalnum((unsigned char)*p)) *p = '_';
-  return s;
+  return c_is_word(s) || c_is_global(s) ? arena_printf(e->arena, "m_%s", s) : s;
 }
 
 typedef struct Job {

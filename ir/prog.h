@@ -77,7 +77,7 @@ typedef struct Prog {
   Arena *arena;
   DimTab *dims;
   Diag *diag;
-  const char *name; /* the file's name without path and ending, made a C identifier */
+  const char *name; /* the file's name without path and ending, made a C identifier: exp.dnn is m_exp */
   Cell *cells;      /* stb_ds */
   Entry *entries;   /* stb_ds */
   int init;         /* index of the entry that fills the cells */

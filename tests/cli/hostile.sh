@@ -10,6 +10,13 @@ status 2 ./odd
 printf 'const a = nope\n' >'a"b.dnn'
 status 1 "$DNNC" check --json 'a"b.dnn'
 has "$out" '"file":"a\"b.dnn"'
+# a name that C has taken
+for name in for double nan exp y0 time index system dnn_program class; do
+  cp "$line" "$name.dnn"
+  status 0 "$DNNC" emit "$name.dnn" -o named
+  for c in named/m_$name*.c; do status 0 cc -fopenmp -Wall -Wextra -Werror -fsyntax-only "$c"; done
+  rm -r named
+done
 # what is no program
 for f in . nofile /dev/zero; do
   status 1 "$DNNC" check "$f"
@@ -37,3 +44,30 @@ status 1 "$DNNC" run "$line" --entry predict --in x=lie.npy
 has "$err" "lie.npy: the header's shape is damaged"
 status 2 "$DNNC" run "$line" --entry predict --in x=lie.npy --in x=lie.npy
 has "$err" 'the input `x` is given twice'
+# numbers that do not fit, or are none
+cat >number.dnn <<'D'
+export fn wide(n: i64[]) -> i64[] { n }
+export fn narrow(n: i32[]) -> i32[] { n }
+export fn byte(n: u8[]) -> u8[] { n }
+D
+status 0 "$DNNC" build number.dnn -o number
+status 0 ./number wide --n 9007199254740993
+has "$out" 'i64[] = 9007199254740993'
+status 0 ./number narrow --n 1e3
+has "$out" 'i32[] = 1000'
+wrong() {
+  status 1 ./number "$1" --n "$2"
+  has "$err" "input n: $3"
+}
+wrong wide 9223372036854775808 '9223372036854775808 is no i64'
+wrong narrow 99999999999 '99999999999 is no i32'
+wrong narrow -2147483649 '-2147483649 is no i32'
+wrong narrow 1.5 '1.5 is no i32'
+wrong byte 256 '256 is no u8'
+wrong byte inf 'inf is no u8'
+wrong byte many '`many` is no number and no .npy file'
+wrong byte '' '`` is no number and no .npy file'
+status 2 ./number byte --n 1 --n 2
+has "$err" 'given twice'
+status 2 "$DNNC" run number.dnn byte --n
+has "$err" '`--n` needs a value'
