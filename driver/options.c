@@ -108,7 +108,10 @@ static bool add_input(Args *a, int argc, char **argv, int *i) {
     arrput(a->named, name);
     return true;
   }
-  if (*i + 1 >= argc) return unknown_option(a, argv[*i]), false;
+  if (*i + 1 >= argc) {
+    usage_error(a, "`%s` needs a value", argv[*i]);
+    return false;
+  }
   const char *value = argv[++*i];
   size_t n = strlen(name) + strlen(value) + 2;
   char *s = malloc(n);

@@ -81,7 +81,7 @@ static int note(Options *o, const char *self, const char *name, const char *valu
 static int take_named(const DnnProgram *p, Options *o, const char *self) {
   int k = dnn_find_entry(p, o->command);
   for (int i = 0; i < o->n_made; i++) {
-    bool is_input = false, given = false;
+    bool is_input = false, given = false, is_option = false;
     size_t n = strcspn(o->made[i], "=") + 1;
     for (int j = 0; k >= 0 && j < p->entries[k].n_inputs; j++) {
       const char *name = p->entries[k].inputs[j].name;
@@ -90,9 +90,10 @@ static int take_named(const DnnProgram *p, Options *o, const char *self) {
     for (int j = 0; j < o->n_in; j++) given |= !strncmp(o->in[j], o->made[i], n);
     if (is_input && !given) o->in[o->n_in++] = o->made[i];
     static const char *const known[] = {"weights=", "out=", "data=", "threads=", "seed=", "epochs="};
-    for (size_t j = 0; j < sizeof known / sizeof *known; j++) is_input |= !strncmp(o->made[i], known[j], n);
+    for (size_t j = 0; j < sizeof known / sizeof *known; j++) is_option |= !strncmp(o->made[i], known[j], n);
     o->made[i][n - 1] = 0;
-    if (!is_input) return usage_error(self, "unknown option --", o->made[i]);
+    if (!is_input && !is_option) return usage_error(self, "unknown option --", o->made[i]);
+    if (is_input && given && !is_option) return usage_error(self, "an input is given twice: ", o->made[i]);
     o->made[i][n - 1] = '=';
   }
   return 0;

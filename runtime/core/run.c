@@ -5,6 +5,7 @@
 #include "runtime/core/show.h"
 #include "runtime/core/tensor_file.h"
 #include "runtime/core/text_port.h"
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,21 +81,31 @@ static bool names_array(const char *s) {
   return n > 4 && !strcmp(s + n - 4, ".npy");
 }
 
+/* A scalar from a text that must be a number which fits the dtype. */
+static bool read_number(Call *c, const DnnPort *t, const char *text, DnnTensor *to) {
+  char *end;
+  double v = strtod(text, &end);
+  bool ok = end != text && !*end;
+  if (!ok) return dnn_fail(c->e, "input %s: `%s` is no number and no .npy file", t->name, text);
+  if (!dnn_tensor_new(to, t->dtype, 0, NULL, c->e)) return false;
+  if (dnn_dtype_is_float(t->dtype)) dnn_put(to->data, t->dtype, 0, v);
+  else {
+    errno = 0;
+    int64_t whole = strtoll(text, &end, 10), bad; /* exactly, beyond 2^53 too */
+    ok = !*end && !errno;
+    if (*end && v == floor(v) && fabs(v) < 0x1p53) whole = (int64_t)v, ok = true; /* 1e3 */
+    ok = ok && dnn_convert(to->data, t->dtype, &whole, DNN_I64, 1, &bad);
+  }
+  return ok || dnn_fail(c->e, "input %s: %s is no %s", t->name, text, dnn_dtype_name(t->dtype));
+}
+
 /* The tensor behind "name=…": a file, a number for a scalar, or a text for a tokeniser. Converted to the port's dtype
  * where every value fits. */
 static bool read_input(Call *c, const DnnPort *t, const char *text, DnnTensor *to) {
   DnnTensor raw = {0};
-  char *end;
   if (c->tokens && dnn_tokens_row(c->p, t->as) >= 0 && !names_array(text))
     return dnn_text_input(c->tokens, t, text, to, c->e);
-  double v = strtod(text, &end);
-  if (t->rank == 0 && end != text && !*end) {
-    if (!dnn_tensor_new(to, t->dtype, 0, NULL, c->e)) return false;
-    if (!dnn_dtype_is_float(t->dtype) && v != floor(v))
-      return dnn_fail(c->e, "input %s: %s is no %s", t->name, text, dnn_dtype_name(t->dtype));
-    dnn_put(to->data, t->dtype, 0, v);
-    return true;
-  }
+  if (t->rank == 0 && !names_array(text)) return read_number(c, t, text, to);
   if (!dnn_npy_read(text, &raw, c->e)) return false;
   if (raw.dtype == t->dtype) {
     *to = raw;
