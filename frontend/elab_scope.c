@@ -205,7 +205,8 @@ static void suggest(Elab *e, Env *env, const char *wrong) {
   const char *near = diag_nearest(wrong, names, (int)arrlen(names));
   size_t n;
   if (near) elab_help(e, "did you mean `%s`?", near);
-  else if (std_source(wrong, &n)) elab_help(e, "`use %s` at the top of the file brings the namespace in", wrong);
+  else if (std_source(wrong, &n) || native_space(e, wrong))
+    elab_help(e, "`use %s` at the top of the file brings the namespace in", wrong);
   arrfree(names);
 }
 
