@@ -43,7 +43,7 @@ def path(by, f, y, end, n):
 # the orders
 seen = {row[3].split(".")[-1]: float(row[4]) for row in list(csv.reader(open("run/metrics.csv")))[1:]}
 start = torch.tensor([1.5, 0.0]).double()
-exact = path(rk4, spiral, start, 1.0, 2000)[-1]
+exact = path(rk4, spiral, start, 1.0, 5000)[-1]
 for name, by, order in (("euler", euler, 1), ("rk4", rk4, 4)):
     errors = [seen["%s %d" % (name, n)] for n in (200, 400, 800)]
     for n, e in zip((200, 400, 800), errors):
