@@ -138,7 +138,10 @@ static bool changed_type(Elab *e, const After *a, Value *before, Value *now) {
   if (before->kind == V_TENSOR)
     elab_note(e, graph_node(a->r->outer.graph, a->r->inputs[a->carry - 1].outside)->loc, "it is made here");
   if (now->kind == V_TENSOR) elab_note(e, graph_node(now->t.graph, now->t.id)->loc, "its new value is made here");
-  elab_help(e, "what a loop carries has one type: give it that type before the loop");
+  bool fixed = before->kind != V_TENSOR && before->kind == now->kind && !is_number(before);
+  if (fixed && before->kind != V_TUPLE && before->kind != V_LIST)
+    elab_help(e, "what is static does not change in a loop of the graph; `for` is unrolled and may change it");
+  else elab_help(e, "what a loop carries has one type: give it that type before the loop");
   return false;
 }
 

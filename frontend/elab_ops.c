@@ -80,7 +80,10 @@ static bool number_fits(Elab *e, Value *v, DType t, Loc at) {
   }
   if (v_number(e, v, &x) && !fits(x, t)) {
     elab_error(e, at, E0308, "%s does not fit %s", value_text(e, v), dtype_name(t));
-    elab_help(e, "cast the tensor to a wider dtype first, for example `i32(x)`");
+    if (dtype_is_float(t) || t == I64) elab_help(e, "no dtype of that kind holds it");
+    else
+      elab_help(e, "cast the tensor to a wider dtype first, for example `%s(x)`",
+                fits(x, I32) && t != I32 ? "i32" : "i64");
     return false;
   }
   return true;
