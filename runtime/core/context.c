@@ -11,7 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Zeroed, a multiple of 64 bytes; large blocks ask for huge pages. */
+/* A multiple of 64 bytes; large blocks ask for huge pages. */
 static unsigned char *block(int64_t bytes) {
   unsigned char *p = dnn_alloc(bytes);
   if (!p) return NULL;
@@ -21,7 +21,6 @@ static unsigned char *block(int64_t bytes) {
     madvise((void *)at, (size_t)(bytes - 4096), MADV_HUGEPAGE);
   }
 #endif
-  memset(p, 0, (size_t)bytes);
   return p;
 }
 
@@ -39,7 +38,10 @@ bool dnn_context_new(const DnnProgram *p, DnnContext *c, int threads, DnnError *
   c->cells = block(p->cell_bytes);
   c->arena = block(p->arena_bytes);
   c->prepared = block(p->prepared_bytes);
-  if (c->cells && c->arena && c->prepared) return true;
+  if (c->cells && c->arena && c->prepared) {
+    memset(c->cells, 0, (size_t)p->cell_bytes); /* the arena is not touched: most of it may never be needed */
+    return true;
+  }
   dnn_context_free(c);
   return dnn_fail(e, "out of memory: %s wants %lld bytes", p->name,
                   (long long)(p->cell_bytes + p->arena_bytes + p->prepared_bytes));
