@@ -30,7 +30,7 @@ status 0 "$DNNC" explain
 lines=$(wc -l <"$out")
 [ "$lines" -ge 60 ]
 status 0 "$DNNC" explain E0843
-has "$out" '    data pairs: (x: f32[N, 7]) = windows(graphs, 2)'
+has "$out" '    const pairs = windows(graphs, 2)'
 [ "$(wc -L <"$out")" -le 100 ] || fail 'a long line'
 status 0 "$DNNC" explain E0001 1
 has "$out" 'E0001: the file cannot be read'
