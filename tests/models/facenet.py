@@ -47,7 +47,8 @@ def call(built, weights, name, **inputs):
     for k, v in inputs.items():
         np.save("in_%s.npy" % k, v)
         args += ["--in", "%s=in_%s.npy" % (k, k)]
-    subprocess.run([built, name, "--quiet", "--weights", weights, "--out", "told", *args], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([built, name, "--quiet", "--weights", weights, "--out", "told", *args], check=True,
+                   stdout=subprocess.DEVNULL)
     return np.load("told/out.npy")
 
 

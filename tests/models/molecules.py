@@ -1,6 +1,6 @@
-"""molecules.py make DIR COUNT [KINDS]: drawn molecules, trees with a ring, of 6 to 20 atoms. Each has one atom of kind 2 and one
-of kind 3; the label tells whether they are bound. molecules.py judge BUILT WEIGHTS: molecules that the model never saw;
-for pool = mean its scores, plain or by clusters, are counted here."""
+"""molecules.py make DIR COUNT [KINDS]: drawn molecules, trees with a ring, of 6 to 20 atoms. Each has one atom of kind
+2 and one of kind 3; the label tells whether they are bound. molecules.py judge BUILT WEIGHTS: molecules that the model
+never saw; for pool = mean its scores, plain or by clusters, are counted here."""
 import os
 import subprocess
 import sys

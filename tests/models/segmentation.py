@@ -1,5 +1,6 @@
-"""segmentation.py BUILT WEIGHTS KIND DNNC: cells drawn here, by another generator than the program's, for the networks of
-models/segmentation/unet.dnn. Their IoU of walls is counted here, what they say is what PyTorch says of the weights."""
+"""segmentation.py BUILT WEIGHTS KIND DNNC: cells drawn here, by another generator than the program's, for the networks
+of models/segmentation/unet.dnn. Their IoU of walls is counted here, what they say is what PyTorch says of the
+weights."""
 import subprocess
 import sys
 import numpy as np

@@ -22,8 +22,8 @@ images, walls = read("images"), read("labels") < 128
 told = []
 for image in images:
     np.save("image.npy", image)
-    subprocess.run(["./net", "outline", "--quiet", "--weights", "run/last.dnnw", "--out", "told", "--in", "image=image.npy"],
-                   check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["./net", "outline", "--quiet", "--weights", "run/last.dnnw", "--out", "told",
+                    "--in", "image=image.npy"], check=True, stdout=subprocess.DEVNULL)
     told.append(np.load("told/out.npy") < 0.5)
 told = np.array(told)
 iou = lambda p, t: (p & t).sum() / (p | t).sum()
