@@ -57,8 +57,9 @@ static int open_size(const Prog *prog, const DnnAction *run, int feed) {
   return -1;
 }
 
-/* `batch all` of files: what trains reads them anyway, so their records are counted before memory is planned. */
-static int count_wholes(Machine *m) {
+/* `batch all` of files: what trains reads them anyway, so their records are counted before memory is planned. Of a call
+ * of one entry point (`called`, else NULL) only that one needs it: the others, which do not run, get one record. */
+static int count_wholes(Machine *m, const char *called) {
   Prog *prog = m->s.prog;
   DnnProgram p = {.name = prog->name, .data = prog->data, .n_data = (int)arrlen(prog->data), .tokens = prog->tokens};
   p.n_tokens = (int)arrlen(prog->tokens);
@@ -70,6 +71,10 @@ static int count_wholes(Machine *m) {
     const DnnAction *run = &prog->actions[i];
     for (int f = 0; ok && run->kind == DNN_RUN && f < run->n_feeds; f++) {
       int row = run->feeds[f].data, var = run->feeds[f].batch < 0 ? open_size(prog, run, f) : -1;
+      if (var >= 0 && called && strcmp(prog->entries[run->entry].name, called)) {
+        dim_set_bound(prog->dims, var, 1);
+        continue;
+      }
       if (var < 0 || !is_countable(prog, row)) continue;
       if (!sets) {
         ok = dnn_tokens_new(&p, &tokens, &m->error);
@@ -86,12 +91,12 @@ static int count_wholes(Machine *m) {
   return ok ? EXIT_OK : program_error("%s", m->error.text);
 }
 
-int machine_compile(Machine *m) {
+int machine_compile(Machine *m, const char *called) {
   const Args *a = m->s.args;
   int64_t threads = 0, seed = -1;
   if (!args_int(a, "threads", 1, 4096, &threads) || !args_int(a, "seed", 0, INT64_MAX, &seed)) return EXIT_USAGE;
   m->find = (DnnDataOpts){args_get(a, "data", NULL), machine_file_dir(m), 0};
-  int status = count_wholes(m);
+  int status = count_wholes(m, called);
   if (!status) status = session_native(&m->s);
   if (status) return status;
   const DnnProgram *p = m->s.program;
@@ -106,11 +111,6 @@ int machine_compile(Machine *m) {
       !dnn_context_init(p, &m->context, m->seed, find_file, m, &m->error) || (weights && !load_weights(m, weights)))
     return program_error("%s", m->error.text);
   return EXIT_OK;
-}
-
-int machine_start(Machine *m, const Args *a) {
-  int status = machine_load(m, a);
-  return status ? status : machine_compile(m);
 }
 
 void machine_end(Machine *m) {

@@ -16,10 +16,9 @@ typedef struct Machine {
 
 /* Reads and elaborates the program. An exit status, as in all of these. */
 int machine_load(Machine *m, const Args *a);
-/* Compiles it and takes it into this process, makes a context, fills the cells by the seed, then from --weights. */
-int machine_compile(Machine *m);
-/* Both. */
-int machine_start(Machine *m, const Args *a);
+/* Compiles it and takes it into this process, makes a context, fills the cells by the seed, then from --weights.
+ * `called`: the only entry point that will run, NULL for all. */
+int machine_compile(Machine *m, const char *called);
 void machine_end(Machine *m);
 /* The folder of the program's file, in the arena. */
 const char *machine_file_dir(Machine *m);

@@ -45,7 +45,8 @@ int cmd_run(const Args *a) {
   for (int i = 0; i < n; i++)
     if (!strchr(in[i], '=') || in[i][0] == '=') return usage_error(a, "`--in %s`: NAME=VALUE is wanted", in[i]);
   Machine m;
-  int status = machine_start(&m, a);
+  int status = machine_load(&m, a);
+  if (!status) status = machine_compile(&m, o.entry);
   if (!status && session_entry(&m.s, o.entry, 1u << DNN_EXPORT | 1u << DNN_STEP) < 0) status = EXIT_PROGRAM;
   if (!status) status = add_named(&m, a, &o, in);
   o.tokens = &m.tokens;

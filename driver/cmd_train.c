@@ -70,7 +70,7 @@ static int start(const Args *a, bool evaluate_only) {
   if (!status && m.s.prog->sweep && !evaluate_only) {
     status = machine_sweep(&m);
   } else if (!status) {
-    status = machine_compile(&m);
+    status = machine_compile(&m, NULL);
     if (!status) status = machine_train(&m, evaluate_only, NULL);
   }
   machine_end(&m);

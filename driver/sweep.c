@@ -83,7 +83,8 @@ static int run_trial(Sweeping *w, Trial *t) {
   fflush(stdout);
   Machine one;
   Trained trained = {.metric = w->sweep->metric, .value = NAN};
-  int status = machine_start(&one, &args);
+  int status = machine_load(&one, &args);
+  if (!status) status = machine_compile(&one, NULL);
   if (!status) status = machine_train(&one, false, &trained);
   t->result = trained.value;
   machine_end(&one);
@@ -175,7 +176,7 @@ int machine_sweep(Machine *m) {
   w.dir = args_get(m->s.args, "out", arena_printf(m->s.arena, "%s.sweep", m->s.prog->name));
   free_axes(&w);
   if (!arrlen(w.axes)) { /* everything is fixed: an ordinary training */
-    int compiled = machine_compile(m);
+    int compiled = machine_compile(m, NULL);
     return compiled ? compiled : machine_train(m, false, NULL);
   }
   if (!dnn_make_dir(w.dir, &m->error)) return program_error("%s", m->error.text);

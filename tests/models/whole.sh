@@ -33,4 +33,9 @@ sed -i 's/^train.*/train { run centre on filter(d, fn(r) { r.x[0] > 0 }) batch a
 fails train whole.dnn
 "$DNNC" train whole.dnn --dim B=2000 >log 2>&1 || { cat log; exit 1; }
 rm x.npy
+# a call of another entry point needs no data
+echo 'export fn twice(x: f32[]) -> f32[] { 2 * x }' >>whole.dnn
+sed -i 's/^train.*/train { run centre on d batch all }/' whole.dnn
+"$DNNC" run whole.dnn twice --x 4 >log 2>&1 || { cat log; exit 1; }
+grep -q 'f32\[\] = 8' log
 ! "$DNNC" train whole.dnn >log 2>&1

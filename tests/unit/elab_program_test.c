@@ -244,7 +244,7 @@ static void test_entries(void **state) {
   ElabOpts o = {.dims = dims, .sets = sets};
   World *w = load(
       "const scale = 1.5; const name = \"a\"\n"
-      "export fn f(x: f32[2*N <= 9, K] as image, i: i32[K] < N) -> (mean: f32[] as text, rows: f32[2*N]) {\n"
+      "export fn f(x: f32[2*N <= 9, K] as image, i: i32[K] < N) -> (mean: f32[] as image, rows: f32[2*N]) {\n"
       "  (mean = sum(x) / (2 * N * K) * (if name == \"b\" { scale } else { 0.0 }), rows = sum(x[:, i], axis = 1))\n"
       "}\n",
       &o);
@@ -258,7 +258,7 @@ static void test_entries(void **state) {
   assert_true(e->inputs[0].below == DIM_NONE && dim_as_var(w->p->dims, e->inputs[1].below) == e->vars[0]);
   assert_int_equal(e->n_results, 2);
   assert_string_equal(e->outputs[0].name, "mean");
-  assert_string_equal(e->outputs[0].as, "text");
+  assert_string_equal(e->outputs[0].as, "image");
   assert_string_equal(e->outputs[1].name, "rows");
   w->vars[e->vars[0]] = 1;
   w->vars[e->vars[1]] = 2;
