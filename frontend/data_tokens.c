@@ -71,7 +71,7 @@ static Value *tokens_words(Elab *e, Value **a, int n, Loc at) {
   (void)n;
   DnnTokens t = {.kind = e->native->data};
   bool lower;
-  int64_t least = t.kind == DNN_TOKENS_BPE ? DNN_TOKEN_FIRST + 257 : DNN_TOKEN_FIRST + 1;
+  int64_t least = t.kind == DNN_TOKENS_BPE ? DNN_TOKEN_FIRST + 256 : DNN_TOKEN_FIRST + 1;
   if (is_poison(a[0]) || is_poison(a[1])) return e->poison;
   if (!want_str(e, a[0], &t.from, "`from`", at) || !want_count(e, a[1], least, &t.size, "`size`", at) ||
       !want_bool(e, a[2], &lower, "`lower`", at))

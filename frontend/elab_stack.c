@@ -188,7 +188,6 @@ void row_cells_commit(Elab *e, const Region *r, const int *written, NodeId op, i
     RowCell c = e->row_cells[-1 - written[k]];
     Loc at = r->cells[cell_slot(written[k])].loc;
     NodeId all = g_get(e->trace->graph, r->loc, op, first_result + (int)k);
-    for (int i = 0; i < c.n; i++)
-      cell_write(e, c.cells[i], index_axis(e, all, 0, dim_int(e->dims, i), r->loc), at);
+    for (int i = 0; i < c.n; i++) cell_write(e, c.cells[i], index_axis(e, all, 0, dim_int(e->dims, i), r->loc), at);
   }
 }

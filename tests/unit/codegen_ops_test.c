@@ -36,7 +36,8 @@ static void check_target(const char *target, const char *compiler, bool clang, u
   const Target *t = target_find(target);
   KernelCase *cases = NULL;
   Buf text = {0};
-  buf_str(&text, "#include \"runtime/core/kernel.h\"\n#include \"runtime/core/sort.h\"\n#include \"runtime/core/matrix.h\"\n");
+  buf_str(&text,
+          "#include \"runtime/core/kernel.h\"\n#include \"runtime/core/sort.h\"\n#include \"runtime/core/matrix.h\"\n");
   for (Op op = 1; op < OP_COUNT; op++) {
     int found = 0;
     for (DType dt = 0; dt < TUPLE && wanted(op); dt++)

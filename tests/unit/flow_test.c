@@ -21,29 +21,31 @@ static const Pair pairs[] = {
 #include "flow_rows.h"
 };
 
-static const char prologue[] = "use nn, tree\n"
-                               "module Scale(n: int) {\n  param w: f32[n] = fn(shape) { 0.5 * f32(arange(n)) }\n"
-                               "  fn call(x: f32[..., n]) -> f32[..., n] { x * w + 1 }\n}\n"
-                               "module Net() {\n  body = [Scale(3) for _ in 0..4]; head = Scale(3)\n"
-                               "  fn call(x: f32[..., 3]) -> f32[..., 3] { head(x) }\n}\n"
-                               "model net = Net()\n"
-                               "const table = f32([1, 2, 3])\n"
+static const char prologue[] =
+    "use nn, tree\n"
+    "module Scale(n: int) {\n  param w: f32[n] = fn(shape) { 0.5 * f32(arange(n)) }\n"
+    "  fn call(x: f32[..., n]) -> f32[..., n] { x * w + 1 }\n}\n"
+    "module Net() {\n  body = [Scale(3) for _ in 0..4]; head = Scale(3)\n"
+    "  fn call(x: f32[..., 3]) -> f32[..., 3] { head(x) }\n}\n"
+    "model net = Net()\n"
+    "const table = f32([1, 2, 3])\n"
     "model norm = nn.BatchNorm(3)\n"
-    "module Deep() {\n  norms = [nn.BatchNorm(3) for _ in 0..4]; pairs = [[nn.BatchNorm(3) for _ in 0..2] for _ in 0..2]\n}\n"
+    "module Deep() {\n  norms = [nn.BatchNorm(3) for _ in 0..4]; pairs = [[nn.BatchNorm(3) for _ in 0..2] for _ in "
+    "0..2]\n}\n"
     "model deep = Deep()\n"
-                               "state total: f32[3] = 2; state count: i32[] = 0\n"
-                               "fn square(x: f32[...]) -> f32[...] { x * x }\n"
+    "state total: f32[3] = 2; state count: i32[] = 0\n"
+    "fn square(x: f32[...]) -> f32[...] { x * x }\n"
     "fn cube(x: f32[...S], n: int = 3) -> f32[...S] { x ** n } backward(y, dy) { 3 * x ** 2 * dy }\n"
     "fn blend(a: f32[N], t: (p: f32[N], k: i32[N], q: f32[]), w: f32[N]) -> (u: f32[N], v: f32[]) {\n"
     "  (u = a * t.p * w, v = t.q * sum(a))\n"
     "} backward(y, dy) {\n"
     "  (dy.u * t.p * w + dy.v * t.q, (p = dy.u * a * w, k = none, q = dy.v * sum(a)), dy.u * a * t.p)\n}\n"
     "fn straight(x: f32[...]) -> f32[...] { f32(x > 0) } backward(y, dy) { dy }\n"
-                               "export step f() {\n"
-                               "  let xs = reshape(f32(arange(12)) - 4, [4, 3])\n"
-                               "  let ys = f32([3, 1, 2, 5])\n"
-                               "  let w = f32([0.5, -1, 2])\n"
-                               "  ";
+    "export step f() {\n"
+    "  let xs = reshape(f32(arange(12)) - 4, [4, 3])\n"
+    "  let ys = f32([3, 1, 2, 5])\n"
+    "  let w = f32([0.5, -1, 2])\n"
+    "  ";
 
 /* All outputs of entry f, with the cells at their initial values. */
 static int run(Arena *a, const char *body, Tensor *out) {
