@@ -95,19 +95,10 @@ bool carried_numbers(Elab *e, Carried *c) {
   return arrlen(c->numbers) > 0;
 }
 
-static Value *input_part(Elab *e, void *ctx, Value *v) {
-  Region *r = ctx;
-  if (v->kind != V_TENSOR) return v;
-  region_leave(e, r);
-  NodeId outside = nid(v);
-  region_enter(e, r);
-  return v_tensor(e, region_input(r, IN_CARRY, outside, v_type(v)));
-}
-
 /* The region is the current one. */
 void carried_bind(Elab *e, Carried *c, Region *r) {
   for (ptrdiff_t i = 0; i < arrlen(c->vars); i++) {
-    c->vars[i].inside = tree_parts(e, c->vars[i].start, input_part, r);
+    c->vars[i].inside = tree_parts(e, c->vars[i].start, region_argument, r);
     bind_var(&c->vars[i], c->vars[i].inside);
   }
   for (ptrdiff_t i = 0; i < arrlen(c->cells); i++) {

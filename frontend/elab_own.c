@@ -9,15 +9,6 @@ typedef struct Own {
   int n_out; /* results */
 } Own;
 
-static Value *argument_part(Elab *e, void *ctx, Value *v) {
-  Region *r = ctx;
-  if (v->kind != V_TENSOR) return v;
-  region_leave(e, r);
-  NodeId outside = nid(v);
-  region_enter(e, r);
-  return v_tensor(e, region_input(r, IN_CARRY, outside, v_type(v)));
-}
-
 /* The scope of the arguments, with inputs of the body for their tensors; the region is the current one. */
 static Env *body_env(Elab *e, const Own *o, Region *r) {
   Env *c = arena_one(e->arena, Env);
@@ -25,7 +16,7 @@ static Env *body_env(Elab *e, const Own *o, Region *r) {
   c->binds = NULL;
   for (ptrdiff_t i = 0; i < arrlen(o->env->binds); i++) {
     Binding b = o->env->binds[i];
-    b.v = tree_parts(e, v_read(e, b.v), argument_part, r);
+    b.v = tree_parts(e, v_read(e, b.v), region_argument, r);
     arrput(c->binds, b);
   }
   return c;

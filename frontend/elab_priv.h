@@ -119,6 +119,8 @@ void region_enter(Elab *e, Region *r);
 void region_leave(Elab *e, Region *r);
 const char *region_name(const Region *r);
 NodeId region_input(Region *r, InputKind kind, NodeId outside, Type t);
+/* For tree_parts: a tensor of the outside as an input of its own in the Region `ctx`, which is the current one. */
+Value *region_argument(Elab *e, void *ctx, Value *v);
 NodeId region_capture(Region *r, NodeId outside);
 bool is_around(const Elab *e, const Graph *g); /* is it the current graph or one around it */
 NodeId region_cell(Elab *e, int cell, Loc at);

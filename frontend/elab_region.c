@@ -39,6 +39,15 @@ NodeId region_input(Region *r, InputKind kind, NodeId outside, Type t) {
   return in.node;
 }
 
+Value *region_argument(Elab *e, void *ctx, Value *v) {
+  Region *r = ctx;
+  if (v->kind != V_TENSOR) return v;
+  region_leave(e, r);
+  NodeId outside = nid(v);
+  region_enter(e, r);
+  return v_tensor(e, region_input(r, IN_CARRY, outside, v_type(v)));
+}
+
 NodeId region_capture(Region *r, NodeId outside) {
   ptrdiff_t k = hmgeti(r->captured, outside);
   if (k >= 0) return r->captured[k].value;
