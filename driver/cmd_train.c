@@ -25,14 +25,15 @@ static void print_pass(void *user, const DnnEvent *event) {
 int machine_train(Machine *m, bool evaluate_only, Trained *trained) {
   const Args *a = m->s.args;
   const char *out = evaluate_only ? NULL : args_get(a, "out", NULL);
-  int64_t epochs = 0;
-  if (!args_int(a, "epochs", 1, INT32_MAX, &epochs)) return EXIT_USAGE;
+  int64_t epochs = 0, steps = 0;
+  if (!args_int(a, "epochs", 1, INT32_MAX, &epochs) || !args_int(a, "steps", 1, INT64_MAX, &steps)) return EXIT_USAGE;
   if (!m->s.program->n_actions) return program_error("%s has no `train` block", a->operands[0]);
   DnnTrainOpts o = {.data_dir = args_get(a, "data", NULL),
                     .file_dir = machine_file_dir(m),
                     .out_dir = out,
                     .seed = m->seed,
                     .epochs = epochs,
+                    .max_steps = steps,
                     .evaluate_only = evaluate_only,
                     .log = stdout,
                     .choose = trained ? trained->metric : NULL,

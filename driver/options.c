@@ -38,6 +38,7 @@ const Option options[] = {
     {"set", 's', "NAME=VALUE", "another value for a `const`", LOADS, true},
     {"dim", 0, "NAME=SIZE", "a value for a free dimension", LOADS, true},
     {"epochs", 0, "N", "this many epochs in every stage", C(train), false},
+    {"steps", 0, "N", "end the stages after N steps of all of them", C(train), false},
     {"show", 0, NULL, "draw image-like inputs in the terminal", C(run), false},
     {"quiet", 'q', NULL, "print nothing but errors", C(train) | C(eval), false},
     {"seed", 0, "N", "another seed", C(train) | C(run), false},

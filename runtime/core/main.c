@@ -1,8 +1,8 @@
 /* main() of built executables.
  *
  *   EXE ENTRY --in name=file.npy … [--name value …] [--out DIR] [--show] [--weights W] [--threads N] [--seed N]
- *   EXE train [--data DIR] [--out DIR] [--weights W] [--epochs N] [--threads N] [--seed N] [--quiet] (-DDNN_TRAINER;
- *                      with -DDNN_PICTURES it reads PNG and JPEG files)
+ *   EXE train [--data DIR] [--out DIR] [--weights W] [--epochs N] [--steps N] [--threads N] [--seed N]
+ *                      [--quiet] (-DDNN_TRAINER; with -DDNN_PICTURES it reads PNG and JPEG files)
  *
  * With -DDNN_EMBEDDED the symbols dnn_embedded_weights .. dnn_embedded_weights_end hold a .dnnw file, with
  * -DDNN_VOCABULARIES dnn_vocabularies holds those of the tokenisers at its ports. */
@@ -38,7 +38,7 @@ typedef struct Options {
   const char **in;
   char **made; /* "name=value" of every `--name value`: an input of the entry may have the name */
   int n_in, n_made, show, quiet, seed_given;
-  long long threads, seed, epochs;
+  long long threads, seed, epochs, steps;
 } Options;
 
 static void usage(FILE *f, const char *self, const DnnProgram *p) {
@@ -48,8 +48,8 @@ static void usage(FILE *f, const char *self, const DnnProgram *p) {
           self);
 #ifdef DNN_TRAINER
   fprintf(f,
-          "       %s train [--data DIR] [--out DIR] [--weights FILE.dnnw] [--epochs N] [--threads N] [--seed N] "
-          "[--quiet]\n",
+          "       %s train [--data DIR] [--out DIR] [--weights FILE.dnnw] [--epochs N] [--steps N] [--threads N] "
+          "[--seed N] [--quiet]\n",
           self);
 #endif
   fprintf(f, "entries of %s, compiled for %s:\n", p->name, p->target);
@@ -89,7 +89,7 @@ static int take_named(const DnnProgram *p, Options *o, const char *self) {
     }
     for (int j = 0; j < o->n_in; j++) given |= !strncmp(o->in[j], o->made[i], n);
     if (is_input && !given) o->in[o->n_in++] = o->made[i];
-    static const char *const known[] = {"weights=", "out=", "data=", "threads=", "seed=", "epochs="};
+    static const char *const known[] = {"weights=", "out=", "data=", "threads=", "seed=", "epochs=", "steps="};
     for (size_t j = 0; j < sizeof known / sizeof *known; j++) is_option |= !strncmp(o->made[i], known[j], n);
     o->made[i][n - 1] = 0;
     if (!is_input && !is_option) return usage_error(self, "unknown option --", o->made[i]);
@@ -123,6 +123,7 @@ static int parse(Options *o, int argc, char **argv) {
     long long *number = !strcmp(a, "--threads")  ? &o->threads
                         : !strcmp(a, "--seed")   ? &o->seed
                         : !strcmp(a, "--epochs") ? &o->epochs
+                        : !strcmp(a, "--steps")  ? &o->steps
                                                  : NULL;
     bool in = !strcmp(a, "--in");
     if (!text && !number && (a[1] != '-' || !a[2])) return usage_error(argv[0], "unknown option ", a);
@@ -169,8 +170,12 @@ static bool fill(const DnnProgram *p, DnnContext *c, Options *o, DnnError *e) {
 
 #ifdef DNN_TRAINER
 static int train(const DnnProgram *p, DnnContext *c, const Options *o, DnnError *e) {
-  DnnTrainOpts t = {
-      .data_dir = o->data, .out_dir = o->out, .seed = (uint64_t)c->seed, .epochs = o->epochs, .quiet = o->quiet};
+  DnnTrainOpts t = {.data_dir = o->data,
+                    .out_dir = o->out,
+                    .seed = (uint64_t)c->seed,
+                    .epochs = o->epochs,
+                    .max_steps = o->steps,
+                    .quiet = o->quiet};
   DnnFolder folder;
   if (o->out) {
     if (!dnn_folder_open(&folder, p, c, o->out, e)) return 1;

@@ -58,6 +58,7 @@ typedef struct Loop {
   unsigned char *best; /* a copy of the cells by `keep` */
   int have_best;
   int64_t passes; /* so far: each has its own random key */
+  int64_t steps;  /* of all stages so far */
   int stopped;    /* by a `stop` of the stage */
   DnnProgress progress;
 } Loop;
@@ -490,11 +491,14 @@ static int run_stage(Loop *l, const DnnAction *a, int number) {
   l->progress.started = dnn_seconds(), l->progress.seen = 0, l->progress.smooth = 0, l->progress.smooth_n = 0;
   if (!open_runs(l, s.children, a->n)) return 1;
   double began = dnn_seconds();
-  for (int64_t step = 0; step < s.steps && !l->stopped; step++) {
+  int64_t last = s.steps;
+  if (l->o->max_steps > 0 && l->o->max_steps - l->steps < last) last = l->o->max_steps - l->steps;
+  for (int64_t step = 0; step < last && !l->stopped; step++) {
     if (step % s.per_epoch == 0) start_epoch(l, &s, step / s.per_epoch), began = dnn_seconds();
     int status = stage_step(l, &s, step);
     if (status) return status;
-    bool ends = (step + 1) % s.per_epoch == 0 || step + 1 == s.steps;
+    l->steps++;
+    bool ends = (step + 1) % s.per_epoch == 0 || step + 1 == last;
     if (ends) epoch_line(l, &s, step / s.per_epoch, began);
     status = after_step(l, &s, step, ends);
     if (status) return status;
@@ -512,7 +516,9 @@ static int run_stage(Loop *l, const DnnAction *a, int number) {
 
 static int act(Loop *l, const DnnAction *a) {
   switch (a->kind) {
-  case DNN_STAGE: return l->o->evaluate_only ? 0 : run_stage(l, a, (int)(a - l->p->actions) + 1);
+  case DNN_STAGE:
+    if (l->o->evaluate_only || (l->o->max_steps > 0 && l->steps >= l->o->max_steps)) return 0;
+    return run_stage(l, a, (int)(a - l->p->actions) + 1);
   case DNN_RUN: return run_pass(l, a);
   case DNN_SAVE:
   case DNN_WRITE: return save_or_write(l, a);
