@@ -111,6 +111,7 @@ static const char **compile_args(Arena *a, const CcJob *job, const char *cc, con
   for (size_t i = 0; i < sizeof common_flags / sizeof *common_flags; i++) arrput(argv, common_flags[i]);
   arrput(argv, cc_is_clang(cc) ? "-ffp-contract=on" : "-ffp-contract=fast");
   if (f->kind == EMIT_KERNELS) add_words(a, &argv, cc_is_clang(cc) ? job->target->clang_flags : job->target->gcc_flags);
+  if (job->debug) arrput(argv, "-g");
   if (job->openmp) arrput(argv, "-fopenmp");
   if (job->kind == CC_EXE) arrput(argv, "-ffunction-sections");
   arrput(argv, arena_printf(a, "-I%s", job->dir));

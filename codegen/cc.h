@@ -12,6 +12,7 @@ typedef struct CcJob {
   const char *extra_libs; /* "-lz", separated by blanks; "" for none */
   int jobs;               /* compilers at a time; 0: one per processor */
   bool openmp;            /* linked with OpenMP */
+  bool debug;             /* with debug information */
   bool time;              /* tells times on stderr */
 } CcJob;
 

@@ -72,6 +72,8 @@ int kernels_prepared_count(const KernelTable *t);
 const PreparedCall *kernels_prepared(const KernelTable *t, int i);
 int64_t kernels_prepared_bytes(const KernelTable *t);
 
+/* The place of what is most work in a group: its heavy node, else what it stores. */
+Loc group_place(const Plan *p, const Group *g);
 /* Lowers every group of `plan`, adding kernels to `t`. */
 Lowered *lower_plan(Arena *a, const Plan *plan, KernelTable *t);
 
@@ -80,6 +82,8 @@ Lowered *lower_plan(Arena *a, const Plan *plan, KernelTable *t);
  * `team` (runtime/core/kernel.h) gives thread number, count, barrier, scratch and the place for run-time errors. A
  * kernel may call kernels of lower index in its table (register tiles): prototypes stand before all bodies. */
 void kernel_print_c(const Kernel *k, Buf *b);
+/* The same, with `#line` directives (codegen/lines.h) when `diag` is not NULL. */
+void kernel_print_lines(const Kernel *k, const Diag *diag, Buf *b);
 void kernel_print_prototype(const Kernel *k, Buf *b);
 const char *kernel_name(const Kernel *k);
 /* Headers of the runtime that kernels may need besides kernel.h, up to NULL; does this one? */

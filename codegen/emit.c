@@ -3,6 +3,7 @@
 #include "codegen/emit.h"
 #include "base/ds.h"
 #include "codegen/emit_internal.h"
+#include "codegen/lines.h"
 #include "codegen/loop.h"
 #include <ctype.h>
 #include <string.h>
@@ -107,8 +108,18 @@ static uint64_t hash_text(uint64_t h, const char *s, size_t n) {
   for (size_t i = 0; i < n; i++) h = (h ^ (unsigned char)s[i]) * 0x100000001b3u;
   return h;
 }
+/* The same without `#line` directives, which decide nothing. */
+static uint64_t hash_code(uint64_t h, const Buf *text) {
+  for (const char *s = text->s, *end; s && *s; s = end) {
+    end = strchr(s, '\n');
+    end = end ? end + 1 : s + strlen(s);
+    if (strncmp(s, "#line ", 6)) h = hash_text(h, s, (size_t)(end - s));
+  }
+  return h;
+}
 
 static void put_file(Emit *e, EmitOut *out, const char *name, Buf *text, EmitKind kind) {
+  if (e->opts->lines && kind != EMIT_ASM) lines_number(text, name);
   EmitFile f = {name, arena_strndup(e->arena, text->s ? text->s : "", text->n), text->n, kind};
   arrput(out->files, f);
   buf_free(text);
@@ -150,9 +161,9 @@ static void emit_kernel_units(Emit *e, EmitOut *out) {
   Buf *texts = arena_array(e->arena, Buf, n + 1);
   size_t total = 0;
   for (int i = 0; i < n; i++) {
-    kernel_print_c(kernels_get(e->kernels, i), &texts[i]);
+    kernel_print_lines(kernels_get(e->kernels, i), e->opts->lines ? e->prog->diag : NULL, &texts[i]);
     total += texts[i].n;
-    e->hash = hash_text(e->hash, texts[i].s, texts[i].n);
+    e->hash = hash_code(e->hash, &texts[i]);
   }
   int units = e->opts->units > 0 ? e->opts->units : 1 + (int)(total / UNIT);
   if (units > MOST && e->opts->units <= 0) units = MOST;
@@ -239,7 +250,7 @@ bool emit_program(Arena *a, const Prog *prog, Plan *const *plans, Lowered *const
   emit_kernel_units(e, out);
   Buf entries = {0}, b = {0};
   for (int i = 0; i < e->n_entries; i++) emit_entry(e, i, &entries);
-  e->hash = hash_text(hash_text(e->hash, entries.s ? entries.s : "", entries.n), target->name, strlen(target->name));
+  e->hash = hash_text(hash_code(e->hash, &entries), target->name, strlen(target->name));
   front_matter(e, &b, "Entry points");
   emit_interface(e, &entries, &b);
   buf_bytes(&b, entries.s ? entries.s : "", entries.n);

@@ -13,6 +13,7 @@
 typedef struct EmitOpts {
   bool checks;        /* bound, index and `check` tests in the entries */
   bool weights;       /* NAME.dnnw is embedded */
+  bool lines;         /* `#line` directives: kernels and their calls name the program's places */
   int units;          /* kernel units at most; 0: by size */
   const char *source; /* how comments name the program's file */
 } EmitOpts;

@@ -4,6 +4,7 @@
  * 0 goes through as a team of one. */
 #include "base/ds.h"
 #include "codegen/emit_internal.h"
+#include "codegen/lines.h"
 #include <math.h>
 
 typedef struct Steps {
@@ -15,13 +16,17 @@ typedef struct Steps {
   bool alone;  /* a block of thread 0 is open */
   bool inside; /* it holds a loop or branch, whose steps these are */
   bool temp;   /* since the last barrier, all threads have used the workspace */
+  Lines lines; /* of the kernel calls */
   bool *named; /* by buffer: a pair that pointers name here */
 } Steps;
 
-static void line(const Steps *c, const char *text) {
+/* A line of C begins, which belongs to a place of the program or, without a file, to that of the line before. */
+static void line_at(Steps *c, Loc at, const char *text) {
+  lines_put(&c->lines, c->b, at);
   buf_fill(c->b, ' ', c->indent);
   buf_str(c->b, text);
 }
+static void line(Steps *c, const char *text) { line_at(c, (Loc){0}, text); }
 
 /* ---- addresses ---- */
 
@@ -93,14 +98,15 @@ static void put_argument(const Steps *c, const KArg *x) {
   }
 }
 
-static void put_call(const Steps *c, const KernelCall *call) {
+static void put_call(Steps *c, const KernelCall *call, Loc at) {
   Buf *b = c->b;
-  line(c, "");
+  line_at(c, at, "");
   buf_printf(b, "%s(", kernel_name(kernels_get(c->e->kernels, call->kernel)));
   size_t begin = b->n;
   for (int k = 0; k < (int)arrlen(call->args); k++) {
     if (b->n - begin > 90) {
       buf_char(b, '\n');
+      lines_put(&c->lines, b, (Loc){0});
       buf_fill(b, ' ', c->indent + 4);
       begin = b->n;
     }
@@ -161,12 +167,12 @@ static void put_kernel(Steps *c, const PlanStep *s) {
   if (s->alone && arrlen(g->calls)) open_alone(c);
   for (int k = 0; k < (int)arrlen(g->calls); k++) {
     if (!s->alone && g->calls[k].barrier && !(s->barrier && !k)) put_barrier(c);
-    put_call(c, &g->calls[k]);
+    put_call(c, &g->calls[k], group_place(c->p, &c->p->groups[s->group]));
   }
   c->temp |= uses_temp(c, s) && !s->alone;
 }
 
-static void put_flag(const Steps *c, const char *before, int flag, const char *after) {
+static void put_flag(Steps *c, const char *before, int flag, const char *after) {
   line(c, before);
   put_address(c, flag);
   buf_str(c->b, after);
@@ -202,7 +208,7 @@ static void put_loop(Steps *c, const PlanStep *s) {
   Dim length = node_dim(x, x->op == OP_while ? A_limit : A_length);
   put_pairs(c, s);
   put_steps(c, s->before);
-  line(c, "");
+  line_at(c, x->loc, "");
   bool reverse = x->op == OP_scan && node_int(c->p->graph, x, A_reverse);
   if (x->op == OP_while && dim_is(c->e->prog->dims, length, -1)) buf_str(c->b, "for (;;) {\n");
   else {
@@ -275,9 +281,10 @@ static void put_steps(Steps *c, const PlanStep *steps) {
 
 void emit_steps(const Emit *e, int i, Buf *b) {
   const Plan *p = e->plans[i];
-  Steps c = {.e = e, .i = i, .p = p, .b = b, .indent = 2};
+  Steps c = {.e = e, .i = i, .p = p, .b = b, .indent = 2, .lines = {e->opts->lines ? e->prog->diag : NULL}};
   c.named = arena_array(e->arena, bool, arrlen(p->bufs) + 1);
   put_steps(&c, p->steps);
+  if (b->n) lines_back(&c.lines, b);
 }
 
 /* ---- work ---- */

@@ -25,6 +25,11 @@ LB *lb_new(Arena *a, DimTab *dims, const Target *target) {
   return b;
 }
 DimTab *lb_dims(const LB *b) { return b->dims; }
+Loc lb_place(LB *b, Loc at) {
+  Loc was = b->at;
+  if (at.file) b->at = at;
+  return was;
+}
 int lb_level(const LB *b) { return (int)arrlen(b->open) - 1; }
 
 typedef struct XKey {
@@ -62,6 +67,7 @@ static LExpr *make(LB *b, LExpr x, bool unique) {
   *n = x;
   n->lanes = x.lanes ? x.lanes : 1;
   n->id = ++b->n_exprs;
+  n->loc = x.loc.file ? x.loc : b->at;
   n->pure = true;
   n->heavy = x.kind == X_DIV || x.kind == X_MOD;
   n->level = x.var ? x.var->level : 0;

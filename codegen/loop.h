@@ -73,6 +73,7 @@ struct LExpr {
   LArr *arr;
   /* facts */
   int id;
+  Loc loc;    /* of the node it was made for; no part of what makes expressions equal */
   int level;  /* of the innermost variable it uses */
   bool pure;  /* neither memory nor mutable variables: may be computed in any enclosing block that has its variables */
   bool heavy; /* holds a division: worth a name outside of inner loops */
@@ -96,6 +97,7 @@ typedef struct CallArg {
 } CallArg;
 struct LStmt {
   SKind kind;
+  Loc loc; /* the place of the program that it computes */
   ForMode mode;
   LVar *var;      /* FOR, LET, VAR, ASSIGN */
   LArr *arr;      /* STORE, LOCAL */
@@ -130,6 +132,7 @@ struct Kernel {
   LVar **vars;         /* stb_ds: all variables, in order of id */
   LBlock body;
   const Kernel **callees; /* stb_ds */
+  Loc loc;                /* of its main node in the first group that made it; no part of what makes kernels equal */
   int64_t scratch_bytes;
   bool shared_arrays; /* arrays may be the same memory (in place): no restrict */
   const Target *target;
@@ -141,6 +144,9 @@ struct Kernel {
 typedef struct LB LB;
 LB *lb_new(Arena *a, DimTab *dims, const Target *target);
 DimTab *lb_dims(const LB *b);
+/* What is made from now on belongs to this place of the program; returns the place before. The place at
+ * kernel_finish is the kernel's. */
+Loc lb_place(LB *b, Loc at);
 
 LExpr *x_int(LB *b, int64_t v);
 LExpr *x_num(LB *b, double v, DType t);

@@ -7,8 +7,14 @@
 static LStmt *put(LB *b, SKind kind) {
   LStmt *s = arena_one(b->arena, LStmt);
   s->kind = kind;
+  s->loc = b->at;
   arrput(*arrlast(b->open).body, s);
   return s;
+}
+/* What computes something knows its place; a name or a number may have been made anywhere. */
+static Loc place_of(const LB *b, const LExpr *x) {
+  bool computes = x->kind == X_OP || x->kind == X_SELECT || x->kind == X_UNIFORM || x->kind == X_CHECK;
+  return computes && x->loc.file ? x->loc : b->at;
 }
 static LVar *new_var(LB *b, const char *name, DType t, int lanes, int level) {
   LVar *v = arena_one(b->arena, LVar);
@@ -60,6 +66,7 @@ void lb_param(LB *b, LArr *a) {
 LExpr *lb_let(LB *b, const char *name, LExpr *x) {
   if (x->kind == X_VAR || x->kind == X_INT || x->kind == X_NUM || x->kind == X_DIM) return x;
   LStmt *s = put(b, S_LET);
+  s->loc = place_of(b, x);
   s->value = x;
   s->var = new_var(b, name, x->dtype, x->lanes, lb_level(b));
   return x_var(b, s->var);
@@ -79,6 +86,7 @@ void lb_assign(LB *b, LVar *v, LExpr *x) {
 void lb_store(LB *b, LArr *a, LExpr *index, LExpr *value) {
   LStmt *s = put(b, S_STORE);
   s->arr = a;
+  s->loc = place_of(b, value);
   s->index = index;
   s->value = value;
 }
@@ -203,6 +211,7 @@ static LExpr *rewrite(struct Finish *f, LExpr *x, int parent_level) {
   if (!shared && !leaves) return y;
   LStmt *s = arena_one(f->b->arena, LStmt);
   s->kind = S_LET;
+  s->loc = x->loc;
   s->value = y;
   s->var = new_var(f->b, NULL, y->dtype, y->lanes, place);
   arrput(f->out[place], s);
@@ -396,6 +405,7 @@ Kernel *kernel_finish(LB *b, const char *name, const char *comment) {
   hmfree(names);
   hmfree(f.dims);
   k->name = name;
+  k->loc = b->at;
   k->comment = comment;
   return k;
 }

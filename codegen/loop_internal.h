@@ -30,6 +30,7 @@ struct LB {
   struct XMap *map;     /* expressions by contents */
   struct XRange *range; /* 0 <= variable < value */
   int n_exprs;
+  Loc at; /* the place of what is made now */
 };
 
 /* Walks every expression that a statement itself (not its blocks) holds. */

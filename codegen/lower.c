@@ -55,8 +55,19 @@ int kernels_add(KernelTable *t, Kernel *k) {
 }
 
 /* ---- kernels of a group ---- */
+Loc group_place(const Plan *p, const Group *g) {
+  const Graph *graph = arrlen(p->scopes) ? p->scopes[g->scope].graph : p->graph;
+  Loc at = {0};
+  if (g->heavy) at = graph_node(graph, g->heavy)->loc;
+  for (int i = 0; i < arrlen(g->outs) && !at.file; i++)
+    if (g->outs[i].node) at = graph_node(graph, g->outs[i].node)->loc;
+  for (int i = (int)arrlen(g->nodes); i-- > 0 && !at.file;) at = graph_node(graph, g->nodes[i])->loc;
+  return at;
+}
+
 void lower_begin(Lower *l) {
   l->b = lb_new(l->arena, l->dims, l->target);
+  lb_place(l->b, group_place(l->plan, l->group));
   arrfree(l->bufs);
   arrfree(l->temps);
   hmfree(l->memo);

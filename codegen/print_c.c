@@ -1,5 +1,6 @@
 /* The one place that writes C text of kernels. */
 #include "base/ds.h"
+#include "codegen/lines.h"
 #include "codegen/loop_internal.h"
 #include <math.h>
 #include <stdio.h>
@@ -9,7 +10,7 @@
 typedef struct Print {
   Buf *b;
   int depth;
-  bool restricted;
+  Lines lines;
 } Print;
 
 static const char *value_type(DType t) {
@@ -326,7 +327,10 @@ static void put_top(Buf *b, const LExpr *x) {
 }
 
 static void put_block(Print *p, LBlock body);
-static void indent(Print *p) { buf_fill(p->b, ' ', 2 * p->depth); }
+static void begin_line(Print *p, const LStmt *s) {
+  lines_put(&p->lines, p->b, s->loc);
+  buf_fill(p->b, ' ', 2 * p->depth);
+}
 
 static void put_for(Print *p, const LStmt *s) {
   Buf *b = p->b;
@@ -335,7 +339,7 @@ static void put_for(Print *p, const LStmt *s) {
     buf_printf(b, "const int64_t %s_end = dnn_part(", i);
     put_top(b, s->hi);
     buf_str(b, ", team->tid + 1, team->n);\n");
-    indent(p);
+    begin_line(p, s);
     buf_printf(b, "for (int64_t %s = dnn_part(", i);
     put_top(b, s->hi);
     buf_printf(b, ", team->tid, team->n); %s < %s_end; %s++) {\n", i, i, i);
@@ -348,7 +352,7 @@ static void put_for(Print *p, const LStmt *s) {
     else buf_printf(b, "; %s += %lld) {\n", i, (long long)s->step);
   }
   put_block(p, s->body);
-  indent(p);
+  begin_line(p, s);
   buf_str(b, "}\n");
 }
 
@@ -388,7 +392,7 @@ static void put_stmt_call(Print *p, const LStmt *s) {
 
 static void put_stmt(Print *p, const LStmt *s) {
   Buf *b = p->b;
-  indent(p);
+  begin_line(p, s);
   switch (s->kind) {
   case S_FOR: put_for(p, s); break;
   case S_LET:
@@ -414,12 +418,12 @@ static void put_stmt(Print *p, const LStmt *s) {
     put_top(b, s->value);
     buf_str(b, ") {\n");
     put_block(p, s->body);
-    indent(p);
+    begin_line(p, s);
     buf_char(b, '}');
     if (s->other) {
       buf_str(b, " else {\n");
       put_block(p, s->other);
-      indent(p);
+      begin_line(p, s);
       buf_char(b, '}');
     }
     buf_char(b, '\n');
@@ -456,7 +460,7 @@ const char *kernel_name(const Kernel *k) {
   return arena_printf(k->arena, "%s_k%d_%s", k->prefix ? k->prefix : "dnn", k->index, k->name);
 }
 
-static void put_head(const Kernel *k, Buf *b) {
+static void put_head(const Kernel *k, Lines *lines, Buf *b) {
   size_t line = b->n, indent_by;
   buf_printf(b, "void %s(", kernel_name(k));
   indent_by = b->n - line;
@@ -470,6 +474,7 @@ static void put_head(const Kernel *k, Buf *b) {
     } else snprintf(s, sizeof s, "int64_t %s,", k->params[i].var->name);
     if (b->n - line + strlen(s) + 3 > 120) {
       buf_char(b, '\n');
+      lines_put(lines, b, k->loc);
       line = b->n;
       buf_fill(b, ' ', (int)indent_by);
     } else if (i) buf_char(b, ' ');
@@ -477,7 +482,7 @@ static void put_head(const Kernel *k, Buf *b) {
   }
 }
 void kernel_print_prototype(const Kernel *k, Buf *b) {
-  put_head(k, b);
+  put_head(k, &(Lines){0}, b);
   buf_str(b, ";\n");
 }
 
@@ -503,19 +508,24 @@ static void put_table(const LArr *a, Buf *b) {
   buf_str(b, "};\n");
 }
 
-void kernel_print_c(const Kernel *k, Buf *b) {
+void kernel_print_lines(const Kernel *k, const Diag *diag, Buf *b) {
+  Print p = {.b = b, .lines = {.diag = diag}};
+  lines_back(&p.lines, b); /* kernels that belong to no place, such as register tiles */
   if (k->comment && k->comment[0]) buf_printf(b, "/* %s */\n", k->comment);
-  put_head(k, b);
+  lines_put(&p.lines, b, k->loc);
+  put_head(k, &p.lines, b);
   buf_str(b, " {\n");
   if (!block_uses_team(k->body) && !k->scratch_bytes) buf_str(b, "  (void)team;\n");
   for (int i = 0; i < arrlen(k->arrs); i++) {
     const LArr *a = k->arrs[i];
+    if (a->kind == ARR_TABLE || a->kind == ARR_SCRATCH) lines_put(&p.lines, b, k->loc);
     if (a->kind == ARR_TABLE) put_table(a, b);
     if (a->kind == ARR_SCRATCH)
       buf_printf(b, "  %s *restrict const %s = (%s *)(void *)(team->scratch + %lld);\n", memory_type(a->dtype), a->name,
                  memory_type(a->dtype), (long long)a->offset);
   }
-  Print p = {.b = b};
   put_block(&p, k->body);
+  lines_put(&p.lines, b, k->loc);
   buf_str(b, "}\n");
 }
+void kernel_print_c(const Kernel *k, Buf *b) { kernel_print_lines(k, NULL, b); }

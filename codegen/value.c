@@ -271,6 +271,7 @@ LExpr *value_at(Lower *l, NodeId id, const Idx *given) {
   if (found >= 0) return l->memo[found].value;
   LExpr *v = NULL;
   int buf = l->buf_of[id];
+  Loc place = lb_place(l->b, n->loc);
   if (buf >= 0 && !l->here[id] && l->plan->bufs[buf].kind == BUF_COUNT) v = count_at(l, buf, n->type.dtype);
   else if (buf >= 0 && !l->here[id])
     v = (l->read ? l->read : plain_read)(l, lower_buf(l, buf, n->type.dtype), axes_linear(l->b, &axes, &at), l->guard);
@@ -282,6 +283,7 @@ LExpr *value_at(Lower *l, NodeId id, const Idx *given) {
     case GATHER: v = gather_at(l, n, &at); break;
     default: INTERNAL("%s cannot be computed in place of its use", op_info[n->op].name);
     }
+  lb_place(l->b, place);
   hmput(l->memo, key, v);
   return v;
 }
@@ -303,7 +305,9 @@ void store_outs(Lower *l, const Axes *axes, const Idx *at) {
   for (int i = 0; i < n; i++) store_out(l, &g->outs[i], linear, values[i]);
 }
 void store_out(Lower *l, const GroupOut *o, LExpr *linear, LExpr *value) {
+  Loc place = lb_place(l->b, graph_node(l->g, o->node)->loc);
   lb_store(l->b, lower_buf(l, o->buf, graph_type(l->g, o->node).dtype), linear, value);
+  lb_place(l->b, place);
 }
 
 void store_epilogue(Lower *l, const Axes *axes, const Idx *at, LExpr *heavy) {

@@ -109,6 +109,7 @@ static int build(Session *s, const char *dir, const char *exe, const char *weigh
                              : reads_pictures(s->prog) ? "-l:libpng16.a -l:libjpeg.a -l:libz.a -lpthread"
                                                        : "-l:libz.a -lpthread",
                .openmp = true,
+               .debug = args_has(s->args, "debug"),
                .time = s->time};
   int status = EXIT_OK;
   double t = session_clock();

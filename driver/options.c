@@ -51,6 +51,8 @@ const Option options[] = {
     {"seconds", 0, "S", "measure each product for about S seconds; default: 1.5", C(tune), false},
     {"units", 0, "N", "spread the kernels over at most N files", C(emit) | C(build), false},
     {"no-checks", 0, NULL, "leave out run-time checks", COMPILES, false},
+    {"debug", 0, NULL, "debuggers and profilers show the program's lines (build: with debug information)",
+     C(emit) | C(build), false},
     {"keep", 0, "DIR", "keep the C sources in this directory", C(build), false},
     {"to", 0, "FILE", "write the weights as .npz", C(weights), false},
     {"from", 0, "FILE", "make the weights file from an .npz", C(weights), false},

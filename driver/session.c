@@ -167,6 +167,7 @@ int session_emit(Session *s, const char *target, bool weights) {
   const char *path = s->args->operands[0], *slash = strrchr(path, '/');
   EmitOpts o = {.checks = !args_has(s->args, "no-checks"),
                 .weights = weights,
+                .lines = args_has(s->args, "debug"),
                 .units = (int)units,
                 .source = slash ? slash + 1 : path};
   if (!emit_program(s->arena, s->prog, s->plans, s->lowered, s->kernels, s->target, &o, &s->out)) return failed(s);
