@@ -7,7 +7,7 @@
  * so many calls */
 #include "bench/serve.h"
 #include "base/ds.h"
-#include "driver/calls.h"
+#include "driver/program.h"
 #include "runtime/core/run.h"
 
 typedef struct Case {
@@ -144,9 +144,12 @@ static const char *answer(Case *c, char *line) {
 int main(int argc, char **argv) {
   Args a;
   if (!args_parse(&a, command_find("run"), argc - 1, argv + 1)) return EXIT_USAGE;
+  Options o;
   Machine m;
-  int status = machine_start(&m, &a);
-  if (status) return status;
+  if (!program_options(&a, a.operands[0], &o)) return EXIT_USAGE;
+  int status = machine_load(&m, &o);
+  if (!status) status = machine_compile(&m, NULL);
+  if (status) return program_machine_end(&a, &m, status);
   Case c = {.m = &m};
   char line[1024];
   puts("ready");

@@ -1,6 +1,6 @@
 /* dnnc build: emitted program + the runtime's sources -> one executable, by the system's compiler. */
 #include "base/ds.h"
-#include "driver/session.h"
+#include "driver/program.h"
 #include "runtime/core/vocabulary.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -55,9 +55,7 @@ static bool is_spoken(const Prog *p, const char *name) {
 
 /* The vocabularies of the tokenisers that the executable speaks, read now. An exit status. */
 static int add_vocabularies(Session *s, EmitFile **files) {
-  const char *path = s->args->operands[0], *slash = strrchr(path, '/');
-  DnnDataOpts find = {args_get(s->args, "data", NULL),
-                      slash ? arena_strndup(s->arena, path, (size_t)(slash - path)) : "", 0};
+  DnnDataOpts find = {s->o.data, session_dir(s), 0};
   Buf b = {0}, table = {0};
   int n = 0;
   buf_str(&b, "/* The vocabularies of tokenisers. */\n#include \"dnn_tokens.h\"\n");
@@ -109,8 +107,8 @@ static int build(Session *s, const char *dir, const char *exe, const char *weigh
                              : reads_pictures(s->prog) ? "-l:libpng16.a -l:libjpeg.a -l:libz.a -lpthread"
                                                        : "-l:libz.a -lpthread",
                .openmp = true,
-               .debug = args_has(s->args, "debug"),
-               .time = s->time};
+               .debug = s->o.debug,
+               .time = s->o.time};
   int status = EXIT_OK;
   double t = session_clock();
   if (!train) status = add_vocabularies(s, &files);
@@ -129,8 +127,10 @@ int cmd_build(const Args *a) {
              *weights = args_get(a, "weights", NULL);
   if (!exe) return usage_error(a, "`-o EXE` is missing");
   if (weights && access(weights, R_OK)) return program_error("%s: %s", weights, strerror(errno));
+  Options o;
   Session s;
-  int status = session_load(&s, a, a->operands[0]);
+  if (!program_options(a, a->operands[0], &o)) return EXIT_USAGE;
+  int status = session_load(&s, &o);
   if (!status) status = session_emit(&s, session_default_target(false), false);
   if (!status) {
     Buf why = {0};
@@ -139,6 +139,5 @@ int cmd_build(const Args *a) {
     if (dir && !keep) cc_remove_dir(dir);
     buf_free(&why);
   }
-  session_end(&s);
-  return status;
+  return program_end(a, &s, status);
 }

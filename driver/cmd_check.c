@@ -1,13 +1,14 @@
 /* dnnc check: reads, elaborates, and runs the graph passes that can still find a mistake (gradients). */
 #include "base/ds.h"
-#include "driver/session.h"
+#include "driver/program.h"
 
 static int check_one(const Args *a, const char *path) {
+  Options o;
   Session s;
-  int status = session_load(&s, a, path);
+  if (!program_options(a, path, &o)) return EXIT_USAGE;
+  int status = session_load(&s, &o);
   if (!status) status = session_passes(&s, NULL);
-  session_end(&s);
-  return status;
+  return program_end(a, &s, status);
 }
 
 int cmd_check(const Args *a) {

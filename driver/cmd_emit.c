@@ -1,6 +1,6 @@
 /* dnnc emit: the program as C sources in a directory. */
 #include "base/ds.h"
-#include "driver/session.h"
+#include "driver/program.h"
 #include <errno.h>
 #include <string.h>
 
@@ -18,12 +18,14 @@ int emit_copy_weights(const char *from, const char *dir, const char *name) {
 int cmd_emit(const Args *a) {
   const char *dir = args_get(a, "output", NULL), *weights = args_get(a, "weights", NULL);
   if (!dir) return usage_error(a, "`-o DIR` is missing");
+  Options o;
   Session s;
-  int status = session_load(&s, a, a->operands[0]);
+  if (!program_options(a, a->operands[0], &o)) return EXIT_USAGE;
+  int status = session_load(&s, &o);
   if (!status) status = session_emit(&s, session_default_target(false), weights != NULL);
   Buf why = {0};
   if (!status && !cc_write_files(dir, s.out.files, (int)arrlen(s.out.files), &why)) status = program_error("%s", why.s);
   if (!status && weights) status = emit_copy_weights(weights, dir, s.prog->name);
-  session_end(&s);
-  return status;
+  buf_free(&why);
+  return program_end(a, &s, status);
 }

@@ -1,6 +1,6 @@
 /* dnnc ir: every stage of a program as text. */
 #include "base/ds.h"
-#include "driver/session.h"
+#include "driver/program.h"
 #include <string.h>
 
 static const char *const plan_stages[] = {"fuse", "schedule", "memory", "plan"};
@@ -30,7 +30,7 @@ static int unknown_pass(const Args *a, const char *name) {
                      near ? "`?" : "; `--after=list` lists them");
 }
 
-static void print_entry(Session *s, int i, int stage, bool title) {
+static void print_entry(Session *s, int i, int stage, bool dot, bool title) {
   Entry *x = &s->prog->entries[i];
   Buf b = {0};
   if (title) printf("# %s\n", x->name);
@@ -39,7 +39,7 @@ static void print_entry(Session *s, int i, int stage, bool title) {
     if (stage >= 2) plan_schedule(p);
     if (stage >= 3) plan_memory(p), plan_barriers(p);
     plan_print(p, &b);
-  } else if (args_has(s->args, "dot")) {
+  } else if (dot) {
     graph_print_dot(x->graph, &b);
   } else {
     graph_print(x->graph, &b);
@@ -66,16 +66,17 @@ int cmd_ir(const Args *a) {
   int stage = plan_stage(after);
   if (after && !stage && strcmp(after, "elaborate") && !pass_find(after)) return unknown_pass(a, after);
   if (args_has(a, "dot") && (stage || args_has(a, "loops"))) return usage_error(a, "`--dot` draws graphs only");
+  Options o;
   Session s;
-  int status = session_load(&s, a, a->operands[0]), only = -1;
-  if (!status && entry && (only = session_entry(&s, entry, ~0u)) < 0) status = EXIT_PROGRAM;
+  if (!program_options(a, a->operands[0], &o)) return EXIT_USAGE;
+  int status = session_load(&s, &o), only = -1;
+  if (!status && entry) status = session_entry(&s, entry, ~0u, &only);
   if (!status && args_has(a, "loops")) {
     status = print_loops(&s);
   } else if (!status) {
     if (!after || strcmp(after, "elaborate")) status = session_passes(&s, stage ? NULL : after);
     for (int i = 0; !status && i < (int)arrlen(s.prog->entries); i++)
-      if (only < 0 || only == i) print_entry(&s, i, stage, only < 0);
+      if (only < 0 || only == i) print_entry(&s, i, stage, args_has(a, "dot"), only < 0);
   }
-  session_end(&s);
-  return status;
+  return program_end(a, &s, status);
 }

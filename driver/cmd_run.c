@@ -1,6 +1,6 @@
 /* dnnc run: one call of an entry point on arrays from files, numbers and texts. */
 #include "base/ds.h"
-#include "driver/calls.h"
+#include "driver/program.h"
 #include "runtime/core/run.h"
 #include <string.h>
 
@@ -44,13 +44,13 @@ int cmd_run(const Args *a) {
   if (second && strcmp(second, o.entry)) return usage_error(a, "two entry points: `%s` and `%s`", second, o.entry);
   for (int i = 0; i < n; i++)
     if (!strchr(in[i], '=') || in[i][0] == '=') return usage_error(a, "`--in %s`: NAME=VALUE is wanted", in[i]);
+  Options how;
   Machine m;
-  int status = machine_load(&m, a);
+  if (!program_options(a, a->operands[0], &how)) return EXIT_USAGE;
+  int status = machine_load(&m, &how);
   if (!status) status = machine_compile(&m, o.entry);
-  if (!status && session_entry(&m.s, o.entry, 1u << DNN_EXPORT | 1u << DNN_STEP) < 0) status = EXIT_PROGRAM;
   if (!status) status = add_named(&m, a, &o, in);
   o.tokens = &m.tokens;
-  if (!status && !dnn_run_entry(m.s.program, &m.context, &o, &m.error)) status = program_error("%s", m.error.text);
-  machine_end(&m);
-  return status;
+  if (!status && !dnn_run_entry(m.s.program, &m.context, &o, &m.error)) status = machine_failed(&m);
+  return program_machine_end(a, &m, status);
 }

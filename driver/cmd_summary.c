@@ -1,7 +1,7 @@
 /* dnnc summary: for each entry point the calls of modules and functions with the shapes they return, their trained
  * parameters, multiply-adds and the bytes of the result; totals below. Nothing is planned or compiled for it. */
 #include "base/ds.h"
-#include "driver/session.h"
+#include "driver/program.h"
 #include <string.h>
 
 typedef struct Row {
@@ -178,11 +178,12 @@ static void print_summary(Session *s, int only, bool json) {
 }
 
 int cmd_summary(const Args *a) {
+  Options o;
   Session s;
   const char *entry = args_get(a, "entry", NULL);
-  int only = -1, status = session_load(&s, a, a->operands[0]);
-  if (!status && entry && (only = session_entry(&s, entry, ~0u)) < 0) status = EXIT_PROGRAM;
+  if (!program_options(a, a->operands[0], &o)) return EXIT_USAGE;
+  int only = -1, status = session_load(&s, &o);
+  if (!status && entry) status = session_entry(&s, entry, ~0u, &only);
   if (!status) print_summary(&s, only, args_has(a, "json"));
-  session_end(&s);
-  return status;
+  return program_end(a, &s, status);
 }

@@ -6,7 +6,7 @@
  * counts. What came out in the end runs against the cost model's choice once more. */
 #include "base/ds.h"
 #include "codegen/tile.h"
-#include "driver/calls.h"
+#include "driver/program.h"
 #include "runtime/core/run.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -35,10 +35,10 @@ typedef struct Case {
 } Case;
 typedef struct Tuner {
   Session s;
-  Case *cases;     /* stb_ds */
-  int64_t threads; /* 0: one per processor */
-  double seconds;  /* per case */
-  Arena *arena;    /* of the round */
+  Case *cases;    /* stb_ds */
+  int threads;    /* 0: one per processor */
+  double seconds; /* per case */
+  Arena *arena;   /* of the round */
 } Tuner;
 
 /* ---- the cases ---- */
@@ -257,7 +257,7 @@ static bool take_turns(Case *c, const DnnEntry *entries, DnnContext *x, Ports *p
 static int time_trials(Tuner *u, const DnnProgram *p) {
   DnnContext x;
   DnnError e;
-  if (!dnn_context_new(p, &x, (int)u->threads, &e)) return program_error("%s", e.text);
+  if (!dnn_context_new(p, &x, u->threads, &e)) return program_error("%s", e.text);
   for (int i = 0; i < p->n_cells; i++) fill(x.cells + p->cells[i].offset, p->cells[i].bytes, (DType)p->cells[i].dtype);
   const DnnEntry *entries = p->entries;
   bool ok = true;
@@ -341,13 +341,13 @@ static int tune(Tuner *u, const Args *a) {
   const char *entry = args_get(a, "entry", NULL), *out = args_get(a, "output", NULL);
   int only = -1;
   if (out && !can_write(u->s.arena, out)) return program_error("%s: %s", out, strerror(errno));
-  if (entry && (only = session_entry(&u->s, entry, 1u << DNN_EXPORT | 1u << DNN_STEP)) < 0) return EXIT_PROGRAM;
+  int status = entry ? session_entry(&u->s, entry, 1u << DNN_EXPORT | 1u << DNN_STEP, &only) : EXIT_OK;
+  if (status) return status;
   u->s.tuning = tuning_new(u->s.arena);
-  int status = session_lower(&u->s, session_default_target(true));
+  status = session_lower(&u->s, session_default_target(true));
   if (status) return status;
   if (u->threads > u->s.target->max_threads)
-    return usage_error(a, "`--threads %lld`: this program takes at most %d", (long long)u->threads,
-                       u->s.target->max_threads);
+    return usage_error(a, "`--threads %d`: this program takes at most %d", u->threads, u->s.target->max_threads);
   u->arena = u->s.arena;
   collect(u, only);
   for (Round r = 0; !status && r < ROUNDS; r++) status = run_round(u, r);
@@ -363,17 +363,18 @@ static int tune(Tuner *u, const Args *a) {
 }
 
 int cmd_tune(const Args *a) {
+  Options o;
   Tuner u = {.seconds = 1.5};
   const char *seconds = args_get(a, "seconds", NULL);
   char *end = NULL;
-  if (!args_int(a, "threads", 1, 4096, &u.threads)) return EXIT_USAGE;
+  if (!program_options(a, a->operands[0], &o)) return EXIT_USAGE;
   if (seconds) u.seconds = strtod(seconds, &end);
   if (seconds && (end == seconds || *end || !(u.seconds >= 0 && u.seconds <= 3600)))
     return usage_error(a, "`--seconds %s`: a number from 0 to 3600 is wanted", seconds);
-  int status = session_load(&u.s, a, a->operands[0]);
+  u.threads = o.threads;
+  int status = session_load(&u.s, &o);
   if (!status) status = tune(&u, a);
   for (int i = 0; i < (int)arrlen(u.cases); i++) tuning_free(u.cases[i].best);
   arrfree(u.cases);
-  session_end(&u.s);
-  return status;
+  return program_end(a, &u.s, status);
 }

@@ -6,7 +6,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum { EXIT_OK = 0, EXIT_PROGRAM = 1, EXIT_USAGE = 2, EXIT_INTERNAL = 70 };
+/* The first three are the numbers of the library's Status. */
+enum { EXIT_OK = 0, EXIT_PROGRAM = 1, EXIT_USAGE = 2, EXIT_INTERNAL = 70, EXIT_STOPPED = 130 };
 
 /* Subcommands, as bits of Option.commands. */
 typedef enum CommandId {

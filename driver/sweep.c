@@ -4,7 +4,7 @@
  *   DIR/sweep.csv    one line per run: run, the constants, the metric
  *   DIR/best.dnnw    the weights of the best run */
 #include "base/ds.h"
-#include "driver/calls.h"
+#include "driver/program.h"
 #include "runtime/core/file.h"
 #include <errno.h>
 #include <math.h>
@@ -18,6 +18,7 @@ typedef struct Trial {
 } Trial;
 
 typedef struct Sweeping {
+  const Args *args;
   Machine *m; /* the program as it stands: its arena holds what follows */
   const Sweep *sweep;
   const SweepAxis **axes; /* stb_ds: those the command line leaves free */
@@ -28,19 +29,17 @@ typedef struct Sweeping {
 
 /* Constants that `--set` fixes are no axes. */
 static void free_axes(Sweeping *w) {
-  const char **sets;
-  int n = args_many(w->m->s.args, "set", &sets);
+  const char *const *sets = w->m->s.o.sets;
   w->count = 1;
   for (int i = 0; i < (int)arrlen(w->sweep->axes); i++) {
     const SweepAxis *axis = &w->sweep->axes[i];
     size_t length = strlen(axis->name);
     bool fixed = false;
-    for (int k = 0; k < n; k++) fixed |= !strncmp(sets[k], axis->name, length) && sets[k][length] == '=';
+    for (int k = 0; sets && sets[k]; k++) fixed |= !strncmp(sets[k], axis->name, length) && sets[k][length] == '=';
     if (fixed) continue;
     arrput(w->axes, axis);
     w->count *= (int)arrlen(axis->values);
   }
-  arrfree(sets);
 }
 
 /* Run number `index` from 0; the last axis changes fastest. */
@@ -72,30 +71,30 @@ static const char *said(const Sweeping *w, const Trial *t) {
 
 static int run_trial(Sweeping *w, Trial *t) {
   Arena *a = w->m->s.arena;
-  Args args = *w->m->s.args;
+  Args args = *w->args;
   args.values = NULL;
-  for (int i = 0; i < (int)arrlen(w->m->s.args->values); i++) arrput(args.values, w->m->s.args->values[i]);
+  for (int i = 0; i < (int)arrlen(w->args->values); i++) arrput(args.values, w->args->values[i]);
   for (int i = 0; i < (int)arrlen(w->axes); i++)
     args_add(&args, "set", arena_printf(a, "%s=%s", w->axes[i]->name, t->values[i]));
   args_add(&args, "out", arena_printf(a, "%s/%d", w->dir, t->number));
   bool quiet = args_has(&args, "quiet") || args_has(&args, "json");
   if (!quiet) printf("sweep %d/%d: %s\n", t->number, w->count, said(w, t));
   fflush(stdout);
-  Machine one;
-  Trained trained = {.metric = w->sweep->metric, .value = NAN};
-  int status = machine_load(&one, &args);
+  Options o;
+  Machine one = {0};
+  int status = program_options(&args, w->m->s.o.path, &o) ? EXIT_OK : EXIT_USAGE;
+  if (!status) status = machine_load(&one, &o);
   if (!status) status = machine_compile(&one, NULL);
-  if (!status) status = machine_train(&one, false, &trained);
-  t->result = trained.value;
-  machine_end(&one);
+  if (!status) status = program_train(&args, &one, false, w->sweep->metric, &t->result);
+  status = program_machine_end(&args, &one, status);
   arrfree(args.values);
   return status;
 }
 
 /* A line per run, the best marked; or JSON lines. */
 static void print_table(const Sweeping *w) {
-  bool json = args_has(w->m->s.args, "json");
-  if (args_has(w->m->s.args, "quiet")) return;
+  bool json = args_has(w->args, "json");
+  if (args_has(w->args, "quiet")) return;
   int n = (int)arrlen(w->axes), *width = arena_array(w->m->s.arena, int, n + 1);
   for (int i = 0; i < n; i++) {
     width[i] = (int)strlen(w->axes[i]->name);
@@ -171,15 +170,15 @@ static int copy_best(const Sweeping *w) {
   return bad ? program_error("%s: %s", to, strerror(errno)) : EXIT_OK;
 }
 
-int machine_sweep(Machine *m) {
-  Sweeping w = {.m = m, .sweep = m->s.prog->sweep, .best = -1};
-  w.dir = args_get(m->s.args, "out", arena_printf(m->s.arena, "%s.sweep", m->s.prog->name));
+int program_sweep(const Args *a, Machine *m) {
+  Sweeping w = {.args = a, .m = m, .sweep = m->s.prog->sweep, .best = -1};
+  w.dir = args_get(a, "out", arena_printf(m->s.arena, "%s.sweep", m->s.prog->name));
   free_axes(&w);
   if (!arrlen(w.axes)) { /* everything is fixed: an ordinary training */
     int compiled = machine_compile(m, NULL);
-    return compiled ? compiled : machine_train(m, false, NULL);
+    return compiled ? compiled : program_train(a, m, false, NULL, NULL);
   }
-  if (!dnn_make_dir(w.dir, &m->error)) return program_error("%s", m->error.text);
+  if (!dnn_make_dir(w.dir, &m->error)) return machine_failed(m);
   int status = EXIT_OK;
   for (int i = 0; i < w.count && !status; i++) {
     Trial t = trial(&w, i);

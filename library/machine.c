@@ -1,4 +1,4 @@
-#include "driver/calls.h"
+#include "library/machine.h"
 #include "base/ds.h"
 #include "runtime/core/file.h"
 #include "runtime/core/picture.h"
@@ -7,15 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *machine_file_dir(Machine *m) {
-  const char *path = m->s.args->operands[0], *slash = strrchr(path, '/');
-  return slash ? arena_strndup(m->s.arena, path, (size_t)(slash - path)) : "";
-}
+Status machine_failed(Machine *m) { return session_fail(&m->s, STATUS_PROGRAM, "%s", m->error.text); }
 
 /* weights("file"): beside the program's file, else in --data, else here. */
 static char *find_file(void *user, const char *name) {
   Machine *m = user;
-  const char *dirs[] = {machine_file_dir(m), args_get(m->s.args, "data", NULL)};
+  const char *dirs[] = {session_dir(&m->s), m->s.o.data};
   return dnn_file_find(dirs, 2, name);
 }
 
@@ -27,10 +24,10 @@ static bool load_weights(Machine *m, const char *path) {
   return ok;
 }
 
-int machine_load(Machine *m, const Args *a) {
+Status machine_load(Machine *m, const Options *o) {
   memset(m, 0, sizeof *m);
   dnn_picture_codecs();
-  return session_load(&m->s, a, a->operands[0]);
+  return session_load(&m->s, o);
 }
 
 /* Can the records of a data row be counted without compiled code, as `filter` needs it? */
@@ -59,7 +56,7 @@ static int open_size(const Prog *prog, const DnnAction *run, int feed) {
 
 /* `batch all` of files: what trains reads them anyway, so their records are counted before memory is planned. Of a call
  * of one entry point (`called`, else NULL) only that one needs it: the others, which do not run, get one record. */
-static int count_wholes(Machine *m, const char *called) {
+static Status count_wholes(Machine *m, const char *called) {
   Prog *prog = m->s.prog;
   DnnProgram p = {.name = prog->name, .data = prog->data, .n_data = (int)arrlen(prog->data), .tokens = prog->tokens};
   p.n_tokens = (int)arrlen(prog->tokens);
@@ -88,29 +85,29 @@ static int count_wholes(Machine *m, const char *called) {
   }
   dnn_data_free(sets);
   if (tokens.program) dnn_tokens_free(&tokens);
-  return ok ? EXIT_OK : program_error("%s", m->error.text);
+  return ok ? STATUS_OK : machine_failed(m);
 }
 
-int machine_compile(Machine *m, const char *called) {
-  const Args *a = m->s.args;
-  int64_t threads = 0, seed = -1;
-  if (!args_int(a, "threads", 1, 4096, &threads) || !args_int(a, "seed", 0, INT64_MAX, &seed)) return EXIT_USAGE;
-  m->find = (DnnDataOpts){args_get(a, "data", NULL), machine_file_dir(m), 0};
-  int status = count_wholes(m, called);
+Status machine_compile(Machine *m, const char *called) {
+  const Options *o = &m->s.o;
+  Status status = STATUS_OK;
+  int entry;
+  m->find = (DnnDataOpts){o->data, session_dir(&m->s), 0};
+  if (called) status = session_entry(&m->s, called, 1u << DNN_EXPORT | 1u << DNN_STEP, &entry);
+  if (!status) status = count_wholes(m, called);
   if (!status) status = session_native(&m->s);
   if (status) return status;
   const DnnProgram *p = m->s.program;
-  if (threads > p->max_threads)
-    return usage_error(a, "`--threads %lld`: this program takes at most %d", (long long)threads, p->max_threads);
-  m->seed = seed >= 0 ? (uint64_t)seed : p->seed;
+  if (o->threads > p->max_threads)
+    return session_fail(&m->s, STATUS_USE, "`--threads %d`: this program takes at most %d", o->threads, p->max_threads);
+  m->seed = o->seeded ? o->seed : p->seed;
   m->find.seed = m->seed;
-  if (!dnn_tokens_new(p, &m->tokens, &m->error)) return program_error("%s", m->error.text);
+  if (!dnn_tokens_new(p, &m->tokens, &m->error)) return machine_failed(m);
   m->tokens.read = dnn_vocabulary_read, m->tokens.user = &m->find;
-  const char *weights = args_get(a, "weights", NULL);
-  if (!dnn_context_new(p, &m->context, (int)threads, &m->error) ||
-      !dnn_context_init(p, &m->context, m->seed, find_file, m, &m->error) || (weights && !load_weights(m, weights)))
-    return program_error("%s", m->error.text);
-  return EXIT_OK;
+  bool ok = dnn_context_new(p, &m->context, o->threads, &m->error) &&
+            dnn_context_init(p, &m->context, m->seed, find_file, m, &m->error) &&
+            (!o->weights || load_weights(m, o->weights));
+  return ok ? STATUS_OK : machine_failed(m);
 }
 
 void machine_end(Machine *m) {

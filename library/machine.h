@@ -1,0 +1,40 @@
+/* A loaded program with its memory: what is called, trained and evaluated. Statuses and errors as in session.h. */
+#ifndef LIBRARY_MACHINE_H
+#define LIBRARY_MACHINE_H
+#include "library/session.h"
+#include "runtime/core/train.h"
+#include "runtime/core/vocabulary.h"
+
+typedef struct Machine {
+  Session s;
+  DnnContext context;
+  uint64_t seed;
+  DnnDataOpts find; /* where the vocabularies are looked for */
+  DnnTokenSet tokens;
+  DnnError error; /* of the runtime; functions copy it to s.error */
+} Machine;
+
+/* Reads and elaborates the program. After any status machine_end frees what there is. */
+Status machine_load(Machine *m, const Options *o);
+/* Compiles it and takes it into this process, makes a context, fills the cells by the seed, then from `weights`.
+ * `called`: the only entry point that will run (an export or a step), NULL for all. */
+Status machine_compile(Machine *m, const char *called);
+void machine_end(Machine *m);
+/* Sets the error from m->error. */
+Status machine_failed(Machine *m);
+
+typedef struct TrainOptions {
+  const char *out;    /* the run folder, or NULL */
+  int64_t epochs;     /* > 0: in place of every stage's number of epochs */
+  int64_t max_steps;  /* > 0: the stages end after so many steps of all of them */
+  bool evaluate_only; /* the evaluation passes, once; no run folder */
+  int quiet;          /* 0: lines for people on `log`; 1: nothing; 2: JSON lines */
+  FILE *log;
+  const char *choose;                               /* a metric, or NULL */
+  double chosen;                                    /* out: its value at the end, NaN when it was never reported */
+  void (*event)(void *user, const DnnEvent *event); /* beside what is written into the run folder; may be NULL */
+  void *user;
+} TrainOptions;
+/* Runs the `train` block of a compiled program on cells that are filled. */
+Status machine_train(Machine *m, TrainOptions *o);
+#endif

@@ -1,0 +1,214 @@
+#include "library/session.h"
+#include "base/ds.h"
+#include "frontend/frontend.h"
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+double session_clock(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+void session_time(const Session *s, const char *what, double since) {
+  if (s->o.time) fprintf(stderr, "%8.1f ms  %s\n", 1e3 * (session_clock() - since), what);
+}
+
+Status session_fail(Session *s, Status status, const char *fmt, ...) {
+  va_list ap;
+  va_start(ap, fmt);
+  s->error = arena_vprintf(s->arena, fmt, ap);
+  va_end(ap);
+  return status;
+}
+
+const char *session_dir(const Session *s) {
+  const char *slash = strrchr(s->o.path, '/');
+  return slash ? arena_strndup(s->arena, s->o.path, (size_t)(slash - s->o.path)) : "";
+}
+
+const char *session_file(const Session *s) {
+  const char *slash = strrchr(s->o.path, '/');
+  return slash ? slash + 1 : s->o.path;
+}
+
+/* The first of the pairs that is none, or NULL. */
+static const char *no_pair(const char *const *list) {
+  for (; list && *list; list++)
+    if (!strchr(*list, '=') || **list == '=') return *list;
+  return NULL;
+}
+
+Status session_load(Session *s, const Options *o) {
+  *s = (Session){.o = *o, .arena = arena_new()};
+  s->diag = diag_new(s->arena);
+  const char *set = no_pair(o->sets), *dim = no_pair(o->dims);
+  if (set || dim)
+    return session_fail(s, STATUS_USE, "`--%s %s`: NAME=VALUE is wanted", set ? "set" : "dim", set ? set : dim);
+  ElabOpts elab = {.sets = o->sets, .dims = o->dims};
+  double t = session_clock();
+  s->prog = frontend_load(s->arena, s->diag, o->path, &elab);
+  session_time(s, "elaborate", t);
+  return s->prog && !diag_errors(s->diag) ? STATUS_OK : STATUS_PROGRAM;
+}
+
+/* Every size of an entry needs a bound before memory can be planned. Only `batch all` leaves one open. */
+static bool sizes_are_bound(Session *s) {
+  for (int i = 0; i < (int)arrlen(s->prog->entries); i++) {
+    const Entry *x = &s->prog->entries[i];
+    for (int k = 0; k < (int)arrlen(x->vars); k++) {
+      const char *name = dim_var_name(s->prog->dims, x->vars[k]);
+      if (dim_var_bound(s->prog->dims, x->vars[k]) >= 0) continue;
+      diag_error(s->diag, x->loc, E0906, "how many records `batch all` gives to `%s` is not known while compiling",
+                 x->name);
+      diag_help(s->diag, "write a bound in the step's signature, `%s <= 60000`, or give `--dim %s=60000`", name, name);
+    }
+  }
+  return !diag_errors(s->diag);
+}
+
+/* The limit of memory: bytes, or with K, M, G (1024 each time); 0 when there is none, -1 when it is no size. */
+static int64_t memory_limit(const char *text) {
+  static const char units[] = "KMG";
+  if (!text) return 0;
+  char *end;
+  double v = strtod(text, &end);
+  const char *unit = *end ? strchr(units, toupper((unsigned char)*end)) : NULL;
+  if (unit) end++;
+  for (int k = 0; unit && k <= unit - units; k++) v *= 1024;
+  return end > text && !*end && v >= 1 && v < 0x1p62 ? (int64_t)v : -1;
+}
+
+/* The passes of one entry. */
+static Status entry_passes(Session *s, Entry *e, const PipelineOpts *o, int64_t limit) {
+  int64_t least = 0;
+  bool ok = limit ? pipeline_within(s->prog, e, o, limit, &least) : pipeline_graph(s->prog, e, o);
+  if (!ok && !diag_errors(s->diag)) INTERNAL("a pass failed without a message");
+  if (!ok || o->stop_after || least <= limit) return STATUS_OK; /* errors of all entries are told together */
+  return session_fail(s, STATUS_PROGRAM, "`%s` does not fit into --memory %s: the least found is %lld bytes", e->name,
+                      s->o.memory, (long long)least);
+}
+
+Status session_passes(Session *s, const char *stop_after) {
+  PipelineOpts o = {.stop_after = stop_after, .verify = s->o.verify, .time = s->o.time};
+  int64_t limit = memory_limit(s->o.memory);
+  if (limit < 0) return session_fail(s, STATUS_USE, "--memory takes a size such as 500M or 2G, not `%s`", s->o.memory);
+  if (limit && !sizes_are_bound(s)) return STATUS_PROGRAM;
+  for (int i = 0; i < (int)arrlen(s->prog->entries); i++) {
+    Status status = entry_passes(s, &s->prog->entries[i], &o, limit);
+    if (status) return status;
+  }
+  return diag_errors(s->diag) ? STATUS_PROGRAM : STATUS_OK;
+}
+
+const char *session_default_target(bool native) {
+  if (native) return "native";
+#if defined(__x86_64__)
+  return "x86-64-v3";
+#elif defined(__aarch64__)
+  return "aarch64";
+#else
+  return "plain";
+#endif
+}
+
+/* The target and the plan file of the options. */
+static Status take_options(Session *s, const char *target) {
+  const char *name = s->o.target ? s->o.target : target;
+  s->target = target_find(name);
+  if (!s->target) return session_fail(s, STATUS_USE, "there is no target `%s`", name);
+  if (!s->o.plan) return STATUS_OK;
+  Buf why = {0};
+  if (!s->tuning) s->tuning = tuning_new(s->arena);
+  bool ok = tuning_read(s->tuning, s->o.plan, s->target, &why);
+  if (!ok) session_fail(s, STATUS_PROGRAM, "%s", why.s);
+  buf_free(&why);
+  return ok ? STATUS_OK : STATUS_PROGRAM;
+}
+
+Status session_lower(Session *s, const char *target) {
+  Status status = take_options(s, target);
+  if (!status) status = session_passes(s, NULL);
+  if (status) return status;
+  if (!sizes_are_bound(s)) return STATUS_PROGRAM;
+  int n = (int)arrlen(s->prog->entries);
+  double t = session_clock();
+  s->plans = arena_array(s->arena, Plan *, n + 1);
+  s->lowered = arena_array(s->arena, Lowered *, n + 1);
+  for (int i = 0; i < n; i++) {
+    s->plans[i] = plan_build(s->arena, s->prog, &s->prog->entries[i]);
+    Buf why = {0};
+    if (s->plans[i] && s->o.verify && !plan_verify(s->plans[i], &why))
+      INTERNAL("the plan of %s: %s", s->prog->entries[i].name, why.s);
+    if (!s->plans[i] || diag_errors(s->diag)) return STATUS_PROGRAM;
+  }
+  session_time(s, "plan", t);
+  t = session_clock();
+  s->kernels = kernels_new(s->arena, s->prog, s->target);
+  kernels_tune(s->kernels, s->tuning);
+  for (int i = 0; i < n; i++) s->lowered[i] = lower_plan(s->arena, s->plans[i], s->kernels);
+  if (diag_errors(s->diag)) return STATUS_PROGRAM;
+  session_time(s, "lower", t);
+  if (s->o.time && s->o.plan)
+    fprintf(stderr, "%d of %d choices of the plan are used\n", tuning_used(s->tuning), tuning_count(s->tuning));
+  return STATUS_OK;
+}
+
+Status session_emit(Session *s, const char *target, bool weights) {
+  Status status = session_lower(s, target);
+  if (status) return status;
+  double t = session_clock();
+  EmitOpts o = {.checks = !s->o.no_checks,
+                .weights = weights,
+                .lines = s->o.debug,
+                .units = s->o.units,
+                .source = session_file(s)};
+  if (!emit_program(s->arena, s->prog, s->plans, s->lowered, s->kernels, s->target, &o, &s->out)) return STATUS_PROGRAM;
+  session_time(s, "emit", t);
+  return STATUS_OK;
+}
+
+Status session_native(Session *s) {
+  Status status = session_emit(s, session_default_target(true), false);
+  if (status) return status;
+  Buf why = {0};
+  double t = session_clock();
+  s->program = backend_load(s->arena, &s->out, s->target, s->o.time, &s->backend, &why);
+  session_time(s, "compile and load", t);
+  if (!s->program) session_fail(s, STATUS_PROGRAM, "%s", why.s ? why.s : "the program cannot be loaded");
+  buf_free(&why);
+  return s->program ? STATUS_OK : STATUS_PROGRAM;
+}
+
+void session_end(Session *s) {
+  backend_close(s->backend);
+  if (s->tuning) tuning_free(s->tuning);
+  if (s->arena) arena_free(s->arena);
+}
+
+Status session_entry(Session *s, const char *name, unsigned kinds, int *found) {
+  const char **names = NULL;
+  *found = -1;
+  int n = s->prog ? (int)arrlen(s->prog->entries) : s->program->n_entries;
+  for (int i = 0; i < n; i++) {
+    const char *other = s->prog ? s->prog->entries[i].name : s->program->entries[i].name;
+    int kind = s->prog ? (int)s->prog->entries[i].kind : s->program->entries[i].kind;
+    if (!(kinds & 1u << kind)) continue;
+    arrput(names, other);
+    if (!strcmp(other, name)) *found = i;
+  }
+  if (*found < 0) {
+    Buf b = {0};
+    const char *near = diag_nearest(name, names, (int)arrlen(names));
+    buf_printf(&b, "the program has no entry point `%s`", name);
+    if (near) buf_printf(&b, "; did you mean `%s`?", near);
+    buf_str(&b, arrlen(names) ? "\nentry points:" : "\nit has no entry points");
+    for (int i = 0; i < (int)arrlen(names); i++) buf_printf(&b, "%s %s", i ? "," : "", names[i]);
+    session_fail(s, STATUS_PROGRAM, "%s", b.s);
+    buf_free(&b);
+  }
+  arrfree(names);
+  return *found < 0 ? STATUS_PROGRAM : STATUS_OK;
+}

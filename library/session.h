@@ -1,0 +1,78 @@
+/* One program on its way through the compiler, as far as its user needs it.
+ *
+ * Nothing here prints or ends the process: a function returns a status; messages about the program are in `diag`, what
+ * else there is to say in `error`. All memory belongs to the session. */
+#ifndef LIBRARY_SESSION_H
+#define LIBRARY_SESSION_H
+#include "codegen/load.h"
+#include "codegen/tune.h"
+#include "passes/pipeline.h"
+
+typedef enum Status {
+  STATUS_OK,
+  STATUS_PROGRAM, /* a mistake in the program or its data, a file that cannot be read or written */
+  STATUS_USE,     /* an option that cannot be, by itself or for this program */
+  STATUS_STOPPED, /* a training that was stopped from outside, with everything saved */
+} Status;
+
+/* How a program is read, compiled and run. The strings outlive the session. All zero but for `path`: the defaults. */
+typedef struct Options {
+  const char *path;        /* the program's file */
+  const char *const *sets; /* "NAME=VALUE" for a `const`, NULL-terminated, or NULL */
+  const char *const *dims; /* the same for free dimensions */
+  /* compiling */
+  const char *target; /* NULL: what the caller of session_lower takes */
+  const char *plan;   /* a file of `dnnc tune`, or NULL */
+  const char *memory; /* "500M": limit of cells and arena of an entry, or NULL */
+  int units;          /* the kernels are spread over at most so many files; 0: by their number */
+  bool no_checks, verify;
+  bool debug; /* debuggers and profilers show the lines of the program */
+  bool time;  /* every phase says on stderr how long it took: the one thing that is printed here */
+  /* running */
+  const char *data;    /* the folder where data files are looked for, or NULL */
+  const char *weights; /* a .dnnw file that the cells are filled from, or NULL */
+  bool seeded;
+  uint64_t seed; /* when `seeded`; else the program's */
+  int threads;   /* 0: one per processor */
+} Options;
+
+typedef struct Session {
+  Options o;
+  Arena *arena;
+  Diag *diag;
+  const char *error; /* what went wrong beside `diag`; NULL when nothing did */
+  Prog *prog;        /* what the front end made; NULL when the program came compiled from a cache */
+  const Target *target;
+  Tuning *tuning;    /* of --plan, or NULL */
+  Plan **plans;      /* one per entry */
+  Lowered **lowered; /* one per entry */
+  KernelTable *kernels;
+  EmitOut out;
+  Backend *backend;
+  const DnnProgram *program; /* loaded into this process */
+} Session;
+
+/* Reads and elaborates the program. After any status session_end frees what there is. */
+Status session_load(Session *s, const Options *o);
+/* Graph passes of every entry, up to `stop_after` when that is a graph pass, else all. */
+Status session_passes(Session *s, const char *stop_after);
+/* Plans and kernels. `target`: when the options name none. */
+Status session_lower(Session *s, const char *target);
+/* The same and the C text. */
+Status session_emit(Session *s, const char *target, bool weights);
+/* After session_load: all of it and the program in this process. */
+Status session_native(Session *s);
+void session_end(Session *s);
+/* `*found`: the entry named `name` among those of `kinds` (bits 1 << kind). The error lists them. */
+Status session_entry(Session *s, const char *name, unsigned kinds, int *found);
+
+/* Sets `error` and returns `status`, so that `return session_fail(…);` reads well. */
+Status session_fail(Session *s, Status status, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* The folder of the program's file ("" for the current one) and its name therein. */
+const char *session_dir(const Session *s);
+const char *session_file(const Session *s);
+/* Says "%8.1f ms  what" on stderr with `time`. */
+double session_clock(void);
+void session_time(const Session *s, const char *what, double since);
+const char *session_default_target(bool native);
+#endif

@@ -1,0 +1,63 @@
+/* The `train` block of a program, with a run folder when one is wanted. */
+#include "base/ds.h"
+#include "library/machine.h"
+#include "runtime/core/folder.h"
+#include <errno.h>
+#include <string.h>
+
+/* The run folder keeps the source it was made from. */
+static Status copy_source(Machine *m, const char *dir) {
+  const char *from = m->s.o.path, *to = arena_printf(m->s.arena, "%s/%s", dir, session_file(&m->s));
+  Buf b = {0};
+  if (!buf_read_file(&b, from, (size_t)1 << 30))
+    return session_fail(&m->s, STATUS_PROGRAM, "%s: %s", from, strerror(errno));
+  int bad = file_write_atomic(to, b.s ? b.s : "", b.n);
+  buf_free(&b);
+  return bad ? session_fail(&m->s, STATUS_PROGRAM, "%s: %s", to, strerror(errno)) : STATUS_OK;
+}
+
+/* Events go into the run folder and to the caller. */
+typedef struct Listeners {
+  DnnFolder *folder;
+  const TrainOptions *o;
+} Listeners;
+static void on_event(void *user, const DnnEvent *event) {
+  Listeners *l = user;
+  if (l->folder) dnn_folder_event(l->folder, event);
+  if (l->o->event) l->o->event(l->o->user, event);
+}
+
+Status machine_train(Machine *m, TrainOptions *to) {
+  const char *out = to->evaluate_only ? NULL : to->out;
+  if (!m->s.program->n_actions) return session_fail(&m->s, STATUS_PROGRAM, "%s has no `train` block", m->s.o.path);
+  DnnFolder folder;
+  Listeners listeners = {out ? &folder : NULL, to};
+  DnnTrainOpts o = {.data_dir = m->s.o.data,
+                    .file_dir = session_dir(&m->s),
+                    .out_dir = out,
+                    .seed = m->seed,
+                    .epochs = to->epochs,
+                    .max_steps = to->max_steps,
+                    .evaluate_only = to->evaluate_only,
+                    .log = to->log,
+                    .choose = to->choose,
+                    .chosen = &to->chosen,
+                    .quiet = to->quiet,
+                    .event = on_event,
+                    .user = &listeners};
+  if (out) {
+    if (!dnn_folder_open(&folder, m->s.program, &m->context, out, &m->error)) return machine_failed(m);
+    Status status = copy_source(m, out);
+    if (status) {
+      dnn_out_cancel(&folder.metrics);
+      return status;
+    }
+  }
+  int status = dnn_train(m->s.program, &m->context, &o, &m->error);
+  if (status == 1) {
+    if (out) dnn_out_cancel(&folder.metrics);
+    return machine_failed(m);
+  }
+  if (out && !dnn_folder_close(&folder, &m->error)) return machine_failed(m);
+  return status ? STATUS_STOPPED : STATUS_OK;
+}
