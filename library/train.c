@@ -46,16 +46,16 @@ Status machine_train(Machine *m, TrainOptions *to) {
                     .event = on_event,
                     .user = &listeners};
   if (out) {
-    if (!dnn_folder_open(&folder, m->s.program, &m->context, out, &m->error)) return machine_failed(m);
+    if (!dnn_folder_open(&folder, m->s.program, &m->context, out, NULL, &m->error)) return machine_failed(m);
     Status status = copy_source(m, out);
     if (status) {
-      dnn_out_cancel(&folder.metrics);
+      dnn_folder_leave(&folder);
       return status;
     }
   }
   int status = dnn_train(m->s.program, &m->context, &o, &m->error);
   if (status == 1) {
-    if (out) dnn_out_cancel(&folder.metrics);
+    if (out) dnn_folder_leave(&folder);
     return machine_failed(m);
   }
   if (out && !dnn_folder_close(&folder, &m->error)) return machine_failed(m);

@@ -122,3 +122,41 @@ void dnn_out_cancel(DnnOut *o) {
   free(o->temporary);
   memset(o, 0, sizeof *o);
 }
+
+bool dnn_log_open(DnnLog *l, const char *path, int64_t keep, DnnError *e) {
+  memset(l, 0, sizeof *l);
+  struct stat st;
+  l->file = fopen(path, keep ? "r+b" : "wb");
+  if (!l->file) return dnn_fail(e, "%s: cannot be written: %s", path, strerror(errno));
+  bool ok = !fstat(fileno(l->file), &st) || dnn_fail(e, "%s: %s", path, strerror(errno));
+  if (ok && st.st_size < keep)
+    ok = dnn_fail(e, "%s: has only %lld of the %lld bytes that were in it", path, (long long)st.st_size,
+                  (long long)keep);
+  if (ok && keep && (ftruncate(fileno(l->file), keep) || fseek(l->file, 0, SEEK_END)))
+    ok = dnn_fail(e, "%s: cannot be cut: %s", path, strerror(errno));
+  l->path = ok ? strdup(path) : NULL;
+  if (ok && !l->path) ok = dnn_fail(e, "%s: no memory", path);
+  l->at = keep;
+  if (!ok) fclose(l->file), l->file = NULL;
+  return ok;
+}
+
+void dnn_log_write(DnnLog *l, const void *data, int64_t size) {
+  if (size > 0 && !l->failed && fwrite(data, 1, (size_t)size, l->file) != (size_t)size) l->failed = errno ? errno : EIO;
+  l->at += size;
+}
+
+void dnn_log_flush(DnnLog *l, bool sync) {
+  if (!l->failed && (fflush(l->file) || (sync && fsync(fileno(l->file))))) l->failed = errno ? errno : EIO;
+}
+
+bool dnn_log_close(DnnLog *l, DnnError *e) {
+  if (!l->file) return true;
+  dnn_log_flush(l, true);
+  if (fclose(l->file) && !l->failed) l->failed = errno ? errno : EIO;
+  bool ok = !l->failed;
+  if (!ok) dnn_fail(e, "%s: cannot be written: %s", l->path, strerror(l->failed));
+  free(l->path);
+  memset(l, 0, sizeof *l);
+  return ok;
+}

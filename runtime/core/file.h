@@ -36,4 +36,20 @@ void dnn_out_write(DnnOut *o, const void *data, int64_t size);
 void dnn_out_align(DnnOut *o, int64_t align);
 bool dnn_out_close(DnnOut *o, DnnError *e);
 void dnn_out_cancel(DnnOut *o);
+
+/* A file that grows while the program runs: what was flushed stays there, whatever happens to the process. Errors of
+ * writing are kept and told at the end. */
+typedef struct DnnLog {
+  FILE *file;
+  char *path;
+  int64_t at; /* bytes in it, those that wait to be flushed included */
+  int failed; /* errno of the first failure */
+} DnnLog;
+/* The first `keep` bytes of the file that is there stay, what follows is cut off; 0: a new file in its place. An error
+ * when there are fewer. */
+bool dnn_log_open(DnnLog *l, const char *path, int64_t keep, DnnError *e);
+void dnn_log_write(DnnLog *l, const void *data, int64_t size);
+/* To the system; with `sync` to the disk, so that it outlives the machine's power too. */
+void dnn_log_flush(DnnLog *l, bool sync);
+bool dnn_log_close(DnnLog *l, DnnError *e);
 #endif

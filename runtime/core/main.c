@@ -178,11 +178,11 @@ static int train(const DnnProgram *p, DnnContext *c, const Options *o, DnnError 
                     .quiet = o->quiet};
   DnnFolder folder;
   if (o->out) {
-    if (!dnn_folder_open(&folder, p, c, o->out, e)) return 1;
+    if (!dnn_folder_open(&folder, p, c, o->out, NULL, e)) return 1;
     t.event = dnn_folder_event, t.user = &folder;
   }
   int status = dnn_train(p, c, &t, e);
-  if (status == 1 && o->out) dnn_out_cancel(&folder.metrics);
+  if (status == 1 && o->out) dnn_folder_leave(&folder);
   if (status != 1 && o->out && !dnn_folder_close(&folder, e)) status = 1;
   return status == 2 ? 130 : status;
 }

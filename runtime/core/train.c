@@ -58,7 +58,7 @@ typedef struct Loop {
   unsigned char *best; /* a copy of the cells by `keep` */
   int have_best;
   int64_t passes; /* so far: each has its own random key */
-  int64_t steps;  /* of all stages so far */
+  int64_t steps;  /* of all stages so far, the current one included */
   int stopped;    /* by a `stop` of the stage */
   DnnProgress progress;
 } Loop;
@@ -197,9 +197,15 @@ static void note_metrics(Loop *l, const DnnEntry *x, const double *values) {
 
 static void tell(Loop *l, DnnEventKind kind, const char *stage, const Runner *r, const double *values) {
   if (!l->o->event) return;
-  DnnEvent v = {kind,        stage,           r ? r->entry->name : "",     l->c->step + 1,
-                l->c->steps, l->c->epoch + 1, r ? r->entry->n_reports : 0, r ? r->names : NULL,
-                values};
+  DnnEvent v = {.kind = kind, .stage = stage, .entry = r ? r->entry->name : "", .total = l->steps, .values = values};
+  v.step = l->c->step + 1, v.steps = l->c->steps, v.epoch = l->c->epoch + 1;
+  if (r) v.n = r->entry->n_reports, v.names = r->names;
+  l->o->event(l->o->user, &v);
+}
+
+static void tell_file(Loop *l, const char *path, const char *name) {
+  if (!l->o->event) return;
+  DnnEvent v = {.kind = DNN_EVENT_FILE, .stage = "", .entry = "", .total = l->steps, .path = path, .name = name};
   l->o->event(l->o->user, &v);
 }
 
@@ -311,6 +317,7 @@ static int save_or_write(Loop *l, const DnnAction *a) {
     char text[600];
     snprintf(text, sizeof text, "wrote %s", path);
     dnn_progress_note(&l->progress, text);
+    tell_file(l, path, a->path);
   }
   free(path);
   return ok ? 0 : 1;
@@ -385,8 +392,9 @@ static int64_t calls_before(const Loop *l, const Stage *s, int i) {
 
 /* One step: every run of the stage once (or `times`), each on its next batch. */
 static int stage_step(Loop *l, Stage *s, int64_t step) {
-  int64_t total = 0;
+  int64_t seen = 0;
   Runner *first = NULL;
+  l->steps++;
   for (int i = 0; i < s->a->n; i++) {
     const DnnAction *a = &s->children[i];
     if (a->kind != DNN_RUN) continue;
@@ -403,7 +411,7 @@ static int stage_step(Loop *l, Stage *s, int64_t step) {
         more = run_once(l, r, &rows);
       }
       if (more <= 0) return more == 0 ? (dnn_fail(l->e, "%s: its data holds no batch", a->place), 1) : 1;
-      total += r->feeder ? rows : 0;
+      seen += r->feeder ? rows : 0;
     }
     l->c->step = step;
     l->c->stage = s->number;
@@ -412,7 +420,7 @@ static int stage_step(Loop *l, Stage *s, int64_t step) {
     if (!first) first = r;
   }
   if (first)
-    dnn_progress_step(&l->progress, title_of(l, s->a), step + 1, s->steps, l->c->epoch + 1, s->epochs, total,
+    dnn_progress_step(&l->progress, title_of(l, s->a), step + 1, s->steps, l->c->epoch + 1, s->epochs, seen,
                       first->entry->n_reports, first->names, first->values);
   return 0;
 }
@@ -497,7 +505,6 @@ static int run_stage(Loop *l, const DnnAction *a, int number) {
     if (step % s.per_epoch == 0) start_epoch(l, &s, step / s.per_epoch), began = dnn_seconds();
     int status = stage_step(l, &s, step);
     if (status) return status;
-    l->steps++;
     bool ends = (step + 1) % s.per_epoch == 0 || step + 1 == last;
     if (ends) epoch_line(l, &s, step / s.per_epoch, began);
     status = after_step(l, &s, step, ends);

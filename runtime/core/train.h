@@ -13,14 +13,17 @@ typedef enum DnnEventKind {
   DNN_EVENT_PASS,  /* after a pass over data: means of the reports, weighted by rows */
   DNN_EVENT_EPOCH, /* after an epoch: means of the training reports */
   DNN_EVENT_BEST,  /* the cells hold a new best by `keep` */
+  DNN_EVENT_FILE,  /* `save` or `write` made a file: `path` */
 } DnnEventKind;
 typedef struct DnnEvent {
   DnnEventKind kind;
   const char *stage, *entry;  /* stage's name; the step's name with static arguments */
   int64_t step, steps, epoch; /* counted from 1 within the stage */
+  int64_t total;              /* steps of the training so far, over all stages */
   int32_t n;
   const char *const *names; /* of the reports */
   const double *values;
+  const char *path, *name; /* of a file: where it is; what the program calls it */
 } DnnEvent;
 
 typedef struct DnnTrainOpts {

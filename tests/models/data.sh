@@ -9,7 +9,7 @@ is group.equal 1
 is both.off 0
 is both.wrong 0
 is merged.off 0
-is 'only(allowed = 0, name = k0).outside k0' 0
+is '"only(allowed = 0, name = k0).outside k0"' 0
 is 'only(allowed = 1).outside none' 2
 is everything.2.rows 40
 is spiral.ones '0\.5'

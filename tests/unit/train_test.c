@@ -136,10 +136,12 @@ static const DnnProgram program = {.name = "t",
 
 static int n_epochs, n_passes;
 static double last_pass;
+static int64_t last_total;
 static void on_event(void *user, const DnnEvent *v) {
   (void)user;
   n_epochs += v->kind == DNN_EVENT_EPOCH;
   n_passes += v->kind == DNN_EVENT_PASS;
+  last_total = v->total;
   if (v->kind == DNN_EVENT_PASS) last_pass = v->values[0];
 }
 
@@ -265,6 +267,7 @@ static void keep_and_stall(void **state) {
   assert_true(dnn_context_new(&p, &c, 1, &e) && dnn_context_init(&p, &c, 5, no_place, NULL, &e));
   if (dnn_train(&p, &c, &o, &e)) fail_msg("%s", e.text);
   assert_int_equal(n_epochs, 12);
+  assert_int_equal(last_total, 12 * 7); /* over both stages */
   dnn_context_free(&c);
 }
 
