@@ -105,14 +105,24 @@ static bool child_end(Child *c, int status, bool time, Buf *why) {
   return ok;
 }
 
+const char **cc_unit_flags(Arena *a, bool clang, const Target *target, EmitKind kind, bool openmp, bool debug) {
+  const char **list = NULL;
+  for (size_t i = 0; i < sizeof common_flags / sizeof *common_flags; i++) arrput(list, common_flags[i]);
+  arrput(list, clang ? "-ffp-contract=on" : "-ffp-contract=fast");
+  if (kind == EMIT_KERNELS) add_words(a, &list, clang ? target->clang_flags : target->gcc_flags);
+  if (openmp) arrput(list, "-fopenmp");
+  if (debug) arrput(list, clang ? "-gline-tables-only" : "-g");
+  const char **flags = arena_array(a, const char *, arrlen(list) + 1);
+  memcpy(flags, list, (size_t)arrlen(list) * sizeof *flags);
+  arrfree(list);
+  return flags;
+}
+
 static const char **compile_args(Arena *a, const CcJob *job, const char *cc, const EmitFile *f, const char *object) {
   const char **argv = NULL;
   arrput(argv, cc);
-  for (size_t i = 0; i < sizeof common_flags / sizeof *common_flags; i++) arrput(argv, common_flags[i]);
-  arrput(argv, cc_is_clang(cc) ? "-ffp-contract=on" : "-ffp-contract=fast");
-  if (f->kind == EMIT_KERNELS) add_words(a, &argv, cc_is_clang(cc) ? job->target->clang_flags : job->target->gcc_flags);
-  if (job->debug) arrput(argv, "-g");
-  if (job->openmp) arrput(argv, "-fopenmp");
+  const char **flags = cc_unit_flags(a, cc_is_clang(cc), job->target, f->kind, job->openmp, job->debug);
+  for (; *flags; flags++) arrput(argv, *flags);
   if (job->kind == CC_EXE) arrput(argv, "-ffunction-sections");
   arrput(argv, arena_printf(a, "-I%s", job->dir));
   arrput(argv, "-c");
@@ -169,8 +179,12 @@ static int by_size(const void *x, const void *y) {
   return p->size < q->size ? 1 : p->size > q->size ? -1 : strcmp(p->name, q->name);
 }
 
+int cc_jobs(void) {
+  long n = sysconf(_SC_NPROCESSORS_ONLN);
+  return n < 1 ? 1 : n > CC_MOST_JOBS ? CC_MOST_JOBS : (int)n;
+}
+
 bool cc_build(const CcJob *job, const EmitFile *files, int n_files, Buf *why) {
-  enum { MOST = 64 };
   const char *cc = cc_find();
   if (!cc) {
     const char *want = getenv("CC");
@@ -190,10 +204,8 @@ bool cc_build(const CcJob *job, const EmitFile *files, int n_files, Buf *why) {
   const EmitFile **sorted = NULL;
   for (int i = 0; i < (int)arrlen(units); i++) arrput(sorted, units[i]);
   qsort(sorted, (size_t)arrlen(sorted), sizeof *sorted, by_size);
-  int jobs = job->jobs > 0 ? job->jobs : (int)sysconf(_SC_NPROCESSORS_ONLN);
-  if (jobs < 1) jobs = 1;
-  if (jobs > MOST) jobs = MOST;
-  Child running[MOST];
+  int jobs = job->jobs > 0 && job->jobs < CC_MOST_JOBS ? job->jobs : cc_jobs();
+  Child running[CC_MOST_JOBS];
   int n = 0;
   bool ok = true;
   for (int i = 0; ok && i < (int)arrlen(sorted); i++) {

@@ -1,40 +1,171 @@
-/* backend_load by the system's compiler: emitted files -> shared object -> dlopen. */
+/* backend_load: cache, LLVM in memory, system's compiler. */
 #include "codegen/load.h"
 #include "base/ds.h"
+#include "codegen/plugin.h"
 #include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 struct Backend {
-  void *object;
+  void *object; /* of dlopen */
+  const JitApi *api;
+  JitCode *code;
 };
 
-static const DnnProgram *open_object(const char *path, Backend *b, Buf *why) {
-  /* never unmapped: OpenMP's idle threads live in a library that would go with it */
-  b->object = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
-  void *symbol = b->object ? dlsym(b->object, DNN_PROGRAM_SYMBOL) : NULL;
-  if (!symbol) {
-    buf_printf(why, "%s", dlerror());
-    return NULL;
-  }
+/* One load on its way. */
+typedef struct Load {
+  Arena *arena;
+  const EmitOut *emitted;
+  const Target *target;
+  const LoadOpts *opts;
+  Backend *backend;
+  Buf *why;
+} Load;
+
+static double now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return 1e3 * (double)t.tv_sec + 1e-6 * (double)t.tv_nsec;
+}
+
+static void tell(const Load *l, const char *what, const char *name, double since) {
+  if (l->opts->time) fprintf(stderr, "%8.1f ms  %s%s%s\n", now() - since, what, *name ? " " : "", name);
+}
+
+static const DnnProgram *call_program(void *symbol) {
   DnnProgramFn *fn;
   memcpy(&fn, &symbol, sizeof fn);
   return fn();
 }
 
-const DnnProgram *backend_load(Arena *a, const EmitOut *emitted, const Target *target, bool time, Backend **handle,
-                               Buf *why) {
-  const char *dir = cc_temp_dir(a, why);
+static const DnnProgram *open_object(const char *path, Backend *b, Buf *why) {
+  /* never unmapped: OpenMP's idle threads live in a library that would go with it */
+  b->object = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+  void *symbol = b->object ? dlsym(b->object, DNN_PROGRAM_SYMBOL) : NULL;
+  if (symbol) return call_program(symbol);
+  buf_str(why, dlerror());
+  return NULL;
+}
+
+#if defined(__x86_64__)
+/* libgcc's record of the processor, which __builtin_cpu_supports reads: 32 features in the last word. */
+extern unsigned processor[4] __asm__("__cpu_model") __attribute__((visibility("hidden")));
+
+/* The compilers' static library is not there for code in memory, so this processor's answer becomes part of it: a unit
+ * that also puts the processor into the cache's key. */
+static const char *processor_unit(Arena *a) {
+  __builtin_cpu_init();
+  return arena_printf(a,
+                      "extern unsigned __cpu_model[4];\nunsigned __cpu_model[4] = {%uu, %uu, %uu, %uu};\n"
+                      "int __cpu_indicator_init(void);\nint __cpu_indicator_init(void) { return 0; }\n",
+                      processor[0], processor[1], processor[2], processor[3]);
+}
+#else
+static const char *processor_unit(Arena *a) { return ""; }
+#endif
+
+/* The emitted files as the plug-in wants them. */
+typedef struct Units {
+  JitFile *files; /* stb_ds */
+  JitUnit *units; /* stb_ds */
+} Units;
+
+static void units_make(const Load *l, Units *u) {
+  const char *text = processor_unit(l->arena);
+  const char **flags[EMIT_ASM + 1] = {NULL};
+  for (int i = 0; i < (int)arrlen(l->emitted->files); i++) {
+    const EmitFile *f = &l->emitted->files[i];
+    arrput(u->files, ((JitFile){f->name, f->text, f->size}));
+    if (f->kind == EMIT_HEADER) continue;
+    if (!flags[f->kind]) flags[f->kind] = cc_unit_flags(l->arena, true, l->target, f->kind, true, l->opts->debug);
+    arrput(u->units, ((JitUnit){.file = i, .flags = flags[f->kind]}));
+  }
+  arrput(u->files, ((JitFile){"dnn_processor.c", text, strlen(text)}));
+  arrput(u->units, ((JitUnit){.file = (int)arrlen(u->files) - 1, .flags = flags[EMIT_PLAIN]}));
+}
+
+/* Clang has words about emitted C: a defect of dnnc. The files stay in a directory. */
+static void diagnosed(const Load *l, const Units *u) {
+  const JitUnit *bad = NULL;
+  for (int i = 0; i < (int)arrlen(u->units) && !bad; i++)
+    if (u->units[i].words) bad = &u->units[i];
+  if (!bad) INTERNAL("a unit was not compiled and nothing was said");
+  Buf why = {0};
+  const char *dir = cc_temp_dir(l->arena, &why);
+  bool kept = dir && cc_write_files(dir, l->emitted->files, (int)arrlen(l->emitted->files), &why);
+  INTERNAL("%s\nThe C text is kept for a report: %s/%s", bad->words, kept ? dir : "",
+           kept    ? u->files[bad->file].name
+           : why.s ? why.s
+                   : "nowhere");
+}
+
+/* The plug-in's way; false when it cannot link here: then the reason is in `why`. */
+static const DnnProgram *load_jit(const Load *l, const JitApi *api) {
+  Units u = {0};
+  units_make(l, &u);
+  int n = (int)arrlen(u.units);
+  double begin = now();
+  if (!api->compile(u.files, (int)arrlen(u.files), u.units, n, cc_jobs())) diagnosed(l, &u);
+  for (int i = 0; i < n && l->opts->time; i++)
+    fprintf(stderr, "%8.1f ms    %s\n", u.units[i].ms, u.files[u.units[i].file].name);
+  tell(l, "compile by", api->compiler, begin);
+  begin = now();
+  void *symbol = NULL;
+  char *why = NULL;
+  l->backend->api = api;
+  l->backend->code = api->link(u.units, n, DNN_PROGRAM_SYMBOL, l->opts->debug ? JIT_GDB | JIT_PERF : 0, &symbol, &why);
+  tell(l, "link", "", begin);
+  api->free_units(u.units, n);
+  arrfree(u.files);
+  arrfree(u.units);
+  if (l->backend->code) return call_program(symbol);
+  buf_str(l->why, why ? why : "no memory");
+  free(why);
+  return NULL;
+}
+
+static const DnnProgram *load_cc(const Load *l) {
+  const char *dir = cc_temp_dir(l->arena, l->why);
   if (!dir) return NULL;
-  const char *so = arena_printf(a, "%s/program.so", dir);
-  int n = (int)arrlen(emitted->files);
-  CcJob job = {
-      .dir = dir, .out = so, .kind = CC_SHARED, .target = target, .extra_libs = "", .openmp = true, .time = time};
-  *handle = arena_one(a, Backend);
+  const char *so = arena_printf(l->arena, "%s/program.so", dir);
+  int n = (int)arrlen(l->emitted->files);
+  CcJob job = {.dir = dir,
+               .out = so,
+               .kind = CC_SHARED,
+               .target = l->target,
+               .extra_libs = "",
+               .openmp = true,
+               .debug = l->opts->debug,
+               .time = l->opts->time};
   const DnnProgram *p = NULL;
-  if (cc_write_files(dir, emitted->files, n, why) && cc_build(&job, emitted->files, n, why))
-    p = open_object(so, *handle, why);
+  if (cc_write_files(dir, l->emitted->files, n, l->why) && cc_build(&job, l->emitted->files, n, l->why))
+    p = open_object(so, l->backend, l->why);
   cc_remove_dir(dir);
+  return p;
+}
+
+static void say_fallback(const char *why) {
+  static bool said;
+  if (!said) fprintf(stderr, "dnnc: compiling with the system's compiler: %s\n", why);
+  said = true;
+}
+
+const DnnProgram *backend_load(Arena *a, const EmitOut *emitted, const Target *target, const LoadOpts *opts,
+                               Backend **handle, Buf *why) {
+  *handle = arena_one(a, Backend);
+  Buf no_jit = {0};
+  Load l = {a, emitted, target, opts, *handle, &no_jit};
+  double begin = now();
+  const JitApi *api = plugin_open(&no_jit);
+  if (api) tell(&l, "open", api->compiler, begin);
+  const DnnProgram *p = api ? load_jit(&l, api) : NULL;
+  if (!p) {
+    say_fallback(no_jit.s);
+    l.why = why;
+    p = load_cc(&l);
+  }
+  buf_free(&no_jit);
   if (p && !p->supported()) {
     buf_printf(why, "this processor lacks what the target %s needs", p->target);
     return NULL;
@@ -43,5 +174,6 @@ const DnnProgram *backend_load(Arena *a, const EmitOut *emitted, const Target *t
 }
 
 void backend_close(Backend *b) {
+  if (b && b->code) b->api->unlink(b->code);
   if (b && b->object) dlclose(b->object);
 }

@@ -1,13 +1,20 @@
-/* A program made runnable inside this process. Today the system's compiler makes a shared object in a private
- * directory; the LLVM plug-in implements the same functions. */
+/* A program made runnable inside this process. In this order: an image of it in the cache, opened without a compiler;
+ * the LLVM plug-in, in memory; the system's compiler, which is said once on stderr, with the reason. */
 #ifndef CODEGEN_LOAD_H
 #define CODEGEN_LOAD_H
 #include "codegen/cc.h"
 
+typedef struct LoadOpts {
+  bool time;     /* every phase on stderr */
+  bool no_cache; /* the cache is neither read nor written */
+  bool debug;    /* line tables, and the code is shown to GDB and perf; never from the cache */
+} LoadOpts;
+
 typedef struct Backend Backend;
-/* Compiles the emitted files and loads them; the directory is removed before this returns. NULL and the reasons in
- * `why`; the tables live until backend_close. */
-const DnnProgram *backend_load(Arena *a, const EmitOut *emitted, const Target *target, bool time, Backend **handle,
-                               Buf *why);
+/* Compiles the emitted files and loads them; nothing is left in the file system but the cache's entry. NULL and the
+ * reasons in `why`; the tables live until backend_close. A unit that clang has words about is a defect of dnnc and ends
+ * the process (INTERNAL); the unit is kept and named. */
+const DnnProgram *backend_load(Arena *a, const EmitOut *emitted, const Target *target, const LoadOpts *opts,
+                               Backend **handle, Buf *why);
 void backend_close(Backend *b);
 #endif

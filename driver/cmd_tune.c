@@ -191,7 +191,7 @@ static bool compile(Tuner *u, const DnnProgram **program, Backend **backend) {
   EmitOut out;
   Buf why = {0};
   if (!emit_program(a, &p, plans, lowered, kernels, u->s.target, &o, &out)) INTERNAL("the trials cannot be emitted");
-  *program = backend_load(a, &out, u->s.target, false, backend, &why);
+  *program = backend_load(a, &out, u->s.target, &(LoadOpts){.no_cache = true}, backend, &why);
   if (!*program) program_error("%s", why.s ? why.s : "the trials cannot be loaded");
   buf_free(&why);
   arrfree(p.entries);

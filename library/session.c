@@ -175,7 +175,8 @@ Status session_native(Session *s) {
   if (status) return status;
   Buf why = {0};
   double t = session_clock();
-  s->program = backend_load(s->arena, &s->out, s->target, s->o.time, &s->backend, &why);
+  s->program = backend_load(s->arena, &s->out, s->target, &(LoadOpts){.time = s->o.time, .debug = s->o.debug},
+                            &s->backend, &why);
   session_time(s, "compile and load", t);
   if (!s->program) session_fail(s, STATUS_PROGRAM, "%s", why.s ? why.s : "the program cannot be loaded");
   buf_free(&why);

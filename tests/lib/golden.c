@@ -86,7 +86,7 @@ static bool compile(World *w) {
   EmitOut out = {0};
   Backend *backend;
   if (diag_errors(w->prog->diag) || !emit_program(w->a, w->prog, plans, lowered, k, t, &o, &out)) return false;
-  w->program = backend_load(w->a, &out, t, false, &backend, w->why);
+  w->program = backend_load(w->a, &out, t, &(LoadOpts){.no_cache = true}, &backend, w->why);
   if (!w->program) return false;
   const DnnProgram *p = w->program;
   w->context.cells = aligned_alloc(64, (size_t)((p->cell_bytes + p->arena_bytes + p->prepared_bytes + 255) / 64 * 64));

@@ -91,7 +91,8 @@ static void emit(World *w, const char *target) {
 static const DnnProgram *load(World *w) {
   Buf why = {0};
   emit(w, "native");
-  const DnnProgram *p = backend_load(w->a, &w->out, target_find("native"), false, &w->backend, &why);
+  const DnnProgram *p =
+      backend_load(w->a, &w->out, target_find("native"), &(LoadOpts){.no_cache = true}, &w->backend, &why);
   if (!p) fail_msg("%s", why.s);
   return p;
 }

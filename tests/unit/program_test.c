@@ -45,7 +45,7 @@ static void load(World *w, const char *file, int threads) {
   EmitOut out;
   Buf why = {0};
   assert_true(emit_program(a, p, plans, lowered, k, t, &eo, &out));
-  w->program = backend_load(a, &out, t, false, &w->backend, &why);
+  w->program = backend_load(a, &out, t, &(LoadOpts){.no_cache = true}, &w->backend, &why);
   if (!w->program) fail_msg("%s", why.s);
   unsigned char *memory = aligned_alloc(64, (size_t)((out.memory_bytes + 63) / 64 * 64));
   w->c = (DnnContext){.cells = memory, .prepared = memory + out.cell_bytes, .threads = threads, .seed = 5};

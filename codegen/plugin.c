@@ -1,0 +1,75 @@
+/* Finds and opens libdnnc_jit.so: the only place that knows where it lies. */
+#include "codegen/plugin.h"
+#include <dlfcn.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define NAME "libdnnc_jit.so"
+#ifndef DNNC_LIBDIR
+#define DNNC_LIBDIR "/usr/local/lib"
+#endif
+
+static char found[PATH_MAX];
+static const JitApi *api;
+static char reason[1024];
+
+/* A place beside the running program: build/driver/dnnc and build/tests/NAME have it in build/codegen/jit. */
+static bool beside(const char *way) {
+  char exe[PATH_MAX];
+  ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
+  if (n <= 0) return false;
+  exe[n] = 0;
+  char *slash = strrchr(exe, '/');
+  if (!slash) return false;
+  *slash = 0;
+  return snprintf(found, sizeof found, "%s/%s" NAME, exe, way) < (int)sizeof found && !access(found, R_OK);
+}
+
+static void find(void) {
+  const char *path = getenv("DNNC_JIT");
+  if (path && *path) {
+    snprintf(found, sizeof found, "%s", path);
+    return;
+  }
+  if (beside("../codegen/jit/") || beside("../lib/dnnc/")) return;
+  snprintf(found, sizeof found, "%s", DNNC_LIBDIR "/dnnc/" NAME);
+  if (access(found, R_OK)) found[0] = 0;
+}
+
+const char *plugin_path(void) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, find);
+  return found[0] ? found : NULL;
+}
+
+static void open_once(void) {
+  const char *path = plugin_path();
+  if (!path) {
+    snprintf(reason, sizeof reason, "the LLVM plug-in " NAME " is not installed");
+    return;
+  }
+  /* never unmapped: its atexit handlers and threads' data stay with it */
+  void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+  void *symbol = handle ? dlsym(handle, JIT_SYMBOL) : NULL;
+  if (!symbol) {
+    snprintf(reason, sizeof reason, "the LLVM plug-in: %s", dlerror());
+    return;
+  }
+  JitApiFn *fn;
+  memcpy(&fn, &symbol, sizeof fn);
+  api = fn();
+  if (api->abi == JIT_ABI) return;
+  snprintf(reason, sizeof reason, "the LLVM plug-in %s is of another version of dnnc", path);
+  api = NULL;
+}
+
+const JitApi *plugin_open(Buf *why) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, open_once);
+  if (!api) buf_str(why, reason);
+  return api;
+}

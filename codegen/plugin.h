@@ -1,0 +1,11 @@
+/* Where the LLVM plug-in is, and opening it. */
+#ifndef CODEGEN_PLUGIN_H
+#define CODEGEN_PLUGIN_H
+#include "base/buf.h"
+#include "codegen/jit/jit.h"
+
+/* Its path: $DNNC_JIT, beside the program in the build tree, or below the library directory. NULL: there is none. */
+const char *plugin_path(void);
+/* Opens it, and LLVM with it, once. NULL and the reason in `why`. */
+const JitApi *plugin_open(Buf *why);
+#endif
