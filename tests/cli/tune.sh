@@ -12,7 +12,7 @@ has "$err" "$n of $n choices of the plan are used"
 status 1 "$DNNC" tune mixed.dnn --entry nothing
 status 2 "$DNNC" tune mixed.dnn --seconds soon
 has "$err" 'a number from 0 to 3600 is wanted'
-status 1 env CC=there-is-none "$DNNC" tune mixed.dnn --entry classify
+status 1 env DNNC_JIT=none CC=there-is-none "$DNNC" tune mixed.dnn --entry classify
 has "$err" 'there-is-none'
 mkdir closed.plan
 status 1 "$DNNC" tune "$ROOT/models/first/line.dnn" --seconds 0 -o closed.plan
