@@ -2,6 +2,7 @@
 #include "base/ds.h"
 #include "library/machine.h"
 #include "runtime/core/folder.h"
+#include "runtime/tool/event_file.h"
 #include <errno.h>
 #include <string.h>
 
@@ -19,19 +20,44 @@ static Status copy_source(Machine *m, const char *dir) {
 /* Events go into the run folder and to the caller. */
 typedef struct Listeners {
   DnnFolder *folder;
+  DnnEventFile *events;
   const TrainOptions *o;
 } Listeners;
 static void on_event(void *user, const DnnEvent *event) {
   Listeners *l = user;
   if (l->folder) dnn_folder_event(l->folder, event);
+  if (l->events) dnn_event_file_event(l->events, event);
   if (l->o->event) l->o->event(l->o->user, event);
+}
+
+/* What a training leaves in its folder. */
+typedef struct Records {
+  DnnFolder folder;
+  DnnEventFile events;
+} Records;
+
+static Status open_records(Machine *m, const char *out, Records *r) {
+  if (!dnn_folder_open(&r->folder, m->s.program, &m->context, out, NULL, &m->error)) return machine_failed(m);
+  if (!dnn_event_file_open(&r->events, out, 0, &m->error)) {
+    dnn_folder_leave(&r->folder);
+    return machine_failed(m);
+  }
+  return STATUS_OK;
+}
+
+static bool close_records(Machine *m, Records *r, bool whole) {
+  DnnError ignored;
+  bool ok = dnn_event_file_close(&r->events, whole ? &m->error : &ignored);
+  if (whole && ok) return dnn_folder_close(&r->folder, &m->error);
+  dnn_folder_leave(&r->folder);
+  return ok;
 }
 
 Status machine_train(Machine *m, TrainOptions *to) {
   const char *out = to->evaluate_only ? NULL : to->out;
   if (!m->s.program->n_actions) return session_fail(&m->s, STATUS_PROGRAM, "%s has no `train` block", m->s.o.path);
-  DnnFolder folder;
-  Listeners listeners = {out ? &folder : NULL, to};
+  Records records;
+  Listeners listeners = {out ? &records.folder : NULL, out ? &records.events : NULL, to};
   DnnTrainOpts o = {.data_dir = m->s.o.data,
                     .file_dir = session_dir(&m->s),
                     .out_dir = out,
@@ -46,18 +72,15 @@ Status machine_train(Machine *m, TrainOptions *to) {
                     .event = on_event,
                     .user = &listeners};
   if (out) {
-    if (!dnn_folder_open(&folder, m->s.program, &m->context, out, NULL, &m->error)) return machine_failed(m);
-    Status status = copy_source(m, out);
-    if (status) {
-      dnn_folder_leave(&folder);
-      return status;
-    }
+    Status status = open_records(m, out, &records);
+    if (!status && (status = copy_source(m, out))) close_records(m, &records, false);
+    if (status) return status;
   }
   int status = dnn_train(m->s.program, &m->context, &o, &m->error);
   if (status == 1) {
-    if (out) dnn_folder_leave(&folder);
+    if (out) close_records(m, &records, false);
     return machine_failed(m);
   }
-  if (out && !dnn_folder_close(&folder, &m->error)) return machine_failed(m);
+  if (out && !close_records(m, &records, true)) return machine_failed(m);
   return status ? STATUS_STOPPED : STATUS_OK;
 }
