@@ -13,7 +13,9 @@ struct Chunk {
 };
 struct Arena {
   Chunk *chunks;
+  size_t total;
 };
+enum { LEAST_CHUNK = 65536, MOST_CHUNK = 1 << 20 };
 
 static void *need(void *p) {
   if (p) return p;
@@ -37,11 +39,13 @@ void *arena_alloc(Arena *a, size_t size) {
   size = (size + 15) & ~(size_t)15;
   Chunk *c = a->chunks;
   if (!c || c->size - c->used < size) {
-    size_t room = size > 65536 ? size : 65536;
+    size_t room = a->total < LEAST_CHUNK ? LEAST_CHUNK : a->total > MOST_CHUNK ? MOST_CHUNK : a->total;
+    if (room < size) room = size;
     c = need(calloc(1, sizeof(Chunk) + room));
     c->size = room;
     c->next = a->chunks;
     a->chunks = c;
+    a->total += room;
   }
   void *p = c->data + c->used;
   c->used += size;
@@ -63,12 +67,27 @@ char *arena_strndup(Arena *a, const char *s, size_t n) {
 char *arena_strdup(Arena *a, const char *s) { return arena_strndup(a, s, strlen(s)); }
 
 char *arena_vprintf(Arena *a, const char *fmt, va_list ap) {
+  char small[256];
   va_list again;
   va_copy(again, ap);
-  int n = vsnprintf(NULL, 0, fmt, ap);
-  char *p = arena_alloc(a, (size_t)(n < 0 ? 0 : n) + 1);
-  if (n > 0) vsnprintf(p, (size_t)n + 1, fmt, again);
+  int n = vsnprintf(small, sizeof small, fmt, ap);
+  size_t size = (size_t)(n < 0 ? 0 : n) + 1;
+  char *p = arena_alloc(a, size);
+  if (size <= sizeof small) memcpy(p, small, size - 1);
+  else vsnprintf(p, size, fmt, again);
   va_end(again);
+  return p;
+}
+
+char *arena_join_n(Arena *a, const char *const *parts, int n) {
+  size_t all = 1;
+  for (int i = 0; i < n; i++) all += strlen(parts[i]);
+  char *p = arena_alloc(a, all), *at = p;
+  for (int i = 0; i < n; i++) {
+    size_t size = strlen(parts[i]);
+    memcpy(at, parts[i], size);
+    at += size;
+  }
   return p;
 }
 

@@ -40,15 +40,29 @@ void buf_str(Buf *b, const char *s) { buf_bytes(b, s, strlen(s)); }
 
 void buf_printf(Buf *b, const char *fmt, ...) {
   va_list ap;
+  buf_room(b, 63);
+  size_t room = b->cap - b->n;
   va_start(ap, fmt);
-  int n = vsnprintf(NULL, 0, fmt, ap);
+  int n = vsnprintf(b->s + b->n, room, fmt, ap);
   va_end(ap);
-  if (n < 0) return;
-  buf_room(b, (size_t)n);
-  va_start(ap, fmt);
-  vsnprintf(b->s + b->n, (size_t)n + 1, fmt, ap);
-  va_end(ap);
+  if (n < 0) n = 0;
+  if ((size_t)n >= room) {
+    buf_room(b, (size_t)n);
+    va_start(ap, fmt);
+    vsnprintf(b->s + b->n, (size_t)n + 1, fmt, ap);
+    va_end(ap);
+  }
   b->n += (size_t)n;
+  b->s[b->n] = 0;
+}
+
+void buf_int(Buf *b, long long v) {
+  char text[24], *at = text + sizeof text;
+  unsigned long long u = v < 0 ? 0 - (unsigned long long)v : (unsigned long long)v;
+  do *--at = (char)('0' + u % 10);
+  while (u /= 10);
+  if (v < 0) *--at = '-';
+  buf_bytes(b, at, (size_t)(text + sizeof text - at));
 }
 
 void buf_fill(Buf *b, char c, int n) {

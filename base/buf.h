@@ -13,6 +13,7 @@ void buf_char(Buf *b, char c);
 void buf_str(Buf *b, const char *s);
 void buf_bytes(Buf *b, const void *p, size_t n);
 void buf_printf(Buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void buf_int(Buf *b, long long v);
 void buf_fill(Buf *b, char c, int n);
 
 /* Inside the quotes of a C string literal; never ends it, never forms a trigraph, safe in a comment too. */
@@ -20,7 +21,8 @@ void buf_c(Buf *b, const char *s);
 /* The text as a JSON string, quotes included; bytes that are not UTF-8 become U+FFFD. */
 void buf_json(Buf *b, const char *s);
 
-/* The whole file at `path`, NUL-terminated; false and `errno` when it cannot be read or exceeds `limit` bytes (EFBIG). */
+/* The whole file at `path`, NUL-terminated; false and `errno` when it cannot be read or exceeds `limit` bytes (EFBIG).
+ */
 int buf_read_file(Buf *b, const char *path, size_t limit);
 /* Writes by temporary file, fsync and rename, so that a reader sees the old file or the new one; 0, or -1 and errno. */
 int file_write_atomic(const char *path, const void *data, size_t n);

@@ -18,7 +18,7 @@ typedef struct Source {
   const char *name, *text;
   size_t n;
   int is_std;
-  uint32_t *lines; /* offsets of the starts of the lines */
+  uint32_t *lines; /* offsets of the starts of the lines; NULL until a place is asked for */
   uint32_t n_lines;
 } Source;
 
@@ -66,16 +66,10 @@ uint32_t diag_add_source(Diag *d, const char *name, const char *text, size_t n, 
   }
   Source *s = &d->sources[d->n_sources];
   *s = (Source){.name = arena_strdup(d->arena, name), .text = text, .n = n, .is_std = is_std};
-  uint32_t lines = 1;
-  for (size_t i = 0; i < n; i++) lines += text[i] == '\n';
-  s->lines = arena_array(d->arena, uint32_t, lines);
-  s->n_lines = 1;
-  for (size_t i = 0; i < n; i++)
-    if (text[i] == '\n') s->lines[s->n_lines++] = (uint32_t)i + 1;
   return d->n_sources++;
 }
 
-static const Source *source_of(const Diag *d, uint32_t file) {
+static Source *source_of(const Diag *d, uint32_t file) {
   return file && file < d->n_sources ? &d->sources[file] : NULL;
 }
 
@@ -95,8 +89,18 @@ int diag_source_is_std(const Diag *d, uint32_t file) {
   return s && s->is_std;
 }
 
+static void find_lines(const Diag *d, Source *s) {
+  uint32_t lines = 1;
+  for (size_t i = 0; i < s->n; i++) lines += s->text[i] == '\n';
+  s->lines = arena_array(d->arena, uint32_t, lines);
+  s->n_lines = 1;
+  for (size_t i = 0; i < s->n; i++)
+    if (s->text[i] == '\n') s->lines[s->n_lines++] = (uint32_t)i + 1;
+}
+
 /* The index of the line that holds the offset: the last start that is not behind it. */
-static uint32_t line_of(const Source *s, uint32_t at) {
+static uint32_t line_of(const Diag *d, Source *s, uint32_t at) {
+  if (!s->lines) find_lines(d, s);
   uint32_t lo = 0, hi = s->n_lines;
   while (hi - lo > 1) {
     uint32_t mid = lo + (hi - lo) / 2;
@@ -117,10 +121,10 @@ static int columns(const char *p, const char *end) {
 }
 
 void diag_line_col(const Diag *d, Loc loc, int *line, int *col) {
-  const Source *s = source_of(d, loc.file);
+  Source *s = source_of(d, loc.file);
   *line = *col = 0;
   if (!s) return;
-  uint32_t at = loc.begin < s->n ? loc.begin : (uint32_t)s->n, l = line_of(s, at);
+  uint32_t at = loc.begin < s->n ? loc.begin : (uint32_t)s->n, l = line_of(d, s, at);
   *line = (int)l + 1;
   *col = columns(s->text + s->lines[l], s->text + at) + 1;
 }
@@ -212,10 +216,10 @@ static int put_sign(FILE *out, const char *p, size_t n) {
 
 /* The source line and, under it, a caret at the place and waves to its end. Of a very long line, the part around it. */
 static void show_line(const Diag *d, Loc at, FILE *out, const char *mark, const char *plain) {
-  const Source *s = source_of(d, at.file);
+  Source *s = source_of(d, at.file);
   if (!s) return;
   enum { WIDTH = 140, LEAD = 40 };
-  uint32_t begin = at.begin < s->n ? at.begin : (uint32_t)s->n, l = line_of(s, begin);
+  uint32_t begin = at.begin < s->n ? at.begin : (uint32_t)s->n, l = line_of(d, s, begin);
   const char *p = s->text + s->lines[l], *end = s->text + (l + 1 < s->n_lines ? s->lines[l + 1] - 1 : s->n);
   if (end > p && end[-1] == '\r') end--;
   const char *from = s->text + begin, *to = s->text + (at.end < s->n ? at.end : s->n);
