@@ -1,5 +1,7 @@
 #include "ir/dim_table.h"
+#include "base/diag.h"
 #include "base/ds.h"
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- interning ---- */
@@ -158,7 +160,12 @@ Dim dim_term(DimTab *t, int64_t c, uint32_t mono) {
   return intern_poly(t, &term, c != 0);
 }
 
-Dim dim_int(DimTab *t, int64_t v) { return dim_term(t, v, 0); }
+Dim dim_int(DimTab *t, int64_t v) {
+  if (v < 0 || v >= DIM_SMALL) return dim_term(t, v, 0);
+  if (t->small[v] == DIM_NONE) t->small[v] = dim_term(t, v, 0);
+  return t->small[v];
+}
+
 Dim dim_of_atom(DimTab *t, uint32_t atom) { return dim_term(t, 1, intern_mono(t, &atom, 1)); }
 
 Dim dim_var(DimTab *t, const char *name, int64_t bound) {
@@ -198,31 +205,52 @@ bool dim_is(const DimTab *t, Dim d, int64_t v) {
 /* ---- sums and products ---- */
 
 /* A polynomial under construction. */
+enum { SUM_ROOM = 16 };
 typedef struct Sum {
-  DimTerm *terms; /* stb_ds, in order */
+  DimTerm *terms; /* in order: `room`, or malloced */
+  int n, cap;
   bool overflow;
+  DimTerm room[SUM_ROOM];
 } Sum;
+
+static void sum_begin(Sum *s) {
+  s->terms = s->room;
+  s->n = 0;
+  s->cap = SUM_ROOM;
+  s->overflow = false;
+}
+
+static void sum_grow(Sum *s) {
+  DimTerm *more = malloc(sizeof *more * (size_t)s->cap * 2);
+  if (!more) INTERNAL("out of memory");
+  memcpy(more, s->terms, sizeof *more * (size_t)s->n);
+  if (s->terms != s->room) free(s->terms);
+  s->terms = more;
+  s->cap *= 2;
+}
 
 static void sum_add(DimTab *t, Sum *s, int64_t c, uint32_t mono) {
   if (c == 0) return;
-  int lo = 0, hi = (int)arrlen(s->terms);
+  int lo = 0, hi = s->n;
   while (lo < hi) {
     int mid = (lo + hi) / 2;
     int cmp = cmp_mono(t, s->terms[mid].mono, mono);
     if (cmp == 0) {
       if (__builtin_add_overflow(s->terms[mid].c, c, &s->terms[mid].c)) s->overflow = true;
-      if (s->terms[mid].c == 0) arrdel(s->terms, mid);
+      if (s->terms[mid].c) return;
+      memmove(s->terms + mid, s->terms + mid + 1, sizeof *s->terms * (size_t)(--s->n - mid));
       return;
     }
     if (cmp < 0) lo = mid + 1;
     else hi = mid;
   }
-  DimTerm term = {c, mono};
-  arrins(s->terms, lo, term);
+  if (s->n == s->cap) sum_grow(s);
+  memmove(s->terms + lo + 1, s->terms + lo, sizeof *s->terms * (size_t)(s->n++ - lo));
+  s->terms[lo] = (DimTerm){c, mono};
 }
 
 static int64_t term_of(const Sum *s, uint32_t mono) {
-  for (ptrdiff_t i = 0; i < arrlen(s->terms); i++) {
+  for (int i = 0; i < s->n; i++) {
     if (s->terms[i].mono == mono) return s->terms[i].c;
   }
   return 0;
@@ -230,7 +258,7 @@ static int64_t term_of(const Sum *s, uint32_t mono) {
 
 /* k*c*(x // c) + k*(x % c) is k*x, for constant c. Returns true when it rewrote something. */
 static bool join_mod(DimTab *t, Sum *s) {
-  for (ptrdiff_t i = 0; i < arrlen(s->terms); i++) {
+  for (int i = 0; i < s->n; i++) {
     DimMono m = t->monos[s->terms[i].mono];
     if (m.n != 1) continue;
     DimAtom a = t->atoms[m.atoms[0]];
@@ -256,19 +284,24 @@ static Dim sum_done(DimTab *t, Sum *s) {
   while (!s->overflow && join_mod(t, s)) {
   }
   Dim d = DIM_OVERFLOW;
-  bool ok = !s->overflow && arrlen(s->terms) <= DIM_MAX_TERMS;
-  for (ptrdiff_t i = 0; ok && i < arrlen(s->terms); i++) {
+  bool ok = !s->overflow && s->n <= DIM_MAX_TERMS;
+  for (int i = 0; ok && i < s->n; i++) {
     if (s->terms[i].c > DIM_MAX_COEF || s->terms[i].c < -DIM_MAX_COEF) ok = false;
   }
-  if (ok) d = intern_poly(t, s->terms, (int)arrlen(s->terms));
-  arrfree(s->terms);
+  if (ok) d = intern_poly(t, s->terms, s->n);
+  if (s->terms != s->room) free(s->terms);
   return d;
 }
 
 /* a + k*b */
 static Dim add_scaled(DimTab *t, Dim a, Dim b, int64_t k) {
+  int64_t x, y, sum;
   if (!dim_ok(t, a) || !dim_ok(t, b)) return DIM_OVERFLOW;
-  Sum s = {0};
+  if (dim_is_int(t, a, &x) && dim_is_int(t, b, &y) && !__builtin_mul_overflow(y, k, &sum) &&
+      !__builtin_add_overflow(x, sum, &sum))
+    return dim_int(t, sum);
+  Sum s;
+  sum_begin(&s);
   for (int i = 0; i < t->polys[a].n; i++) sum_add(t, &s, t->polys[a].terms[i].c, t->polys[a].terms[i].mono);
   for (int i = 0; i < t->polys[b].n; i++) {
     int64_t v;
@@ -296,9 +329,17 @@ static uint32_t mono_mul(DimTab *t, uint32_t a, uint32_t b) {
 }
 
 Dim dim_mul(DimTab *t, Dim a, Dim b) {
+  int64_t p, q, product;
   if (!dim_ok(t, a) || !dim_ok(t, b)) return DIM_OVERFLOW;
+  bool number = dim_is_int(t, a, &p);
+  if (number && p == 1) return b;
+  if (dim_is_int(t, b, &q)) {
+    if (q == 1) return a;
+    if (number && !__builtin_mul_overflow(p, q, &product)) return dim_int(t, product);
+  }
   if ((int64_t)t->polys[a].n * t->polys[b].n > DIM_MAX_TERMS) return DIM_OVERFLOW;
-  Sum s = {0};
+  Sum s;
+  sum_begin(&s);
   for (int i = 0; i < t->polys[a].n; i++) {
     for (int j = 0; j < t->polys[b].n; j++) {
       DimTerm x = t->polys[a].terms[i], y = t->polys[b].terms[j];
@@ -309,6 +350,27 @@ Dim dim_mul(DimTab *t, Dim a, Dim b) {
     }
   }
   return sum_done(t, &s);
+}
+
+bool dim_product_fits(const DimTab *t, const Dim *d, int n) {
+  double most = 1;
+  int64_t terms = 1, degree = 0;
+  for (int i = 0; i < n; i++) {
+    if (!dim_ok(t, d[i])) return false;
+    DimPoly p = t->polys[d[i]];
+    double sum = 0;
+    for (int k = 0; k < p.n; k++) {
+      DimMono m = t->monos[p.terms[k].mono];
+      for (int j = 0; j < m.n; j++)
+        if (t->atoms[m.atoms[j]].kind != ATOM_VAR) return false;
+      sum += (double)(p.terms[k].c < 0 ? -p.terms[k].c : p.terms[k].c);
+    }
+    if (p.n) degree += t->monos[p.terms[0].mono].n;
+    terms *= p.n ? p.n : 1;
+    most *= sum;
+    if (most >= 0x1p61 || terms > DIM_MAX_TERMS || degree > 64) return false;
+  }
+  return true;
 }
 
 /* ---- queries and rebuilding ---- */

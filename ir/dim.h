@@ -41,6 +41,9 @@ DimTruth dim_le(DimTab *t, Dim a, Dim b); /* for all sizes within the bounds */
 int64_t dim_upper(const DimTab *t, Dim d);
 int64_t dim_lower(const DimTab *t, Dim d);
 
+/* A rough bound: true when the product of the dimensions certainly has a form, false when dim_mul must tell. */
+bool dim_product_fits(const DimTab *t, const Dim *d, int n);
+
 bool dim_uses(const DimTab *t, Dim d, int var);
 /* d with variable i replaced by by[i] where that is not DIM_NONE; `n` entries. */
 Dim dim_subst(DimTab *t, Dim d, const Dim *by, int n);

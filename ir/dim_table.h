@@ -35,6 +35,8 @@ typedef struct DimVar {
   Dim dim;
 } DimVar;
 
+enum { DIM_MAX_TERMS = 1000, DIM_SMALL = 64 };
+
 struct DimTab {
   Arena *arena;
   DimPoly *polys; /* stb_ds, by Dim; 0 and 1 are DIM_NONE and DIM_OVERFLOW */
@@ -43,9 +45,9 @@ struct DimTab {
   DimVar *vars;   /* stb_ds */
   uint32_t *poly_hash, *mono_hash;
   uint32_t poly_slots, mono_slots;
+  Dim small[DIM_SMALL]; /* the numbers from 0, DIM_NONE until they are asked for */
 };
 
-enum { DIM_MAX_TERMS = 1000 };
 /* Coefficients fit in 63 bits: |c| <= DIM_MAX_COEF. */
 #define DIM_MAX_COEF (((int64_t)1 << 62) - 1)
 

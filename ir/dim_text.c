@@ -66,7 +66,7 @@ static void print_poly(const DimTab *t, Buf *b, Dim d, const Style *s) {
       c = -c;
     }
     bool first_negative = i == 0 && p.terms[i].c < 0;
-    if (m.n == 0 || c != 1) buf_printf(b, "%lld", (long long)c);
+    if (m.n == 0 || c != 1) buf_int(b, c);
     for (int j = 0; j < m.n; j++) {
       if (j > 0 || c != 1) buf_char(b, '*');
       print_atom(t, b, m.atoms[j], m.n == 1 && c == 1 && !first_negative, s);

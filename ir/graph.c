@@ -84,10 +84,23 @@ static AttrKey next_key(const char **s) {
   INTERNAL("ops.def: attribute `%.*s` is not in attrs.def", (int)n, *s);
 }
 
-bool op_has_attr(Op op, AttrKey key) {
+/* The attributes of an op in order, A_NONE behind the last; found in the list once. */
+static const uint8_t *op_keys(Op op) {
+  enum { MOST = 15 };
+  static uint8_t keys[OP_COUNT][MOST + 1];
+  static bool known[OP_COUNT];
+  if (known[op]) return keys[op];
   const char *s = op_info[op].attrs;
-  for (AttrKey k; (k = next_key(&s)) != A_NONE;) {
-    if (k == key) return true;
+  int n = 0;
+  for (AttrKey k; (k = next_key(&s)) != A_NONE; keys[op][n++] = (uint8_t)k)
+    if (n == MOST) INTERNAL("ops.def: %s has too many attributes", op_info[op].name);
+  known[op] = true;
+  return keys[op];
+}
+
+bool op_has_attr(Op op, AttrKey key) {
+  for (const uint8_t *k = op_keys(op); *k != A_NONE; k++) {
+    if (*k == key) return true;
   }
   return false;
 }
@@ -147,10 +160,13 @@ bool attr_optional(AttrKey key) { return key == A_reverse || key == A_again; }
 
 /* Copies attributes in the order of ops.def; all must be there but the optional ones, none else. */
 static const Attr *order_attrs(Graph *g, Op op, const Attr *attrs, int n_attrs, uint8_t *count) {
-  Attr *out = arena_array(g->arena, Attr, n_attrs + 2);
+  const uint8_t *keys = op_keys(op);
   int n = 0, given = 0;
-  const char *s = op_info[op].attrs;
-  for (AttrKey k; (k = next_key(&s)) != A_NONE;) {
+  while (keys[n] != A_NONE) n++;
+  Attr *out = arena_array(g->arena, Attr, n);
+  n = 0;
+  for (; keys[n] != A_NONE;) {
+    AttrKey k = (AttrKey)keys[n];
     int i = 0;
     while (i < n_attrs && attrs[i].key != k) i++;
     if (i == n_attrs && !attr_optional(k)) INTERNAL("%s lacks attribute `%s`", op_info[op].name, attr_names[k]);

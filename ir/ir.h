@@ -183,6 +183,7 @@ Type type_scalar(DType t);
 bool type_same(Type a, Type b);
 bool shape_same(Type a, Type b); /* dtype apart */
 Dim type_count(DimTab *t, Type ty);                             /* number of elements */
+bool type_countable(DimTab *t, Type ty);                        /* type_count is not DIM_OVERFLOW */
 void type_print(const DimTab *t, Buf *b, Type ty);              /* f32[B, 3, 2*H] */
 int op_by_name(const char *name);                               /* OP_NONE when there is none */
 /* Operations of one node: multiply-adds count 2; and bytes of operands plus result. Both as dimension expressions. */

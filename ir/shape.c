@@ -104,7 +104,7 @@ bool shape_done(Shape *s, DType dtype, int rank, const Dim *shape) {
     }
   }
   *s->out = type_of(s->g->arena, dtype, rank, shape);
-  if (type_count(s->g->dims, *s->out) == DIM_OVERFLOW) {
+  if (!type_countable(s->g->dims, *s->out)) {
     return shape_fail(s, "%s has too many elements", shape_type(s, *s->out));
   }
   return true;

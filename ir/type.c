@@ -43,8 +43,13 @@ Dim type_count(DimTab *t, Type ty) {
   return n;
 }
 
+bool type_countable(DimTab *t, Type ty) {
+  return dim_product_fits(t, ty.shape, ty.rank) || type_count(t, ty) != DIM_OVERFLOW;
+}
+
 void type_print(const DimTab *t, Buf *b, Type ty) {
-  buf_printf(b, "%s[", dtype_name(ty.dtype));
+  buf_str(b, dtype_name(ty.dtype));
+  buf_char(b, '[');
   for (int i = 0; i < ty.rank; i++) {
     if (i) buf_str(b, ", ");
     dim_print(t, b, ty.shape[i]);

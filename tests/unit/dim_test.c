@@ -228,6 +228,25 @@ static void test_overflow(void **state) {
   assert_int_equal(P("99999999999999999999"), DIM_OVERFLOW);
 }
 
+/* What the rough bound lets pass has a form; sizes as programs have them pass. */
+static void test_product_fits(void **state) {
+  (void)state;
+  Dim pass[] = {H, P("3*H + 1"), dim_int(T, 1 << 30), dim_int(T, 0)};
+  assert_true(dim_product_fits(T, pass, 4));
+  assert_true(dim_product_fits(T, NULL, 0));
+  Dim fail[] = {dim_int(T, INT64_C(1) << 31), dim_int(T, INT64_C(1) << 31), H};
+  assert_false(dim_product_fits(T, fail, 3));
+  Dim none[] = {DIM_OVERFLOW, H};
+  assert_false(dim_product_fits(T, none, 2));
+  Dim wide = P("1"), many[70];
+  for (int i = 0; i < 70; i++) many[i] = H;
+  assert_false(dim_product_fits(T, many, 70));
+  for (int n = 1; n <= 70; n++) {
+    if (wide != DIM_OVERFLOW) wide = dim_mul(T, wide, H);
+    if (dim_product_fits(T, many, n)) assert_int_not_equal(wide, DIM_OVERFLOW);
+  }
+}
+
 static const char *c_name(void *ctx, int var) {
   (void)ctx;
   return dim_var_name(T, var);
@@ -250,6 +269,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_solve, setup, teardown),
       cmocka_unit_test_setup_teardown(test_subst_linear, setup, teardown),
       cmocka_unit_test_setup_teardown(test_overflow, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_product_fits, setup, teardown),
       cmocka_unit_test_setup_teardown(test_c, setup, teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
