@@ -361,6 +361,7 @@ typedef struct AstItem {
   AstItemKind kind;
   Loc loc;
   AstName name;
+  bool outline;    /* kind, name and place are known; parse_rest reads the item */
   const char *doc; /* the `##` lines before it, without the signs; or NULL */
   AstUse *uses;
   int n_uses;
@@ -468,6 +469,11 @@ typedef struct AstFile {
  * holds what could be parsed, with AX_ERROR and AT_ERROR in the gaps. Nesting is limited to 200, a chain of operators
  * or of calls to 1000, so that a walk of the tree by recursion is safe. */
 AstFile *parse_file(Arena *a, Diag *d, uint32_t source);
+
+/* The same of a text that is known to be right and laid out by the formatter (the standard library): items but `use`
+ * are found by the words at the left edge and read when they are needed, by parse_rest. They have no documentation. */
+AstFile *parse_outline(Arena *a, Diag *d, uint32_t source);
+void parse_rest(Arena *a, Diag *d, AstItem *x);
 
 /* Whether the expression has the form of a place: a name, then fields and indices. */
 bool ast_is_place(const AstExpr *e);

@@ -123,7 +123,7 @@ Value *data_text_argument(Elab *e, Sig *s, TypeX *t, const char *text, Loc at) {
     Dim limit = t->bounds[i] == DIM_NONE ? DIM_NONE : sig_subst(e, t->bounds[i]);
     if (limit == DIM_NONE || !dim_is_int(e->dims, limit, &bound)) bound = (int64_t)strlen(text) + 2;
     Dim var = dim_var(e->dims, "N", bound);
-    if (!match_dim(e, s, t->dims[i], var, "the text", at, t->loc, false)) return e->poison;
+    if (!match_dim(e, s, t->dims[i], var, (Where){.what = "the text"}, at, t->loc, false)) return e->poison;
     shape[i] = sig_subst(e, t->dims[i]);
   }
   arrput(trace->texts, text);

@@ -12,12 +12,11 @@ static const size_t STACK = (size_t)1 << 30;
 
 /* --- files -------------------------------------------------------------------------------------------------------- */
 static const AstName *item_name(const AstItem *it) {
-  if (it->kind == AI_FN || it->kind == AI_STEP) return &it->fn->name;
   if (it->kind == AI_TRAIN || it->kind == AI_SWEEP || it->kind == AI_USE) return NULL;
   return &it->name;
 }
 
-static bool add_global(Elab *e, Scope *s, const AstItem *it) {
+static bool add_global(Elab *e, Scope *s, AstItem *it) {
   const AstName *name = item_name(it);
   if (!name || !name->name) return true;
   for (ptrdiff_t i = 0; i < arrlen(s->globals); i++)
@@ -55,7 +54,7 @@ static Scope *load_std(Elab *e, const char *name) {
   if (!text) return NULL;
   uint32_t f = diag_add_source(e->diag, arena_printf(e->arena, "std/%s.dnn", name), text, n, 1);
   int errors = diag_errors(e->diag);
-  AstFile *file = parse_file(e->arena, e->diag, f);
+  AstFile *file = parse_outline(e->arena, e->diag, f);
   if (diag_errors(e->diag) != errors) e->errors++;
   Scope *s = scope_new(e, intern(name), file, true);
   load_uses(e, s);

@@ -148,7 +148,7 @@ struct Env {
 typedef enum { G_NEW, G_BUSY, G_DONE } GlobalState;
 typedef struct Global {
   const char *name;
-  const AstItem *item;
+  AstItem *item; /* of the library: an outline until its value is asked for */
   GlobalState state;
   Value *v;
   const Graph *graph; /* a constant that holds tensors belongs to one graph */
@@ -222,6 +222,14 @@ struct Trace {
   const char **texts;        /* stb_ds, parallel to the inputs of a write */
 };
 
+/* What gave a size, for messages: "axis 1 of the argument `x` f32[3, 4]", or `what` alone where there is no type. The
+ * text is made when a message needs it (where_text). */
+typedef struct Where {
+  const char *what;
+  int axis;
+  Type type;
+} Where;
+
 struct Elab {
   Arena *arena;
   Diag *diag;
@@ -255,7 +263,7 @@ struct Elab {
     bool busy;
     Dim solved; /* DIM_NONE: not yet */
     Loc loc;
-    const char *where;
+    Where where;
   } * metas; /* stb_ds: unknown dimensions of the signatures that are being solved, by name */
   struct {
     const char *key;
@@ -397,7 +405,7 @@ typedef struct ElabFeed {
   const Port *fields; /* as many as n_fields */
   int n_fields, n_fits;
   const DnnFit *fits; /* of the records: packed sizes become run-time sizes of the step */
-  int64_t batch; /* bound of the leading axis; 0: `batch none`, no axis; -1: everything, size unknown */
+  int64_t batch;      /* bound of the leading axis; 0: `batch none`, no axis; -1: everything, size unknown */
   Loc loc;
 } ElabFeed;
 /* The entry of a step for these static arguments and feeds; equal requests give the same entry. `binds` (stb_ds)
@@ -407,8 +415,8 @@ int elab_step_entry(Elab *e, const char *step, Value **statics, const char **nam
 /* An entry of kind DNN_RECORD that calls `fn` with one record (a named tuple of inputs, no batch axis; none when
  * n_fields < 0) and returns its fields as results; `out` (stb_ds) gets their ports. -1 after an error. */
 int elab_record_entry(Elab *e, const char *name, Value *fn, const Port *fields, int n_fields, Loc at, Port **out);
-/* An entry whose results are the value of `x` (a `write` of a train block); its inputs are the texts in its calls, which
- * `texts` (stb_ds) gets. */
+/* An entry whose results are the value of `x` (a `write` of a train block); its inputs are the texts in its calls,
+ * which `texts` (stb_ds) gets. */
 int elab_expr_entry(Elab *e, const char *name, Env *env, const AstExpr *x, Loc at, const char ***texts);
 /* True when `name` is a step; its declaration in *decl. */
 bool elab_is_step(Elab *e, const char *name, const AstFn **decl);

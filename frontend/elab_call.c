@@ -132,7 +132,7 @@ bool bind_params(Elab *e, Env *env, const AstParam *params, int n, const Args *a
     Loc where = slot[i] >= 0 ? a->locs[slot[i]] : p->value->loc;
     if (p->type && !is_poison(v) && !(slot[i] < 0 && v->kind == V_NONE)) {
       TypeX *t = resolve_type(e, &s, p->type);
-      v = t ? unify_type(e, &s, t, v, arena_printf(e->arena, "the argument `%s` of %s", p->name.name, what), where)
+      v = t ? unify_type(e, &s, t, v, arena_join(e->arena, "the argument `", p->name.name, "` of ", what), where)
             : e->poison;
     }
     ok = !is_poison(v);
@@ -147,20 +147,19 @@ static Value *check_result(Elab *e, Env *env, const AstFn *d, Value *v, const ch
   Loc at = d->body.n ? d->body.stmts[d->body.n - 1]->loc : d->loc;
   sig_begin(e, &s, env);
   TypeX *t = resolve_type(e, &s, d->result);
-  v = t ? unify_type(e, &s, t, v, arena_printf(e->arena, "the result of `%s`", name), at) : e->poison;
+  v = t ? unify_type(e, &s, t, v, arena_join(e->arena, "the result of `", name, "`"), at) : e->poison;
   return sig_end(e, &s) ? v : e->poison;
 }
 
 static const char *fn_label(Elab *e, const Fn *f) {
   if (!f->self) return f->name;
-  return strcmp(f->name, "call") == 0 ? f->self->def->name
-                                      : arena_printf(e->arena, "%s.%s", f->self->def->name, f->name);
+  return strcmp(f->name, "call") == 0 ? f->self->def->name : arena_join(e->arena, f->self->def->name, ".", f->name);
 }
 
 Value *call_fn(Elab *e, Fn *f, const Args *a, Loc at) {
   const AstFn *d = f->decl;
   Loc outer = e->call_loc, place = elab_place(e, at);
-  const char *label = fn_label(e, f), *what = arena_printf(e->arena, "`%s`", label);
+  const char *label = fn_label(e, f), *what = arena_join(e->arena, "`", label, "`");
   Value *v = e->poison;
   Frame fr;
   if (d->kind == AF_STEP) {

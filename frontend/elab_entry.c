@@ -137,7 +137,8 @@ static bool input_dim(Elab *e, Sig *s, TypeX *t, int i, Dim *out) {
   for (int k = 0; k < arrlen(s->used); k++) {
     struct MetaVar *m = &e->metas[s->used[k]];
     if (m->solved != DIM_NONE || !dim_uses(e->dims, t->dims[i], m->var)) continue;
-    sig_solve(e, s->used[k], dim_var(e->dims, m->name, option_bound(e, m->name)), "the entry point", m->loc);
+    sig_solve(e, s->used[k], dim_var(e->dims, m->name, option_bound(e, m->name)), (Where){.what = "the entry point"},
+              m->loc);
   }
   *out = sig_subst(e, t->dims[i]);
   if (bound < 0) return true;

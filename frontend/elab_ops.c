@@ -11,7 +11,22 @@ static bool is_bounded(Elab *e, Dim d) {
   return true;
 }
 
+/* By the product of the largest sizes: what nearly every tensor is known to be at once. */
+static bool is_small(Elab *e, Type t) {
+  double n = 1;
+  for (int i = 0; i < t.rank; i++) {
+    int64_t most;
+    int var = dim_as_var(e->dims, t.shape[i]);
+    if (var >= 0) most = dim_var_bound(e->dims, var);
+    else if (!dim_is_int(e->dims, t.shape[i], &most)) most = dim_upper(e->dims, t.shape[i]);
+    if (most < 0) return false;
+    n *= most > 1 ? (double)most : 1;
+  }
+  return n < (double)((int64_t)1 << MAX_ELEMENTS_LOG2) && type_countable(e->dims, t);
+}
+
 bool too_big(Elab *e, Type t, Loc at) {
+  if (is_small(e, t)) return false;
   Dim n = type_count(e->dims, t);
   int64_t most = n == DIM_OVERFLOW ? -1 : dim_upper(e->dims, n);
   bool unknown = n != DIM_OVERFLOW && most < 0 && !is_bounded(e, n);
@@ -308,6 +323,11 @@ static bool same_dtypes(Elab *e, const char *what, Type a, Type b, Loc at) {
   return false;
 }
 
+static bool want_operand(Elab *e, Value **v, const char *what, Loc at) {
+  if ((*v)->kind == V_TENSOR && is_around(e, (*v)->t.graph)) return true; /* without the text, which only errors need */
+  return want_tensor(e, v, arena_join(e->arena, "an operand of `", what, "`"), at);
+}
+
 bool tensor_pair(Elab *e, const char *what, Value **a, Value **b, Loc at) {
   Value *x = v_read(e, *a), *y = v_read(e, *b);
   int rank = 0;
@@ -315,8 +335,7 @@ bool tensor_pair(Elab *e, const char *what, Value **a, Value **b, Loc at) {
   if (is_poison(x) || is_poison(y)) return false;
   if (is_static_number(x) && y->kind == V_TENSOR) x = adapt_number(e, x, v_type(y), at);
   else if (is_static_number(y) && x->kind == V_TENSOR) y = adapt_number(e, y, v_type(x), at);
-  if (!want_tensor(e, &x, arena_printf(e->arena, "an operand of `%s`", what), at)) return false;
-  if (!want_tensor(e, &y, arena_printf(e->arena, "an operand of `%s`", what), at)) return false;
+  if (!want_operand(e, &x, what, at) || !want_operand(e, &y, what, at)) return false;
   if (!same_dtypes(e, what, v_type(x), v_type(y), at)) return false;
   if (!broadcast_shapes(e, what, v_type(x), v_type(y), at, &rank, shape)) return false;
   if (too_big(e, type_of(e->arena, v_type(x).dtype, rank, shape), at)) return false;

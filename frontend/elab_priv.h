@@ -216,7 +216,7 @@ typedef struct Sig {
   int *used; /* stb_ds: indices into e->metas */
   struct Pending {
     Dim pattern, actual;
-    const char *what;
+    Where where;
     Loc at, decl;
   } * pending;              /* stb_ds: dimensions with more than one unknown */
   const char **open_dtypes; /* stb_ds */
@@ -226,10 +226,11 @@ void sig_begin(Elab *e, Sig *s, Env *env);
 bool sig_end(Elab *e, Sig *s); /* solves what is left, binds the names */
 TypeX *resolve_type(Elab *e, Sig *s, const AstType *t);
 Value *unify_type(Elab *e, Sig *s, TypeX *t, Value *v, const char *what, Loc at);
-bool match_dim(Elab *e, Sig *s, Dim pattern, Dim actual, const char *what, Loc at, Loc decl, bool last);
+bool match_dim(Elab *e, Sig *s, Dim pattern, Dim actual, Where where, Loc at, Loc decl, bool last);
 Dim sig_subst(Elab *e, Dim d);
 bool sig_open(Elab *e, const Sig *s, Dim d); /* has unsolved unknowns */
-void sig_solve(Elab *e, int meta, Dim d, const char *what, Loc at);
+void sig_solve(Elab *e, int meta, Dim d, Where where, Loc at);
+const char *where_text(Elab *e, Where w);
 bool type_fixed(Elab *e, Env *env, const AstType *t, Type *out); /* a tensor type without unknowns */
 const char *typex_text(Elab *e, const TypeX *t);
 

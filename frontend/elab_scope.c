@@ -18,8 +18,10 @@ void env_bind(Env *env, const char *name, Value *v, Loc loc) { bind(env, name, v
 void env_var(Env *env, const char *name, Value *v, Loc loc) { bind(env, name, v, true, loc); }
 
 Binding *env_find(Env *env, const char *name) {
-  for (ptrdiff_t i = arrlen(env->binds) - 1; i >= 0; i--)
-    if (env->binds[i].name == name || strcmp(env->binds[i].name, name) == 0) return &env->binds[i];
+  for (ptrdiff_t i = arrlen(env->binds) - 1; i >= 0; i--) {
+    const char *have = env->binds[i].name;
+    if (have == name || (have[0] == name[0] && strcmp(have, name) == 0)) return &env->binds[i];
+  }
   return NULL;
 }
 
@@ -83,7 +85,7 @@ static Value *eval_const(Elab *e, Scope *s, const AstItem *item) {
   Sig sig;
   sig_begin(e, &sig, env);
   TypeX *t = resolve_type(e, &sig, item->type);
-  v = t ? unify_type(e, &sig, t, v, arena_printf(e->arena, "the constant `%s`", item->name.name), item->value->loc)
+  v = t ? unify_type(e, &sig, t, v, arena_join(e->arena, "the constant `", item->name.name, "`"), item->value->loc)
         : e->poison;
   sig_end(e, &sig);
   return v;
@@ -113,6 +115,7 @@ static Value *cycle_error(Elab *e, Global *g, Loc at) {
 
 /* Constants may hold tensors, which belong to one graph: those are evaluated again where it is not at hand. */
 static Value *global_value(Elab *e, Scope *s, Global *g, Loc at) {
+  parse_rest(e->arena, e->diag, g->item);
   if (g->item->kind == AI_MODEL || g->item->kind == AI_STATE) {
     if (g->state == G_BUSY) return cycle_error(e, g, at);
     if (!s->is_main) {
@@ -146,10 +149,10 @@ static Value *global_value(Elab *e, Scope *s, Global *g, Loc at) {
 }
 
 Value *elab_global(Elab *e, Scope *s, const char *name, Loc at) {
-  for (ptrdiff_t i = 0; i < arrlen(s->globals); i++)
-    if (strcmp(s->globals[i].name, name) == 0) return global_value(e, s, &s->globals[i], at);
-  for (ptrdiff_t i = 0; i < arrlen(s->uses); i++)
-    if (strcmp(s->uses[i].name, name) == 0) return s->uses[i].v;
+  for (ptrdiff_t i = 0, n = arrlen(s->globals); i < n; i++)
+    if (s->globals[i].name == name) return global_value(e, s, &s->globals[i], at);
+  for (ptrdiff_t i = 0, n = arrlen(s->uses); i < n; i++)
+    if (s->uses[i].name == name) return s->uses[i].v;
   return NULL;
 }
 
@@ -220,9 +223,8 @@ static Value *find_name(Elab *e, Env *env, const char *name, Loc at) {
     if (v) return v;
   }
   Value *v = elab_global(e, env->scope, name, at);
-  if (!v && env->scope->is_std) v = native_value(e, arena_printf(e->arena, "%s.%s", env->scope->name, name), at);
+  if (!v && env->scope->is_std) v = native_value(e, arena_join(e->arena, env->scope->name, ".", name), at);
   if (!v && e->prelude) v = elab_global(e, e->prelude, name, at);
-  if (!v && env->scope->is_std) v = native_value(e, arena_printf(e->arena, "%s.%s", env->scope->name, name), at);
   if (!v) v = native_value(e, name, at);
   if (!v && dtype_parse(name, &t) && t != TUPLE) v = v_dtype(e, t);
   if (!v && (strcmp(name, "random") == 0 || strcmp(name, "clock") == 0) && native_space(e, name)) {
@@ -247,7 +249,7 @@ static Value *space_field(Elab *e, Value *space, const char *name, Loc at) {
   Scope *s = space->scope;
   Value *v = s ? elab_global(e, s, name, at) : NULL;
   bool prelude = strcmp(space->s, "prelude") == 0;
-  if (!v) v = native_value(e, prelude ? name : arena_printf(e->arena, "%s.%s", space->s, name), at);
+  if (!v) v = native_value(e, prelude ? name : arena_join(e->arena, space->s, ".", name), at);
   if (v) return v;
   elab_error(e, at, E0205, "`%s` has no `%s`", space->s, name);
   const char **names = NULL;

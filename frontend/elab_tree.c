@@ -18,7 +18,7 @@ static Value *structure_error(Elab *e, Value *a, Value *b, const char *path, Loc
 }
 
 static const char *join(Elab *e, const char *path, const char *name) {
-  return *path ? arena_printf(e->arena, "%s.%s", path, name) : name;
+  return *path ? arena_join(e->arena, path, ".", name) : name;
 }
 
 static const char *join_index(Elab *e, const char *path, int i) { return arena_printf(e->arena, "%s[%d]", path, i); }

@@ -49,9 +49,13 @@ bool sig_open(Elab *e, const Sig *s, Dim d) {
   return d != DIM_NONE && d != DIM_OVERFLOW && count_open(e, s, d, &one) > 0;
 }
 
-void sig_solve(Elab *e, int meta, Dim d, const char *what, Loc at) {
+const char *where_text(Elab *e, Where w) {
+  return w.type.shape ? arena_printf(e->arena, "axis %d of %s %s", w.axis, w.what, type_text(e, w.type)) : w.what;
+}
+
+void sig_solve(Elab *e, int meta, Dim d, Where where, Loc at) {
   e->metas[meta].solved = d;
-  e->metas[meta].where = what;
+  e->metas[meta].where = where;
   e->metas[meta].loc = at;
 }
 
@@ -84,12 +88,12 @@ static void note_signature(Elab *e, const Sig *s, Loc decl, Dim value) {
               dim_text(e, value));
   for (int i = 0; i < arrlen(s->used); i++) {
     struct MetaVar *m = &e->metas[s->used[i]];
-    if (m->solved == DIM_NONE || !m->where || !mentions(e, decl, m->name)) continue;
-    elab_note(e, m->loc, "`%s` is %s by %s", m->name, dim_text(e, m->solved), m->where);
+    if (m->solved == DIM_NONE || !m->where.what || !mentions(e, decl, m->name)) continue;
+    elab_note(e, m->loc, "`%s` is %s by %s", m->name, dim_text(e, m->solved), where_text(e, m->where));
   }
 }
 
-bool match_dim(Elab *e, Sig *s, Dim pattern, Dim actual, const char *what, Loc at, Loc decl, bool last) {
+bool match_dim(Elab *e, Sig *s, Dim pattern, Dim actual, Where where, Loc at, Loc decl, bool last) {
   int one = -1;
   int64_t rest = 0;
   Dim p = sig_subst(e, pattern);
@@ -97,25 +101,26 @@ bool match_dim(Elab *e, Sig *s, Dim pattern, Dim actual, const char *what, Loc a
   int n = count_open(e, s, p, &one);
   if (n == 0) {
     if (p == actual || dim_eq(e->dims, p, actual) == DIM_YES) return true;
-    elab_error(e, at, E0311, "%s: size %s is needed where %s is given", what, dim_text(e, p), dim_text(e, actual));
+    elab_error(e, at, E0311, "%s: size %s is needed where %s is given", where_text(e, where), dim_text(e, p),
+               dim_text(e, actual));
     note_signature(e, s, decl, p);
     return false;
   }
   if (n > 1 && !last) {
-    struct Pending w = {pattern, actual, what, at, decl};
+    struct Pending w = {pattern, actual, where, at, decl};
     arrput(s->pending, w);
     return true;
   }
   Dim v = n == 1 ? dim_solve(e->dims, p, e->metas[one].var, actual, &rest) : DIM_NONE;
   if (v == DIM_NONE) {
-    elab_error(e, at, E0312, "%s: `%s` = %s cannot be solved for `%s`", what, dim_text(e, p), dim_text(e, actual),
-               e->metas[one].name);
+    elab_error(e, at, E0312, "%s: `%s` = %s cannot be solved for `%s`", where_text(e, where), dim_text(e, p),
+               dim_text(e, actual), e->metas[one].name);
     elab_note(e, decl, "the signature demands it here");
     if (rest) elab_help(e, "%s leaves a remainder of %lld", dim_text(e, actual), (long long)rest);
     else elab_help(e, "make one of the sizes an argument: `%s: int`", e->metas[one].name);
     return false;
   }
-  sig_solve(e, one, v, what, at);
+  sig_solve(e, one, v, where, at);
   rebind_solved(e, s);
   return true;
 }
@@ -124,7 +129,7 @@ bool sig_end(Elab *e, Sig *s) {
   bool ok = true;
   for (int i = 0; i < arrlen(s->pending); i++) {
     struct Pending *w = &s->pending[i];
-    ok &= match_dim(e, s, w->pattern, w->actual, w->what, w->at, w->decl, true);
+    ok &= match_dim(e, s, w->pattern, w->actual, w->where, w->at, w->decl, true);
   }
   rebind_solved(e, s);
   for (int i = 0; i < arrlen(s->used); i++) {
@@ -150,8 +155,8 @@ static bool in_scope(Elab *e, Env *env, const char *name) {
     if (f && f->kind == FIELD_STATIC && f->v->kind == V_INT) return true;
   }
   Scope *file = env->scope;
-  for (int i = 0; file && i < arrlen(file->globals); i++)
-    if (strcmp(file->globals[i].name, name) == 0) return file->globals[i].item->kind == AI_CONST;
+  for (int i = 0, n = file ? (int)arrlen(file->globals) : 0; i < n; i++)
+    if (file->globals[i].name == name) return file->globals[i].item->kind == AI_CONST;
   return false;
 }
 
@@ -215,7 +220,7 @@ static bool resolve_dims(Elab *e, Sig *s, const AstType *t, TypeX *out) {
         return false;
       }
       out->run = i;
-      out->run_name = d->rest.name ? arena_printf(e->arena, "...%s", d->rest.name) : "...";
+      out->run_name = d->rest.name ? arena_join(e->arena, "...", d->rest.name) : "...";
       continue;
     }
     if (!resolve_dim(e, s, d->size, &out->dims[i])) return false;
@@ -232,9 +237,12 @@ static TypeX *new_type(Elab *e, TypeXKind kind, const AstType *t) {
   return x;
 }
 
-static const AstItem *find_item(Scope *s, const char *name, AstItemKind kind) {
-  for (int i = 0; s && i < arrlen(s->globals); i++)
-    if (s->globals[i].item->kind == kind && strcmp(s->globals[i].name, name) == 0) return s->globals[i].item;
+static const AstItem *find_item(Elab *e, Scope *s, const char *name, AstItemKind kind) {
+  for (int i = 0, n = s ? (int)arrlen(s->globals) : 0; i < n; i++) {
+    if (s->globals[i].name != name || s->globals[i].item->kind != kind) continue;
+    parse_rest(e->arena, e->diag, s->globals[i].item);
+    return s->globals[i].item;
+  }
   return NULL;
 }
 
@@ -284,7 +292,7 @@ static TypeX *resolve_named(Elab *e, Sig *s, const AstType *t) {
   DType dt;
   if (t->n_path == 1 && t->has_dims) {
     TypeX *x = new_type(e, TX_TENSOR, t);
-    const AstItem *alias = find_item(s->env->scope, name, AI_TYPE);
+    const AstItem *alias = find_item(e, s->env->scope, name, AI_TYPE);
     if (dtype_parse(name, &dt) && dt != TUPLE) x->dtype = dt;
     else if (is_upper(name) && !alias) x->dtype = TUPLE, x->dtype_var = name;
     else {
@@ -304,9 +312,9 @@ static TypeX *resolve_named(Elab *e, Sig *s, const AstType *t) {
   }
   Scope *home = scope_of_path(e, s->env, t);
   if (!home) return NULL;
-  const AstItem *alias = find_item(home, name, AI_TYPE);
+  const AstItem *alias = find_item(e, home, name, AI_TYPE);
   if (alias) return resolve_alias(e, s, t, alias, home);
-  if (find_item(home, name, AI_MODULE)) {
+  if (find_item(e, home, name, AI_MODULE)) {
     TypeX *x = new_type(e, TX_INST, t);
     Value *m = elab_global(e, home, name, t->loc);
     if (!m || m->kind != V_MODULE) return NULL;

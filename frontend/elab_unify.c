@@ -63,7 +63,7 @@ static bool assume_bound(Elab *e, Dim size, Dim bound) {
   return true;
 }
 
-static bool prove_bound(Elab *e, Sig *s, TypeX *t, int i, Dim actual, const char *what, Loc at) {
+static bool prove_bound(Elab *e, Sig *s, TypeX *t, int i, Dim actual, Where where, Loc at) {
   Dim bound = sig_subst(e, t->bounds[i]);
   if (t->bounds[i] == DIM_NONE || s->entry) return true;
   DimTruth truth = dim_le(e->dims, actual, bound);
@@ -72,7 +72,7 @@ static bool prove_bound(Elab *e, Sig *s, TypeX *t, int i, Dim actual, const char
   elab_error(e, at, E0324,
              truth == DIM_NO ? "%s: the size %s is more than %s"
                              : "%s: it cannot be proved that the size %s is at most %s",
-             what, dim_text(e, actual), dim_text(e, bound));
+             where_text(e, where), dim_text(e, actual), dim_text(e, bound));
   elab_note(e, t->locs[i], "the bound stands here");
   if (truth == DIM_UNKNOWN)
     elab_help(e, "give the caller's size a bound too: `%s <= %s`", dim_text(e, actual), dim_text(e, bound));
@@ -106,7 +106,7 @@ static Value *unify_tensor(Elab *e, Sig *s, TypeX *t, Value *v, const char *what
   for (int i = 0; i < t->n_dims; i++) {
     if (i == t->run) continue;
     int k = t->run >= 0 && i > t->run ? a.rank - (t->n_dims - i) : i;
-    const char *axis = arena_printf(e->arena, "axis %d of %s %s", k, what, type_text(e, a));
+    Where axis = {what, k, a};
     if (!match_dim(e, s, t->dims[i], a.shape[k], axis, at, t->locs[i], false)) return e->poison;
     if (!prove_bound(e, s, t, i, a.shape[k], axis, at)) return e->poison;
   }
@@ -128,10 +128,12 @@ static Value *unify_tuple(Elab *e, Sig *s, TypeX *t, Value *v, const char *what,
   for (int i = 0; i < t->n; i++) {
     Value *f = v->list.items[i];
     TypeX *ft = t->items[i];
-    const char *fw = arena_printf(e->arena, "part %d of %s", i, what);
-    if (t->names && v->list.names) {
+    const char *fw;
+    if (!t->names || !v->list.names) {
+      fw = arena_printf(e->arena, "part %d of %s", i, what);
+    } else {
       f = v_field(v, t->names[i]);
-      fw = arena_printf(e->arena, "`%s` of %s", t->names[i], what);
+      fw = arena_join(e->arena, "`", t->names[i], "` of ", what);
       if (!f) return mismatch(e, t, v, what, at);
     }
     items[i] = unify_type(e, s, ft, f, fw, at);
@@ -149,7 +151,8 @@ static bool solve_bound(Elab *e, Sig *s, TypeX *t, const Value *v, const char *w
   if (n->op != OP_input) return true;
   Dim below = entry->inputs[node_int(v->t.graph, n, A_index)].below;
   if (below == DIM_NONE || sig_open(e, s, sig_subst(e, below))) return true;
-  return match_dim(e, s, pattern, below, arena_printf(e->arena, "the value bound of %s", what), at, t->loc, false);
+  Where where = {.what = arena_join(e->arena, "the value bound of ", what)};
+  return match_dim(e, s, pattern, below, where, at, t->loc, false);
 }
 
 Value *unify_type(Elab *e, Sig *s, TypeX *t, Value *v, const char *what, Loc at) {
@@ -228,7 +231,7 @@ TypeX *elab_record_type(Elab *e, Env *env, const AstType *type, SizeVar **vars) 
     struct MetaVar *m = &e->metas[s.used[i]];
     SizeVar v = {m->name, dim_var(e->dims, m->name, -1), m->loc};
     arrput(*vars, v);
-    sig_solve(e, s.used[i], v.dim, "the record's type", m->loc);
+    sig_solve(e, s.used[i], v.dim, (Where){.what = "the record's type"}, m->loc);
   }
   TypeX *items[1] = {x};
   TypeX **all = x && x->kind == TX_TUPLE ? x->items : items;

@@ -17,9 +17,10 @@ static const struct {
 
 static const struct {
   const char *text;
+  uint32_t n;
   TokenKind kind;
 } words[] = {
-#define WORD(kind, text) {text, kind},
+#define WORD(kind, text) {text, sizeof text - 1, kind},
     LEX_WORDS(WORD)
 #undef WORD
 };
@@ -187,7 +188,8 @@ static void lex_word(Lexer *l) {
   while (is_word_char(char_at(l, i))) i++;
   TokenKind kind = T_NAME;
   for (size_t k = 0; k < sizeof words / sizeof *words; k++)
-    if (strlen(words[k].text) == i - begin && !memcmp(words[k].text, l->s + begin, i - begin)) kind = words[k].kind;
+    if (words[k].n == i - begin && words[k].text[0] == l->s[begin] && !memcmp(words[k].text, l->s + begin, i - begin))
+      kind = words[k].kind;
   if (!l->inside && (begin == 0 || l->s[begin - 1] == '\n') && arrlenu(l->open) && begins_item(l, kind, i)) {
     arrsetlen(l->open, 0);
     if (arrlenu(l->tokens) && arrlast(l->tokens).kind != T_END) put(l, T_END, begin - 1, begin);
@@ -383,6 +385,7 @@ static void check_utf8(Lexer *l) {
 Lexed lex_source(Arena *a, Diag *d, uint32_t source, uint32_t begin, uint32_t end, bool inside) {
   Lexer l = {.diag = d, .file = source, .at = begin, .end = end, .inside = inside, .line_start = true};
   l.s = diag_source_text(d, source, NULL);
+  arrsetcap(l.tokens, (end - begin) / 4 + 4); /* what programs have; it grows where there are more */
   if (!inside) {
     check_utf8(&l);
     if (end - begin >= 3 && !memcmp(l.s + begin, "\xEF\xBB\xBF", 3)) l.at += 3; /* byte order mark */

@@ -258,14 +258,77 @@ void parse_tokens(Parser *p, AstFile *file) {
   }
 }
 
-AstFile *parse_file(Arena *a, Diag *d, uint32_t source) {
+static AstFile *parse_part(Arena *a, Diag *d, uint32_t source, uint32_t begin, uint32_t end) {
   size_t n;
-  const char *text = diag_source_text(d, source, &n);
-  Parser p = {.arena = a, .diag = d, .source = source, .text = text};
-  p.lexed = lex_source(a, d, source, 0, (uint32_t)n, false);
+  Parser p = {.arena = a, .diag = d, .source = source, .text = diag_source_text(d, source, &n)};
+  p.lexed = lex_source(a, d, source, begin, end < n ? end : (uint32_t)n, false);
   p.t = p.lexed.tokens;
   AstFile *file = arena_one(a, AstFile);
   file->source = source;
   parse_tokens(&p, file);
   return file;
+}
+
+AstFile *parse_file(Arena *a, Diag *d, uint32_t source) { return parse_part(a, d, source, 0, UINT32_MAX); }
+
+/* The kind by the item's first word, and where its name begins. */
+static AstItemKind outline_kind(const char *s, const char **name) {
+  static const struct {
+    const char *word;
+    AstItemKind kind;
+  } words[] = {{"fn ", AI_FN}, {"module ", AI_MODULE}, {"const ", AI_CONST}, {"type ", AI_TYPE}, {"use ", AI_USE}};
+  for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+    size_t n = strlen(words[i].word);
+    if (strncmp(s, words[i].word, n)) continue;
+    *name = s + n;
+    return words[i].kind;
+  }
+  INTERNAL("`%.20s` begins no item of the library", s);
+}
+
+static bool is_word_char(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+/* The beginning of the item behind `s`, or the end of the text. */
+static const char *next_item(const char *s, const char *end) {
+  while (s < end && (s = memchr(s, '\n', (size_t)(end - s))))
+    if (++s < end && *s >= 'a' && *s <= 'z') return s;
+  return end;
+}
+
+AstFile *parse_outline(Arena *a, Diag *d, uint32_t source) {
+  size_t n;
+  const char *text = diag_source_text(d, source, &n), *end = text + n;
+  Parser p = {.arena = a};
+  AstFile *file = arena_one(a, AstFile);
+  file->source = source;
+  const char *s = n && *text >= 'a' && *text <= 'z' ? text : next_item(text, end);
+  for (const char *next; s < end; s = next) {
+    const char *name;
+    next = next_item(s, end);
+    Loc at = {source, (uint32_t)(s - text), (uint32_t)(next - text)};
+    AstItemKind kind = outline_kind(s, &name);
+    if (kind == AI_USE) {
+      AstFile *part = parse_part(a, d, source, at.begin, at.end);
+      for (int i = 0; i < part->n_items; i++) PUSH(&p, file->items, file->n_items, part->items[i]);
+      continue;
+    }
+    size_t len = 0;
+    while (is_word_char(name[len])) len++;
+    AstItem *x = arena_one(a, AstItem);
+    x->kind = kind;
+    x->loc = at;
+    x->outline = true;
+    x->name = (AstName){intern_n(name, len), {source, (uint32_t)(name - text), (uint32_t)(name - text + (long)len)}};
+    PUSH(&p, file->items, file->n_items, x);
+  }
+  return file;
+}
+
+void parse_rest(Arena *a, Diag *d, AstItem *x) {
+  if (!x->outline) return;
+  const AstFile *part = parse_part(a, d, x->loc.file, x->loc.begin, x->loc.end);
+  if (part->n_items != 1) INTERNAL("`%s` of the library is not one item", x->name.name);
+  *x = *part->items[0];
 }

@@ -56,7 +56,7 @@ Value *v_tensor(Elab *e, NodeId n) {
   Value *v = make(e, V_TENSOR);
   v->t.id = n;
   v->t.graph = e->trace->graph;
-  if (type_count(e->dims, v_type(v)) == DIM_OVERFLOW) too_big(e, v_type(v), graph_node(v->t.graph, n)->loc);
+  if (!type_countable(e->dims, v_type(v))) too_big(e, v_type(v), graph_node(v->t.graph, n)->loc);
   return v;
 }
 
