@@ -1,8 +1,10 @@
 /* backend_load: cache, LLVM in memory, system's compiler. */
 #include "codegen/load.h"
 #include "base/ds.h"
+#include "codegen/cache.h"
 #include "codegen/plugin.h"
 #include <dlfcn.h>
+#include <link.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -21,6 +23,7 @@ typedef struct Load {
   const LoadOpts *opts;
   Backend *backend;
   Buf *why;
+  CacheKey *key; /* NULL: without the cache */
 } Load;
 
 static double now(void) {
@@ -85,6 +88,62 @@ static void units_make(const Load *l, Units *u) {
   arrput(u->units, ((JitUnit){.file = (int)arrlen(u->files) - 1, .flags = flags[EMIT_PLAIN]}));
 }
 
+/* Everything that decides the code: texts with the processor's answer, flags, target, versions of dnnc and of LLVM. */
+static CacheKey key_of(const Load *l, const Units *u) {
+  CacheKey k = {{0}};
+  cache_key_text(&k, plugin_identity());
+  cache_key_text(&k, l->target->name);
+  for (int i = 0; i < (int)arrlen(u->files); i++) {
+    cache_key_text(&k, u->files[i].name);
+    cache_key_add(&k, u->files[i].text, u->files[i].size);
+  }
+  for (int i = 0; i < (int)arrlen(u->units); i++) {
+    cache_key_text(&k, u->files[u->units[i].file].name);
+    for (const char *const *f = u->units[i].flags; *f; f++) cache_key_text(&k, *f);
+  }
+  return k;
+}
+
+static const DnnProgram *load_cached(const Load *l) {
+  double begin = now();
+  Buf path = {0}, why = {0};
+  const DnnProgram *p = NULL;
+  bool hit = cache_image(l->key, &path);
+  if (hit) p = open_object(path.s, l->backend, &why);
+  if (hit && !p) cache_drop(l->key, CACHE_IMAGE); /* of another machine's libraries */
+  tell(l, p ? "cache: hit" : "cache: miss", "", begin);
+  buf_free(&path);
+  buf_free(&why);
+  return p;
+}
+
+/* The shared libraries that images need, as this process has them. */
+static const char *const *library_paths(Arena *a) {
+  static const char *const names[] = {"libomp.so.5", "libm.so.6", "libc.so.6"};
+  enum { N = sizeof names / sizeof *names };
+  const char **paths = arena_array(a, const char *, N + 1);
+  int n = 0;
+  for (int i = 0; i < N; i++) {
+    struct link_map *map = NULL;
+    void *handle = dlopen(names[i], RTLD_NOW | RTLD_NOLOAD);
+    if (handle && !dlinfo(handle, RTLD_DI_LINKMAP, &map)) paths[n++] = arena_strdup(a, map->l_name);
+    if (handle) dlclose(handle);
+  }
+  return paths;
+}
+
+/* The objects as a shared image, for the next time. */
+static void keep_image(const Load *l, const JitApi *api, const Units *u) {
+  double begin = now();
+  char *bytes = NULL, *why = NULL;
+  size_t size = 0;
+  if (!api->image(u->units, (int)arrlen(u->units), library_paths(l->arena), &bytes, &size, &why))
+    INTERNAL("lld: %s", why ? why : "no memory");
+  cache_write(l->key, CACHE_IMAGE, bytes, size);
+  free(bytes);
+  tell(l, "image for the cache", "", begin);
+}
+
 /* Clang has words about emitted C: a defect of dnnc. The files stay in a directory. */
 static void diagnosed(const Load *l, const Units *u) {
   const JitUnit *bad = NULL;
@@ -101,24 +160,21 @@ static void diagnosed(const Load *l, const Units *u) {
 }
 
 /* The plug-in's way; false when it cannot link here: then the reason is in `why`. */
-static const DnnProgram *load_jit(const Load *l, const JitApi *api) {
-  Units u = {0};
-  units_make(l, &u);
-  int n = (int)arrlen(u.units);
+static const DnnProgram *load_jit(const Load *l, const JitApi *api, const Units *u) {
+  int n = (int)arrlen(u->units);
   double begin = now();
-  if (!api->compile(u.files, (int)arrlen(u.files), u.units, n, cc_jobs())) diagnosed(l, &u);
+  if (!api->compile(u->files, (int)arrlen(u->files), u->units, n, cc_jobs())) diagnosed(l, u);
   for (int i = 0; i < n && l->opts->time; i++)
-    fprintf(stderr, "%8.1f ms    %s\n", u.units[i].ms, u.files[u.units[i].file].name);
+    fprintf(stderr, "%8.1f ms    %s\n", u->units[i].ms, u->files[u->units[i].file].name);
   tell(l, "compile by", api->compiler, begin);
   begin = now();
   void *symbol = NULL;
   char *why = NULL;
   l->backend->api = api;
-  l->backend->code = api->link(u.units, n, DNN_PROGRAM_SYMBOL, l->opts->debug ? JIT_GDB | JIT_PERF : 0, &symbol, &why);
+  l->backend->code = api->link(u->units, n, DNN_PROGRAM_SYMBOL, l->opts->debug ? JIT_GDB | JIT_PERF : 0, &symbol, &why);
   tell(l, "link", "", begin);
-  api->free_units(u.units, n);
-  arrfree(u.files);
-  arrfree(u.units);
+  if (l->backend->code && l->key) keep_image(l, api, u);
+  api->free_units(u->units, n);
   if (l->backend->code) return call_program(symbol);
   buf_str(l->why, why ? why : "no memory");
   free(why);
@@ -151,21 +207,43 @@ static void say_fallback(const char *why) {
   said = true;
 }
 
+/* From the cache or by the plug-in; NULL and the reason in `l->why` when neither is to be had. */
+static const DnnProgram *load_llvm(Load *l) {
+  if (!plugin_path()) {
+    buf_str(l->why, "the LLVM plug-in is not installed");
+    return NULL;
+  }
+  Units u = {0};
+  units_make(l, &u);
+  CacheKey key;
+  if (!l->opts->no_cache && !l->opts->debug && cache_place(NULL)) {
+    key = key_of(l, &u);
+    l->key = &key;
+  }
+  const DnnProgram *p = l->key ? load_cached(l) : NULL;
+  if (!p) {
+    double begin = now();
+    const JitApi *api = plugin_open(l->why);
+    if (api) tell(l, "open", api->compiler, begin);
+    if (api) p = load_jit(l, api, &u);
+  }
+  arrfree(u.files);
+  arrfree(u.units);
+  return p;
+}
+
 const DnnProgram *backend_load(Arena *a, const EmitOut *emitted, const Target *target, const LoadOpts *opts,
                                Backend **handle, Buf *why) {
   *handle = arena_one(a, Backend);
-  Buf no_jit = {0};
-  Load l = {a, emitted, target, opts, *handle, &no_jit};
-  double begin = now();
-  const JitApi *api = plugin_open(&no_jit);
-  if (api) tell(&l, "open", api->compiler, begin);
-  const DnnProgram *p = api ? load_jit(&l, api) : NULL;
+  Buf no_llvm = {0};
+  Load l = {a, emitted, target, opts, *handle, &no_llvm, NULL};
+  const DnnProgram *p = load_llvm(&l);
   if (!p) {
-    say_fallback(no_jit.s);
+    say_fallback(no_llvm.s);
     l.why = why;
     p = load_cc(&l);
   }
-  buf_free(&no_jit);
+  buf_free(&no_llvm);
   if (p && !p->supported()) {
     buf_printf(why, "this processor lacks what the target %s needs", p->target);
     return NULL;

@@ -6,16 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define NAME "libdnnc_jit.so"
-#ifndef DNNC_LIBDIR
-#define DNNC_LIBDIR "/usr/local/lib"
-#endif
 
 static char found[PATH_MAX];
 static const JitApi *api;
-static char reason[1024];
+static char reason[1024], identity[128];
 
 /* A place beside the running program: build/driver/dnnc and build/tests/NAME have it in build/codegen/jit. */
 static bool beside(const char *way) {
@@ -46,12 +44,22 @@ const char *plugin_path(void) {
   return found[0] ? found : NULL;
 }
 
+static void identify(void) {
+  struct stat s;
+  const char *path = plugin_path();
+  if (!path || stat(path, &s)) memset(&s, 0, sizeof s);
+  snprintf(identity, sizeof identity, "LLVM " DNNC_LLVM " %lld %lld.%09ld", (long long)s.st_size,
+           (long long)s.st_mtim.tv_sec, s.st_mtim.tv_nsec);
+}
+
+const char *plugin_identity(void) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, identify);
+  return identity;
+}
+
 static void open_once(void) {
   const char *path = plugin_path();
-  if (!path) {
-    snprintf(reason, sizeof reason, "the LLVM plug-in " NAME " is not installed");
-    return;
-  }
   /* never unmapped: its atexit handlers and threads' data stay with it */
   void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
   void *symbol = handle ? dlsym(handle, JIT_SYMBOL) : NULL;

@@ -6,6 +6,8 @@
 
 /* Its path: $DNNC_JIT, beside the program in the build tree, or below the library directory. NULL: there is none. */
 const char *plugin_path(void);
-/* Opens it, and LLVM with it, once. NULL and the reason in `why`. */
+/* Which compiler it holds, without opening it: the version of LLVM and the file's size and time. */
+const char *plugin_identity(void);
+/* When there is one: opens it, and LLVM with it, once. NULL and the reason in `why`. */
 const JitApi *plugin_open(Buf *why);
 #endif

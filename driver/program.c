@@ -26,6 +26,7 @@ bool program_options(const Args *a, const char *path, Options *o) {
                  .memory = args_get(a, "memory", NULL),
                  .units = (int)units,
                  .no_checks = args_has(a, "no-checks"),
+                 .no_cache = args_has(a, "no-cache"),
                  .debug = args_has(a, "debug"),
                  .verify = args_has(a, "verify"),
                  .time = args_has(a, "time"),

@@ -1,7 +1,7 @@
 #include "library/session.h"
 #include "base/ds.h"
+#include "base/size.h"
 #include "frontend/frontend.h"
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -69,18 +69,6 @@ static bool sizes_are_bound(Session *s) {
   return !diag_errors(s->diag);
 }
 
-/* The limit of memory: bytes, or with K, M, G (1024 each time); 0 when there is none, -1 when it is no size. */
-static int64_t memory_limit(const char *text) {
-  static const char units[] = "KMG";
-  if (!text) return 0;
-  char *end;
-  double v = strtod(text, &end);
-  const char *unit = *end ? strchr(units, toupper((unsigned char)*end)) : NULL;
-  if (unit) end++;
-  for (int k = 0; unit && k <= unit - units; k++) v *= 1024;
-  return end > text && !*end && v >= 1 && v < 0x1p62 ? (int64_t)v : -1;
-}
-
 /* The passes of one entry. */
 static Status entry_passes(Session *s, Entry *e, const PipelineOpts *o, int64_t limit) {
   int64_t least = 0;
@@ -93,7 +81,7 @@ static Status entry_passes(Session *s, Entry *e, const PipelineOpts *o, int64_t 
 
 Status session_passes(Session *s, const char *stop_after) {
   PipelineOpts o = {.stop_after = stop_after, .verify = s->o.verify, .time = s->o.time};
-  int64_t limit = memory_limit(s->o.memory);
+  int64_t limit = s->o.memory ? size_parse(s->o.memory) : 0;
   if (limit < 0) return session_fail(s, STATUS_USE, "--memory takes a size such as 500M or 2G, not `%s`", s->o.memory);
   if (limit && !sizes_are_bound(s)) return STATUS_PROGRAM;
   for (int i = 0; i < (int)arrlen(s->prog->entries); i++) {
@@ -174,9 +162,9 @@ Status session_native(Session *s) {
   Status status = session_emit(s, session_default_target(true), false);
   if (status) return status;
   Buf why = {0};
+  LoadOpts load = {.time = s->o.time, .no_cache = s->o.no_cache, .debug = s->o.debug};
   double t = session_clock();
-  s->program = backend_load(s->arena, &s->out, s->target, &(LoadOpts){.time = s->o.time, .debug = s->o.debug},
-                            &s->backend, &why);
+  s->program = backend_load(s->arena, &s->out, s->target, &load, &s->backend, &why);
   session_time(s, "compile and load", t);
   if (!s->program) session_fail(s, STATUS_PROGRAM, "%s", why.s ? why.s : "the program cannot be loaded");
   buf_free(&why);

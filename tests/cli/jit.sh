@@ -1,0 +1,38 @@
+# Compiling in this process: no other program is started, no file of a compiler is read; and the ways out of it.
+. "$ROOT/tests/cli/expect"
+cd "$TMP"
+[ -f "$BUILD/codegen/jit/libdnnc_jit.so" ] || { echo "built without the LLVM plug-in"; exit 77; }
+export DNNC_CACHE="$TMP/cache"
+cp "$ROOT/models/first/line.dnn" .
+mkdir home nothing
+
+# Without the plug-in: the system's compiler, said once. Without that either, an error.
+for plug in "$TMP/none.so" "$TMP/line.dnn"; do
+  status 0 env DNNC_JIT="$plug" "$DNNC" train line.dnn --quiet --epochs 1
+  [ "$(grep -c "system's compiler" "$err")" = 1 ] || fail "said once"
+  has "$err" "$(basename "$plug")"
+done
+status 1 env DNNC_JIT="$TMP/none.so" PATH="$TMP/nothing" "$DNNC" train line.dnn --quiet --epochs 1
+has "$err" "no C compiler"
+
+strace -f -o /dev/null true 2>/dev/null || { echo "the rest needs strace"; exit 77; }
+traced() { # no program but dnnc; no file but the program's, the cache's, the run folder's and the system's at run time
+  status 0 env -i PATH="$TMP/nothing" HOME="$TMP/home" DNNC_CACHE="$DNNC_CACHE" /usr/bin/strace -f -o calls \
+    -e trace=execve,execveat,open,openat,creat,unlink,rename,rt_sigaction,vfork \
+    "$DNNC" train line.dnn --epochs 2 --out run --time
+  [ "$(grep -c 'execve' calls)" = 1 ] || fail "programs are started: $(grep execve calls)"
+  grep -E 'open|creat' calls | grep -v ENOENT | sed -n 's/.*"\([^"]*\)".*/\1/p' | sort -u |
+    grep -vE "^($TMP/(line.dnn|cache|run)|run|line.dnn|/proc/|/sys/devices/system/|/etc/ld.so|/lib|/usr/lib|/dev/shm/)|/libdnnc_jit.so\$" >strange || true
+  grep -E '"/(usr/)?lib' calls | grep -v ENOENT | sed -n 's/.*"\([^"]*\)".*/\1/p' | grep -vE '\.so(\.[0-9.]*)?$' >>strange || true
+  [ ! -s strange ] || fail "these files are opened: $(cat strange)"
+}
+traced
+has "$err" "open clang"
+# No handlers of signals but the runtime's own: a warm run, which does not open LLVM, sets the same ones.
+grep -oE 'rt_sigaction\(SIG[A-Z0-9]*, \{sa_handler=0x' calls | sort -u >cold.signals
+traced
+has "$err" "cache: hit"
+hasnt "$err" "open clang"
+if grep -q 'libLLVM\|libclang' calls; then fail "LLVM is opened"; fi
+grep -oE 'rt_sigaction\(SIG[A-Z0-9]*, \{sa_handler=0x' calls | sort -u >warm.signals
+cmp cold.signals warm.signals || fail "other signal handlers: $(diff cold.signals warm.signals)"
