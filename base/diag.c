@@ -129,14 +129,14 @@ void diag_line_col(const Diag *d, Loc loc, int *line, int *col) {
   *col = columns(s->text + s->lines[l], s->text + at) + 1;
 }
 
-static int same_loc(Loc a, Loc b) { return a.file == b.file && a.begin == b.begin && a.end == b.end; }
+int loc_same(Loc a, Loc b) { return a.file == b.file && a.begin == b.begin && a.end == b.end; }
 
 static void add(Diag *d, Loc at, ErrorId id, const char *fmt, va_list ap) {
   const char *text = arena_vprintf(d->arena, fmt, ap);
   d->last = NULL;
   for (int i = 0; i < d->n_messages; i++) {
     Message *m = &d->messages[i];
-    if (m->id == id && same_loc(m->at, at) && !strcmp(m->text, text)) return;
+    if (m->id == id && loc_same(m->at, at) && !strcmp(m->text, text)) return;
   }
   if (d->n_messages == KEEP_ERRORS) {
     d->left_out++;

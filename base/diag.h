@@ -17,7 +17,9 @@
 typedef struct Loc {
   uint32_t file;       /* index from diag_add_source; 0 = no place */
   uint32_t begin, end; /* byte offsets, end exclusive */
+  uint32_t grad;       /* 1: of a node that computes a derivative of what stands there; no part of the place */
 } Loc;
+int loc_same(Loc a, Loc b);
 
 typedef enum ErrorId {
   E_NONE,

@@ -35,7 +35,7 @@ const PreparedCall *kernels_prepared(const KernelTable *t, int i) { return &t->p
 int64_t kernels_prepared_bytes(const KernelTable *t) { return t->prepared_bytes; }
 int kernels_site_of(KernelTable *t, Loc loc) {
   for (int i = 0; i < arrlen(t->sites); i++)
-    if (!memcmp(&t->sites[i], &loc, sizeof loc)) return i + 1;
+    if (loc_same(t->sites[i], loc)) return i + 1;
   arrput(t->sites, loc);
   return (int)arrlen(t->sites);
 }

@@ -8,8 +8,6 @@ Loc elab_place(const Elab *e, Loc at) {
   return e->call_loc.file ? e->call_loc : at;
 }
 
-static bool same_loc(Loc a, Loc b) { return a.file == b.file && a.begin == b.begin && a.end == b.end; }
-
 static uint64_t hash_error(Loc at, ErrorId id, const char *text) {
   return hash_text(hash_mix(hash_mix(at.file, at.begin), (uint64_t)id), text);
 }
@@ -26,7 +24,7 @@ static void note_calls(Elab *e, Loc place) {
   int told = 0;
   if (!e->trace) return;
   for (Frame *f = e->trace->frame; f && told < 3; f = f->up) {
-    if (!f->at.file || diag_source_is_std(e->diag, f->at.file) || same_loc(f->at, place)) continue;
+    if (!f->at.file || diag_source_is_std(e->diag, f->at.file) || loc_same(f->at, place)) continue;
     diag_note(e->diag, f->at, "in the call of `%s` here", f->name);
     told++;
   }
@@ -44,7 +42,7 @@ Value *elab_error(Elab *e, Loc at, ErrorId id, const char *fmt, ...) {
   if (told_before(e, hash_error(place, id, text))) return e->poison;
   e->drop_notes = false;
   diag_error(e->diag, place, id, "%s", text);
-  if (at.file && !same_loc(place, at)) diag_note(e->diag, at, "in the library, here");
+  if (at.file && !loc_same(place, at)) diag_note(e->diag, at, "in the library, here");
   note_calls(e, place);
   return e->poison;
 }

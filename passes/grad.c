@@ -89,7 +89,9 @@ static void run_rule(Grad *c, NodeId n) {
   if (mutate_grad(c->op) && !parts) dy = neg(c, dy);
   for (int i = 0; mutate_grad(c->op) && parts && i < graph_node(c->g, n)->n_results; i++)
     if (parts[i]) parts[i] = neg(c, parts[i]);
+  NodeId from = (NodeId)arrlen(c->g->nodes);
   grad_rules[d->op](c, n, dy);
+  for (; from < (NodeId)arrlen(c->g->nodes); from++) c->g->nodes[from].loc.grad = 1;
 }
 
 bool grad_reverse(Graph *g, Loc asked, const NodeId *ys, const NodeId *us, int n_ys, const NodeId *xs, int n_xs,
