@@ -204,6 +204,7 @@ static void emit_runtime(const Emit *e, EmitOut *out) {
                                       "data_ops.def", "show.h",   "weights_fill.h", "weights_fill.c", "flat.h",
                                       "flat.c",       "xxh64.h",  "xxh64.c"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) put_runtime(out, names[i]);
+  if (e->opts->watch) put_runtime(out, "watch.h");
   for (int h = 0; runtime_headers[h]; h++)
     if (uses_header(e, 0, kernels_count(e->kernels), runtime_headers[h])) put_runtime(out, runtime_headers[h]);
 }
@@ -268,6 +269,9 @@ bool emit_program(Arena *a, const Prog *prog, Plan *const *plans, Lowered *const
   out->arena_bytes = e->arena_bytes;
   out->prepared_bytes = e->prepared_bytes;
   out->memory_bytes = e->cell_bytes + e->prepared_bytes + e->arena_bytes;
+  out->message_at = e->message_at;
+  out->temp_at = arena_array(a, int64_t, e->n_entries + 1);
+  for (int i = 0; i < e->n_entries; i++) out->temp_at[i] = e->entries[i].temp_at;
   out->plan_hash = e->hash;
   return diag_errors(prog->diag) == 0;
 }

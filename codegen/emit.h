@@ -14,6 +14,7 @@ typedef struct EmitOpts {
   bool checks;        /* bound, index and `check` tests in the entries */
   bool weights;       /* NAME.dnnw is embedded */
   bool lines;         /* `#line` directives: kernels and their calls name the program's places */
+  bool watch;         /* a checked run: the context's watch is called around every kernel group */
   int units;          /* kernel units at most; 0: by size */
   const char *source; /* how comments name the program's file */
 } EmitOpts;
@@ -30,9 +31,12 @@ typedef struct EmitFile {
   size_t size;
   EmitKind kind;
 } EmitFile;
+enum { EMIT_MESSAGE_BYTES = 1024 };
 typedef struct EmitOut {
   EmitFile *files; /* stb_ds */
   int64_t cell_bytes, prepared_bytes, arena_bytes, memory_bytes;
+  int64_t message_at; /* in the arena: where the text of the last error stands, EMIT_MESSAGE_BYTES */
+  int64_t *temp_at;   /* by entry, in the arena: the workspace, as large as its Lowered says */
   uint64_t plan_hash;
 } EmitOut;
 

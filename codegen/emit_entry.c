@@ -212,6 +212,7 @@ static void put_team(const Emit *e, int i, Buf *b) {
                "  DnnMeeting meeting = {0};\n  DnnTeam team = team_of(m, &meeting, 0, 1, %lld, %lld);\n"
                "  run_%s(m, v, in, out, &team);\n",
                at, each, n->id);
+    if (e->opts->watch) buf_str(b, "  if (m->error_site) return m->error_site;\n");
     if (e->opts->checks) buf_str(b, "  if (take_error(m, &team, 1)) return m->error_site;\n");
     return;
   }
@@ -224,6 +225,7 @@ static void put_team(const Emit *e, int i, Buf *b) {
              "    run_%s(m, v, in, out, &teams[t]);\n  }\n  dnn_after(m, &meeting);\n#else\n"
              "  teams[0] = team_of(m, &meeting, 0, 1, %lld, %lld);\n  run_%s(m, v, in, out, &teams[0]);\n#endif\n",
              e->target->max_threads, e->opts->checks ? "  int n = 1;\n" : "", count, at, each, n->id, at, each, n->id);
+  if (e->opts->watch) buf_str(b, "  if (m->error_site) return m->error_site;\n");
   if (e->opts->checks) buf_str(b, "  if (take_error(m, teams, n)) return m->error_site;\n");
 }
 

@@ -137,6 +137,7 @@ void emit_interface(Emit *e, const Buf *entries, Buf *b) {
              "#include \"%s.h\"\n#include \"dnn_kernel.h\"\n#include \"dnn_show.h\"\n#include \"dnn_weights_fill.h\"\n"
              "#include <stdio.h>\n#include <string.h>\n",
              e->name);
+  if (e->opts->watch) buf_str(b, "#include \"dnn_watch.h\"\n");
   buf_str(b, "#ifdef _OPENMP\n#include <omp.h>\n#endif\n\n");
   for (int i = 0; i < kernels_count(e->kernels); i++) kernel_print_prototype(kernels_get(e->kernels, i), b);
   buf_char(b, '\n');

@@ -33,7 +33,7 @@ typedef struct Emit {
   uint64_t hash;
 } Emit;
 
-enum { EMIT_MESSAGE_BYTES = 1024, EMIT_STACK_BYTES = 16384 };
+enum { EMIT_STACK_BYTES = 16384 };
 
 const char *emit_ctype(DType t);
 /* file:line of a place as the program's comments and messages name it. */

@@ -18,6 +18,7 @@ typedef struct Steps {
   bool temp;   /* since the last barrier, all threads have used the workspace */
   Lines lines; /* of the kernel calls */
   bool *named; /* by buffer: a pair that pointers name here */
+  int *loops;  /* stb_ds: those around with a number of the iteration */
 } Steps;
 
 /* A line of C begins, which belongs to a place of the program or, without a file, to that of the line before. */
@@ -158,18 +159,59 @@ static bool any_temp(const Steps *c, const PlanStep *steps) {
   return temp;
 }
 
+/* ---- checked runs ---- */
+
+/* One element of the watched group's list of addresses. */
+static void put_watched(Steps *c, int buf) {
+  const PlanBuf *x = &c->p->bufs[buf];
+  line(c, "  ");
+  if (x->kind == BUF_COUNT) buf_printf(c->b, "&i%d", x->loop);
+  else put_address(c, buf);
+  buf_str(c->b, ",\n");
+}
+
+/* Opens a block with the watched group; the watch is called at its begin and its end. */
+static void begin_watch(Steps *c, const PlanStep *s) {
+  const Group *g = &c->p->groups[s->group];
+  line(c, "{\n");
+  c->indent += 2;
+  line(c, "const void *const bufs[] = {\n");
+  for (int k = 0; k < (int)arrlen(g->reads); k++) put_watched(c, g->reads[k]);
+  for (int k = 0; k < (int)arrlen(g->outs); k++) put_watched(c, g->outs[k].buf);
+  line(c, "};\n");
+  line(c, "const int64_t loops[] = {");
+  for (int k = 0; k < (int)arrlen(c->loops); k++) buf_printf(c->b, "%d, i%d, ", c->loops[k], c->loops[k]);
+  buf_str(c->b, "0};\n");
+  line(c, "");
+  buf_printf(c->b, "DnnWatched at = {DNN_WATCH_BEFORE, %d, %d, v, bufs, %d, loops};\n", c->i, s->group,
+             (int)arrlen(c->loops));
+  line(c, "if (dnn_watch(team, &at)) return;\n");
+}
+static void end_watch(Steps *c) {
+  line(c, "at.when = DNN_WATCH_AFTER;\n");
+  line(c, "if (dnn_watch(team, &at)) return;\n");
+  c->indent -= 2;
+  line(c, "}\n");
+}
+
 /* ---- steps ---- */
 
 static void put_steps(Steps *c, const PlanStep *steps);
 
+/* The watch meets all threads around every group, so that in checked runs none is thread 0's alone. */
+static bool is_alone(const Steps *c, const PlanStep *s) { return s->alone && !c->e->opts->watch; }
+
 static void put_kernel(Steps *c, const PlanStep *s) {
   const LoweredGroup *g = calls_of(c, s);
-  if (s->alone && arrlen(g->calls)) open_alone(c);
+  bool alone = is_alone(c, s), watch = c->e->opts->watch && arrlen(g->calls);
+  if (alone && arrlen(g->calls)) open_alone(c);
+  if (watch) begin_watch(c, s);
   for (int k = 0; k < (int)arrlen(g->calls); k++) {
-    if (!s->alone && g->calls[k].barrier && !(s->barrier && !k)) put_barrier(c);
+    if (!alone && g->calls[k].barrier && !(s->barrier && !k)) put_barrier(c);
     put_call(c, &g->calls[k], group_place(c->p, &c->p->groups[s->group]));
   }
-  c->temp |= uses_temp(c, s) && !s->alone;
+  if (watch) end_watch(c);
+  c->temp |= uses_temp(c, s) && !alone;
 }
 
 static void put_flag(Steps *c, const char *before, int flag, const char *after) {
@@ -210,8 +252,10 @@ static void put_loop(Steps *c, const PlanStep *s) {
   put_steps(c, s->before);
   line_at(c, x->loc, "");
   bool reverse = x->op == OP_scan && node_int(c->p->graph, x, A_reverse);
-  if (x->op == OP_while && dim_is(c->e->prog->dims, length, -1)) buf_str(c->b, "for (;;) {\n");
+  bool counted = x->op != OP_while || !dim_is(c->e->prog->dims, length, -1);
+  if (!counted) buf_str(c->b, "for (;;) {\n");
   else {
+    arrput(c->loops, s->loop);
     buf_printf(c->b, reverse ? "for (int64_t i%d = " : "for (int64_t i%d = 0; i%d < ", s->loop, s->loop);
     emit_dim(c->e, &c->e->prog->entries[c->i], c->b, length);
     buf_printf(c->b, reverse ? "; i%d-- > 0;) {\n" : "; i%d++) {\n", s->loop);
@@ -225,6 +269,7 @@ static void put_loop(Steps *c, const PlanStep *s) {
     line(c, "");
     buf_printf(c->b, "dnn_swap(&b%d, &b%d);\n", s->carried[k], c->p->bufs[s->carried[k]].twin);
   }
+  if (counted) arrpop(c->loops);
   c->indent -= 2;
   line(c, "}\n");
 }
@@ -248,9 +293,9 @@ static void put_branch(Steps *c, const PlanStep *s) {
 }
 
 static void put_region(Steps *c, const PlanStep *s) {
-  bool first = s->alone && !c->inside, temp = uses_temp(c, s) && !s->alone;
+  bool alone = is_alone(c, s), first = alone && !c->inside, temp = uses_temp(c, s) && !alone;
   if (first) open_alone(c);
-  c->inside |= s->alone;
+  c->inside |= alone;
   c->temp |= temp; /* by the iteration before */
   bool was = c->temp;
   if (first && s->kind == PLAN_LOOP) { /* pointers of its own */
@@ -271,8 +316,9 @@ static void put_region(Steps *c, const PlanStep *s) {
 static void put_steps(Steps *c, const PlanStep *steps) {
   for (int k = 0; k < (int)arrlen(steps); k++) {
     const PlanStep *s = &steps[k];
-    if (s->barrier || (s->alone && !c->inside && c->temp && uses_temp(c, s))) put_barrier(c);
-    if (!s->alone) close_alone(c);
+    bool alone = is_alone(c, s);
+    if (s->barrier || (alone && !c->inside && c->temp && uses_temp(c, s))) put_barrier(c);
+    if (!alone) close_alone(c);
     if (s->kind == PLAN_KERNEL) put_kernel(c, s);
     else put_region(c, s);
   }
@@ -283,8 +329,13 @@ void emit_steps(const Emit *e, int i, Buf *b) {
   const Plan *p = e->plans[i];
   Steps c = {.e = e, .i = i, .p = p, .b = b, .indent = 2, .lines = {e->opts->lines ? e->prog->diag : NULL}};
   c.named = arena_array(e->arena, bool, arrlen(p->bufs) + 1);
+  if (e->opts->watch) {
+    buf_printf(b, "  const DnnWatched call = {DNN_WATCH_CALL, %d, 0, v, 0, 0, 0};\n", i);
+    buf_str(b, "  if (dnn_watch(team, &call)) return;\n");
+  }
   put_steps(&c, p->steps);
   if (b->n) lines_back(&c.lines, b);
+  arrfree(c.loops);
 }
 
 /* ---- work ---- */

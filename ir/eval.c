@@ -142,8 +142,7 @@ static void mark_live(const Graph *g, bool *live) {
   }
 }
 
-/* The values of a node, one or n_results of them; NULL when it failed. */
-static Tensor *run_node(Arena *a, const Graph *g, const EvalEnv *env, NodeId id, Tensor **values, Buf *why) {
+Tensor *node_eval(Arena *a, const Graph *g, const EvalEnv *env, NodeId id, Tensor *const *values, Buf *why) {
   const Node *n = graph_node(g, id);
   int count = n->type.dtype == TUPLE ? n->n_results : 1;
   Tensor *out = arena_array(a, Tensor, count ? count : 1);
@@ -171,7 +170,7 @@ bool graph_eval(Arena *a, const Graph *g, const EvalEnv *env, Tensor *outputs, B
   mark_live(g, live);
   for (NodeId id = 1; ok && id < (NodeId)n; id++) {
     if (!live[id]) continue;
-    values[id] = run_node(a, g, env, id, values, why);
+    values[id] = node_eval(a, g, env, id, values, why);
     ok = values[id] != NULL;
   }
   for (ptrdiff_t i = 0; ok && i < arrlen(g->outputs); i++) outputs[i] = *values[g->outputs[i]];
@@ -204,9 +203,9 @@ bool node_eval_const(Arena *a, const Graph *g, NodeId id, int64_t max_count, Ten
   for (int i = 0; i < n->n_in; i++) {
     const Node *x = graph_node(g, n->in[i]);
     if ((x->op != OP_full && x->op != OP_literal) || !small_constant(g, x->type, max_count)) return false;
-    values[n->in[i]] = run_node(a, g, &env, n->in[i], values, NULL);
+    values[n->in[i]] = node_eval(a, g, &env, n->in[i], values, NULL);
   }
-  Tensor *r = run_node(a, g, &env, id, values, NULL);
+  Tensor *r = node_eval(a, g, &env, id, values, NULL);
   if (r) *out = *r;
   return r != NULL;
 }

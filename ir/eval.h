@@ -26,6 +26,10 @@ typedef struct EvalEnv {
  * an index out of range, an input of the wrong type, or an op that a pass must expand first (grad, vjp, jvp). */
 bool graph_eval(Arena *a, const Graph *g, const EvalEnv *env, Tensor *outputs, Buf *why);
 
+/* The values of one node, one or n_results of them, from those of its operands: values[operand]. NULL and the reason
+ * when it failed. */
+Tensor *node_eval(Arena *a, const Graph *g, const EvalEnv *env, NodeId id, Tensor *const *values, Buf *why);
+
 /* Constant folding: the value of node `id` whose operands are all literal or full and whose shapes are constant with
  * at most `max_count` elements each. False when it is not such a node or cannot be computed. */
 bool node_eval_const(Arena *a, const Graph *g, NodeId id, int64_t max_count, Tensor *out);

@@ -16,6 +16,7 @@ typedef struct DnnContext {
   int64_t alone_until; /* calls take one thread until then: other programs have the processors; 0: no */
   int32_t is_prepared; /* `prepared` belongs to the parameters as they are */
   int32_t reserved_word;
-  int64_t reserved[3];
+  struct DnnWatch *watch; /* checked runs: who looks at the memory around every kernel group (watch.h); else NULL */
+  int64_t reserved[2];
 } DnnContext;
 #endif

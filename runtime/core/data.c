@@ -432,3 +432,23 @@ bool dnn_data_read(DnnDataSets *d, int row, int field, int64_t i, void *to, DnnE
   default: return dnn_fail(e, "a data set that was not opened is read");
   }
 }
+
+void dnn_data_origin(const DnnDataSets *d, int *row, int *field, int64_t *i) {
+  for (;;) {
+    const DnnSet *s = &d->sets[*row];
+    const DnnSetField *f = &s->fields[*field];
+    int64_t n = s->kind == DNN_SET_CHAIN ? d->sets[s->from].n : 0;
+    switch (s->kind) {
+    case DNN_SET_NEXT: *i += *field == s->size; break;
+    case DNN_SET_ROWS: *i = s->rows ? s->rows[*i] : s->start + *i; break;
+    case DNN_SET_ZIP: break;
+    case DNN_SET_CHAIN:
+      if (*i < n) break;
+      *field = field_named(&d->program->data[s->second], d->program->data[*row].fields[*field].name);
+      *row = s->second, *i -= n;
+      continue;
+    default: return;
+    }
+    *row = f->from, *field = f->field;
+  }
+}

@@ -40,4 +40,7 @@ void dnn_feeder_start(DnnFeeder *f, int64_t stage, int64_t epoch);
 /* The next batch: in[i] for each input of the entry (valid until the next call), vars[k] for each variable of the
  * entry, *rows: records of the first feed. 1; 0 at the end of the pass; -1 after an error. */
 int dnn_feeder_next(DnnFeeder *f, const void **in, int64_t *vars, int64_t *rows, DnnError *e);
+/* When a checked run of a call on the last batch has found something in an input: says to the context's watch which
+ * record of the data that is. */
+void dnn_feeder_blame(DnnFeeder *f, DnnContext *c);
 #endif

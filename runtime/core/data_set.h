@@ -53,6 +53,9 @@ struct DnnDataSets {
 /* Copies field `field` of record `i` of an open set; of a packed field its dnn_data_size() places. */
 bool dnn_data_read(DnnDataSets *d, int row, int field, int64_t i, void *to, DnnError *e);
 
+/* Where a record comes from: follows parts, orders and sets that were put together, up to a source or what is made. */
+void dnn_data_origin(const DnnDataSets *d, int *row, int *field, int64_t *i);
+
 /* Places of record `i` along the first axis of a packed field; -1: the field is not packed. */
 int64_t dnn_data_size(const DnnDataSets *d, int row, int field, int64_t i);
 

@@ -6,6 +6,7 @@
 #include "runtime/core/ragged.h"
 #include "runtime/core/random.h"
 #include "runtime/core/shapes.h"
+#include "runtime/core/watch.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -366,4 +367,34 @@ int dnn_feeder_next(DnnFeeder *f, const void **in, int64_t *vars, int64_t *rows,
   for (int i = 0; i < f->entry->n_inputs; i++) in[i] = s->in[i];
   *rows = s->rows[0];
   return 1;
+}
+
+/* The row of a batch in which place `at` of a packed input stands. */
+static int64_t packed_row(const DnnFeeder *f, const DnnBind *b, int fit, int64_t first, int64_t rows, int64_t at) {
+  const Feed *x = &f->feeds[b->feed];
+  int sized = field_of_fit(data_of(f, b), fit);
+  for (int64_t r = 0; r < rows; r++) {
+    at -= dnn_data_size(f->data, x->feed->data, sized, x->order ? x->order[first + r] : first + r);
+    if (at < 0) return r;
+  }
+  return 0;
+}
+
+void dnn_feeder_blame(DnnFeeder *f, DnnContext *c) {
+  DnnWatch *w = c->watch;
+  if (!f || !w || w->input < 0) return;
+  const DnnBind *b = &f->run->binds[w->input];
+  const Feed *x = &f->feeds[b->feed];
+  wait_for_thread(f);
+  int64_t pass, number = f->next - 1, first = place_in(f, b->feed, number, &pass) * x->batch;
+  int64_t row = x->feed->batch ? w->row : 0;
+  int fit = packed_fit(f, b), set = x->feed->data, field = b->field;
+  if (field < 0) return;
+  set_order(f, b->feed, pass);
+  if (fit >= 0) row = packed_row(f, b, fit, first, f->slots[f->n_slots > 1 ? number & 1 : 0].rows[b->feed], row);
+  int64_t record = x->order ? x->order[first + row] : first + row;
+  dnn_data_origin(f->data, &set, &field, &record);
+  const DnnData *d = &f->data->program->data[set];
+  snprintf(w->record, sizeof w->record, "that is record %lld (counted from 0) of `%s`, %s, field `%s`",
+           (long long)record, d->name, d->place, d->fields[field].name);
 }

@@ -163,7 +163,8 @@ static int run_once(Loop *l, Runner *r, int64_t *rows) {
   } else if (x->n_inputs) {
     return dnn_fail(l->e, "%s: %s has inputs but no data to fill them", r->action->place, x->name), -1;
   }
-  if (x->call(l->c, r->vars, in, r->out)) return dnn_call_failed(l->p, l->c, x->name, l->e), -1;
+  if (x->call(l->c, r->vars, in, r->out))
+    return dnn_feeder_blame(r->feeder, l->c), dnn_call_failed(l->p, l->c, x->name, l->e), -1;
   for (int i = 0; i < x->n_reports; i++) {
     const DnnPort *t = &x->outputs[x->n_results + i];
     r->values[i] = dnn_get(r->out[x->n_results + i], t->dtype, 0);
