@@ -22,6 +22,7 @@ enum {
 
 const Option options[] = {
     {"check", 0, NULL, "write nothing; tell which files would change", C(fmt), false},
+    {"check", 0, NULL, "stop at the first NaN or infinity, with its place and operands (slow)", RUNS, false},
     {"json", 0, NULL, "print JSON", C(check) | C(summary) | C(train) | C(eval), false},
     {"entry", 'e', "NAME", "this entry point (ir, summary, tune: only this one)", C(ir) | C(run) | C(summary) | C(tune),
      false},

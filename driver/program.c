@@ -27,6 +27,7 @@ bool program_options(const Args *a, const char *path, Options *o) {
                  .units = (int)units,
                  .no_checks = args_has(a, "no-checks"),
                  .no_cache = args_has(a, "no-cache"),
+                 .check = args_has(a, "check"),
                  .debug = args_has(a, "debug"),
                  .verify = args_has(a, "verify"),
                  .time = args_has(a, "time"),

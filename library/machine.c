@@ -7,7 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-Status machine_failed(Machine *m) { return session_fail(&m->s, STATUS_PROGRAM, "%s", m->error.text); }
+Status machine_failed(Machine *m) {
+  if (m->watch && watch_found(m->watch)) return STATUS_PROGRAM; /* s.diag says more than m->error */
+  return session_fail(&m->s, STATUS_PROGRAM, "%s", m->error.text);
+}
 
 /* weights("file"): beside the program's file, else in --data, else here. */
 static char *find_file(void *user, const char *name) {
@@ -104,14 +107,19 @@ Status machine_compile(Machine *m, const char *called) {
   m->find.seed = m->seed;
   if (!dnn_tokens_new(p, &m->tokens, &m->error)) return machine_failed(m);
   m->tokens.read = dnn_vocabulary_read, m->tokens.user = &m->find;
-  bool ok = dnn_context_new(p, &m->context, o->threads, &m->error) &&
-            dnn_context_init(p, &m->context, m->seed, find_file, m, &m->error) &&
-            (!o->weights || load_weights(m, o->weights));
+  bool ok = dnn_context_new(p, &m->context, o->threads, &m->error);
+  if (ok && o->check) {
+    m->watch = watch_new(m->s.arena, m->s.prog, m->s.plans, m->s.lowered, &m->s.out);
+    watch_attach(m->watch, &m->context);
+  }
+  ok = ok && dnn_context_init(p, &m->context, m->seed, find_file, m, &m->error) &&
+       (!o->weights || load_weights(m, o->weights));
   return ok ? STATUS_OK : machine_failed(m);
 }
 
 void machine_end(Machine *m) {
   if (m->context.cells) dnn_context_free(&m->context);
+  if (m->watch) watch_end(m->watch);
   if (m->tokens.program) dnn_tokens_free(&m->tokens);
   session_end(&m->s);
 }

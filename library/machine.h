@@ -1,6 +1,7 @@
 /* A loaded program with its memory: what is called, trained and evaluated. Statuses and errors as in session.h. */
 #ifndef LIBRARY_MACHINE_H
 #define LIBRARY_MACHINE_H
+#include "codegen/watch.h"
 #include "library/session.h"
 #include "runtime/core/train.h"
 #include "runtime/core/vocabulary.h"
@@ -8,6 +9,7 @@
 typedef struct Machine {
   Session s;
   DnnContext context;
+  Watch *watch; /* of a checked run, or NULL */
   uint64_t seed;
   DnnDataOpts find; /* where the vocabularies are looked for */
   DnnTokenSet tokens;

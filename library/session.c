@@ -151,6 +151,7 @@ Status session_emit(Session *s, const char *target, bool weights) {
   EmitOpts o = {.checks = !s->o.no_checks,
                 .weights = weights,
                 .lines = s->o.debug,
+                .watch = s->o.check,
                 .units = s->o.units,
                 .source = session_file(s)};
   if (!emit_program(s->arena, s->prog, s->plans, s->lowered, s->kernels, s->target, &o, &s->out)) return STATUS_PROGRAM;

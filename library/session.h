@@ -26,6 +26,7 @@ typedef struct Options {
   const char *memory; /* "500M": limit of cells and arena of an entry, or NULL */
   int units;          /* the kernels are spread over at most so many files; 0: by their number */
   bool no_checks, verify;
+  bool check;    /* a checked run: stops at the first NaN, infinity or unwritten value (codegen/watch.h) */
   bool no_cache; /* the cache of compiled programs is neither read nor written */
   bool debug;    /* debuggers and profilers show the lines of the program */
   bool time;     /* every phase says on stderr how long it took: the one thing that is printed here */
