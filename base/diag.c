@@ -73,6 +73,8 @@ static Source *source_of(const Diag *d, uint32_t file) {
   return file && file < d->n_sources ? &d->sources[file] : NULL;
 }
 
+uint32_t diag_source_count(const Diag *d) { return d->n_sources; }
+
 const char *diag_source_name(const Diag *d, uint32_t file) {
   const Source *s = source_of(d, file);
   return s ? s->name : "";

@@ -40,6 +40,8 @@ typedef struct Diag Diag;
 Diag *diag_new(Arena *a);
 /* Registers a source; `text` must outlive the Diag. std sources are flagged so that messages prefer user places. */
 uint32_t diag_add_source(Diag *d, const char *name, const char *text, size_t n, int is_std);
+/* Files are numbered from 1 up to, without, this. */
+uint32_t diag_source_count(const Diag *d);
 const char *diag_source_name(const Diag *d, uint32_t file);
 const char *diag_source_text(const Diag *d, uint32_t file, size_t *n);
 int diag_source_is_std(const Diag *d, uint32_t file);
@@ -58,6 +60,7 @@ void diag_flush_json(Diag *d, FILE *out);
 _Noreturn void diag_internal(const char *file, int line, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 #define INTERNAL(...) diag_internal(__FILE__, __LINE__, __VA_ARGS__)
 
-/* The name among `names` nearest to `wrong` by edit distance (at most a third of its length), or NULL: "did you mean". */
+/* The name among `names` nearest to `wrong` by edit distance (at most a third of its length), or NULL: "did you mean".
+ */
 const char *diag_nearest(const char *wrong, const char *const *names, int n);
 #endif

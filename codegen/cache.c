@@ -227,19 +227,21 @@ static void make_room(int64_t more, int64_t limit) {
   arrfree(files);
 }
 
-void cache_write(const CacheKey *k, const char *kind, const void *data, size_t n) {
+bool cache_write(const CacheKey *k, const char *kind, const void *data, size_t n) {
   char path[PATH_MAX], temporary[PATH_MAX];
   int64_t limit = limit_now();
-  if (!entry_path(k, kind, path) || (int64_t)(n + sizeof(Trailer)) > limit) return;
-  if (snprintf(temporary, sizeof temporary, "%s/" TEMPORARY "XXXXXX", place) >= PATH_MAX) return;
+  if (!entry_path(k, kind, path) || (int64_t)(n + sizeof(Trailer)) > limit) return false;
+  if (snprintf(temporary, sizeof temporary, "%s/" TEMPORARY "XXXXXX", place) >= PATH_MAX) return false;
   make_room((int64_t)(n + sizeof(Trailer)), limit);
   int fd = mkostemp(temporary, O_CLOEXEC);
-  if (fd < 0) return;
+  if (fd < 0) return false;
   Trailer t = {.key = *k, .size = n, .sum = checksum(k, data, n)};
   memcpy(t.magic, MAGIC, sizeof t.magic);
   bool ok = write_all(fd, data, n) && write_all(fd, (const char *)&t, sizeof t);
   if (close(fd)) ok = false;
-  if (!ok || rename(temporary, path)) unlink(temporary);
+  if (ok && !rename(temporary, path)) return true;
+  unlink(temporary);
+  return false;
 }
 
 void cache_clear(void) {

@@ -24,8 +24,8 @@ bool cache_read(const CacheKey *k, const char *kind, Buf *b);
 /* The path of an entry whose value is an image for dlopen, NUL-terminated in `b`. */
 bool cache_image(const CacheKey *k, Buf *b);
 #define CACHE_IMAGE "so"
-/* Makes an entry; failing is silent. */
-void cache_write(const CacheKey *k, const char *kind, const void *data, size_t n);
+/* Makes an entry; false when that fails. */
+bool cache_write(const CacheKey *k, const char *kind, const void *data, size_t n);
 /* Takes an entry away that turned out to be no good. */
 void cache_drop(const CacheKey *k, const char *kind);
 

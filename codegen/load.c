@@ -13,6 +13,8 @@ struct Backend {
   void *object; /* of dlopen */
   const JitApi *api;
   JitCode *code;
+  CacheKey image;
+  bool has_image; /* in the cache */
 };
 
 /* One load on its way. */
@@ -23,7 +25,7 @@ typedef struct Load {
   const LoadOpts *opts;
   Backend *backend;
   Buf *why;
-  CacheKey *key; /* NULL: without the cache */
+  bool cached; /* with the cache: backend->image is the key */
 } Load;
 
 static double now(void) {
@@ -108,9 +110,10 @@ static const DnnProgram *load_cached(const Load *l) {
   double begin = now();
   Buf path = {0}, why = {0};
   const DnnProgram *p = NULL;
-  bool hit = cache_image(l->key, &path);
+  bool hit = cache_image(&l->backend->image, &path);
   if (hit) p = open_object(path.s, l->backend, &why);
-  if (hit && !p) cache_drop(l->key, CACHE_IMAGE); /* of another machine's libraries */
+  if (hit && !p) cache_drop(&l->backend->image, CACHE_IMAGE); /* of another machine's libraries */
+  l->backend->has_image = p != NULL;
   tell(l, p ? "cache: hit" : "cache: miss", "", begin);
   buf_free(&path);
   buf_free(&why);
@@ -139,7 +142,7 @@ static void keep_image(const Load *l, const JitApi *api, const Units *u) {
   size_t size = 0;
   if (!api->image(u->units, (int)arrlen(u->units), library_paths(l->arena), &bytes, &size, &why))
     INTERNAL("lld: %s", why ? why : "no memory");
-  cache_write(l->key, CACHE_IMAGE, bytes, size);
+  l->backend->has_image = cache_write(&l->backend->image, CACHE_IMAGE, bytes, size);
   free(bytes);
   tell(l, "image for the cache", "", begin);
 }
@@ -173,7 +176,7 @@ static const DnnProgram *load_jit(const Load *l, const JitApi *api, const Units 
   l->backend->api = api;
   l->backend->code = api->link(u->units, n, DNN_PROGRAM_SYMBOL, l->opts->debug ? JIT_GDB | JIT_PERF : 0, &symbol, &why);
   tell(l, "link", "", begin);
-  if (l->backend->code && l->key) keep_image(l, api, u);
+  if (l->backend->code && l->cached) keep_image(l, api, u);
   api->free_units(u->units, n);
   if (l->backend->code) return call_program(symbol);
   buf_str(l->why, why ? why : "no memory");
@@ -215,12 +218,9 @@ static const DnnProgram *load_llvm(Load *l) {
   }
   Units u = {0};
   units_make(l, &u);
-  CacheKey key;
-  if (!l->opts->no_cache && !l->opts->debug && cache_place(NULL)) {
-    key = key_of(l, &u);
-    l->key = &key;
-  }
-  const DnnProgram *p = l->key ? load_cached(l) : NULL;
+  l->cached = !l->opts->no_cache && !l->opts->debug && cache_place(NULL);
+  if (l->cached) l->backend->image = key_of(l, &u);
+  const DnnProgram *p = l->cached ? load_cached(l) : NULL;
   if (!p) {
     double begin = now();
     const JitApi *api = plugin_open(l->why);
@@ -236,7 +236,7 @@ const DnnProgram *backend_load(Arena *a, const EmitOut *emitted, const Target *t
                                Backend **handle, Buf *why) {
   *handle = arena_one(a, Backend);
   Buf no_llvm = {0};
-  Load l = {a, emitted, target, opts, *handle, &no_llvm, NULL};
+  Load l = {a, emitted, target, opts, *handle, &no_llvm, false};
   const DnnProgram *p = load_llvm(&l);
   if (!p) {
     say_fallback(no_llvm.s);
@@ -249,6 +249,23 @@ const DnnProgram *backend_load(Arena *a, const EmitOut *emitted, const Target *t
     return NULL;
   }
   return p;
+}
+
+const CacheKey *backend_image(const Backend *b) { return b && b->has_image ? &b->image : NULL; }
+
+const DnnProgram *backend_load_image(Arena *a, const CacheKey *image, const LoadOpts *opts, Backend **handle) {
+  *handle = arena_one(a, Backend);
+  (*handle)->image = *image;
+  const DnnProgram *p = load_cached(&(Load){.arena = a, .opts = opts, .backend = *handle});
+  return p && p->supported() ? p : NULL;
+}
+
+bool backend_key(CacheKey *k) {
+  Arena *a = arena_new();
+  cache_key_text(k, plugin_identity());
+  cache_key_text(k, processor_unit(a));
+  arena_free(a);
+  return plugin_path() != NULL;
 }
 
 void backend_close(Backend *b) {

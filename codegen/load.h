@@ -2,6 +2,7 @@
  * the LLVM plug-in, in memory; the system's compiler, which is said once on stderr, with the reason. */
 #ifndef CODEGEN_LOAD_H
 #define CODEGEN_LOAD_H
+#include "codegen/cache.h"
 #include "codegen/cc.h"
 
 typedef struct LoadOpts {
@@ -16,5 +17,11 @@ typedef struct Backend Backend;
  * the process (INTERNAL); the unit is kept and named. */
 const DnnProgram *backend_load(Arena *a, const EmitOut *emitted, const Target *target, const LoadOpts *opts,
                                Backend **handle, Buf *why);
+/* The image's key in the cache; NULL when there is none. */
+const CacheKey *backend_image(const Backend *b);
+/* The program of an image in the cache; NULL when it is not there any more. */
+const DnnProgram *backend_load_image(Arena *a, const CacheKey *image, const LoadOpts *opts, Backend **handle);
+/* Adds what decides about images beside the text: the compiler and the processor. False: there is no such compiler. */
+bool backend_key(CacheKey *k);
 void backend_close(Backend *b);
 #endif

@@ -1,5 +1,6 @@
 #include "library/machine.h"
 #include "base/ds.h"
+#include "library/manifest.h"
 #include "runtime/core/file.h"
 #include "runtime/core/picture.h"
 #include "runtime/core/run.h"
@@ -30,7 +31,8 @@ static bool load_weights(Machine *m, const char *path) {
 Status machine_load(Machine *m, const Options *o) {
   memset(m, 0, sizeof *m);
   dnn_picture_codecs();
-  return session_load(&m->s, o);
+  Status status = session_open(&m->s, o);
+  return status || manifest_find(&m->s) ? status : session_elaborate(&m->s);
 }
 
 /* Can the records of a data row be counted without compiled code, as `filter` needs it? */
@@ -83,7 +85,10 @@ static Status count_wholes(Machine *m, const char *called) {
         ok = sets != NULL;
       }
       ok = ok && dnn_data_open(sets, row, &m->error);
-      if (ok && dnn_data_count(sets, row) >= 0) dim_set_bound(prog->dims, var, dnn_data_count(sets, row));
+      if (ok && dnn_data_count(sets, row) >= 0) {
+        dim_set_bound(prog->dims, var, dnn_data_count(sets, row));
+        m->counted = true;
+      }
     }
   }
   dnn_data_free(sets);
@@ -91,14 +96,22 @@ static Status count_wholes(Machine *m, const char *called) {
   return ok ? STATUS_OK : machine_failed(m);
 }
 
+static Status compile(Machine *m, const char *called) {
+  Status status = count_wholes(m, called);
+  if (!status) status = session_native(&m->s);
+  if (!status && !m->counted && !m->s.prog->sweep) manifest_write(&m->s, called);
+  return status;
+}
+
 Status machine_compile(Machine *m, const char *called) {
   const Options *o = &m->s.o;
   Status status = STATUS_OK;
   int entry;
   m->find = (DnnDataOpts){o->data, session_dir(&m->s), 0};
-  if (called) status = session_entry(&m->s, called, 1u << DNN_EXPORT | 1u << DNN_STEP, &entry);
-  if (!status) status = count_wholes(m, called);
-  if (!status) status = session_native(&m->s);
+  bool warm = !m->s.prog && manifest_load(&m->s, called);
+  if (!warm && !m->s.prog) status = session_elaborate(&m->s);
+  if (!status && called) status = session_entry(&m->s, called, 1u << DNN_EXPORT | 1u << DNN_STEP, &entry);
+  if (!status && !warm) status = compile(m, called);
   if (status) return status;
   const DnnProgram *p = m->s.program;
   if (o->threads > p->max_threads)

@@ -13,10 +13,12 @@ typedef struct Machine {
   uint64_t seed;
   DnnDataOpts find; /* where the vocabularies are looked for */
   DnnTokenSet tokens;
+  bool counted;   /* sizes were taken from data */
   DnnError error; /* of the runtime; functions copy it to s.error */
 } Machine;
 
-/* Reads and elaborates the program. After any status machine_end frees what there is. */
+/* Reads and elaborates the program, unless the cache has what is needed of it (then there is no s.prog). After any
+ * status machine_end frees what there is. */
 Status machine_load(Machine *m, const Options *o);
 /* Compiles it and takes it into this process, makes a context, fills the cells by the seed, then from `weights`.
  * `called`: the only entry point that will run (an export or a step), NULL for all. */

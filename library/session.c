@@ -41,17 +41,27 @@ static const char *no_pair(const char *const *list) {
   return NULL;
 }
 
-Status session_load(Session *s, const Options *o) {
+Status session_open(Session *s, const Options *o) {
   *s = (Session){.o = *o, .arena = arena_new()};
   s->diag = diag_new(s->arena);
   const char *set = no_pair(o->sets), *dim = no_pair(o->dims);
   if (set || dim)
     return session_fail(s, STATUS_USE, "`--%s %s`: NAME=VALUE is wanted", set ? "set" : "dim", set ? set : dim);
+  return STATUS_OK;
+}
+
+Status session_elaborate(Session *s) {
+  const Options *o = &s->o;
   ElabOpts elab = {.sets = o->sets, .dims = o->dims};
   double t = session_clock();
   s->prog = frontend_load(s->arena, s->diag, o->path, &elab);
   session_time(s, "elaborate", t);
   return s->prog && !diag_errors(s->diag) ? STATUS_OK : STATUS_PROGRAM;
+}
+
+Status session_load(Session *s, const Options *o) {
+  Status status = session_open(s, o);
+  return status ? status : session_elaborate(s);
 }
 
 /* Every size of an entry needs a bound before memory can be planned. Only `batch all` leaves one open. */

@@ -4,6 +4,7 @@
  * else there is to say in `error`. All memory belongs to the session. */
 #ifndef LIBRARY_SESSION_H
 #define LIBRARY_SESSION_H
+#include "codegen/cache.h"
 #include "codegen/load.h"
 #include "codegen/tune.h"
 #include "passes/pipeline.h"
@@ -15,7 +16,8 @@ typedef enum Status {
   STATUS_STOPPED, /* a training that was stopped from outside, with everything saved */
 } Status;
 
-/* How a program is read, compiled and run. The strings outlive the session. All zero but for `path`: the defaults. */
+/* How a program is read, compiled and run. What decides the code also belongs into the key of manifest.c.
+ * The strings outlive the session. All zero but for `path`: the defaults. */
 typedef struct Options {
   const char *path;        /* the program's file */
   const char *const *sets; /* "NAME=VALUE" for a `const`, NULL-terminated, or NULL */
@@ -38,6 +40,12 @@ typedef struct Options {
   int threads;   /* 0: one per processor */
 } Options;
 
+/* What manifest.c knows of a program without compiling it. */
+typedef struct Manifest {
+  bool usable;         /* the program may start from the cache the next time */
+  CacheKey base, full; /* of its text and options; and of the files it uses */
+} Manifest;
+
 typedef struct Session {
   Options o;
   Arena *arena;
@@ -52,9 +60,14 @@ typedef struct Session {
   EmitOut out;
   Backend *backend;
   const DnnProgram *program; /* loaded into this process */
+  Manifest manifest;
 } Session;
 
-/* Reads and elaborates the program. After any status session_end frees what there is. */
+/* Makes an empty session of these options; session_end frees what there is, after any status. */
+Status session_open(Session *s, const Options *o);
+/* Then: reads and elaborates the program. */
+Status session_elaborate(Session *s);
+/* Both. */
 Status session_load(Session *s, const Options *o);
 /* Graph passes of every entry, up to `stop_after` when that is a graph pass, else all. */
 Status session_passes(Session *s, const char *stop_after);
