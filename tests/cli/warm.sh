@@ -13,10 +13,10 @@ export fn f(x: f32[N <= 4]) -> f32[N] { other.factor * more * x }
 export fn g(x: f32[]) -> f32[] { x + 1.0 }
 END2
 f() { # the value for 2; then what --time must say
-  want=$1 said=$2
+  value=$1 said=$2
   shift 2
   status 0 "$DNNC" run main.dnn f --in x=two.npy --time "$@"
-  grep -qF "$want" "$out" || fail "not $want"
+  grep -qF "[$value]" "$out" || fail "not $value"
   case $said in
   warm) hasnt "$err" elaborate ;;
   cold) has "$err" elaborate ;;
@@ -67,7 +67,7 @@ f 12 warm
 
 # Sizes that come from data are counted every time.
 cat >count.dnn <<'END2'
-data rows = source.csv("rows.csv", x = "x")
+data rows: (x: f32[]) = source.csv("rows.csv", x = "x")
 step sum_up(x: f32[N]) { report total = sum(x) }
 train { run sum_up on rows batch all }
 END2
