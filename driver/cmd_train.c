@@ -1,11 +1,16 @@
 /* dnnc train and dnnc eval: the program's `train` block, whole or its evaluation passes alone. */
 #include "base/ds.h"
 #include "driver/program.h"
+#include "runtime/core/show.h"
 
 /* dnnc eval: one line per value. */
 static void print_pass(void *user, const DnnEvent *event) {
   if (event->kind != DNN_EVENT_PASS) return;
-  for (int i = 0; i < event->n; i++) printf("%s.%s %.6g\n", event->entry, event->names[i], event->values[i]);
+  for (int i = 0; i < event->n; i++) {
+    char number[40];
+    dnn_show_float(number, sizeof number, 6, event->values[i]);
+    printf("%s.%s %s\n", event->entry, event->names[i], number);
+  }
 }
 
 int program_train(const Args *a, Machine *m, bool evaluate_only, const char *choose, double *chosen) {

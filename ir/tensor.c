@@ -172,7 +172,8 @@ void tensor_print(Buf *b, const Tensor *t, int64_t max) {
   buf_char(b, ']');
   int64_t n = tensor_count(t);
   for (int64_t i = 0; i < n && i < max; i++) {
-    if (dtype_is_float(t->dtype)) buf_printf(b, " %.9g", tensor_get(t, i));
+    if (dtype_is_float(t->dtype) && isnan(tensor_get(t, i))) buf_str(b, " nan"); /* whatever its sign */
+    else if (dtype_is_float(t->dtype)) buf_printf(b, " %.9g", tensor_get(t, i));
     else buf_printf(b, " %lld", (long long)tensor_get_int(t, i));
   }
   if (n > max && max > 0) buf_str(b, " ...");

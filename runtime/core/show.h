@@ -21,13 +21,19 @@ static inline void dnn_show_text(DnnShow *b, const char *s) {
   if (cut && b->used > 3) memcpy(b->text + b->used - 3, "...", 3);
 }
 
+/* A float with so many significant digits; NaN has no sign in a text, whatever its bits. */
+static inline void dnn_show_float(char *s, size_t size, int digits, double v) {
+  if (v != v) snprintf(s, size, "nan");
+  else snprintf(s, size, "%.*g", digits, v);
+}
+
 /* One number. Dtypes are those of program.h: f64 f32 f16 bf16 i64 i32 i8 u8 bool. */
 static inline void dnn_show_number(DnnShow *b, const void *data, int dtype, int64_t i) {
   char s[40];
   const uint16_t *h = (const uint16_t *)data;
   switch (dtype) {
-  case 0: snprintf(s, sizeof s, "%.9g", ((const double *)data)[i]); break;
-  case 1: snprintf(s, sizeof s, "%.6g", (double)((const float *)data)[i]); break;
+  case 0: dnn_show_float(s, sizeof s, 9, ((const double *)data)[i]); break;
+  case 1: dnn_show_float(s, sizeof s, 6, (double)((const float *)data)[i]); break;
   case 2: {
     const int e = h[i] >> 10 & 31, m = h[i] & 1023;
     double v = e ? 1024.0 + m : m;
@@ -41,7 +47,7 @@ static inline void dnn_show_number(DnnShow *b, const void *data, int dtype, int6
     const uint32_t u = (uint32_t)h[i] << 16;
     float f;
     memcpy(&f, &u, 4);
-    snprintf(s, sizeof s, "%.3g", (double)f);
+    dnn_show_float(s, sizeof s, 3, (double)f);
     break;
   }
   case 4: snprintf(s, sizeof s, "%lld", (long long)((const int64_t *)data)[i]); break;

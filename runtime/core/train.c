@@ -74,8 +74,10 @@ static const char *title_of(const Loop *l, const DnnAction *stage) {
 
 static volatile sig_atomic_t interrupted;
 static void on_signal(int sig) {
-  if (interrupted) _exit(128 + sig); /* the second time at once */
+  static const char text[] = "\nstopping after this step; once more stops at once\n";
+  if (interrupted) _exit(128 + sig);
   interrupted = 1;
+  if (isatty(STDERR_FILENO) && write(STDERR_FILENO, text, sizeof text - 1) < 0) return;
 }
 
 /* ---- runners ---- */
@@ -296,7 +298,7 @@ static int run_pass(Loop *l, const DnnAction *a) {
   note_metrics(l, r->entry, means);
   tell(l, DNN_EVENT_PASS, "", r, means);
   if (r->entry->n_reports)
-    dnn_progress_line(&l->progress, r->entry->name, r->entry->n_reports, r->names, means,
+    dnn_progress_pass(&l->progress, r->entry->name, r->entry->n_reports, r->names, means,
                       r->feeder ? r->weight / (spent > 0 ? spent : 1) : 0, spent);
   return 0;
 }
@@ -315,9 +317,7 @@ static int save_or_write(Loop *l, const DnnAction *a) {
     ok = r && run_once(l, r, &rows) > 0 && dnn_write_result(&l->tokens, r->entry, r->vars, r->out, path, a->as, l->e);
   }
   if (ok) {
-    char text[600];
-    snprintf(text, sizeof text, "wrote %s", path);
-    dnn_progress_note(&l->progress, text);
+    dnn_progress_file(&l->progress, path);
     tell_file(l, path, a->path);
   }
   free(path);
@@ -391,6 +391,20 @@ static int64_t calls_before(const Loop *l, const Stage *s, int i) {
   return calls;
 }
 
+/* What the progress tells of a run of the stage. `step` is from 0. */
+static DnnProgressAt told_of(const Loop *l, const Stage *s, int64_t step, const Runner *r, const double *values) {
+  return (DnnProgressAt){.stage = title_of(l, s->a),
+                         .entry = r->entry->name,
+                         .step = step + 1,
+                         .steps = s->steps,
+                         .epoch = l->c->epoch + 1,
+                         .epochs = s->epochs,
+                         .in_epochs = s->a->unit == DNN_EPOCHS,
+                         .n = r->entry->n_reports,
+                         .names = r->names,
+                         .values = values};
+}
+
 /* One step: every run of the stage once (or `times`), each on its next batch. */
 static int stage_step(Loop *l, Stage *s, int64_t step) {
   int64_t seen = 0;
@@ -420,29 +434,25 @@ static int stage_step(Loop *l, Stage *s, int64_t step) {
     tell(l, DNN_EVENT_STEP, title_of(l, s->a), r, r->values);
     if (!first) first = r;
   }
-  if (first)
-    dnn_progress_step(&l->progress, title_of(l, s->a), step + 1, s->steps, l->c->epoch + 1, s->epochs, seen,
-                      first->entry->n_reports, first->names, first->values);
+  if (first) {
+    DnnProgressAt at = told_of(l, s, step, first, first->values);
+    dnn_progress_step(&l->progress, &at, seen);
+  }
   return 0;
 }
 
 /* The line of an epoch (or of a stage counted in steps, at its end). */
-static void epoch_line(Loop *l, Stage *s, int64_t epoch, double began) {
+static void epoch_line(Loop *l, Stage *s, double began) {
   double spent = dnn_seconds() - began;
   for (int i = 0; i < s->a->n; i++) {
     Runner *r = &l->runners[&s->children[i] - l->p->actions];
     if (s->children[i].kind != DNN_RUN || !r->action || !r->entry->n_reports) continue;
-    char title[200];
-    if (s->a->unit == DNN_EPOCHS)
-      snprintf(title, sizeof title, "%s epoch %lld/%lld", title_of(l, s->a), (long long)(epoch + 1),
-               (long long)s->epochs);
-    else snprintf(title, sizeof title, "%s %s", title_of(l, s->a), r->entry->name);
     double *means = r->sums;
     for (int k = 0; k < r->entry->n_reports; k++) means[k] = r->weight > 0 ? means[k] / r->weight : NAN;
     note_metrics(l, r->entry, means);
     tell(l, DNN_EVENT_EPOCH, title_of(l, s->a), r, means);
-    dnn_progress_line(&l->progress, title, r->entry->n_reports, r->names, means,
-                      r->feeder ? r->weight / (spent > 0 ? spent : 1) : 0, spent);
+    DnnProgressAt at = told_of(l, s, l->c->step, r, means);
+    dnn_progress_epoch(&l->progress, &at, r->feeder ? r->weight / (spent > 0 ? spent : 1) : 0, spent);
   }
 }
 
@@ -497,7 +507,7 @@ static int run_stage(Loop *l, const DnnAction *a, int number) {
   l->c->stage = number, l->c->steps = s.steps, l->c->epoch = 0;
   l->stopped = 0;
   for (int i = 0; i < l->n_metrics; i++) l->metrics[i].best_at = 0;
-  l->progress.started = dnn_seconds(), l->progress.seen = 0, l->progress.smooth = 0, l->progress.smooth_n = 0;
+  dnn_progress_stage(&l->progress);
   if (!open_runs(l, s.children, a->n)) return 1;
   double began = dnn_seconds();
   int64_t last = s.steps;
@@ -507,11 +517,12 @@ static int run_stage(Loop *l, const DnnAction *a, int number) {
     int status = stage_step(l, &s, step);
     if (status) return status;
     bool ends = (step + 1) % s.per_epoch == 0 || step + 1 == last;
-    if (ends) epoch_line(l, &s, step / s.per_epoch, began);
+    if (ends) epoch_line(l, &s, began);
     status = after_step(l, &s, step, ends);
     if (status) return status;
     if (interrupted) return 2;
   }
+  dnn_progress_settle(&l->progress);
   restore_best(l);
   for (int i = 0; i < a->n; i++) { /* what a stage says beside its runs happens at its end */
     int kind = s.children[i].kind;
@@ -567,6 +578,13 @@ static void free_loop(Loop *l) {
   dnn_tokens_free(&l->tokens);
 }
 
+static void tell_stop(Loop *l) {
+  char text[200];
+  const char *hint = l->o->out_dir ? "" : "; nothing is kept without --out RUN";
+  snprintf(text, sizeof text, "stopped after step %lld%s", (long long)l->steps, hint);
+  dnn_progress_note(&l->progress, text);
+}
+
 int dnn_train(const DnnProgram *p, DnnContext *c, const DnnTrainOpts *o, DnnError *e) {
   Loop l = {.p = p, .c = c, .o = o, .e = e};
   l.find = (DnnDataOpts){o->data_dir, o->file_dir, o->seed};
@@ -593,7 +611,8 @@ int dnn_train(const DnnProgram *p, DnnContext *c, const DnnTrainOpts *o, DnnErro
     Metric *m = metric_of(&l, o->choose);
     *o->chosen = m ? m->value : NAN;
   }
-  if (status == 2) dnn_progress_note(&l.progress, "stopped");
+  dnn_progress_settle(&l.progress);
+  if (status == 2) tell_stop(&l);
   sigaction(SIGINT, &old_int, NULL);
   sigaction(SIGTERM, &old_term, NULL);
   free_loop(&l);

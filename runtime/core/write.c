@@ -5,6 +5,7 @@
 #include "runtime/core/file.h"
 #include "runtime/core/png.h"
 #include "runtime/core/shapes.h"
+#include "runtime/core/show.h"
 #include "runtime/core/tensor_file.h"
 #include "runtime/core/text_port.h"
 #include <stdlib.h>
@@ -27,9 +28,10 @@ static void put_numbers(DnnOut *o, const Result *r, char between) {
   if (r->rank == 1 && between == ',') width = 1; /* a vector is a column */
   for (int64_t i = 0; i < r->n; i++) {
     char text[40];
-    int n = dnn_dtype_is_float(r->dtype)
-                ? snprintf(text, sizeof text, r->dtype == DNN_F64 ? "%.17g" : "%.9g", dnn_get(r->data, r->dtype, i))
-                : snprintf(text, sizeof text, "%lld", (long long)dnn_get_int(r->data, r->dtype, i));
+    if (!dnn_dtype_is_float(r->dtype))
+      snprintf(text, sizeof text, "%lld", (long long)dnn_get_int(r->data, r->dtype, i));
+    else dnn_show_float(text, sizeof text - 1, r->dtype == DNN_F64 ? 17 : 9, dnn_get(r->data, r->dtype, i));
+    int n = (int)strlen(text);
     text[n++] = (i + 1) % width ? between : '\n';
     dnn_out_write(o, text, n);
   }
