@@ -102,6 +102,18 @@ void buf_json(Buf *b, const char *s) {
   buf_char(b, '"');
 }
 
+void buf_html(Buf *b, const char *s) {
+  for (size_t n = strlen(s); n;) {
+    int len = utf8_len(s, n);
+    unsigned char c = (unsigned char)*s;
+    if (!len || (c < 0x20 && c != '\n' && c != '\t') || c == 0x7F) buf_str(b, "\xEF\xBF\xBD");
+    else if (c == '&' || c == '<' || c == '>' || c == '"' || c == '\'') buf_printf(b, "&#%d;", c);
+    else buf_bytes(b, s, (size_t)len);
+    s += len ? len : 1;
+    n -= len ? (size_t)len : 1;
+  }
+}
+
 int buf_read_file(Buf *b, const char *path, size_t limit) {
   FILE *f = fopen(path, "rb");
   if (!f) return 0;

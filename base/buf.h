@@ -20,6 +20,9 @@ void buf_fill(Buf *b, char c, int n);
 void buf_c(Buf *b, const char *s);
 /* The text as a JSON string, quotes included; bytes that are not UTF-8 become U+FFFD. */
 void buf_json(Buf *b, const char *s);
+/* The text as HTML, within an element or the quotes of an attribute; what is no UTF-8 or no character becomes U+FFFD.
+ */
+void buf_html(Buf *b, const char *s);
 
 /* The whole file at `path`, NUL-terminated; false and `errno` when it cannot be read or exceeds `limit` bytes (EFBIG).
  */

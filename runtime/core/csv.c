@@ -96,9 +96,13 @@ static bool parse(DnnCsv *c, DnnError *e) {
 }
 
 bool dnn_csv_open(const char *path, DnnCsv *c, DnnError *e) {
+  DnnBytes bytes;
   memset(c, 0, sizeof *c);
-  if (!dnn_file_read_gz(path, &c->bytes, e)) return false;
-  c->path = strdup(path);
+  return dnn_file_read_gz(path, &bytes, e) && dnn_csv_parse(path, bytes, c, e);
+}
+
+bool dnn_csv_parse(const char *name, DnnBytes bytes, DnnCsv *c, DnnError *e) {
+  *c = (DnnCsv){.path = strdup(name), .bytes = bytes};
   if (c->path && parse(c, e)) return true;
   dnn_csv_close(c);
   return false;

@@ -63,6 +63,8 @@ typedef struct DnnCsv {
   int32_t columns;
 } DnnCsv;
 bool dnn_csv_open(const char *path, DnnCsv *c, DnnError *e);
+/* The same of bytes, which belong to `c` from now on; `name` stands in messages. */
+bool dnn_csv_parse(const char *name, DnnBytes bytes, DnnCsv *c, DnnError *e);
 void dnn_csv_close(DnnCsv *c);
 /* The column of a name in the first row, or of a number counted from 0. *first is the first row of data: 1 when the
  * column was found by name or the first row does not hold numbers where the second does, else 0. */

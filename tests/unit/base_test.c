@@ -68,6 +68,13 @@ static void json_text_is_valid(void **state) {
   buf_free(&b);
 }
 
+static void html_text_is_no_markup(void **state) {
+  Buf b = {0};
+  buf_html(&b, "<a href=\"x'y\">&amp;\n\x02\xC3\xA4\xFF");
+  assert_string_equal(b.s, "&#60;a href=&#34;x&#39;y&#34;&#62;&#38;amp;\n\xEF\xBF\xBD\xC3\xA4\xEF\xBF\xBD");
+  buf_free(&b);
+}
+
 static void utf8_is_judged(void **state) {
   assert_int_equal(utf8_len("a", 1), 1);
   assert_int_equal(utf8_len("\xC3\xA4", 2), 2);
@@ -108,6 +115,7 @@ int main(void) {
       cmocka_unit_test(buf_grows_and_prints),
       cmocka_unit_test(c_text_is_safe),
       cmocka_unit_test(json_text_is_valid),
+      cmocka_unit_test(html_text_is_no_markup),
       cmocka_unit_test(utf8_is_judged),
       cmocka_unit_test(files_are_replaced_whole),
   };
