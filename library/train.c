@@ -37,7 +37,9 @@ typedef struct Records {
 } Records;
 
 static Status open_records(Machine *m, const char *out, Records *r) {
-  if (!dnn_folder_open(&r->folder, m->s.program, &m->context, out, NULL, &m->error)) return machine_failed(m);
+  if (!dnn_folder_new(&r->folder, out, true, &m->error) ||
+      !dnn_folder_start(&r->folder, m->s.program, &m->context, NULL, &m->error))
+    return machine_failed(m);
   if (!dnn_event_file_open(&r->events, out, 0, &m->error)) {
     dnn_folder_leave(&r->folder);
     return machine_failed(m);

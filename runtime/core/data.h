@@ -37,6 +37,9 @@ void dnn_feeder_free(DnnFeeder *f);
 int64_t dnn_feeder_batches(const DnnFeeder *f);
 /* Begins pass number `epoch`: decides the order of shuffled feeds, a function of seed, `stage` and `epoch` alone. */
 void dnn_feeder_start(DnnFeeder *f, int64_t stage, int64_t epoch);
+/* Where the feeds stand, and going on from there: the next batch is number `next` of this stage and epoch. */
+void dnn_feeder_place(const DnnFeeder *f, int64_t *stage, int64_t *epoch, int64_t *next);
+void dnn_feeder_seek(DnnFeeder *f, int64_t stage, int64_t epoch, int64_t next);
 /* The next batch: in[i] for each input of the entry (valid until the next call), vars[k] for each variable of the
  * entry, *rows: records of the first feed. 1; 0 at the end of the pass; -1 after an error. */
 int dnn_feeder_next(DnnFeeder *f, const void **in, int64_t *vars, int64_t *rows, DnnError *e);

@@ -320,6 +320,15 @@ void dnn_feeder_start(DnnFeeder *f, int64_t stage, int64_t epoch) {
   f->slots[0].number = f->slots[1].number = -1;
 }
 
+void dnn_feeder_place(const DnnFeeder *f, int64_t *stage, int64_t *epoch, int64_t *next) {
+  *stage = f->stage, *epoch = f->epoch, *next = f->next;
+}
+
+void dnn_feeder_seek(DnnFeeder *f, int64_t stage, int64_t epoch, int64_t next) {
+  dnn_feeder_start(f, stage, epoch);
+  f->next = next;
+}
+
 /* The variables for the rows of this batch, and the entry's own value bounds where the record declares none as tight.
  */
 static bool bind_batch(const DnnFeeder *f, const Slot *s, int64_t *vars, DnnError *e) {

@@ -2,7 +2,9 @@
 #define _GNU_SOURCE
 #endif
 #include "runtime/core/file.h"
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -100,6 +102,17 @@ void dnn_out_align(DnnOut *o, int64_t align) {
   while (o->at % align) dnn_out_write(o, zeros, align - o->at % align < 64 ? align - o->at % align : 64);
 }
 
+void dnn_sync_folder_of(const char *path) {
+  const char *slash = strrchr(path, '/');
+  char *dir = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
+  int f = dir ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+  if (f >= 0) {
+    fsync(f); /* a file system that cannot do it writes its folders when it likes */
+    close(f);
+  }
+  free(dir);
+}
+
 bool dnn_out_close(DnnOut *o, DnnError *e) {
   if (!o->failed && (fflush(o->file) || fsync(fileno(o->file)))) o->failed = errno;
   if (fclose(o->file) && !o->failed) o->failed = errno;
@@ -108,6 +121,7 @@ bool dnn_out_close(DnnOut *o, DnnError *e) {
   if (o->failed) dnn_fail(e, "%s: cannot be written: %s", o->path, strerror(o->failed));
   bool ok = !o->failed;
   if (ok) {
+    dnn_sync_folder_of(o->path);
     free(o->temporary);
     o->temporary = NULL;
   }
@@ -126,7 +140,7 @@ void dnn_out_cancel(DnnOut *o) {
 bool dnn_log_open(DnnLog *l, const char *path, int64_t keep, DnnError *e) {
   memset(l, 0, sizeof *l);
   struct stat st;
-  l->file = fopen(path, keep ? "r+b" : "wb");
+  l->file = fopen(path, keep ? "r+be" : "wbe");
   if (!l->file) return dnn_fail(e, "%s: cannot be written: %s", path, strerror(errno));
   bool ok = !fstat(fileno(l->file), &st) || dnn_fail(e, "%s: %s", path, strerror(errno));
   if (ok && st.st_size < keep)
@@ -159,4 +173,21 @@ bool dnn_log_close(DnnLog *l, DnnError *e) {
   free(l->path);
   memset(l, 0, sizeof *l);
   return ok;
+}
+
+/* Is `name` STEM.tmp-NUMBER? An empty stem is any. */
+static bool is_torn(const char *name, const char *stem) {
+  const char *mark = strstr(name, ".tmp-");
+  if (!mark || (*stem && (strncmp(name, stem, strlen(stem)) || mark != name + strlen(stem)))) return false;
+  return mark[5] && !mark[5 + strspn(mark + 5, "0123456789")];
+}
+
+void dnn_remove_torn(const char *path) {
+  const char *slash = strrchr(path, '/'), *stem = slash ? slash + 1 : path;
+  char *dir = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
+  DIR *d = dir ? opendir(dir) : NULL;
+  for (struct dirent *x; d && (x = readdir(d));)
+    if (is_torn(x->d_name, stem)) unlinkat(dirfd(d), x->d_name, 0);
+  if (d) closedir(d);
+  free(dir);
 }

@@ -22,8 +22,9 @@ char *dnn_file_find(const char *const *dirs, int n, const char *name);
 /* Makes a folder and those above it. */
 bool dnn_make_dir(const char *path, DnnError *e);
 
-/* Atomic writing: everything goes to PATH.tmp-PID, dnn_out_close() flushes it to the disk and renames it, so that PATH
- * holds the old or the whole new contents at any time. Errors of writing are kept and told at the end. */
+/* Atomic writing: everything goes to PATH.tmp-PID, dnn_out_close() flushes it to the disk, renames it and flushes the
+ * folder, so that PATH holds the old or the whole new contents at any time, after a loss of power too. Errors of
+ * writing are kept and told at the end. */
 typedef struct DnnOut {
   FILE *file;
   char *path, *temporary;
@@ -52,4 +53,9 @@ void dnn_log_write(DnnLog *l, const void *data, int64_t size);
 /* To the system; with `sync` to the disk, so that it outlives the machine's power too. */
 void dnn_log_flush(DnnLog *l, bool sync);
 bool dnn_log_close(DnnLog *l, DnnError *e);
+/* Flushes the entries of the folder that holds `path`. */
+void dnn_sync_folder_of(const char *path);
+/* Removes what an atomic writing of `path` left behind when its process was killed: PATH.tmp-NUMBER; of a path
+ * that ends with a slash, all of these in the folder. */
+void dnn_remove_torn(const char *path);
 #endif

@@ -52,6 +52,11 @@ int64_t dnn_flat_follow(DnnFlat f, int64_t table, int id, bool *ok) {
   return target > at && inside(f, target, 4) && target % 4 == 0 ? target : bad(ok);
 }
 
+int64_t dnn_flat_table_in(DnnFlat f, int64_t table, int id, bool *ok) {
+  int64_t at = dnn_flat_follow(f, table, id, ok);
+  return at ? check_table(f, at, ok) : 0;
+}
+
 int64_t dnn_flat_vector(DnnFlat f, int64_t table, int id, int item, int64_t *count, bool *ok) {
   int64_t at = dnn_flat_follow(f, table, id, ok);
   *count = 0;
@@ -62,14 +67,25 @@ int64_t dnn_flat_vector(DnnFlat f, int64_t table, int id, int item, int64_t *cou
   return at + 4;
 }
 
-const char *dnn_flat_string(DnnFlat f, int64_t table, int id, bool *ok) {
-  int64_t n, at = dnn_flat_vector(f, table, id, 1, &n, ok);
-  if (!at) return NULL;
+/* A string of n bytes behind its count. */
+static const char *text_at(DnnFlat f, int64_t at, int64_t n, bool *ok) {
   if (!inside(f, at, n + 1) || f.b[at + n] || memchr(f.b + at, 0, (size_t)n)) {
     *ok = false;
     return NULL;
   }
   return (const char *)f.b + at;
+}
+
+const char *dnn_flat_string(DnnFlat f, int64_t table, int id, bool *ok) {
+  int64_t n, at = dnn_flat_vector(f, table, id, 1, &n, ok);
+  return at ? text_at(f, at, n, ok) : NULL;
+}
+
+const char *dnn_flat_string_at(DnnFlat f, int64_t vector, int64_t i, bool *ok) {
+  int64_t at = vector + 4 * i + (int64_t)number(f, vector + 4 * i, 4);
+  if (inside(f, at, 4) && at % 4 == 0) return text_at(f, at + 4, (int64_t)number(f, at, 4), ok);
+  *ok = false;
+  return NULL;
 }
 
 int64_t dnn_flat_table_at(DnnFlat f, int64_t vector, int64_t i, bool *ok) {
@@ -102,7 +118,7 @@ void dnn_flat_put(DnnFlatOut *o, int64_t at, uint64_t v, int size) {
 
 int64_t dnn_flat_table(DnnFlatOut *o, int n, const int *sizes, int64_t *places) {
   /* fields in falling size behind the 4 bytes of the vtable's distance, which stand 4 before a multiple of 8 */
-  int bytes = 4, vsize = 4 + 2 * n, offsets[16] = {0};
+  int bytes = 4, vsize = 4 + 2 * n, offsets[DNN_FLAT_FIELDS] = {0};
   for (int size = 8; size >= 1; size /= 2)
     for (int i = 0; i < n; i++)
       if (sizes[i] == size) offsets[i] = bytes, bytes += size;

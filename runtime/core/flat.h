@@ -19,12 +19,17 @@ int64_t dnn_flat_field(DnnFlat f, int64_t table, int id, int size, bool *ok);
 uint64_t dnn_flat_number(DnnFlat f, int64_t table, int id, int size, bool *ok);
 /* The target of an offset field. */
 int64_t dnn_flat_follow(DnnFlat f, int64_t table, int id, bool *ok);
+/* A table field. */
+int64_t dnn_flat_table_in(DnnFlat f, int64_t table, int id, bool *ok);
 /* A vector field: its first element and count. */
 int64_t dnn_flat_vector(DnnFlat f, int64_t table, int id, int item, int64_t *count, bool *ok);
 /* A string field, NUL-terminated in place; NULL when absent. */
 const char *dnn_flat_string(DnnFlat f, int64_t table, int id, bool *ok);
 /* The table that element `i` of a vector of tables points to. */
 int64_t dnn_flat_table_at(DnnFlat f, int64_t vector, int64_t i, bool *ok);
+
+/* Element `i` of a vector of strings. */
+const char *dnn_flat_string_at(DnnFlat f, int64_t vector, int64_t i, bool *ok);
 
 typedef struct DnnFlatOut {
   unsigned char *b;
@@ -34,6 +39,7 @@ typedef struct DnnFlatOut {
 /* Appends zeros so that what follows in `before` bytes is a multiple of `align`, then `size` zeros; their position. */
 int64_t dnn_flat_space(DnnFlatOut *o, int64_t before, int64_t align, int64_t size);
 void dnn_flat_put(DnnFlatOut *o, int64_t at, uint64_t v, int size);
+enum { DNN_FLAT_FIELDS = 32 }; /* of a table that is written, at most */
 /* A table with its vtable: sizes[i] bytes for field i (0: absent); places[i] is where it stands. Returns the table. */
 int64_t dnn_flat_table(DnnFlatOut *o, int n, const int *sizes, int64_t *places);
 /* Stores at `place` the distance to `target`, which lies behind it. */

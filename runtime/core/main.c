@@ -1,8 +1,10 @@
 /* main() of built executables.
  *
  *   EXE ENTRY --in name=file.npy … [--name value …] [--out DIR] [--show] [--weights W] [--threads N] [--seed N]
- *   EXE train [--data DIR] [--out DIR] [--weights W] [--epochs N] [--steps N] [--threads N] [--seed N]
- *                      [--quiet] (-DDNN_TRAINER; with -DDNN_PICTURES it reads PNG and JPEG files)
+ *   EXE train [--data DIR] [--out RUN] [--overwrite] [--weights W] [--epochs N] [--steps N] [--threads N] [--seed N]
+ *                      [--checkpoint-every 30s] [--keep-checkpoints K] [--quiet] (-DDNN_TRAINER; with -DDNN_PICTURES it
+ *                      reads PNG and JPEG files)
+ *   EXE train --resume RUN [--data DIR] [--threads N] [--quiet] ...
  *
  * With -DDNN_EMBEDDED the symbols dnn_embedded_weights .. dnn_embedded_weights_end hold a .dnnw file, with
  * -DDNN_VOCABULARIES dnn_vocabularies holds those of the tokenisers at its ports. */
@@ -37,8 +39,9 @@ typedef struct Options {
   const char *command, *weights, *out, *data;
   const char **in;
   char **made; /* "name=value" of every `--name value`: an input of the entry may have the name */
-  int n_in, n_made, show, quiet, seed_given;
-  long long threads, seed, epochs, steps;
+  int n_in, n_made, show, quiet, seed_given, overwrite;
+  long long threads, seed, epochs, steps, keep;
+  const char *resume, *every;
 } Options;
 
 static void usage(FILE *f, const char *self, const DnnProgram *p) {
@@ -48,9 +51,11 @@ static void usage(FILE *f, const char *self, const DnnProgram *p) {
           self);
 #ifdef DNN_TRAINER
   fprintf(f,
-          "       %s train [--data DIR] [--out DIR] [--weights FILE.dnnw] [--epochs N] [--steps N] [--threads N] "
-          "[--seed N] [--quiet]\n",
-          self);
+          "       %s train [--data DIR] [--out RUN] [--overwrite] [--weights FILE.dnnw] [--epochs N] [--steps N] "
+          "[--threads N] [--seed N] [--checkpoint-every 30s] [--keep-checkpoints K] [--quiet]\n"
+          "       %s train --resume RUN [--data DIR] [--threads N] [--checkpoint-every 30s] [--keep-checkpoints K] "
+          "[--quiet]\n",
+          self, self);
 #endif
   fprintf(f, "entries of %s, compiled for %s:\n", p->name, p->target);
   dnn_list_entries(p, f);
@@ -89,7 +94,8 @@ static int take_named(const DnnProgram *p, Options *o, const char *self) {
     }
     for (int j = 0; j < o->n_in; j++) given |= !strncmp(o->in[j], o->made[i], n);
     if (is_input && !given) o->in[o->n_in++] = o->made[i];
-    static const char *const known[] = {"weights=", "out=", "data=", "threads=", "seed=", "epochs=", "steps="};
+    static const char *const known[] = {"weights=", "out=",   "data=",   "threads=",          "seed=",
+                                        "epochs=",  "steps=", "resume=", "checkpoint-every=", "keep-checkpoints="};
     for (size_t j = 0; j < sizeof known / sizeof *known; j++) is_option |= !strncmp(o->made[i], known[j], n);
     o->made[i][n - 1] = 0;
     if (!is_input && !is_option) return usage_error(self, "unknown option --", o->made[i]);
@@ -116,15 +122,22 @@ static int parse(Options *o, int argc, char **argv) {
       o->quiet = 1;
       continue;
     }
-    const char **text = !strcmp(a, "--weights") ? &o->weights
-                        : !strcmp(a, "--out")   ? &o->out
-                        : !strcmp(a, "--data")  ? &o->data
-                                                : NULL;
-    long long *number = !strcmp(a, "--threads")  ? &o->threads
-                        : !strcmp(a, "--seed")   ? &o->seed
-                        : !strcmp(a, "--epochs") ? &o->epochs
-                        : !strcmp(a, "--steps")  ? &o->steps
-                                                 : NULL;
+    if (!strcmp(a, "--overwrite")) {
+      o->overwrite = 1;
+      continue;
+    }
+    const char **text = !strcmp(a, "--weights")            ? &o->weights
+                        : !strcmp(a, "--out")              ? &o->out
+                        : !strcmp(a, "--data")             ? &o->data
+                        : !strcmp(a, "--resume")           ? &o->resume
+                        : !strcmp(a, "--checkpoint-every") ? &o->every
+                                                           : NULL;
+    long long *number = !strcmp(a, "--threads")            ? &o->threads
+                        : !strcmp(a, "--seed")             ? &o->seed
+                        : !strcmp(a, "--epochs")           ? &o->epochs
+                        : !strcmp(a, "--steps")            ? &o->steps
+                        : !strcmp(a, "--keep-checkpoints") ? &o->keep
+                                                           : NULL;
     bool in = !strcmp(a, "--in");
     if (!text && !number && (a[1] != '-' || !a[2])) return usage_error(argv[0], "unknown option ", a);
     if (!v) return usage_error(argv[0], "no value after ", a);
@@ -169,22 +182,107 @@ static bool fill(const DnnProgram *p, DnnContext *c, Options *o, DnnError *e) {
 }
 
 #ifdef DNN_TRAINER
-static int train(const DnnProgram *p, DnnContext *c, const Options *o, DnnError *e) {
+/* A training with its run folder. What decides the bits stands in every checkpoint as "name=value". */
+typedef struct Run {
+  DnnFolder folder;
+  DnnCheckpoint from;
+  char *dir, *settings[8];
+  int n_settings;
+} Run;
+
+static void set(Run *r, const char *name, const char *value) {
+  size_t n = strlen(name) + strlen(value) + 2;
+  char *s = malloc(n);
+  if (s) snprintf(s, n, "%s=%s", name, value), r->settings[r->n_settings++] = s;
+}
+
+static void set_number(Run *r, const char *name, long long value) {
+  char text[32];
+  snprintf(text, sizeof text, "%lld", value);
+  set(r, name, text);
+}
+
+static void set_path(Run *r, const char *name, const char *path) {
+  char *whole = path ? realpath(path, NULL) : NULL;
+  if (path) set(r, name, whole ? whole : path);
+  free(whole);
+}
+
+static long long number_of(const DnnCheckpoint *k, const char *name) {
+  const char *text = dnn_checkpoint_setting(k, name, NULL);
+  return text ? strtoll(text, NULL, 10) : 0;
+}
+
+/* --resume: everything comes from the checkpoint. */
+static bool go_on(Run *r, Options *o, const DnnProgram *p, DnnError *e) {
+  if (o->out || o->weights || o->seed_given || o->epochs || o->steps || o->overwrite)
+    return dnn_fail(e, "--resume takes the seed, the weights and the length from the run; leave out the option");
+  if (!dnn_checkpoint_resume(o->resume, &r->dir, &r->from, e) || !dnn_folder_lock(&r->folder, r->dir, e) ||
+      !dnn_checkpoint_fits(&r->from, p, e))
+    return false;
+  o->out = r->dir, o->seed = number_of(&r->from, "seed"), o->seed_given = 1;
+  o->epochs = number_of(&r->from, "epochs"), o->steps = number_of(&r->from, "steps");
+  if (!o->data) o->data = dnn_checkpoint_setting(&r->from, "data", NULL);
+  o->weights = dnn_checkpoint_setting(&r->from, "weights", NULL);
+  return true;
+}
+
+/* Before the context is made. */
+static bool run_open(Run *r, Options *o, const DnnProgram *p, DnnError *e) {
+  if (o->resume ? !go_on(r, o, p, e) : o->out && !dnn_folder_new(&r->folder, o->out, o->overwrite, e)) return false;
+  set_number(r, "seed", o->seed_given ? o->seed : (long long)p->seed);
+  set_number(r, "epochs", o->epochs), set_number(r, "steps", o->steps);
+  set_path(r, "data", o->data), set_path(r, "weights", o->weights);
+  return true;
+}
+
+static bool is_drawn(const DnnProgram *p, const Options *o) {
+  bool drawn = !o->weights;
+#ifdef DNN_EMBEDDED
+  drawn = false;
+#endif
+  for (int i = 0; i < p->n_cells; i++) drawn &= !p->cells[i].load_file;
+  return drawn;
+}
+
+static int run_walk(Run *r, const DnnProgram *p, DnnContext *c, const Options *o, DnnError *e) {
+  DnnSaving saving = {.run = o->out,
+                      .keep = (int)o->keep,
+                      .drawn = is_drawn(p, o),
+                      .settings = (const char *const *)r->settings,
+                      .n_settings = r->n_settings,
+                      .from = o->resume ? &r->from : NULL,
+                      .grown = dnn_folder_grown,
+                      .sound = dnn_folder_sound,
+                      .user = &r->folder};
   DnnTrainOpts t = {.data_dir = o->data,
                     .out_dir = o->out,
                     .seed = (uint64_t)c->seed,
                     .epochs = o->epochs,
                     .max_steps = o->steps,
                     .quiet = o->quiet};
-  DnnFolder folder;
+  if (o->every && !dnn_checkpoint_every(o->every, &saving.seconds, &saving.steps))
+    return dnn_fail(e, "--checkpoint-every %s: a time such as 30s, 5m, 1h or a number of steps is wanted", o->every), 1;
   if (o->out) {
-    if (!dnn_folder_open(&folder, p, c, o->out, NULL, e)) return 1;
-    t.event = dnn_folder_event, t.user = &folder;
+    if (!dnn_folder_start(&r->folder, p, c, saving.from, e)) return 1;
+    t.event = dnn_folder_event, t.user = &r->folder, t.saving = &saving;
   }
   int status = dnn_train(p, c, &t, e);
-  if (status == 1 && o->out) dnn_folder_leave(&folder);
-  if (status != 1 && o->out && !dnn_folder_close(&folder, e)) status = 1;
+  if (status != 1 && o->out && !dnn_folder_close(&r->folder, e)) status = 1;
   return status == 2 ? 130 : status;
+}
+
+static int train(const DnnProgram *p, DnnContext *c, Options *o, DnnError *e) {
+  Run r = {.folder.lock = -1};
+  int status = !run_open(&r, o, p, e) || !dnn_context_new(p, c, (int)o->threads, e);
+  if (r.from.file.n) c->seed = o->seed; /* its cells are the checkpoint's */
+  else status = status || !fill(p, c, o, e);
+  if (!status) status = run_walk(&r, p, c, o, e);
+  dnn_folder_leave(&r.folder);
+  dnn_checkpoint_close(&r.from);
+  for (int i = 0; i < r.n_settings; i++) free(r.settings[i]);
+  free(r.dir);
+  return status;
 }
 #endif
 
@@ -224,14 +322,12 @@ int main(int argc, char **argv) {
   if (!status) status = take_named(p, &o, argv[0]);
   DnnContext c = {0};
   DnnError e = {{0}};
-  if (!status && !(dnn_context_new(p, &c, (int)o.threads, &e) && fill(p, &c, &o, &e))) status = 1;
-  if (!status) {
 #ifdef DNN_TRAINER
-    if (!strcmp(o.command, "train")) status = train(p, &c, &o, &e);
-    else
+  if (!status && !strcmp(o.command, "train")) status = train(p, &c, &o, &e);
+  else
 #endif
-      status = run(p, &c, &o, &e);
-  }
+      if (!status)
+    status = !dnn_context_new(p, &c, (int)o.threads, &e) || !fill(p, &c, &o, &e) ? 1 : run(p, &c, &o, &e);
   if (status == 1) fprintf(stderr, "%s: %s\n", argv[0], e.text);
   dnn_context_free(&c);
   for (int i = 0; i < o.n_made; i++) free(o.made[i]);

@@ -3,6 +3,7 @@
  * events. */
 #ifndef DNN_TRAIN_H
 #define DNN_TRAIN_H
+#include "runtime/core/checkpoint.h"
 #include "runtime/core/error.h"
 #include "runtime/core/program.h"
 #include "runtime/core/run.h"
@@ -26,12 +27,31 @@ typedef struct DnnEvent {
   const char *path, *name; /* of a file: where it is; what the program calls it */
 } DnnEvent;
 
+/* Checkpoints of a training with a run folder. */
+typedef struct DnnSaving {
+  const char *run;
+  double seconds; /* at least so many between two of them, or */
+  int64_t steps;  /* one every so many steps; both 0: every 30 seconds, or less often when writing takes long */
+  int keep;       /* the newest so many stay; 0: 3 */
+  int drawn;      /* the initial cells come from the seed alone: the first checkpoint needs none */
+  const char *const *settings; /* "name=value", kept in the checkpoint */
+  int n_settings;
+  const DnnCheckpoint *from; /* go on from here, NULL: from the start; it fits the program (dnn_checkpoint_fits) */
+  /* Before a checkpoint is written: brings the files of the run folder that grow to the disk and tells their bytes, at
+   * most DNN_MAX_GROWN. Their number; -1 after an error: no checkpoint is written. */
+  int (*grown)(void *user, DnnGrown *files, DnnError *e);
+  /* Between steps: false and an error end the training, as when what an event should have written could not be. */
+  bool (*sound)(void *user, DnnError *e);
+  void *user; /* of both; either may be NULL */
+} DnnSaving;
+
 typedef struct DnnTrainOpts {
   const char *data_dir, *file_dir; /* --data; the folder of the program's file */
   const char *out_dir;             /* where save and write put files; NULL: the current folder */
   uint64_t seed;
-  int64_t epochs;     /* > 0: in place of every stage's number of epochs */
-  int64_t max_steps;  /* > 0: the stage in which this many steps of all stages are reached ends there, and stages behind
+  int64_t epochs; /* > 0: in place of every stage's number of epochs */
+  int64_t
+      max_steps;      /* > 0: the stage in which this many steps of all stages are reached ends there, and stages behind
                        * it are left out; what stands outside of stages is done, and the clock (`steps`) stays as it is */
   int evaluate_only;  /* only the top-level passes and the passes of `each epoch` blocks, once */
   const char *choose; /* a metric whose value at the end is wanted, or NULL: *chosen, NaN when it was never reported */
@@ -40,12 +60,14 @@ typedef struct DnnTrainOpts {
   FILE *log; /* lines for people; NULL: stdout */
   void (*event)(void *user, const DnnEvent *event);
   void *user;
+  const DnnSaving *saving; /* NULL: no checkpoints */
 } DnnTrainOpts;
 
 /* What `stop`, `keep` and `stalls` see of a metric: of a pass its means by rows; of a training step in a stage of
  * epochs the means of the last whole epoch, in a stage of steps the values of the last step. */
 /* Runs the whole training program on cells that are already filled. 0; 1 after an error (its text in `e`); 2 when
- * SIGINT or SIGTERM stopped it cleanly after a step. */
+ * SIGINT or SIGTERM stopped it cleanly after a step, with a checkpoint. Goes on from `saving.from` with the bits of a
+ * training that was never stopped. */
 int dnn_train(const DnnProgram *p, DnnContext *c, const DnnTrainOpts *o, DnnError *e);
 
 #endif

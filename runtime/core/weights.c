@@ -14,7 +14,16 @@
 #include <unistd.h>
 
 /* Fields of the tables, in the order of schema/dnn.fbs. */
-enum { FILE_VERSION, FILE_CHECKSUM, FILE_TABLE_BYTES, FILE_BYTES, FILE_PROGRAM, FILE_TENSORS, FILE_FIELDS };
+enum {
+  FILE_VERSION,
+  FILE_CHECKSUM,
+  FILE_TABLE_BYTES,
+  FILE_BYTES,
+  FILE_PROGRAM,
+  FILE_TENSORS,
+  FILE_CHECKPOINT,
+  FILE_FIELDS
+};
 enum { T_PATH, T_DTYPE, T_KIND, T_SHAPE, T_OFFSET, T_BYTES, T_CHECKSUM, T_FIELDS };
 
 /* XXH64 of the table with the 8 bytes at `place` taken as 0. */
@@ -28,16 +37,24 @@ static bool table_checksum(const unsigned char *b, int64_t n, int64_t place, uin
   return true;
 }
 
-static bool read_row(DnnWeights *w, DnnFlat f, int64_t table, int64_t data_start, DnnError *e) {
+/* Between tensors stand zeros: nothing in a file can change unseen. */
+static bool is_padded(const DnnWeights *w, int64_t at) {
+  for (; at < w->size && at % 64; at++)
+    if (w->bytes[at]) return false;
+  return true;
+}
+
+/* Row `at` of `rows`, whose earlier ones are read. */
+static bool read_row(const DnnWeights *w, DnnFlat f, int64_t table, DnnWeight *rows, int at, DnnError *e) {
   bool ok = true;
-  DnnWeight *r = &w->rows[w->n];
+  DnnWeight *r = &rows[at];
   const char *path = dnn_flat_string(f, table, T_PATH, &ok);
   int64_t rank, shape = dnn_flat_vector(f, table, T_SHAPE, 8, &rank, &ok);
   r->dtype = (int32_t)dnn_flat_number(f, table, T_DTYPE, 1, &ok);
   r->kind = (int32_t)dnn_flat_number(f, table, T_KIND, 1, &ok);
   uint64_t offset = dnn_flat_number(f, table, T_OFFSET, 8, &ok), bytes = dnn_flat_number(f, table, T_BYTES, 8, &ok);
   r->checksum = dnn_flat_number(f, table, T_CHECKSUM, 8, &ok);
-  if (!ok || !path) return dnn_fail(e, "%s: damaged: tensor %d of the table", w->name, w->n);
+  if (!ok || !path) return dnn_fail(e, "%s: damaged: tensor %d of the table", w->name, at);
   if (r->dtype >= DNN_DTYPES || r->kind > DNN_OPT || rank > DNN_MAX_RANK)
     return dnn_fail(e, "%s: damaged: dtype, kind or rank of `%s`", w->name, path);
   r->rank = (int32_t)rank;
@@ -45,16 +62,38 @@ static bool read_row(DnnWeights *w, DnnFlat f, int64_t table, int64_t data_start
   int64_t n = dnn_count(r->rank, r->shape, dnn_dtype_size(r->dtype));
   if (n < 0 || bytes != (uint64_t)(n * dnn_dtype_size(r->dtype)))
     return dnn_fail(e, "%s: damaged: the size of `%s` does not fit its shape", w->name, path);
-  if (offset % 64 || offset < (uint64_t)data_start || offset > (uint64_t)w->size || bytes > (uint64_t)w->size - offset)
+  if (offset % 64 || offset < (uint64_t)w->table_bytes || offset > (uint64_t)w->size ||
+      bytes > (uint64_t)w->size - offset)
     return dnn_fail(e, "%s: damaged: `%s` lies outside the file", w->name, path);
   r->offset = (int64_t)offset, r->bytes = (int64_t)bytes, r->data = w->bytes + offset;
   if (dnn_xxh64(r->data, r->bytes, 0) != r->checksum)
     return dnn_fail(e, "%s: damaged: the checksum of `%s` is wrong", w->name, path);
-  for (int i = 0; i < w->n; i++)
-    if (!strcmp(w->rows[i].path, path)) return dnn_fail(e, "%s: damaged: `%s` stands in it twice", w->name, path);
+  if (!is_padded(w, r->offset + r->bytes))
+    return dnn_fail(e, "%s: damaged: behind `%s` stand bytes that are not zero", w->name, path);
+  for (int i = 0; i < at; i++)
+    if (!strcmp(rows[i].path, path)) return dnn_fail(e, "%s: damaged: `%s` stands in it twice", w->name, path);
   r->path = strdup(path);
-  w->n++;
   return r->path || dnn_fail(e, "%s: no memory", w->name);
+}
+
+bool dnn_weights_rows(const DnnWeights *w, int64_t vector, int64_t count, DnnWeight **rows, int32_t *n, DnnError *e) {
+  DnnFlat f = {w->bytes, w->table_bytes};
+  *n = 0;
+  *rows = calloc((size_t)count + 1, sizeof **rows);
+  if (!*rows) return dnn_fail(e, "%s: no memory", w->name);
+  for (int64_t i = 0; i < count; i++) {
+    bool ok = true;
+    int64_t table = dnn_flat_table_at(f, vector, i, &ok);
+    if (!ok) return dnn_fail(e, "%s: damaged: tensor %lld of the table", w->name, (long long)i);
+    if (!read_row(w, f, table, *rows, (int)i, e)) return false;
+    *n = (int32_t)i + 1;
+  }
+  return true;
+}
+
+void dnn_weights_free_rows(DnnWeight *rows, int n) {
+  for (int i = 0; i < n; i++) free(rows[i].path);
+  free(rows);
 }
 
 static bool verify(DnnWeights *w, DnnError *e) {
@@ -83,14 +122,11 @@ static bool verify(DnnWeights *w, DnnError *e) {
   const char *program = dnn_flat_string(f, root, FILE_PROGRAM, &ok);
   if (!ok || !tensors) return dnn_fail(e, "%s: damaged: the list of its tensors cannot be read", w->name);
   w->program = program ? strdup(program) : NULL;
-  w->rows = calloc((size_t)n + 1, sizeof *w->rows);
-  if (!w->rows) return dnn_fail(e, "%s: no memory", w->name);
-  for (int64_t i = 0; i < n; i++) {
-    int64_t table = dnn_flat_table_at(f, tensors, i, &ok);
-    if (!ok) return dnn_fail(e, "%s: damaged: tensor %lld of the table", w->name, (long long)i);
-    if (!read_row(w, f, table, table_bytes, e)) return false;
-  }
-  return true;
+  if (!is_padded(w, table_bytes))
+    return dnn_fail(e, "%s: damaged: behind its table stand bytes that are not zero", w->name);
+  w->checkpoint = dnn_flat_table_in(f, root, FILE_CHECKPOINT, &ok), w->table_bytes = table_bytes;
+  if (!ok) return dnn_fail(e, "%s: damaged: its checkpoint cannot be read", w->name);
+  return dnn_weights_rows(w, tensors, n, &w->rows, &w->n, e);
 }
 
 bool dnn_weights_open_memory(const char *name, const void *bytes, int64_t size, DnnWeights *w, DnnError *e) {
@@ -120,9 +156,8 @@ bool dnn_weights_open(const char *path, DnnWeights *w, DnnError *e) {
 }
 
 void dnn_weights_close(DnnWeights *w) {
-  for (int i = 0; i < w->n; i++) free(w->rows[i].path);
+  dnn_weights_free_rows(w->rows, w->n);
   if (w->mapped) munmap(w->mapped, (size_t)w->size);
-  free(w->rows);
   free(w->program);
   free(w->name);
   memset(w, 0, sizeof *w);
@@ -135,20 +170,9 @@ int dnn_weights_find(const DnnWeights *w, const char *path) {
 }
 
 /* ---- writing ---- */
-/* The table for data that begins at `start`; offsets are those of the rows in order, each on a multiple of 64. */
-static int64_t build_table(DnnFlatOut *o, const char *program, const DnnWeight *rows, int n, const uint64_t *sums,
-                           int64_t start) {
-  static const int file_sizes[FILE_FIELDS] = {4, 8, 8, 8, 4, 4}, row_sizes[T_FIELDS] = {4, 1, 1, 4, 8, 8, 8};
-  int64_t at[FILE_FIELDS], p[T_FIELDS];
-  o->n = 0;
-  dnn_flat_space(o, 0, 1, 8);
-  if (!o->failed) memcpy(o->b + 4, "DNNW", 4);
-  int64_t root = dnn_flat_table(o, FILE_FIELDS, file_sizes, at);
-  dnn_flat_put(o, 0, (uint64_t)root, 4);
-  dnn_flat_put(o, at[FILE_VERSION], 1, 4);
-  dnn_flat_link(o, at[FILE_PROGRAM], dnn_flat_put_string(o, program ? program : ""));
-  int64_t list = dnn_flat_put_vector(o, n, 4), place = start;
-  dnn_flat_link(o, at[FILE_TENSORS], list);
+int64_t dnn_weights_list(DnnFlatOut *o, const DnnWeight *rows, int n) {
+  static const int row_sizes[T_FIELDS] = {4, 1, 1, 4, 8, 8, 8};
+  int64_t p[T_FIELDS], list = dnn_flat_put_vector(o, n, 4);
   for (int i = 0; i < n; i++) {
     const DnnWeight *r = &rows[i];
     dnn_flat_link(o, list + 4 + 4 * i, dnn_flat_table(o, T_FIELDS, row_sizes, p));
@@ -156,61 +180,96 @@ static int64_t build_table(DnnFlatOut *o, const char *program, const DnnWeight *
     int64_t shape = dnn_flat_put_vector(o, r->rank, 8);
     dnn_flat_link(o, p[T_SHAPE], shape);
     for (int k = 0; k < r->rank; k++) dnn_flat_put(o, shape + 4 + 8 * k, (uint64_t)r->shape[k], 8);
-    int64_t bytes = dnn_count(r->rank, r->shape, 8) * dnn_dtype_size(r->dtype);
     dnn_flat_put(o, p[T_DTYPE], (uint64_t)r->dtype, 1);
     dnn_flat_put(o, p[T_KIND], (uint64_t)r->kind, 1);
-    dnn_flat_put(o, p[T_OFFSET], (uint64_t)place, 8);
-    dnn_flat_put(o, p[T_BYTES], (uint64_t)bytes, 8);
-    dnn_flat_put(o, p[T_CHECKSUM], sums[i], 8);
-    place = (place + bytes + 63) / 64 * 64;
+    dnn_flat_put(o, p[T_OFFSET], (uint64_t)r->offset, 8);
+    dnn_flat_put(o, p[T_BYTES], (uint64_t)r->bytes, 8);
+    dnn_flat_put(o, p[T_CHECKSUM], r->checksum, 8);
   }
+  return list;
+}
+
+/* Gives the rows their offsets from `start` on, in order, each on a multiple of 64; where the last one ends. */
+static int64_t place_rows(DnnWeight *rows, int n, int64_t start) {
+  for (int i = 0; i < n; i++) {
+    rows[i].offset = (start + 63) / 64 * 64;
+    start = rows[i].offset + rows[i].bytes;
+  }
+  return (start + 63) / 64 * 64;
+}
+
+/* The tables; `all` are the n rows of tensors, then those of `more`. Returns their bytes. */
+static int64_t build_table(DnnFlatOut *o, const char *program, DnnWeight *all, int n, const DnnWeightsMore *more,
+                           int64_t start) {
+  const int sizes[FILE_FIELDS] = {4, 8, 8, 8, 4, 4, more ? 4 : 0};
+  int64_t at[FILE_FIELDS], end = place_rows(all, n + (more ? more->n : 0), start);
+  o->n = 0;
+  dnn_flat_space(o, 0, 1, 8);
+  if (!o->failed) memcpy(o->b + 4, "DNNW", 4);
+  int64_t root = dnn_flat_table(o, FILE_FIELDS, sizes, at);
+  dnn_flat_put(o, 0, (uint64_t)root, 4);
+  dnn_flat_put(o, at[FILE_VERSION], 1, 4);
+  dnn_flat_link(o, at[FILE_PROGRAM], dnn_flat_put_string(o, program ? program : ""));
+  dnn_flat_link(o, at[FILE_TENSORS], dnn_weights_list(o, all, n));
+  if (more) dnn_flat_link(o, at[FILE_CHECKPOINT], more->put(more->user, o, all + n, more->n));
   dnn_flat_put(o, at[FILE_TABLE_BYTES], (uint64_t)o->n, 8);
-  dnn_flat_put(o, at[FILE_BYTES], (uint64_t)place, 8);
+  dnn_flat_put(o, at[FILE_BYTES], (uint64_t)end, 8);
   if (!o->failed) dnn_flat_put(o, at[FILE_CHECKSUM], dnn_xxh64(o->b, o->n, 0), 8);
   return o->n;
 }
 
-bool dnn_weights_write(const char *path, const char *program, const DnnWeight *rows, int n, DnnError *e) {
-  DnnFlatOut o = {0};
-  uint64_t *sums = malloc((size_t)(n + 1) * sizeof *sums);
-  if (!sums) return dnn_fail(e, "%s: no memory", path);
-  for (int i = 0; i < n; i++)
-    sums[i] = dnn_xxh64(rows[i].data, dnn_count(rows[i].rank, rows[i].shape, 8) * dnn_dtype_size(rows[i].dtype), 0);
-  int64_t size = build_table(&o, program, rows, n, sums, 0), start = (size + 63) / 64 * 64;
-  build_table(&o, program, rows, n, sums, start);
-  free(sums);
+static bool write_all(const char *path, const DnnFlatOut *o, const DnnWeight *all, int n, DnnError *e) {
   DnnOut out;
-  if (o.failed) {
-    free(o.b);
-    return dnn_fail(e, "%s: no memory", path);
-  }
-  bool ok = dnn_out_open(&out, path, e);
-  if (ok) {
-    dnn_out_write(&out, o.b, o.n);
-    for (int i = 0; i < n; i++) {
-      dnn_out_align(&out, 64);
-      dnn_out_write(&out, rows[i].data, dnn_count(rows[i].rank, rows[i].shape, 8) * dnn_dtype_size(rows[i].dtype));
-    }
+  if (!dnn_out_open(&out, path, e)) return false;
+  dnn_out_write(&out, o->b, o->n);
+  for (int i = 0; i < n; i++) {
     dnn_out_align(&out, 64);
-    ok = dnn_out_close(&out, e);
+    dnn_out_write(&out, all[i].data, all[i].bytes);
   }
+  dnn_out_align(&out, 64);
+  return dnn_out_close(&out, e);
+}
+
+bool dnn_weights_write_more(const char *path, const char *program, const DnnWeight *rows, int n,
+                            const DnnWeightsMore *more, DnnError *e) {
+  DnnFlatOut o = {0};
+  int count = n + (more ? more->n : 0);
+  DnnWeight *all = calloc((size_t)count + 1, sizeof *all);
+  if (!all) return dnn_fail(e, "%s: no memory", path);
+  for (int i = 0; i < count; i++) {
+    all[i] = i < n ? rows[i] : more->rows[i - n];
+    all[i].bytes = dnn_count(all[i].rank, all[i].shape, 8) * dnn_dtype_size(all[i].dtype);
+    all[i].checksum = dnn_xxh64(all[i].data, all[i].bytes, 0);
+  }
+  int64_t size = build_table(&o, program, all, n, more, 0);
+  build_table(&o, program, all, n, more, size);
+  bool ok = o.failed ? dnn_fail(e, "%s: no memory", path) : write_all(path, &o, all, count, e);
+  free(all);
   free(o.b);
   return ok;
 }
 
-bool dnn_weights_save(const DnnProgram *p, const unsigned char *cells, int kinds, const char *path, DnnError *e) {
-  DnnWeight *rows = calloc((size_t)p->n_cells + 1, sizeof *rows);
-  if (!rows) return dnn_fail(e, "%s: no memory", path);
+bool dnn_weights_write(const char *path, const char *program, const DnnWeight *rows, int n, DnnError *e) {
+  return dnn_weights_write_more(path, program, rows, n, NULL, e);
+}
+
+int dnn_weights_of_cells(const DnnProgram *p, const unsigned char *cells, int kinds, DnnWeight *rows) {
   int n = 0;
   for (int i = 0; i < p->n_cells; i++) {
     const DnnCell *c = &p->cells[i];
     if (!(kinds & 1 << c->kind)) continue;
     DnnWeight *r = &rows[n++];
-    r->path = (char *)(uintptr_t)c->path, r->dtype = c->dtype, r->rank = c->rank, r->kind = c->kind;
+    *r = (DnnWeight){.path = (char *)(uintptr_t)c->path, .dtype = c->dtype, .rank = c->rank, .kind = c->kind};
     for (int k = 0; k < c->rank && k < DNN_MAX_RANK; k++) r->shape[k] = c->shape[k];
     r->data = cells + c->offset;
   }
-  bool ok = dnn_weights_write(path, p->name, rows, n, e);
+  return n;
+}
+
+bool dnn_weights_save(const DnnProgram *p, const unsigned char *cells, int kinds, const char *path, DnnError *e) {
+  DnnWeight *rows = calloc((size_t)p->n_cells + 1, sizeof *rows);
+  if (!rows) return dnn_fail(e, "%s: no memory", path);
+  bool ok = dnn_weights_write(path, p->name, rows, dnn_weights_of_cells(p, cells, kinds, rows), e);
   free(rows);
   return ok;
 }

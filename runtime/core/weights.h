@@ -3,6 +3,7 @@
  * anything is taken from it. */
 #ifndef DNN_WEIGHTS_H
 #define DNN_WEIGHTS_H
+#include "runtime/core/flat.h"
 #include "runtime/core/program.h"
 #include "runtime/core/tensor.h"
 
@@ -23,6 +24,7 @@ typedef struct DnnWeights {
   char *program; /* who wrote it; may be NULL */
   DnnWeight *rows;
   int32_t n;
+  int64_t checkpoint, table_bytes; /* where its table of a checkpoint stands, 0: there is none; bytes of all tables */
 } DnnWeights;
 
 /* Maps and verifies a file. */
@@ -34,6 +36,24 @@ int dnn_weights_find(const DnnWeights *w, const char *path); /* -1 when there is
 
 /* Writes tensors (path, dtype, rank, shape, kind, data are read) as one file, atomically. */
 bool dnn_weights_write(const char *path, const char *program, const DnnWeight *rows, int n, DnnError *e);
+
+/* A checkpoint beside the tensors: `put` appends its table and returns its place; its n rows, whose list `put` makes
+ * with dnn_weights_list(o, rows, n), have their data behind that of the others. */
+typedef struct DnnWeightsMore {
+  const DnnWeight *rows;
+  int n;
+  int64_t (*put)(void *user, DnnFlatOut *o, const DnnWeight *rows, int n);
+  void *user;
+} DnnWeightsMore;
+bool dnn_weights_write_more(const char *path, const char *program, const DnnWeight *rows, int n,
+                            const DnnWeightsMore *more, DnnError *e);
+/* Appends a vector of tensors; offset, bytes and checksum of the rows are known. */
+int64_t dnn_weights_list(DnnFlatOut *o, const DnnWeight *rows, int n);
+/* The rows of a vector of tensors in the tables of an open file, each verified; freed by dnn_weights_free_rows(). */
+bool dnn_weights_rows(const DnnWeights *w, int64_t vector, int64_t count, DnnWeight **rows, int32_t *n, DnnError *e);
+void dnn_weights_free_rows(DnnWeight *rows, int n);
+/* Describes the cells of these kinds in rows (room for p->n_cells); returns their number. */
+int dnn_weights_of_cells(const DnnProgram *p, const unsigned char *cells, int kinds, DnnWeight *rows);
 
 enum { DNN_SAVE_PARAM = 1, DNN_SAVE_STATE = 2, DNN_SAVE_OPT = 4 };
 /* The program's cells of these kinds. */

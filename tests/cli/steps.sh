@@ -30,7 +30,7 @@ counts 3 3 0 15
 counts 5 5 0 25
 counts 8 5 3 25
 counts 100 5 7 25
-has run8/metrics.csv "b,1,3,two.n,2"
+has run8/metrics.csv "b,1,8,two.n,2"
 status 0 "$DNNC" build count.dnn --train -o exe
 status 0 ./exe train --quiet --steps 8 --out built
 cmp run8/counts.csv built/counts.csv

@@ -39,11 +39,15 @@ static const char *text(const char *name) {
   return (const char *)get_file(in_folder(name), &n);
 }
 
+static bool opened(DnnFolder *f, const char *path, DnnError *e) {
+  return dnn_folder_new(f, path, false, e) && dnn_folder_start(f, &program, &context, NULL, e);
+}
+
 static void tables(void **state) {
   (void)state;
   DnnFolder f;
   DnnError e = {{0}};
-  if (!dnn_folder_open(&f, &program, &context, run_dir(0, "run"), NULL, &e)) fail_msg("%s", e.text);
+  if (!opened(&f, run_dir(0, "run"), &e)) fail_msg("%s", e.text);
   steps(&f, 1, 3);
   assert_string_equal(text("run/metrics.csv"), "stage,epoch,step,metric,value\n"
                                                "fit,2,2,learn.loss,0.5\n"
@@ -57,15 +61,19 @@ static void resumed(void **state) {
   (void)state;
   DnnFolder f;
   DnnError e = {{0}};
-  assert_true(dnn_folder_open(&f, &program, &context, run_dir(0, "whole"), NULL, &e));
+  assert_true(opened(&f, run_dir(0, "whole"), &e));
   steps(&f, 1, 9);
   assert_true(dnn_folder_close(&f, &e));
-  assert_true(dnn_folder_open(&f, &program, &context, run_dir(1, "two"), NULL, &e));
+  assert_true(opened(&f, run_dir(1, "two"), &e));
   steps(&f, 1, 5);
-  DnnFolderPlace at = dnn_folder_place(&f);
+  DnnCheckpoint at = {0};
+  at.n_grown = dnn_folder_grown(&f, at.grown, &e);
+  assert_int_equal(at.n_grown, 2);
   steps(&f, 6, 7);
   dnn_folder_leave(&f);
-  assert_true(dnn_folder_open(&f, &program, &context, dir[1], &at, &e));
+  put_text("two/last.dnnw.tmp-123", "torn");
+  assert_true(dnn_folder_lock(&f, dir[1], &e) && dnn_folder_start(&f, &program, &context, &at, &e));
+  assert_false(dnn_file_exists(in_folder("two/last.dnnw.tmp-123")));
   steps(&f, 6, 9);
   assert_true(dnn_folder_close(&f, &e));
   char *want = strdup(text("whole/metrics.csv"));
@@ -73,10 +81,32 @@ static void resumed(void **state) {
   free(want), want = strdup(text("whole/steps.csv"));
   assert_string_equal(text("two/steps.csv"), want);
   free(want);
-  at.steps = 1 << 20;
-  assert_false(dnn_folder_open(&f, &program, &context, dir[1], &at, &e));
+  at.grown[1].bytes = 1 << 20;
+  assert_true(dnn_folder_lock(&f, dir[1], &e));
+  assert_false(dnn_folder_start(&f, &program, &context, &at, &e));
   assert_says(&e, "steps.csv");
   assert_says(&e, "1048576");
+  dnn_folder_leave(&f);
+}
+
+/* A folder belongs to one process at a time, and a run is not thrown away by accident. */
+static void one_at_a_time(void **state) {
+  (void)state;
+  DnnFolder f, second;
+  DnnError e = {{0}};
+  const char *path = run_dir(0, "mine");
+  assert_true(opened(&f, path, &e));
+  assert_false(dnn_folder_new(&second, path, true, &e));
+  assert_says(&e, "another process");
+  assert_false(dnn_folder_lock(&second, path, &e));
+  assert_true(dnn_folder_close(&f, &e));
+  assert_false(dnn_folder_new(&second, path, false, &e));
+  assert_says(&e, "--overwrite");
+  assert_true(dnn_file_exists(in_folder("mine/last.dnnw")));
+  assert_true(dnn_folder_new(&second, path, true, &e));
+  assert_false(dnn_file_exists(in_folder("mine/last.dnnw")));
+  dnn_folder_leave(&second);
+  assert_false(dnn_folder_lock(&f, in_folder("nowhere"), &e));
 }
 
 static void kept_steps(void **state) {
@@ -92,6 +122,7 @@ static void kept_steps(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(tables), cmocka_unit_test(resumed), cmocka_unit_test(kept_steps)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(tables), cmocka_unit_test(resumed),
+                                     cmocka_unit_test(one_at_a_time), cmocka_unit_test(kept_steps)};
   return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }

@@ -1,6 +1,7 @@
 /* The training loop on a hand-written program: y = w x + b by gradient descent, entries in C. */
 #include "runtime_files.h"
 #include "runtime/core/data.h"
+#include "runtime/core/folder.h"
 #include "runtime/core/run.h"
 #include "runtime/core/tensor_file.h"
 #include "runtime/core/train.h"
@@ -20,7 +21,7 @@ static const DnnAxis two_axes[] = {{-1, 0, 2}};
 static const DnnPort line_out[] = {{"line", DNN_F32, 1, two_axes, {-1, 0, 0}, NULL}};
 
 static struct {
-  int learns, looks, interrupt_at, fail_at, sizes[8];
+  int learns, looks, calls, interrupt_at, fail_at, sizes[8];
   int64_t last_step, last_steps, last_epoch;
 } seen;
 
@@ -60,7 +61,7 @@ static int learn(DnnContext *c, const int64_t *v, const void *const *in, void *c
   seen.learns++;
   seen.last_step = c->step, seen.last_steps = c->steps, seen.last_epoch = c->epoch;
   c->step++; /* as compiled steps do */
-  if (seen.learns == seen.interrupt_at) raise(SIGINT);
+  if (++seen.calls == seen.interrupt_at) raise(SIGINT);
   return seen.learns == seen.fail_at;
 }
 
@@ -69,6 +70,7 @@ static int look(DnnContext *c, const int64_t *v, const void *const *in, void *co
   *(float *)out[0] = gradient((float *)(void *)c->cells, v[0], in, &dw, &db);
   if (seen.looks < 8) seen.sizes[seen.looks] = (int)v[0];
   seen.looks++;
+  if (++seen.calls == seen.interrupt_at) raise(SIGINT);
   return 0;
 }
 
@@ -152,7 +154,7 @@ static char *no_place(void *user, const char *name) {
 
 static int trained(DnnContext *c, uint64_t seed, DnnError *e) {
   DnnTrainOpts o = {.out_dir = folder, .seed = seed, .quiet = 1, .event = on_event};
-  memset(&seen.learns, 0, 2 * sizeof(int));
+  memset(&seen.learns, 0, 3 * sizeof(int));
   n_epochs = n_passes = 0;
   assert_true(dnn_context_new(&program, c, 1, e));
   assert_true(dnn_context_init(&program, c, seed, no_place, NULL, e));
@@ -290,6 +292,199 @@ static void failures(void **state) {
   assert_says(&e, "at most 8");
 }
 
+/* Everything that can stand between two steps: blocks by epochs and by steps, two passes in a row, a save in a block
+ * and one at a stage's end that is read back, `keep` and `stalls`, a pass at the top. */
+static DnnAction every_kind[16];
+static DnnProgram whole_program(void) {
+  const DnnAction run = actions[3], look = actions[6], save = actions[1];
+  every_kind[0] = actions[0], every_kind[0].first = 3, every_kind[0].n = 6, every_kind[0].count = 4;
+  every_kind[1] = look;
+  every_kind[2] = save, every_kind[2].kind = DNN_LOAD, every_kind[2].path = "end.dnnw";
+  every_kind[3] = run;
+  every_kind[4] = (DnnAction){.kind = DNN_EVERY, .first = 9, .n = 3, .unit = DNN_EPOCHS, .count = 1};
+  every_kind[5] = (DnnAction){.kind = DNN_EVERY, .first = 12, .n = 2, .unit = DNN_STEPS, .count = 3};
+  every_kind[6] = (DnnAction){.kind = DNN_KEEP, .place = "t.dnn:5", .metric = "look.loss", .compare = '<'};
+  every_kind[7] = (DnnAction){.kind = DNN_STALL, .metric = "look.loss", .unit = DNN_EPOCHS, .count = 3};
+  every_kind[8] = save, every_kind[8].path = "end.dnnw";
+  every_kind[9] = every_kind[10] = look, every_kind[11] = save;
+  every_kind[12] = look, every_kind[13] = save, every_kind[13].path = "end.dnnw";
+  DnnProgram p = program;
+  p.actions = every_kind, p.n_actions = 14, p.n_stages = 3, p.plan_hash = 77;
+  return p;
+}
+
+/* One process: from the start or from the newest checkpoint. */
+static int once(const DnnProgram *p, DnnContext *c, const char *run, bool again, int interrupt_at, DnnError *e) {
+  DnnFolder f;
+  DnnCheckpoint k = {0};
+  char *dir = NULL;
+  bool ok =
+      again ? dnn_checkpoint_resume(run, &dir, &k, e) && dnn_folder_lock(&f, run, e) && dnn_checkpoint_fits(&k, p, e)
+            : dnn_folder_new(&f, run, true, e);
+  if (!ok || !dnn_context_new(p, c, 1, e) || !dnn_context_init(p, c, 5, no_place, NULL, e)) fail_msg("%s", e->text);
+  if (!dnn_folder_start(&f, p, c, again ? &k : NULL, e)) fail_msg("%s", e->text);
+  static const char *const settings[] = {"a=1", "b=two", "a=3"};
+  DnnSaving saving = {.run = run,
+                      .seconds = 1e9,
+                      .drawn = 1,
+                      .settings = settings,
+                      .n_settings = 3,
+                      .from = again ? &k : NULL,
+                      .grown = dnn_folder_grown,
+                      .sound = dnn_folder_sound,
+                      .user = &f};
+  DnnTrainOpts o = {.out_dir = run, .seed = 5, .quiet = 1, .event = dnn_folder_event, .user = &f, .saving = &saving};
+  seen.calls = 0, seen.interrupt_at = interrupt_at;
+  int status = dnn_train(p, c, &o, e);
+  if (status == 1 || !dnn_folder_close(&f, e)) fail_msg("%s", e->text);
+  seen.interrupt_at = 0;
+  dnn_checkpoint_close(&k);
+  free(dir);
+  return status;
+}
+
+/* Interrupted at every single call, and again after every second one: the same bits in the end. */
+static void goes_on(void **state) {
+  (void)state;
+  DnnProgram p = whole_program();
+  DnnError e = {{0}};
+  char want[200], got[200], command[600];
+  DnnContext c, d;
+  strcpy(want, in_folder("want")), strcpy(got, in_folder("got"));
+  assert_int_equal(once(&p, &c, want, false, 0, &e), 0);
+  int calls = seen.calls;
+  assert_true(calls > 60 && calls < 200);
+  snprintf(command, sizeof command, "diff -r -x checkpoints '%s' '%s'", want, got);
+  for (int step = 1; step < 3; step++) {
+    for (int at = 1; at <= calls; at++) {
+      int status = once(&p, &d, got, false, at, &e);
+      assert_int_equal(status, 2);
+      assert_int_equal(seen.calls, at);
+      for (; status; status = once(&p, &d, got, true, step == 1 ? 0 : 2, &e)) dnn_context_free(&d);
+      assert_memory_equal(c.cells, d.cells, 128);
+      if (system(command)) fail_msg("interrupted at call %d", at);
+      dnn_context_free(&d);
+      if (step == 2) at += 20;
+    }
+  }
+  assert_int_equal(once(&p, &d, got, true, 0, &e), 0); /* it is at its end */
+  assert_int_equal(seen.calls, 0);
+  assert_memory_equal(c.cells, d.cells, 128);
+  dnn_context_free(&c), dnn_context_free(&d);
+}
+
+static void refuses(void **state) {
+  (void)state;
+  DnnProgram p = whole_program(), other = p;
+  DnnError e = {{0}};
+  DnnContext c;
+  DnnCheckpoint k;
+  char run[200], file[400], *dir;
+  strcpy(run, in_folder("refuse"));
+  once(&p, &c, run, false, 30, &e);
+  dnn_context_free(&c);
+  assert_true(dnn_checkpoint_resume(run, &dir, &k, &e));
+  assert_string_equal(dir, run);
+  int next = 0;
+  assert_string_equal(dnn_checkpoint_setting(&k, "a", &next), "1");
+  assert_string_equal(dnn_checkpoint_setting(&k, "a", &next), "3");
+  assert_null(dnn_checkpoint_setting(&k, "a", &next));
+  assert_string_equal(dnn_checkpoint_setting(&k, "b", NULL), "two");
+  assert_true(dnn_checkpoint_fits(&k, &p, &e));
+  other.plan_hash = 78;
+  assert_false(dnn_checkpoint_fits(&k, &other, &e));
+  assert_says(&e, "compiled differently");
+  other = p, every_kind[0].count++;
+  assert_false(dnn_checkpoint_fits(&k, &other, &e));
+  assert_says(&e, "another program");
+  every_kind[0].count--;
+  strcpy(file, k.file.name);
+  dnn_checkpoint_close(&k), free(dir);
+  size_t n;
+  unsigned char *bytes = get_file(file, &n);
+  bytes[n - 1] ^= 1;
+  FILE *f = fopen(file, "wb");
+  fwrite(bytes, 1, n, f), fclose(f);
+  assert_false(dnn_checkpoint_resume(run, &dir, &k, &e));
+  assert_says(&e, file);
+  assert_says(&e, "damaged");
+  assert_says(&e, "the last good checkpoint is");
+  assert_says(&e, "000000.dnnc");
+  free(dir);
+  assert_false(dnn_checkpoint_resume(in_folder("nowhere"), &dir, &k, &e));
+  assert_false(dnn_checkpoint_resume(folder, &dir, &k, &e));
+  assert_says(&e, "no checkpoint");
+  free(dir);
+  char weights[300];
+  snprintf(weights, sizeof weights, "%s/last.dnnw", run);
+  assert_false(dnn_checkpoint_resume(weights, &dir, &k, &e));
+  assert_false(dnn_checkpoint_open(weights, &k, &e));
+  assert_says(&e, "no checkpoint");
+}
+
+/* Every cut and every changed byte of a whole checkpoint is seen; flatc reads it by the schema. */
+static int opens(const char *path) {
+  DnnCheckpoint k;
+  DnnError e;
+  bool ok = dnn_checkpoint_open(path, &k, &e);
+  if (ok) dnn_checkpoint_close(&k);
+  return ok;
+}
+
+static void checkpoint_format(void **state) {
+  (void)state;
+  DnnProgram p = whole_program();
+  DnnError e = {{0}};
+  DnnContext c;
+  char run[200], *path;
+  size_t n;
+  strcpy(run, in_folder("format"));
+  once(&p, &c, run, false, 41, &e);
+  dnn_context_free(&c);
+  path = dnn_checkpoint_newest(run);
+  unsigned char *bytes = get_file(path, &n), *copy = malloc(n);
+  memcpy(copy, bytes, n);
+  assert_int_equal(opens(put_file("hostile.dnnc", copy, n)), 1);
+  for (size_t k = 0; k < n; k++) assert_false(opens(put_file("hostile.dnnc", copy, k)));
+  for (size_t k = 0; k < n; k++) {
+    static const unsigned char masks[] = {0xff, 0x80, 1};
+    for (size_t m = 0; m < sizeof masks; m++) {
+      copy[k] ^= masks[m];
+      if (opens(put_file("hostile.dnnc", copy, n))) fail_msg("byte %zu of %zu can change unseen", k, n);
+      copy[k] ^= masks[m];
+    }
+  }
+  put_file("whole.dnnc", copy, n);
+  free(copy), free(path);
+  if (system("flatc --version > /dev/null 2>&1")) skip();
+  char command[800];
+  snprintf(command, sizeof command,
+           "cd '%s' && flatc --json --strict-json --defaults-json -o . '%s/schema/dnn.fbs' -- whole.dnnc", folder,
+           TEST_ROOT);
+  assert_int_equal(system(command), 0);
+  char *text = (char *)get_file(in_folder("whole.json"), &n);
+  text[n] = 0;
+  static const char *const words[] = {
+      "\"path\": \"net.w\"",     "\"begun\": true", "\"plan_hash\": 77",      "\"name\": \"look.loss\"",
+      "\"name\": \"steps.csv\"", "\"a=1\"",         "\"path\": \"end.dnnw\"", "\"sums\": [",
+      "\"have_best\": true",     "\"seed\": 5"};
+  for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+    if (!strstr(text, words[i])) fail_msg("flatc does not see %s in %s", words[i], text);
+}
+
+static void every(void **state) {
+  (void)state;
+  double seconds = 0;
+  int64_t steps = 0;
+  assert_true(dnn_checkpoint_every("30s", &seconds, &steps) && seconds == 30 && steps == 0);
+  assert_true(dnn_checkpoint_every("1.5m", &seconds, &steps) && seconds == 90 && steps == 0);
+  assert_true(dnn_checkpoint_every("2h", &seconds, &steps) && seconds == 7200);
+  assert_true(dnn_checkpoint_every("200", &seconds, &steps) && seconds == 0 && steps == 200);
+  assert_true(dnn_checkpoint_every("7 steps", &seconds, &steps) && steps == 7);
+  static const char *const bad[] = {"", "s", "0", "-1s", "1.5", "3 days", "nan", "inf s", "30ss"};
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) assert_false(dnn_checkpoint_every(bad[i], &seconds, &steps));
+}
+
 static void entry_on_files(void **state) {
   (void)state;
   DnnContext c;
@@ -338,6 +533,10 @@ int main(void) {
                                      cmocka_unit_test(stops_when_told),
                                      cmocka_unit_test(keep_and_stall),
                                      cmocka_unit_test(failures),
+                                     cmocka_unit_test(goes_on),
+                                     cmocka_unit_test(refuses),
+                                     cmocka_unit_test(checkpoint_format),
+                                     cmocka_unit_test(every),
                                      cmocka_unit_test(entry_on_files)};
   return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }

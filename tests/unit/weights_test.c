@@ -116,14 +116,7 @@ static void damaged(void **state) {
   memcpy(copy, get_file(saved("h.dnnw", 7), &n), sizeof copy);
   assert_true(n < 4096);
   for (size_t k = 0; k < n; k++) assert_false(read_one(put_file("cut.dnnw", copy, k)));
-  /* only the padding between tensors and a kind the checksum of the table does not leave open can change unseen */
-  int accepted = hostile("x.dnnw", copy, n, read_one);
-  assert_true(accepted <= 4 * (64 * 4));
-  for (size_t k = 0; k < 400; k++) { /* the table */
-    copy[k] ^= 4;
-    if (k < 64) assert_false(read_one(put_file("flip.dnnw", copy, n)));
-    copy[k] ^= 4;
-  }
+  assert_int_equal(hostile("x.dnnw", copy, n, read_one), 0);
   DnnWeights w;
   DnnError e;
   assert_false(dnn_weights_open(put_text("t.dnnw", "this is a text file"), &w, &e));
