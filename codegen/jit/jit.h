@@ -24,7 +24,7 @@ typedef struct JitUnit {
   char *object;             /* out: an ELF object, NULL when the unit does not compile */
   size_t object_size;
   char *words; /* out: clang's diagnostics, warnings too; NULL for none */
-  double ms;   /* out: how long it took */
+  double ms;   /* out: processor time */
 } JitUnit;
 
 typedef struct JitCode JitCode; /* linked code in memory */

@@ -1,3 +1,6 @@
 # A few models: the same bits just in time, from the cache, and from clang-19 (bits_zoo.sh: all of them).
 . "$ROOT/tests/models/bits"
-for m in first/line first/recurrent vision/mlp; do same_bits "$ROOT/models/$m.dnn"; done
+same_bits "$ROOT/models/first/line.dnn"
+same_bits "$ROOT/models/first/recurrent.dnn" --set rate=1e-2
+same_bits "$ROOT/models/vision/mlp.dnn"
+[ $wrong = 0 ] && [ $compared = 3 ]
