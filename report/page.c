@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { MOST_CURVES = 16 }; /* in one chart */
+enum { MOST_CURVES = 16, MOST_OPEN = 60 }; /* of a chart; rows of a table that is open at first */
 
 /* The policy forbids everything that a page could ask a network for, and scripts. */
 void page_begin(Buf *b, const char *title) {
@@ -170,7 +170,7 @@ static void curves_section(Buf *b, const Run *run) {
 /* ---- what the source tells ---- */
 
 static void layer_table(Buf *b, const Layers *l) {
-  buf_str(b, "<details open><summary>");
+  buf_printf(b, "<details%s><summary>", arrlen(l->rows) <= MOST_OPEN ? " open" : "");
   buf_html(b, l->head);
   buf_str(b, "</summary><div class=\"wide\"><table class=\"layers\"><tr>");
   for (int c = 0; c < SUMMARY_COLUMNS; c++)

@@ -2,10 +2,19 @@
 #include "base/ds.h"
 #include <math.h>
 
-enum { WIDTH = 640, HEIGHT = 290, LEFT = 58, RIGHT = 618, TOP = 12, BOTTOM = 256, MOST_BAD_MARKS = 40 };
+enum {
+  WIDTH = 640,
+  HEIGHT = 290,
+  LEFT = 58,
+  RIGHT = 618,
+  TOP = 12,
+  BOTTOM = 256,
+  MOST_BAD_MARKS = 40,
+  MOST_TICKS = 12
+};
 
 typedef struct Axes {
-  double x0, x1, y0, y1; /* of log10(y) when `log` */
+  double x1, y0, y1; /* x from 0; of log10(y) when `log` */
   bool log;
 } Axes;
 
@@ -24,7 +33,10 @@ void plot_bytes(Buf *b, double v) {
   buf_printf(b, k && v < 100 ? "%.1f\302\240%s" : "%.0f\302\240%s", v, units[k]);
 }
 
-static double x_of(const Axes *a, double step) { return LEFT + (RIGHT - LEFT) * (step - a->x0) / (a->x1 - a->x0); }
+/* Differences of what is drawn are finite. */
+static bool is_drawn(double v) { return fabs(v) < 1e300; }
+
+static double x_of(const Axes *a, double step) { return LEFT + (RIGHT - LEFT) * step / a->x1; }
 
 static double y_of(const Axes *a, double v) {
   if (a->log) v = log10(v);
@@ -32,14 +44,14 @@ static double y_of(const Axes *a, double v) {
 }
 
 static Axes axes_of(const Chart *c) {
-  Axes a = {0, c->last, INFINITY, -INFINITY, false};
+  Axes a = {c->last, INFINITY, -INFINITY, false};
   for (int i = 0; i < c->n; i++)
     for (int k = 0; k < c->curves[i].n; k++) {
       Point p = c->curves[i].points[k];
-      a.x0 = fmin(a.x0, p.step), a.x1 = fmax(a.x1, p.step);
-      if (isfinite(p.value)) a.y0 = fmin(a.y0, p.value), a.y1 = fmax(a.y1, p.value);
+      a.x1 = fmax(a.x1, p.step);
+      if (is_drawn(p.value)) a.y0 = fmin(a.y0, p.value), a.y1 = fmax(a.y1, p.value);
     }
-  if (a.x1 <= a.x0) a.x1 = a.x0 + 1;
+  if (a.x1 <= 0) a.x1 = 1;
   if (!isfinite(a.y0)) a.y0 = 0, a.y1 = 1; /* not one finite value */
   a.log = a.y0 > 0 && a.y1 >= 30 * a.y0;
   if (a.log) a.y0 = log10(a.y0), a.y1 = log10(a.y1);
@@ -66,7 +78,7 @@ static void y_tick(Buf *b, const Axes *a, double v) {
 static void y_ticks(Buf *b, const Axes *a) {
   if (!a->log) {
     double by = plot_nice((a->y1 - a->y0) / 5);
-    for (double k = ceil(a->y0 / by); k * by <= a->y1; k++) y_tick(b, a, k * by);
+    for (int k = 0; k < MOST_TICKS; k++) y_tick(b, a, (ceil(a->y0 / by) + k) * by);
     return;
   }
   int decades = (int)(a->y1 - a->y0), each = decades > 6 ? (decades + 5) / 6 : 1;
@@ -77,9 +89,9 @@ static void y_ticks(Buf *b, const Axes *a) {
 }
 
 static void x_ticks(Buf *b, const Axes *a) {
-  double by = fmax(plot_nice((a->x1 - a->x0) / 6), 1);
+  double by = fmax(plot_nice(a->x1 / 6), 1);
   buf_printf(b, "<path class=\"axis\" d=\"M%d %dH%d\"/>", LEFT, BOTTOM, RIGHT);
-  for (double k = ceil(a->x0 / by); k * by <= a->x1; k++) {
+  for (int k = 0; k < MOST_TICKS && k * by <= a->x1; k++) {
     buf_printf(
         b, "<path class=\"axis\" d=\"M%.1f %dv4\"/><text class=\"tick\" x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">",
         x_of(a, k * by), BOTTOM, x_of(a, k * by), BOTTOM + 18);
@@ -91,7 +103,7 @@ static void x_ticks(Buf *b, const Axes *a) {
 
 static void stage_lines(Buf *b, const Chart *c, const Axes *a) {
   for (int i = 0; i < c->n_marks && c->n_marks > 1; i++) {
-    double x = x_of(a, fmax(c->marks[i].step, a->x0));
+    double x = x_of(a, c->marks[i].step);
     if (x < LEFT || x > RIGHT - 2) continue;
     if (i) buf_printf(b, "<path class=\"stage\" d=\"M%.1f %dV%d\"/>", x, TOP, BOTTOM);
     buf_printf(b, "<text class=\"stage\" x=\"%.1f\" y=\"%d\">", x + 4, TOP + 9);
@@ -131,7 +143,7 @@ static void put_curve(Buf *b, const Axes *a, const Point *p, int n, int colour, 
   Column c = {0};
   buf_printf(b, "<path class=\"%s c%d\" d=\"", class, colour);
   for (int i = 0; i < n; i++) {
-    bool gap = !isfinite(p[i].value);
+    bool gap = !is_drawn(p[i].value);
     int pixel = (int)x_of(a, p[i].step);
     if (open && (gap || pixel != c.pixel)) end_column(b, &dots, a, p, &c, gap, &pen), open = false;
     if (gap) pen = false;
@@ -150,7 +162,7 @@ static void put_curve(Buf *b, const Axes *a, const Point *p, int n, int colour, 
 static void put_dots(Buf *b, const Axes *a, const Point *p, int n, int colour) {
   buf_printf(b, "<path class=\"dots c%d\" d=\"", colour);
   for (int i = 0; i < n; i++)
-    if (isfinite(p[i].value)) buf_printf(b, "M%.1f %.1fh0", x_of(a, p[i].step), y_of(a, p[i].value));
+    if (is_drawn(p[i].value)) buf_printf(b, "M%.1f %.1fh0", x_of(a, p[i].step), y_of(a, p[i].value));
   buf_str(b, "\"/>\n");
 }
 
@@ -160,7 +172,7 @@ static void put_trend(Buf *b, const Axes *a, const Curve *c) {
   double keep = 1 - fmin(1, 30.0 / c->n), sum = 0, weight = 0;
   for (int i = 0; i < c->n; i++) {
     Point p = c->points[i];
-    if (!isfinite(p.value)) continue;
+    if (!is_drawn(p.value)) continue;
     sum = keep * sum + (1 - keep) * p.value, weight = keep * weight + (1 - keep);
     p.value = sum / weight;
     arrput(smooth, p);
@@ -172,7 +184,7 @@ static void put_trend(Buf *b, const Axes *a, const Curve *c) {
 static void put_bad(Buf *b, const Axes *a, const Curve *c) {
   int marks = 0;
   for (int i = 0; i < c->n && marks < MOST_BAD_MARKS; i++) {
-    if (isfinite(c->points[i].value)) continue;
+    if (is_drawn(c->points[i].value)) continue;
     buf_printf(b, "<path class=\"bad\" d=\"M%.1f %dl-3 6h6z\"><title>", x_of(a, c->points[i].step), BOTTOM - 6);
     buf_html(b, c->name);
     buf_printf(b, ", step %.0f: %g</title></path>\n", c->points[i].step, c->points[i].value);
@@ -192,7 +204,7 @@ static void put_legend(Buf *b, const Chart *c) {
     const Curve *u = &c->curves[i];
     int bad = 0, first = 0;
     for (int k = u->n; k-- > 0;)
-      if (!isfinite(u->points[k].value)) bad++, first = k;
+      if (!is_drawn(u->points[k].value)) bad++, first = k;
     if (!bad) continue;
     buf_printf(b, "<span class=\"warn\">%d of %d values of ", bad, u->n);
     buf_html(b, u->name);

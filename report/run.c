@@ -38,8 +38,9 @@ static Series *series_of(Run *run, const char *metric, SeriesKind kind) {
 static void take_row(Run *run, const DnnCsvCell *cell, bool of_steps) {
   const char *stage = cell[0].text;
   double step = strtod(cell[2].text, NULL), value = strtod(cell[4].text, NULL);
+  if (!(step >= 0 && step < 1e15)) return; /* of no run of dnnc's */
   Series *s = series_of(run, cell[3].text, of_steps ? SERIES_STEPS : *stage ? SERIES_EPOCHS : SERIES_PASSES);
-  if (arrlen(s->points) && arrlast(s->points).step > step) return; /* of no run of dnnc's */
+  if (arrlen(s->points) && arrlast(s->points).step > step) return;
   if (of_steps && *stage && (!arrlen(run->marks) || strcmp(arrlast(run->marks).stage, stage))) {
     Mark m = {arrlen(run->marks) ? run->last_step : 0, arena_strdup(run->arena, stage)};
     arrput(run->marks, m);

@@ -57,7 +57,8 @@ static void table(Buf *b, const Trials *t) {
   buf_str(b, "</tr>\n");
   for (int i = 0; i < t->n; i++) {
     buf_printf(b, "<tr><td><span class=\"key c%d\"></span>", i % PLOT_COLOURS);
-    if (t->links && t->runs[i].arena) {
+    bool number = !cell(t, i, 0)[strspn(cell(t, i, 0), "0123456789")];
+    if (t->links && t->runs[i].arena && number) {
       buf_str(b, "<a href=\"");
       buf_html(b, cell(t, i, 0));
       buf_str(b, "/report.html\">");
