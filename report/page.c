@@ -6,6 +6,7 @@
 #include "report/report.h"
 #include <math.h>
 #include <string.h>
+#include <time.h>
 
 enum { MOST_CURVES = 16, MOST_OPEN = 60 }; /* of a chart; rows of a table that is open at first */
 
@@ -31,13 +32,17 @@ void section_end(Buf *b) { buf_str(b, "</section>\n"); }
 
 /* ---- summary ---- */
 
-static void put_json(Buf *b, json_t *v) {
-  size_t i;
-  const char *key;
+static void put_json(Buf *b, const char *key, json_t *v) {
+  size_t i = 0, n = strlen(key);
+  const char *name;
   json_t *x;
+  bool bytes = (n > 5 && !strcmp(key + n - 5, "bytes")) || !strcmp(key, "memory");
   switch (json_typeof(v)) {
   case JSON_STRING: buf_html(b, json_string_value(v)); break;
-  case JSON_INTEGER: buf_printf(b, "%lld", (long long)json_integer_value(v)); break;
+  case JSON_INTEGER:
+    if (bytes) plot_bytes(b, (double)json_integer_value(v));
+    else buf_printf(b, "%lld", (long long)json_integer_value(v));
+    break;
   case JSON_REAL: buf_printf(b, "%.6g", json_real_value(v)); break;
   case JSON_TRUE: buf_str(b, "yes"); break;
   case JSON_FALSE: buf_str(b, "no"); break;
@@ -45,19 +50,37 @@ static void put_json(Buf *b, json_t *v) {
   case JSON_ARRAY:
     json_array_foreach(v, i, x) {
       if (i) buf_str(b, ", ");
-      put_json(b, x);
+      put_json(b, key, x);
     }
     break;
   case JSON_OBJECT:
-    i = 0;
-    json_object_foreach(v, key, x) {
+    json_object_foreach(v, name, x) {
       if (i++) buf_str(b, ", ");
-      buf_html(b, key);
+      buf_html(b, name);
       buf_char(b, ' ');
-      put_json(b, x);
+      put_json(b, name, x);
     }
     break;
   }
+}
+
+/* Seconds since 1970 of "2026-11-27T12:41:02Z"; 0: not there. */
+static double moment(const Run *run, const char *key) {
+  struct tm t = {0};
+  const char *text = run_text(run, key);
+  const char *end = text ? strptime(text, "%Y-%m-%dT%H:%M:%SZ", &t) : NULL;
+  return end && !*end ? (double)timegm(&t) : 0;
+}
+
+static void put_took(Buf *b, const Run *run) {
+  double from = moment(run, "started"), to = moment(run, run_text(run, "ended") ? "ended" : "now");
+  long seconds = (long)(to - from);
+  if (!from || !to || seconds < 1) return;
+  buf_str(b, "<dt>took</dt><dd>");
+  if (seconds >= 3600) buf_printf(b, "%ld h %ld min", seconds / 3600, seconds / 60 % 60);
+  else if (seconds >= 60) buf_printf(b, "%ld min %ld s", seconds / 60, seconds % 60);
+  else buf_printf(b, "%ld s", seconds);
+  buf_str(b, "</dd>\n");
 }
 
 static bool is_empty(const json_t *v) {
@@ -79,11 +102,12 @@ static void facts(Buf *b, const Run *run, const Model *m) {
   json_t *v;
   buf_str(b, "<dl>\n");
   json_object_foreach(run->record, key, v) {
-    if (is_empty(v)) continue;
+    if (is_empty(v) || !strcmp(key, "state") || !strcmp(key, "now")) continue;
     fact_begin(b, key);
-    put_json(b, v);
+    put_json(b, key, v);
     buf_str(b, "</dd>\n");
   }
+  put_took(b, run);
   fact_begin(b, "folder");
   buf_html(b, run->dir);
   buf_printf(b, "</dd>\n<dt>steps</dt><dd>%.0f</dd>\n", run->last_step);
@@ -133,20 +157,34 @@ static void metric_table(Buf *b, const Run *run) {
 
 /* ---- curves ---- */
 
-/* One chart for all metrics that a report's name is in: the training's and the evaluation's loss side by side. A metric
- * has one colour; its single steps are pale where it has means as well. */
+/* A step has one colour in all charts: its number among those that report. */
+static int colour_of(const Run *run, const char *metric) {
+  int colour = 0;
+  for (int i = 0; i < (int)arrlen(run->series); i++) {
+    const char *other = run->series[i].metric;
+    size_t n = (size_t)(metric_report(other) - other);
+    bool first = true;
+    if (n == (size_t)(metric_report(metric) - metric) && !memcmp(other, metric, n)) break;
+    for (int k = 0; k < i && first; k++) {
+      const char *known = run->series[k].metric;
+      first = n != (size_t)(metric_report(known) - known) || memcmp(known, other, n) != 0;
+    }
+    colour += first;
+  }
+  return colour % PLOT_COLOURS;
+}
+
+/* One chart for all metrics that a report's name is in: the training's and the evaluation's loss side by side. Single
+ * steps are pale where there are means as well. */
 static void put_report(Buf *b, Arena *arena, const Run *run, const char *report) {
   static const char *const kinds[] = {" (steps)", " (epoch means)", ""};
   Curve curves[MOST_CURVES];
-  const char *metrics[MOST_CURVES];
-  int n = 0, colours = 0;
+  int n = 0;
   for (int i = 0; i < (int)arrlen(run->series) && n < MOST_CURVES; i++) {
     const Series *s = &run->series[i];
     if (strcmp(metric_report(s->metric), report)) continue;
-    int colour = 0, count = (int)arrlen(s->points);
-    while (colour < colours && strcmp(metrics[colour], s->metric)) colour++;
-    if (colour == colours) metrics[colours++] = s->metric;
-    Curve c = {arena_printf(arena, "%s%s", s->metric, kinds[s->kind]), s->points, count, colour % PLOT_COLOURS,
+    int count = (int)arrlen(s->points);
+    Curve c = {arena_printf(arena, "%s%s", s->metric, kinds[s->kind]), s->points, count, colour_of(run, s->metric),
                CURVE_LINE};
     if (s->kind == SERIES_STEPS) c.form = has_epochs(run, s) ? CURVE_PALE : count >= 60 ? CURVE_TREND : CURVE_LINE;
     curves[n++] = c;
@@ -215,15 +253,23 @@ static const char *title_of(const Run *run) {
   return name ? name : run->dir;
 }
 
+/* run.json says how the training ended; one that was killed, and a built trainer's, only by its last weights. */
+static const char *state_of(const Run *run) {
+  const char *state = run_text(run, "state");
+  if (state && strcmp(state, "running")) return state;
+  return !state && run_path(run, "last.dnnw") ? "finished" : "not finished";
+}
+
 static void head(Buf *b, const Run *run, const Model *m) {
-  bool whole = run_path(run, "last.dnnw") != NULL;
+  const char *state = state_of(run);
   page_begin(b, arena_printf(run->arena, "%s: %s", title_of(run), run->dir));
   buf_str(b, "<header><h1>");
   buf_html(b, title_of(run));
   buf_str(b, "</h1><p class=\"sub\">run folder <code>");
   buf_html(b, run->dir);
-  buf_printf(b, "</code> <span class=\"state %s\">%s</span></p>\n<nav>", whole ? "good" : "warn",
-             whole ? "finished" : "not finished");
+  buf_printf(b, "</code> <span class=\"state %s\">", strcmp(state, "finished") ? "warn" : "good");
+  buf_html(b, state);
+  buf_str(b, "</span></p>\n<nav>");
   buf_str(b, "<a href=\"#summary\">Summary</a>");
   if (arrlen(run->series)) buf_str(b, "<a href=\"#curves\">Curves</a>");
   if (arrlen(m->layers)) buf_str(b, "<a href=\"#layers\">Layers</a>");
@@ -237,9 +283,9 @@ static void head(Buf *b, const Run *run, const Model *m) {
 void report_run(Buf *b, const Run *run, Model *m) {
   head(b, run, m);
   section_begin(b, "summary", "Summary");
-  facts(b, run, m);
   if (arrlen(run->series)) metric_table(b, run);
   else buf_str(b, "<p>Nothing has been measured yet.</p>\n");
+  facts(b, run, m);
   if (m->trouble) {
     buf_str(b, "<p class=\"sub\">Layers and memory are not shown: ");
     buf_html(b, m->trouble);

@@ -75,6 +75,12 @@ has "$err" 'empty: is no run folder'
 status 1 "$DNNC" report run -o nowhere/page.html
 has "$err" 'nowhere/page.html'
 status 2 "$DNNC" report
+cat >killed/run.json <<'J'
+{"program": "a.dnn", "set": ["rate=3"], "dim": [], "cell_bytes": 20480, "machine": {"processor": "an abacus"},
+ "state": "interrupted", "started": "2026-02-28T23:59:00Z", "ended": "2026-03-01T01:00:01Z"}
+J
+status 0 "$DNNC" report killed
+look holds killed/report.html 'interrupted' 'set rate=3' 'processor an abacus' 'took 1 h 1 min' 'cell bytes 20.5 kB'
 printf '{"program": 3' >killed/run.json
 status 0 "$DNNC" report killed
 look holds killed/report.html 'run.json: line 1'
