@@ -66,7 +66,7 @@ static const Target *quick_target(World *w) {
   *t = *target_find("native");
   const char **flags[] = {&t->gcc_flags, &t->clang_flags};
   for (int i = 0; i < 2; i++) {
-    char *copy = arena_printf(w->a, "%s", *flags[i]), *level = strstr(copy, "-O3");
+    char *copy = arena_printf(w->a, "%s", *flags[i]), *level = strstr(copy, "-O");
     if (level) level[2] = '1';
     *flags[i] = copy;
   }
