@@ -28,6 +28,7 @@ static void layout_arena(Emit *e) {
   for (int i = 0; i < e->n_entries; i++) {
     EmitEntry *x = &e->entries[i];
     const Lowered *l = e->lowered[i];
+    if (!l) continue;
     x->temp_at = round64(e->plans[i]->peak);
     x->scratch_at = x->temp_at + round64(l->temp_bytes);
     x->scratch_each = round64(l->scratch_bytes);
@@ -132,6 +133,33 @@ static void front_matter(const Emit *e, Buf *b, const char *what) {
   buf_printf(b, ", made by dnnc for %s. */\n", e->target->name);
 }
 
+/* Entries that decide the plan's hash: those of the training, of a program without one all. */
+static bool is_hashed(const Emit *e, int entry) {
+  return e->lowered[entry] && (!arrlen(e->prog->actions) || prog_trains(e->prog, entry));
+}
+
+static void hash_kernel(Emit *e, int kernel) {
+  const Kernel *k = kernels_get(e->kernels, kernel);
+  e->hashed[kernel] = true;
+  for (int c = 0; c < (int)arrlen(k->callees); c++) e->hashed[k->callees[c]->index] = true;
+}
+
+/* The kernels that these entries call. */
+static void find_hashed(Emit *e) {
+  e->hashed = arena_array(e->arena, bool, kernels_count(e->kernels) + 1);
+  if (!arrlen(e->prog->actions)) memset(e->hashed, true, (size_t)kernels_count(e->kernels));
+  for (int i = 0; i < e->n_entries; i++) {
+    if (!is_hashed(e, i)) continue;
+    for (int g = 0; g < (int)arrlen(e->plans[i]->groups); g++)
+      for (int c = 0; c < (int)arrlen(e->lowered[i]->groups[g].calls); c++)
+        hash_kernel(e, e->lowered[i]->groups[g].calls[c].kernel);
+  }
+}
+
+void emit_hash_steps(Emit *e, int entry, const Buf *steps) {
+  if (is_hashed(e, entry)) e->hash = hash_code(e->hash, steps);
+}
+
 /* Prototypes of the kernels that kernels first .. last-1 call: they may stand in another unit. */
 static void callee_prototypes(Emit *e, int first, int last, Buf *b) {
   const Kernel **done = NULL;
@@ -163,7 +191,7 @@ static void emit_kernel_units(Emit *e, EmitOut *out) {
   for (int i = 0; i < n; i++) {
     kernel_print_lines(kernels_get(e->kernels, i), e->opts->lines ? e->prog->diag : NULL, &texts[i]);
     total += texts[i].n;
-    e->hash = hash_code(e->hash, &texts[i]);
+    if (e->hashed[i]) e->hash = hash_code(e->hash, &texts[i]);
   }
   int units = e->opts->units > 0 ? e->opts->units : 1 + (int)(total / UNIT);
   if (units > MOST && e->opts->units <= 0) units = MOST;
@@ -197,14 +225,15 @@ static void put_runtime(EmitOut *out, const char *file) {
   arrput(out->files, ((EmitFile){f->name, f->text, f->size, source ? EMIT_PLAIN : EMIT_HEADER}));
 }
 
-/* The runtime's texts that every emitted program needs: headers, and the reader of weights in memory; and those of
- * functions that its kernels call. */
+/* The runtime's texts that every emitted program needs: headers, and for its C interface the reader of weights in
+ * memory; and those of functions that its kernels call. */
 static void emit_runtime(const Emit *e, EmitOut *out) {
-  static const char *const names[] = {"context.h",    "kernel.h", "maths.h",        "random.h",       "program.h",
-                                      "data_ops.def", "show.h",   "weights_fill.h", "weights_fill.c", "flat.h",
-                                      "flat.c",       "xxh64.h",  "xxh64.c"};
+  static const char *const names[] = {"context.h", "kernel.h",     "maths.h", "random.h",
+                                      "program.h", "data_ops.def", "show.h"};
+  static const char *const reader[] = {"weights_fill.h", "weights_fill.c", "flat.h", "flat.c", "xxh64.h", "xxh64.c"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) put_runtime(out, names[i]);
   if (e->opts->watch) put_runtime(out, "watch.h");
+  for (size_t i = 0; !e->opts->bare && i < sizeof reader / sizeof *reader; i++) put_runtime(out, reader[i]);
   for (int h = 0; runtime_headers[h]; h++)
     if (uses_header(e, 0, kernels_count(e->kernels), runtime_headers[h])) put_runtime(out, runtime_headers[h]);
 }
@@ -248,21 +277,26 @@ bool emit_program(Arena *a, const Prog *prog, Plan *const *plans, Lowered *const
   layout_arena(e);
   name_entries(e);
 
+  find_hashed(e);
   emit_kernel_units(e, out);
   Buf entries = {0}, b = {0};
-  for (int i = 0; i < e->n_entries; i++) emit_entry(e, i, &entries);
-  e->hash = hash_text(hash_code(e->hash, &entries), target->name, strlen(target->name));
-  front_matter(e, &b, "Entry points");
+  for (int i = 0; i < e->n_entries; i++)
+    if (e->lowered[i]) emit_entry(e, i, &entries);
+  e->hash = hash_text(e->hash, target->name, strlen(target->name));
+  front_matter(e, &b, opts->bare ? "Entry points and tables" : "Entry points");
   emit_interface(e, &entries, &b);
   buf_bytes(&b, entries.s ? entries.s : "", entries.n);
   buf_free(&entries);
-  put_file(e, out, arena_printf(a, "%s.c", e->name), &b, EMIT_PLAIN);
-  front_matter(e, &b, "Tables");
+  if (!opts->bare) {
+    put_file(e, out, arena_printf(a, "%s.c", e->name), &b, EMIT_PLAIN);
+    front_matter(e, &b, "C interface");
+    emit_header(e, &b);
+    put_file(e, out, arena_printf(a, "%s.h", e->name), &b, EMIT_HEADER);
+    front_matter(e, &b, "Tables");
+    buf_str(&b, "#include \"dnn_kernel.h\"\n#include \"dnn_program.h\"\n\n");
+  }
   emit_program_table(e, &b);
-  put_file(e, out, arena_printf(a, "%s_program.c", e->name), &b, EMIT_PLAIN);
-  front_matter(e, &b, "C interface");
-  emit_header(e, &b);
-  put_file(e, out, arena_printf(a, "%s.h", e->name), &b, EMIT_HEADER);
+  put_file(e, out, arena_printf(a, opts->bare ? "%s.c" : "%s_program.c", e->name), &b, EMIT_PLAIN);
   if (opts->weights) emit_weights(e, out);
   emit_runtime(e, out);
   out->cell_bytes = e->cell_bytes;

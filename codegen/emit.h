@@ -15,6 +15,7 @@ typedef struct EmitOpts {
   bool weights;       /* NAME.dnnw is embedded */
   bool lines;         /* `#line` directives: kernels and their calls name the program's places */
   bool watch;         /* a checked run: the context's watch is called around every kernel group */
+  bool bare;          /* for a process that knows the program's table alone: no C interface */
   int units;          /* kernel units at most; 0: by size */
   const char *source; /* how comments name the program's file */
 } EmitOpts;
@@ -40,7 +41,9 @@ typedef struct EmitOut {
   uint64_t plan_hash;
 } EmitOut;
 
-/* `plans` and `lowered` hold one per entry of `prog`, in order. The text depends on nothing else. */
+/* `plans` and `lowered` hold one per entry of `prog`, in order; NULL: that entry is not compiled, and only a `bare`
+ * program can have such. The text depends on nothing else. The plan's hash is that of what the training calls, where
+ * there is one: it is the same whatever else is compiled, as long as the training's entries are lowered first. */
 bool emit_program(Arena *a, const Prog *prog, Plan *const *plans, Lowered *const *lowered, const KernelTable *kernels,
                   const Target *target, const EmitOpts *opts, EmitOut *out);
 

@@ -183,6 +183,7 @@ static bool put_run(Emit *e, int i, Buf *b, const char *args) {
   Buf body = {0};
   emit_steps(e, i, &body);
   if (!body.n) return false;
+  emit_hash_steps(e, i, &body);
   bool arena = uses(&body, "a + "), cells = uses(&body, "c + "), key = uses(&body, "key, ");
   buf_str(b, "\n/* The kernels of ");
   buf_c(b, x->name);
@@ -242,7 +243,8 @@ void emit_prepare(Emit *e, Buf *b) {
   const char *n = e->name;
   int count = kernels_prepared_count(e->kernels);
   if (!count) {
-    buf_printf(b, "\nint %s_prepare(%s *m) {\n  m->error_site = 0;\n  m->is_prepared = 1;\n  return 0;\n}\n", n, n);
+    buf_printf(b, "\nint %s_prepare(DnnContext *m) {\n  m->error_site = 0;\n  m->is_prepared = 1;\n  return 0;\n}\n",
+               n);
     return;
   }
   int64_t each = emit_prepare_scratch(e);
@@ -265,12 +267,12 @@ void emit_prepare(Emit *e, Buf *b) {
     buf_str(b, "team);\n");
   }
   buf_printf(b,
-             "}\n\nint %s_prepare(%s *m) {\n  DnnMeeting meeting = {0};\n  m->error_site = 0;\n"
+             "}\n\nint %s_prepare(DnnContext *m) {\n  DnnMeeting meeting = {0};\n  m->error_site = 0;\n"
              "#ifdef _OPENMP\n#pragma omp parallel num_threads(m->threads)\n  {\n"
              "    DnnTeam team = team_of(m, &meeting, omp_get_thread_num(), omp_get_num_threads(), 0, %lld);\n"
              "    run_prepare_(m, &team);\n  }\n#else\n  DnnTeam team = team_of(m, &meeting, 0, 1, 0, %lld);\n"
              "  run_prepare_(m, &team);\n#endif\n  m->is_prepared = 1;\n  return 0;\n}\n",
-             n, n, (long long)each, (long long)each);
+             n, (long long)each, (long long)each);
 }
 
 void emit_entry(Emit *e, int i, Buf *b) {

@@ -3,6 +3,8 @@
 #include "codegen/emit_internal.h"
 #include <string.h>
 
+static bool uses(const Buf *b, const char *word) { return b->s && strstr(b->s, word); }
+
 /* Messages of kernels' error places: the kernel leaves the number and two values, the text is made here. */
 static void put_places(Emit *e, Buf *b) {
   buf_printf(b, "\n/* Places where a kernel can meet an index out of range. */\nstatic const char *const places[] = {\n"
@@ -17,8 +19,7 @@ static void put_places(Emit *e, Buf *b) {
 
 /* What the entries' texts call: the team, and the error that its threads may leave. */
 static void put_team(Emit *e, const Buf *entries, Buf *b) {
-  bool runs = entries->s && (strstr(entries->s, "team_of(") || kernels_prepared_count(e->kernels)),
-       takes = entries->s && strstr(entries->s, "take_error(");
+  bool runs = uses(entries, "team_of(") || kernels_prepared_count(e->kernels), takes = uses(entries, "take_error(");
   if (takes) {
     put_places(e, b);
     buf_printf(
@@ -40,11 +41,12 @@ static void put_team(Emit *e, const Buf *entries, Buf *b) {
            "  DnnTeam team = {t, n, m, meeting, m->arena + scratch + t * each, 0, {0, 0}};\n  return team;\n}\n");
 }
 
-static void put_errors(Emit *e, Buf *b) {
+static void put_errors(Emit *e, const Buf *entries, Buf *b) {
   buf_printf(b,
              "\nstatic char *message(const DnnContext *m) { return (char *)m->arena + %lld; }\n\n"
-             "const char *%s_error(const %s *m) { return m->error_site ? message(m) : \"\"; }\n\n",
-             (long long)e->message_at, e->name, e->name);
+             "const char *%s_error(const DnnContext *m) { return m->error_site ? message(m) : \"\"; }\n\n",
+             (long long)e->message_at, e->name);
+  if (e->opts->bare && !uses(entries, "range_error(")) return;
   buf_printf(
       b,
       "static int range_error(DnnContext *m, int site, const char *what, int64_t found, int64_t limit) {\n"
@@ -132,22 +134,31 @@ static void put_wrapper(Emit *e, int i, Buf *b) {
   else buf_printf(b, "  return %s_call_%s(m, %s, %s, %s);\n}\n", e->name, n->id, v, in, out);
 }
 
-void emit_interface(Emit *e, const Buf *entries, Buf *b) {
-  buf_printf(b,
-             "#include \"%s.h\"\n#include \"dnn_kernel.h\"\n#include \"dnn_show.h\"\n#include \"dnn_weights_fill.h\"\n"
-             "#include <stdio.h>\n#include <string.h>\n",
-             e->name);
+static void put_includes(const Emit *e, const Buf *entries, Buf *b) {
+  if (!e->opts->bare) buf_printf(b, "#include \"%s.h\"\n", e->name);
+  buf_str(b, "#include \"dnn_kernel.h\"\n");
+  if (uses(entries, "dnn_show_")) buf_str(b, "#include \"dnn_show.h\"\n");
+  buf_str(b, e->opts->bare ? "#include \"dnn_program.h\"\n" : "#include \"dnn_weights_fill.h\"\n");
   if (e->opts->watch) buf_str(b, "#include \"dnn_watch.h\"\n");
-  buf_str(b, "#ifdef _OPENMP\n#include <omp.h>\n#endif\n\n");
+  buf_str(b, "#include <stdio.h>\n#include <string.h>\n#ifdef _OPENMP\n#include <omp.h>\n#endif\n\n");
+}
+
+void emit_interface(Emit *e, const Buf *entries, Buf *b) {
+  bool bare = e->opts->bare;
+  put_includes(e, entries, b);
   for (int i = 0; i < kernels_count(e->kernels); i++) kernel_print_prototype(kernels_get(e->kernels, i), b);
   buf_char(b, '\n');
+  if (bare)
+    buf_printf(b, "const char *%s_error(const DnnContext *m);\nint %s_prepare(DnnContext *m);\n", e->name, e->name);
   for (int i = 0; i < e->n_entries; i++)
-    buf_printf(b, "int %s_call_%s(DnnContext *m, const int64_t *v, const void *const *in, void *const *out);\n",
-               e->name, e->entries[i].id);
-  put_errors(e, b);
+    if (e->lowered[i])
+      buf_printf(b, "int %s_call_%s(DnnContext *m, const int64_t *v, const void *const *in, void *const *out);\n",
+                 e->name, e->entries[i].id);
+  put_errors(e, entries, b);
   put_team(e, entries, b);
-  put_open(e, b);
-  emit_prepare(e, b);
+  if (!bare) put_open(e, b);
+  if (!bare || uses(entries, "_prepare(m)")) emit_prepare(e, b);
+  if (bare) return;
   put_load(e, b);
   for (int i = 0; i < e->n_entries; i++)
     if (emit_in_interface(&e->prog->entries[i])) put_wrapper(e, i, b);

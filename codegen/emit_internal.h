@@ -31,6 +31,7 @@ typedef struct Emit {
   int n_sites; /* error places of kernels come first, 1 .. n_sites; those of entries follow */
   Loc *sites;  /* stb_ds: places of entries' errors */
   uint64_t hash;
+  bool *hashed; /* by kernel: decides the plan's hash */
 } Emit;
 
 enum { EMIT_STACK_BYTES = 16384 };
@@ -53,6 +54,8 @@ void emit_interface(Emit *e, const Buf *entries, Buf *b);
 void emit_entry(Emit *e, int i, Buf *b); /* NAME.c: one entry's call */
 /* The steps of an entry's plan, as every thread of the team goes through them. */
 void emit_steps(const Emit *e, int i, Buf *b);
+/* The steps of an entry become part of the plan's hash, if they decide what its training computes. */
+void emit_hash_steps(Emit *e, int entry, const Buf *steps);
 /* Does the caller's thread do all of it, for there is too little work or none that threads share? */
 bool emit_is_little(const Emit *e, int i);
 void emit_prepare(Emit *e, Buf *b); /* NAME.c: NAME_prepare */

@@ -89,8 +89,9 @@ static void put_entry(const Emit *e, int i, Buf *b) {
   buf_str(b, body.s ? body.s : "");
   buf_str(b, "}\n");
   buf_free(&body);
-  buf_printf(b, "int %s_call_%s(DnnContext *m, const int64_t *v, const void *const *in, void *const *out);\n", e->name,
-             e->entries[i].id);
+  if (e->lowered[i])
+    buf_printf(b, "int %s_call_%s(DnnContext *m, const int64_t *v, const void *const *in, void *const *out);\n",
+               e->name, e->entries[i].id);
 }
 
 static void put_entries(const Emit *e, Buf *b) {
@@ -109,7 +110,9 @@ static void put_entries(const Emit *e, Buf *b) {
     else buf_str(b, "0, ");
     if (x->n_results + x->n_reports) buf_printf(b, "out%d, ", i);
     else buf_str(b, "0, ");
-    buf_printf(b, "shapes%d, %s_call_%s},\n", i, e->name, e->entries[i].id);
+    buf_printf(b, "shapes%d, ", i);
+    if (e->lowered[i]) buf_printf(b, "%s_call_%s},\n", e->name, e->entries[i].id);
+    else buf_str(b, "0},\n");
   }
   buf_str(b, "};\n");
 }
@@ -342,7 +345,7 @@ static int put_tokens(const Prog *p, Buf *b) {
 }
 
 void emit_program_table(Emit *e, Buf *b) {
-  buf_str(b, "#include \"dnn_kernel.h\"\n#include \"dnn_program.h\"\n\nconst DnnProgram *dnn_program(void);\n\n");
+  buf_str(b, "\nconst DnnProgram *dnn_program(void);\n\n");
   put_cells(e, b);
   put_entries(e, b);
   put_data(e, b);

@@ -131,7 +131,7 @@ int cmd_build(const Args *a) {
   Session s;
   if (!program_options(a, a->operands[0], &o)) return EXIT_USAGE;
   int status = session_load(&s, &o);
-  if (!status) status = session_emit(&s, session_default_target(false), false);
+  if (!status) status = session_emit(&s, session_default_target(false), false, false);
   if (!status) {
     Buf why = {0};
     const char *dir = keep ? keep : cc_temp_dir(s.arena, &why);

@@ -22,7 +22,7 @@ int cmd_emit(const Args *a) {
   Session s;
   if (!program_options(a, a->operands[0], &o)) return EXIT_USAGE;
   int status = session_load(&s, &o);
-  if (!status) status = session_emit(&s, session_default_target(false), weights != NULL);
+  if (!status) status = session_emit(&s, session_default_target(false), weights != NULL, false);
   Buf why = {0};
   if (!status && !cc_write_files(dir, s.out.files, (int)arrlen(s.out.files), &why)) status = program_error("%s", why.s);
   if (!status && weights) status = emit_copy_weights(weights, dir, s.prog->name);

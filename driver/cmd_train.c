@@ -36,6 +36,7 @@ static int start(const Args *a, bool evaluate_only) {
   Options o;
   Machine m;
   if (!program_options(a, a->operands[0], &o)) return EXIT_USAGE;
+  o.training = true;
   int status = machine_load(&m, &o);
   if (!status && m.s.prog && m.s.prog->sweep && !evaluate_only) {
     status = program_sweep(a, &m);

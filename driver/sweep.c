@@ -83,6 +83,7 @@ static int run_trial(Sweeping *w, Trial *t) {
   Options o;
   Machine one = {0};
   int status = program_options(&args, w->m->s.o.path, &o) ? EXIT_OK : EXIT_USAGE;
+  o.training = true;
   if (!status) status = machine_load(&one, &o);
   if (!status) status = machine_compile(&one, NULL);
   if (!status) status = program_train(&args, &one, false, w->sweep->metric, &t->result);

@@ -13,3 +13,12 @@ int64_t prog_layout(const Prog *prog, int64_t *offsets) {
   }
   return at;
 }
+
+bool prog_trains(const Prog *prog, int entry) {
+  if (entry == prog->init || prog->entries[entry].kind == DNN_RECORD) return true;
+  for (int i = 0; i < (int)arrlen(prog->actions); i++) {
+    const DnnAction *x = &prog->actions[i];
+    if ((x->kind == DNN_RUN || x->kind == DNN_WRITE) && x->entry == entry) return true;
+  }
+  return false;
+}

@@ -92,4 +92,6 @@ typedef struct Prog {
 /* Places of the cells in the context's memory, in their order, each at a multiple of 64 bytes; returns the total.
  * `offsets` may be NULL. Equal modules of a list have their leaves at equal distances. */
 int64_t prog_layout(const Prog *prog, int64_t *offsets);
+/* Does the training call the entry? Initialisation, the entries of its actions, and those that make or map records. */
+bool prog_trains(const Prog *prog, int entry);
 #endif

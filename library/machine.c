@@ -60,7 +60,7 @@ static int open_size(const Prog *prog, const DnnAction *run, int feed) {
 }
 
 /* `batch all` of files: what trains reads them anyway, so their records are counted before memory is planned. Of a call
- * of one entry point (`called`, else NULL) only that one needs it: the others, which do not run, get one record. */
+ * of one entry point (`called`, else NULL) only that one needs it: the others are not compiled. */
 static Status count_wholes(Machine *m, const char *called) {
   Prog *prog = m->s.prog;
   DnnProgram p = {.name = prog->name, .data = prog->data, .n_data = (int)arrlen(prog->data), .tokens = prog->tokens};
@@ -73,10 +73,7 @@ static Status count_wholes(Machine *m, const char *called) {
     const DnnAction *run = &prog->actions[i];
     for (int f = 0; ok && run->kind == DNN_RUN && f < run->n_feeds; f++) {
       int row = run->feeds[f].data, var = run->feeds[f].batch < 0 ? open_size(prog, run, f) : -1;
-      if (var >= 0 && called && strcmp(prog->entries[run->entry].name, called)) {
-        dim_set_bound(prog->dims, var, 1);
-        continue;
-      }
+      if (called && strcmp(prog->entries[run->entry].name, called)) continue;
       if (var < 0 || !is_countable(prog, row)) continue;
       if (!sets) {
         ok = dnn_tokens_new(&p, &tokens, &m->error);
@@ -98,7 +95,7 @@ static Status count_wholes(Machine *m, const char *called) {
 
 static Status compile(Machine *m, const char *called) {
   Status status = count_wholes(m, called);
-  if (!status) status = session_native(&m->s);
+  if (!status) status = session_native(&m->s, called);
   if (!status && !m->counted && !m->s.prog->sweep) manifest_write(&m->s, called);
   return status;
 }

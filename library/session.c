@@ -64,11 +64,13 @@ Status session_load(Session *s, const Options *o) {
   return status ? status : session_elaborate(s);
 }
 
+static bool is_needed(const Session *s, int entry) { return !s->needed || s->needed[entry]; }
+
 /* Every size of an entry needs a bound before memory can be planned. Only `batch all` leaves one open. */
 static bool sizes_are_bound(Session *s) {
   for (int i = 0; i < (int)arrlen(s->prog->entries); i++) {
     const Entry *x = &s->prog->entries[i];
-    for (int k = 0; k < (int)arrlen(x->vars); k++) {
+    for (int k = 0; k < (int)arrlen(x->vars) && is_needed(s, i); k++) {
       const char *name = dim_var_name(s->prog->dims, x->vars[k]);
       if (dim_var_bound(s->prog->dims, x->vars[k]) >= 0) continue;
       diag_error(s->diag, x->loc, E0906, "how many records `batch all` gives to `%s` is not known while compiling",
@@ -95,7 +97,7 @@ Status session_passes(Session *s, const char *stop_after) {
   if (limit < 0) return session_fail(s, STATUS_USE, "--memory takes a size such as 500M or 2G, not `%s`", s->o.memory);
   if (limit && !sizes_are_bound(s)) return STATUS_PROGRAM;
   for (int i = 0; i < (int)arrlen(s->prog->entries); i++) {
-    Status status = entry_passes(s, &s->prog->entries[i], &o, limit);
+    Status status = is_needed(s, i) ? entry_passes(s, &s->prog->entries[i], &o, limit) : STATUS_OK;
     if (status) return status;
   }
   return diag_errors(s->diag) ? STATUS_PROGRAM : STATUS_OK;
@@ -136,6 +138,7 @@ Status session_lower(Session *s, const char *target) {
   s->plans = arena_array(s->arena, Plan *, n + 1);
   s->lowered = arena_array(s->arena, Lowered *, n + 1);
   for (int i = 0; i < n; i++) {
+    if (!is_needed(s, i)) continue;
     s->plans[i] = plan_build(s->arena, s->prog, &s->prog->entries[i]);
     Buf why = {0};
     if (s->plans[i] && s->o.verify && !plan_verify(s->plans[i], &why))
@@ -146,7 +149,10 @@ Status session_lower(Session *s, const char *target) {
   t = session_clock();
   s->kernels = kernels_new(s->arena, s->prog, s->target);
   kernels_tune(s->kernels, s->tuning);
-  for (int i = 0; i < n; i++) s->lowered[i] = lower_plan(s->arena, s->plans[i], s->kernels);
+  for (int first = 1; first >= 0; first--) /* those of the training first: the plan's hash knows no others */
+    for (int i = 0; i < n; i++)
+      if (s->plans[i] && first == prog_trains(s->prog, i))
+        s->lowered[i] = lower_plan(s->arena, s->plans[i], s->kernels);
   if (diag_errors(s->diag)) return STATUS_PROGRAM;
   session_time(s, "lower", t);
   if (s->o.time && s->o.plan)
@@ -154,12 +160,13 @@ Status session_lower(Session *s, const char *target) {
   return STATUS_OK;
 }
 
-Status session_emit(Session *s, const char *target, bool weights) {
+Status session_emit(Session *s, const char *target, bool weights, bool bare) {
   Status status = session_lower(s, target);
   if (status) return status;
   double t = session_clock();
   EmitOpts o = {.checks = !s->o.no_checks,
                 .weights = weights,
+                .bare = bare,
                 .lines = s->o.debug,
                 .watch = s->o.check,
                 .units = s->o.units,
@@ -169,8 +176,17 @@ Status session_emit(Session *s, const char *target, bool weights) {
   return STATUS_OK;
 }
 
-Status session_native(Session *s) {
-  Status status = session_emit(s, session_default_target(true), false);
+/* What is not called need not be compiled: one entry is called after the cells are filled, or those of the training. */
+static void find_needed(Session *s, const char *called) {
+  if (!called && !s->o.training) return;
+  s->needed = arena_array(s->arena, bool, arrlen(s->prog->entries) + 1);
+  for (int i = 0; i < (int)arrlen(s->prog->entries); i++)
+    s->needed[i] = called ? i == s->prog->init || !strcmp(s->prog->entries[i].name, called) : prog_trains(s->prog, i);
+}
+
+Status session_native(Session *s, const char *called) {
+  find_needed(s, called);
+  Status status = session_emit(s, session_default_target(true), false, true);
   if (status) return status;
   Buf why = {0};
   LoadOpts load = {.time = s->o.time, .no_cache = s->o.no_cache, .debug = s->o.debug};

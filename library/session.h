@@ -27,6 +27,7 @@ typedef struct Options {
   const char *plan;   /* a file of `dnnc tune`, or NULL */
   const char *memory; /* "500M": limit of cells and arena of an entry, or NULL */
   int units;          /* the kernels are spread over at most so many files; 0: by their number */
+  bool training;      /* what the `train` block calls is compiled, nothing else */
   bool no_checks, verify;
   bool check;    /* a checked run: stops at the first NaN, infinity or unwritten value (codegen/watch.h) */
   bool no_cache; /* the cache of compiled programs is neither read nor written */
@@ -52,10 +53,11 @@ typedef struct Session {
   Diag *diag;
   const char *error; /* what went wrong beside `diag`; NULL when nothing did */
   Prog *prog;        /* what the front end made; NULL when the program came compiled from a cache */
+  bool *needed;      /* by entry: it is compiled; NULL: all are */
   const Target *target;
   Tuning *tuning;    /* of --plan, or NULL */
-  Plan **plans;      /* one per entry */
-  Lowered **lowered; /* one per entry */
+  Plan **plans;      /* one per entry; NULL where it is not needed */
+  Lowered **lowered; /* the same */
   KernelTable *kernels;
   EmitOut out;
   Backend *backend;
@@ -74,9 +76,10 @@ Status session_passes(Session *s, const char *stop_after);
 /* Plans and kernels. `target`: when the options name none. */
 Status session_lower(Session *s, const char *target);
 /* The same and the C text. */
-Status session_emit(Session *s, const char *target, bool weights);
-/* After session_load: all of it and the program in this process. */
-Status session_native(Session *s);
+Status session_emit(Session *s, const char *target, bool weights, bool bare);
+/* After session_load: all of it and the program in this process, without the C interface. `called`: the only entry that
+ * will be called; NULL: those of the training, or any. */
+Status session_native(Session *s, const char *called);
 void session_end(Session *s);
 /* `*found`: the entry named `name` among those of `kinds` (bits 1 << kind). The error lists them. */
 Status session_entry(Session *s, const char *name, unsigned kinds, int *found);
