@@ -37,10 +37,14 @@ static void put_pictures(Buf *b, const Run *run, bool *shown) {
     const RunFile *f = &run->files[i];
     DnnBytes bytes;
     if (!ends(f->name, ".png") || f->bytes > left || !read_file(run, f, MOST_PICTURE, &bytes)) continue;
+    if (bytes.size < 33 || memcmp(bytes.data, "\x89PNG\r\n\x1a\n", 8)) {
+      free(bytes.data);
+      continue;
+    }
     if (!any) buf_str(b, "<div class=\"pictures\">\n");
     any = shown[i] = true;
     left -= bytes.size;
-    bool few = bytes.size > 24 && !bytes.data[16] && !bytes.data[17] && !bytes.data[18]; /* below 256 pixels wide */
+    bool few = !bytes.data[16] && !bytes.data[17] && !bytes.data[18]; /* below 256 pixels wide */
     buf_printf(b, "<figure><img%s alt=\"", few ? " class=\"small\"" : "");
     buf_html(b, f->name);
     buf_str(b, "\" src=\"data:image/png;base64,");

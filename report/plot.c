@@ -1,6 +1,7 @@
 #include "report/plot.h"
 #include "base/ds.h"
 #include <math.h>
+#include <stdio.h>
 
 enum {
   WIDTH = 640,
@@ -114,6 +115,14 @@ static void stage_lines(Buf *b, const Chart *c, const Axes *a) {
 
 /* ---- curves ---- */
 
+/* "c3", or "c3 dash1" for the second round. */
+static const char *colour_class(int colour) {
+  static char text[32];
+  int dash = colour / PLOT_COLOURS % 3;
+  snprintf(text, sizeof text, dash ? "c%d dash%d" : "c%d", colour % PLOT_COLOURS, dash);
+  return text;
+}
+
 /* A pixel column of a curve: its first, least, largest and last value with their places in the row of points. */
 typedef struct Column {
   int pixel, first, least, largest, last;
@@ -141,7 +150,7 @@ static void put_curve(Buf *b, const Axes *a, const Point *p, int n, int colour, 
   Buf dots = {0};
   bool pen = false, open = false;
   Column c = {0};
-  buf_printf(b, "<path class=\"%s c%d\" d=\"", class, colour);
+  buf_printf(b, "<path class=\"%s %s\" d=\"", class, colour_class(colour));
   for (int i = 0; i < n; i++) {
     bool gap = !is_drawn(p[i].value);
     int pixel = (int)x_of(a, p[i].step);
@@ -155,12 +164,12 @@ static void put_curve(Buf *b, const Axes *a, const Point *p, int n, int colour, 
   }
   if (open) end_column(b, &dots, a, p, &c, true, &pen);
   buf_str(b, "\"/>\n");
-  if (dots.n) buf_printf(b, "<path class=\"dots c%d\" d=\"%s\"/>\n", colour, dots.s);
+  if (dots.n) buf_printf(b, "<path class=\"dots %s\" d=\"%s\"/>\n", colour_class(colour), dots.s);
   buf_free(&dots);
 }
 
 static void put_dots(Buf *b, const Axes *a, const Point *p, int n, int colour) {
-  buf_printf(b, "<path class=\"dots c%d\" d=\"", colour);
+  buf_printf(b, "<path class=\"dots %s\" d=\"", colour_class(colour));
   for (int i = 0; i < n; i++)
     if (is_drawn(p[i].value)) buf_printf(b, "M%.1f %.1fh0", x_of(a, p[i].step), y_of(a, p[i].value));
   buf_str(b, "\"/>\n");
@@ -195,7 +204,7 @@ static void put_bad(Buf *b, const Axes *a, const Curve *c) {
 static void put_legend(Buf *b, const Chart *c) {
   buf_str(b, "<figcaption>");
   for (int i = 0; i < c->n; i++) {
-    buf_printf(b, "<span class=\"item\"><span class=\"key c%d%s\"></span>", c->curves[i].colour,
+    buf_printf(b, "<span class=\"item\"><span class=\"key %s%s\"></span>", colour_class(c->curves[i].colour),
                c->curves[i].form == CURVE_PALE ? " pale" : "");
     buf_html(b, c->curves[i].name);
     buf_str(b, "</span>\n");

@@ -8,7 +8,7 @@ enum { PLOT_COLOURS = 8 };
 typedef struct Curve {
   const char *name; /* in the legend */
   const Point *points;
-  int n, colour;
+  int n, colour;                                     /* from PLOT_COLOURS on the colours come again, dashed */
   enum { CURVE_LINE, CURVE_PALE, CURVE_TREND } form; /* PALE: thin, it scatters; TREND: and a smoothed one over it */
 } Curve;
 

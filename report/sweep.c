@@ -101,7 +101,7 @@ static void chart(Buf *b, Arena *arena, const Trials *t, const char *metric) {
   int n = 0;
   for (int i = 0; i < t->n && n < MOST_RUNS; i++) {
     const Series *s = t->runs[i].arena ? series_of(&t->runs[i], metric) : NULL;
-    if (s) curves[n++] = (Curve){name_of(arena, t, i), s->points, (int)arrlen(s->points), i % PLOT_COLOURS, CURVE_LINE};
+    if (s) curves[n++] = (Curve){name_of(arena, t, i), s->points, (int)arrlen(s->points), i, CURVE_LINE};
   }
   plot_chart(b, &(Chart){metric, curves, n, NULL, 0, 0});
 }

@@ -53,12 +53,16 @@ step learn(x: f32[B, 1], y: f32[B, 1]) {
   update net by optim.sgd(rate) on l
   report loss = l
 }
-train { epochs 3; batch 10; run learn on points shuffled }
+train {
+  stage { epochs 3; batch 10; run learn on points shuffled }
+  write "w.npy" = net.w
+}
 sweep { rate in [0.1, 0.5]; choose min learn.loss }
 P
 status 0 "$DNNC" train sweep.dnn --out sweep --quiet
 status 0 "$DNNC" report sweep
 for i in 1 2; do look count sweep/$i/report.html charts 1; done
+look holds sweep/1/report.html 'w.npy f32[1, 1]'
 look holds sweep/report.html 'Sweep of 2 runs' 'run rate learn.loss' '2: rate = 0.5'
 look count sweep/report.html charts 1
 grep -q '<a href="2/report.html">' sweep/report.html
@@ -93,6 +97,7 @@ folder=$PWD
 mkdir source
 cp "$program" "source/$evil.dnn"
 cp ../run/weights.png "$evil.png"
+echo no picture >"no picture.png"
 echo "$bad</pre><script>alert(1)</script>" >"$evil.txt"
 cat >metrics.csv <<P
 stage,epoch,step,metric,value
@@ -111,6 +116,7 @@ cd ..
 status 0 "$DNNC" report "$folder"
 cp "$folder/report.html" hostile.html
 look page hostile.html
+look count hostile.html pictures 1
 look holds hostile.html "$evil.png" "learn.<b onclick=alert(1)>&amp;" "$bad</pre><script>alert(1)</script>"
 
 command -v chromium >/dev/null || { echo "there is no chromium"; exit 77; }
