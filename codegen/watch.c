@@ -240,7 +240,8 @@ Watch *watch_new(Arena *a, const Prog *prog, Plan *const *plans, Lowered *const 
   *w = (Watch){.face = {look, -1, 0, {0}}, .arena = a, .prog = prog, .plans = plans, .lowered = lowered, .out = out};
   int n = (int)arrlen(prog->entries);
   w->vetted = arena_array(a, uint64_t *, n + 1);
-  for (int i = 0; i < n; i++) w->vetted[i] = arena_array(a, uint64_t, arrlen(plans[i]->groups) + 1);
+  for (int i = 0; i < n; i++)
+    if (plans[i]) w->vetted[i] = arena_array(a, uint64_t, arrlen(plans[i]->groups) + 1);
   pthread_mutex_init(&w->lock, NULL);
   return w;
 }

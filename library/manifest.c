@@ -76,7 +76,6 @@ static bool base_key(const Options *o, const char *text, size_t n, CacheKey *k) 
   add_number(k, o->units);
   add_number(k, o->no_checks);
   add_number(k, o->training);
-  add_number(k, o->check);
   if (!o->plan) return true;
   Buf b = {0};
   bool ok = buf_read_file(&b, o->plan, (size_t)1 << 24);
