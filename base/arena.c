@@ -1,5 +1,6 @@
 #include "base/arena.h"
 #include "base/ds.h"
+#include "base/trap.h"
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,8 +20,7 @@ enum { LEAST_CHUNK = 65536, MOST_CHUNK = 1 << 20 };
 
 static void *need(void *p) {
   if (p) return p;
-  fputs("dnnc: out of memory\n", stderr);
-  exit(1);
+  out_of_memory();
 }
 
 Arena *arena_new(void) { return need(calloc(1, sizeof(Arena))); }
@@ -102,16 +102,21 @@ char *arena_printf(Arena *a, const char *fmt, ...) {
 const char *intern_n(const char *s, size_t n) {
   static struct Name { char *key; } * names;
   static Arena *arena;
+  static DsHeap lasting; /* the table outlives whoever asks */
   if (!arena) {
+    DsHeap *heap = ds_heap_use(&lasting);
     arena = arena_new();
     sh_new_arena(names);
+    ds_heap_use(heap);
   }
   char small[128], *key = n < sizeof small ? small : arena_alloc(arena, n + 1);
   memcpy(key, s, n);
   key[n] = 0;
   struct Name *row = shgetp_null(names, key);
   if (row) return row->key;
+  DsHeap *heap = ds_heap_use(&lasting);
   shputs(names, (struct Name){key});
+  ds_heap_use(heap);
   return shgetp(names, key)->key;
 }
 

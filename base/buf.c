@@ -1,4 +1,5 @@
 #include "base/buf.h"
+#include "base/trap.h"
 #include "base/utf8.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -20,10 +21,7 @@ static void buf_room(Buf *b, size_t n) {
   size_t cap = b->cap ? b->cap : 64;
   while (cap - b->n <= n) cap *= 2;
   char *s = realloc(b->s, cap);
-  if (!s) {
-    fputs("dnnc: out of memory\n", stderr);
-    exit(1);
-  }
+  if (!s) out_of_memory();
   b->s = s;
   b->cap = cap;
 }

@@ -1,5 +1,6 @@
 #include "base/diag.h"
 #include "base/buf.h"
+#include "base/trap.h"
 #include "base/utf8.h"
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,7 @@ const ErrorInfo error_info[E_COUNT] = {
 };
 #undef ERROR
 
-enum { KEEP_ERRORS = 50, KEEP_NOTES = 12 };
+enum { KEEP_ERRORS = 50, KEEP_NOTES = DIAG_NOTES };
 
 typedef struct Source {
   const char *name, *text;
@@ -22,29 +23,13 @@ typedef struct Source {
   uint32_t n_lines;
 } Source;
 
-typedef struct Note {
-  Loc at;
-  const char *text;
-} Note;
-
-typedef struct Message {
-  ErrorId id;
-  Loc at;
-  const char *text;
-  Note notes[KEEP_NOTES];
-  int n_notes;
-  const char *help[KEEP_NOTES];
-  int n_help;
-  int order; /* of arrival, so that the sort is stable */
-} Message;
-
 struct Diag {
   Arena *arena;
   Source *sources; /* index 0 is "no place" */
   uint32_t n_sources, cap_sources;
-  Message messages[KEEP_ERRORS];
+  DiagMessage messages[KEEP_ERRORS];
   int n_messages, left_out;
-  Message *last; /* what notes and helps belong to; NULL when it was left out */
+  DiagMessage *last; /* what notes and helps belong to; NULL when it was left out */
   int errors;
 };
 
@@ -137,7 +122,7 @@ static void add(Diag *d, Loc at, ErrorId id, const char *fmt, va_list ap) {
   const char *text = arena_vprintf(d->arena, fmt, ap);
   d->last = NULL;
   for (int i = 0; i < d->n_messages; i++) {
-    Message *m = &d->messages[i];
+    DiagMessage *m = &d->messages[i];
     if (m->id == id && loc_same(m->at, at) && !strcmp(m->text, text)) return;
   }
   if (d->n_messages == KEEP_ERRORS) {
@@ -145,7 +130,7 @@ static void add(Diag *d, Loc at, ErrorId id, const char *fmt, va_list ap) {
     return;
   }
   d->last = &d->messages[d->n_messages];
-  *d->last = (Message){.id = id, .at = at, .text = text, .order = d->n_messages};
+  *d->last = (DiagMessage){.id = id, .at = at, .text = text, .order = d->n_messages};
   d->n_messages++;
 }
 
@@ -161,7 +146,7 @@ void diag_note(Diag *d, Loc at, const char *fmt, ...) {
   if (!d->last || d->last->n_notes == KEEP_NOTES) return;
   va_list ap;
   va_start(ap, fmt);
-  d->last->notes[d->last->n_notes++] = (Note){at, arena_vprintf(d->arena, fmt, ap)};
+  d->last->notes[d->last->n_notes++] = (DiagNote){at, arena_vprintf(d->arena, fmt, ap)};
   va_end(ap);
 }
 
@@ -177,19 +162,19 @@ int diag_errors(const Diag *d) { return d->errors; }
 
 /* A message about a place inside the library is shown at the user's call, when a note tells one; the place inside
  * becomes a note of it. */
-static void prefer_user_place(const Diag *d, Message *m) {
+static void prefer_user_place(const Diag *d, DiagMessage *m) {
   if (!diag_source_is_std(d, m->at.file)) return;
   for (int i = 0; i < m->n_notes; i++) {
     Loc there = m->notes[i].at;
     if (!source_of(d, there.file) || diag_source_is_std(d, there.file)) continue;
-    m->notes[i] = (Note){m->at, "it is found here, inside the library"};
+    m->notes[i] = (DiagNote){m->at, "it is found here, inside the library"};
     m->at = there;
     return;
   }
 }
 
 static int by_place(const void *a, const void *b) {
-  const Message *x = a, *y = b;
+  const DiagMessage *x = a, *y = b;
   if (x->at.file != y->at.file) return x->at.file < y->at.file ? -1 : 1;
   if (x->at.begin != y->at.begin) return x->at.begin < y->at.begin ? -1 : 1;
   return x->order - y->order;
@@ -197,7 +182,7 @@ static int by_place(const void *a, const void *b) {
 
 static void sort_messages(Diag *d) {
   for (int i = 0; i < d->n_messages; i++) prefer_user_place(d, &d->messages[i]);
-  qsort(d->messages, (size_t)d->n_messages, sizeof(Message), by_place);
+  qsort(d->messages, (size_t)d->n_messages, sizeof(DiagMessage), by_place);
 }
 
 static void forget_messages(Diag *d) {
@@ -255,7 +240,7 @@ static void show_head(const Diag *d, Loc at, FILE *out, int color) {
           color ? "\033[0m" : "");
 }
 
-static void show(const Diag *d, const Message *m, FILE *out, int color) {
+static void show(const Diag *d, const DiagMessage *m, FILE *out, int color) {
   const char *plain = color ? "\033[0m" : "", *mark = color ? "\033[1;31m" : "";
   const char *blue = color ? "\033[1;36m" : "";
   show_head(d, m->at, out, color);
@@ -269,11 +254,22 @@ static void show(const Diag *d, const Message *m, FILE *out, int color) {
   for (int i = 0; i < m->n_help; i++) fprintf(out, "%shelp:%s %s\n", blue, plain, m->help[i]);
 }
 
-void diag_flush(Diag *d, FILE *out, int color) {
+void diag_print(Diag *d, FILE *out, int color) {
   sort_messages(d);
   for (int i = 0; i < d->n_messages; i++) show(d, &d->messages[i], out, color);
   if (d->left_out) fprintf(out, "and %d more errors\n", d->left_out);
+}
+
+void diag_flush(Diag *d, FILE *out, int color) {
+  diag_print(d, out, color);
   forget_messages(d);
+}
+
+int diag_count(const Diag *d) { return d->n_messages; }
+
+const DiagMessage *diag_message(Diag *d, int i) {
+  sort_messages(d);
+  return &d->messages[i];
 }
 
 static void json_place(const Diag *d, Loc at, Buf *b) {
@@ -285,10 +281,10 @@ static void json_place(const Diag *d, Loc at, Buf *b) {
   buf_printf(b, ",\"line\":%d,\"col\":%d,\"end_line\":%d,\"end_col\":%d", line, col, end_line, end_col);
 }
 
-void diag_flush_json(Diag *d, FILE *out) {
+void diag_print_json(Diag *d, FILE *out) {
   sort_messages(d);
   for (int i = 0; i < d->n_messages; i++) {
-    const Message *m = &d->messages[i];
+    const DiagMessage *m = &d->messages[i];
     Buf b = {0};
     json_place(d, m->at, &b);
     buf_str(&b, ",\"severity\":\"error\",\"id\":");
@@ -313,17 +309,24 @@ void diag_flush_json(Diag *d, FILE *out) {
     buf_free(&b);
   }
   if (d->left_out) fprintf(out, "{\"left_out\":%d,\"severity\":\"error\"}\n", d->left_out);
+}
+
+void diag_flush_json(Diag *d, FILE *out) {
+  diag_print_json(d, out);
   forget_messages(d);
 }
 
 void diag_internal(const char *file, int line, const char *fmt, ...) {
+  char text[900], all[1000];
   va_list ap;
   va_start(ap, fmt);
-  fflush(stdout);
-  fprintf(stderr, "dnnc: internal error at %s:%d: ", file, line);
-  vfprintf(stderr, fmt, ap);
-  fputs("\nThis is a defect of dnnc, not of your program. Please report it with the program that shows it.\n", stderr);
+  vsnprintf(text, sizeof text, fmt, ap);
   va_end(ap);
+  snprintf(all, sizeof all, "internal error at %s:%d: %s", file, line, text);
+  trap_spring(all);
+  fflush(stdout);
+  fprintf(stderr, "dnnc: %s", all);
+  fputs("\nThis is a defect of dnnc, not of your program. Please report it with the program that shows it.\n", stderr);
   exit(70);
 }
 

@@ -7,7 +7,7 @@
  *   diag_help(d, "did you mean `x @ transpose(w)`?");
  *   diag_flush(d, stderr, color);                               // prints in order of place, drops exact repeats
  *
- * A user's mistake is diag_error; a defect of dnnc is diag_internal (prints and ends with status 70). */
+ * A user's mistake is diag_error; a defect of dnnc is diag_internal. */
 #ifndef BASE_DIAG_H
 #define BASE_DIAG_H
 #include "base/arena.h"
@@ -56,7 +56,30 @@ int diag_errors(const Diag *d); /* how many errors so far */
 void diag_flush(Diag *d, FILE *out, int color);
 /* The same as JSON lines: {"file":…,"line":…,"col":…,"id":"E0301","message":…,"notes":[…]} */
 void diag_flush_json(Diag *d, FILE *out);
+/* The same two, and the messages stay. */
+void diag_print(Diag *d, FILE *out, int color);
+void diag_print_json(Diag *d, FILE *out);
 
+/* The messages themselves, for callers that do not print: message i of diag_count(d), in order of place. */
+enum { DIAG_NOTES = 12 };
+typedef struct DiagNote {
+  Loc at;
+  const char *text;
+} DiagNote;
+typedef struct DiagMessage {
+  ErrorId id;
+  Loc at;
+  const char *text;
+  DiagNote notes[DIAG_NOTES];
+  int n_notes;
+  const char *help[DIAG_NOTES];
+  int n_help;
+  int order; /* of arrival, so that the sort is stable */
+} DiagMessage;
+int diag_count(const Diag *d);
+const DiagMessage *diag_message(Diag *d, int i);
+
+/* A defect of dnnc: to the trap of this thread (base/trap.h); without one a message and the end, with status 70. */
 _Noreturn void diag_internal(const char *file, int line, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 #define INTERNAL(...) diag_internal(__FILE__, __LINE__, __VA_ARGS__)
 

@@ -1,5 +1,6 @@
 /* The front end from a file to a Prog: loading, imports, the order of elaboration. */
 #include "base/cnames.h"
+#include "base/trap.h"
 #include "frontend/elab_priv.h"
 #include "frontend/train.h"
 #include <ctype.h>
@@ -241,6 +242,9 @@ typedef struct Job {
   const char *path, *text;
   size_t n;
   pthread_attr_t attr;
+  DsHeap *heap;         /* of the caller, whose thread it is otherwise */
+  bool trapped, sprung; /* the caller has set a trap; it has to spring */
+  Trap trap;
 } Job;
 
 static void start_traces(Elab *e) {
@@ -286,8 +290,17 @@ static void run(Job *j) {
   check_dims(e);
 }
 
+/* In a thread of its own, with the heap and, when there is one, the trap of the caller. */
 static void *run_thread(void *p) {
-  run(p);
+  Job *j = p;
+  ds_heap_use(j->heap);
+  if (!j->trapped) {
+    run(j);
+  } else {
+    j->sprung = setjmp(*trap_set(&j->trap)) != 0;
+    if (!j->sprung) run(j);
+    trap_end(&j->trap);
+  }
   return NULL;
 }
 
@@ -318,9 +331,13 @@ static Prog *load_text(Elab *e, Job *j) {
   pthread_t t;
   pthread_attr_init(&j->attr);
   e->stack_size = STACK - (16 << 20);
+  j->heap = ds_heap_use(NULL);
+  ds_heap_use(j->heap);
+  j->trapped = trap_is_set();
   bool big = pthread_attr_setstacksize(&j->attr, STACK) == 0 && pthread_create(&t, &j->attr, run_thread, j) == 0;
   if (big) {
     pthread_join(t, NULL);
+    if (j->sprung) trap_spring(j->trap.text);
   } else {
     e->stack_size = 4 << 20;
     run(j);
