@@ -20,11 +20,12 @@ static char *find_file(void *user, const char *name) {
   return dnn_file_find(dirs, 2, name);
 }
 
-static bool load_weights(Machine *m, const char *path) {
+bool machine_weights(Machine *m, const char *path) {
   DnnWeights w;
   if (!dnn_weights_open(path, &w, &m->error)) return false;
   bool ok = dnn_weights_load(m->s.program, m->context.cells, NULL, &w, &m->error);
   dnn_weights_close(&w);
+  if (ok) m->context.is_prepared = 0;
   return ok;
 }
 
@@ -100,6 +101,13 @@ static Status compile(Machine *m, const char *called) {
   return status;
 }
 
+Status machine_fill(Machine *m, uint64_t seed) {
+  m->seed = m->find.seed = seed;
+  bool ok = dnn_context_init(m->s.program, &m->context, seed, find_file, m, &m->error) &&
+            (!m->s.o.weights || machine_weights(m, m->s.o.weights));
+  return ok ? STATUS_OK : machine_failed(m);
+}
+
 Status machine_compile(Machine *m, const char *called) {
   const Options *o = &m->s.o;
   Status status = STATUS_OK;
@@ -117,14 +125,12 @@ Status machine_compile(Machine *m, const char *called) {
   m->find.seed = m->seed;
   if (!dnn_tokens_new(p, &m->tokens, &m->error)) return machine_failed(m);
   m->tokens.read = dnn_vocabulary_read, m->tokens.user = &m->find;
-  bool ok = dnn_context_new(p, &m->context, o->threads, &m->error);
-  if (ok && o->check) {
+  if (!dnn_context_new(p, &m->context, o->threads, &m->error)) return machine_failed(m);
+  if (o->check) {
     m->watch = watch_new(m->s.arena, m->s.prog, m->s.plans, m->s.lowered, &m->s.out);
     watch_attach(m->watch, &m->context);
   }
-  ok = ok && dnn_context_init(p, &m->context, m->seed, find_file, m, &m->error) &&
-       (!o->weights || load_weights(m, o->weights));
-  return ok ? STATUS_OK : machine_failed(m);
+  return machine_fill(m, m->seed);
 }
 
 void machine_end(Machine *m) {

@@ -23,6 +23,10 @@ Status machine_load(Machine *m, const Options *o);
 /* Compiles it and takes it into this process, makes a context, fills the cells by the seed, then from `weights`.
  * `called`: the only entry point that will run (an export or a step), NULL for all. */
 Status machine_compile(Machine *m, const char *called);
+/* Fills the cells by a seed, then from the `weights` of the options; the clock is 0. */
+Status machine_fill(Machine *m, uint64_t seed);
+/* Fills the cells from a file; false and m->error: nothing is changed. */
+bool machine_weights(Machine *m, const char *path);
 void machine_end(Machine *m);
 /* Sets the error from m->error. */
 Status machine_failed(Machine *m);
@@ -38,6 +42,7 @@ typedef struct TrainOptions {
   double chosen;                                    /* out: its value at the end, NaN when it was never reported */
   void (*event)(void *user, const DnnEvent *event); /* beside what is written into the run folder; may be NULL */
   void *user;
+  const volatile int *stop; /* becomes 1: the training stops after this step; NULL: SIGINT and SIGTERM do that */
 } TrainOptions;
 /* Runs the `train` block of a compiled program on cells that are filled. */
 Status machine_train(Machine *m, TrainOptions *o);

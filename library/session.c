@@ -54,7 +54,8 @@ Status session_elaborate(Session *s) {
   const Options *o = &s->o;
   ElabOpts elab = {.sets = o->sets, .dims = o->dims};
   double t = session_clock();
-  s->prog = frontend_load(s->arena, s->diag, o->path, &elab);
+  s->prog = o->text ? frontend_load_text(s->arena, s->diag, o->path, o->text, o->text_size, &elab)
+                    : frontend_load(s->arena, s->diag, o->path, &elab);
   session_time(s, "elaborate", t);
   return s->prog && !diag_errors(s->diag) ? STATUS_OK : STATUS_PROGRAM;
 }

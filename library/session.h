@@ -19,7 +19,9 @@ typedef enum Status {
 /* How a program is read, compiled and run. What decides the code also belongs into the key of manifest.c.
  * The strings outlive the session. All zero but for `path`: the defaults. */
 typedef struct Options {
-  const char *path;        /* the program's file */
+  const char *path; /* the program's file; of a text: its name in messages, with the folder it belongs to */
+  const char *text; /* the program itself, of text_size bytes and a zero byte; NULL: it stands in the file */
+  size_t text_size;
   const char *const *sets; /* "NAME=VALUE" for a `const`, NULL-terminated, or NULL */
   const char *const *dims; /* the same for free dimensions */
   /* compiling */

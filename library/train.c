@@ -10,7 +10,8 @@
 static Status copy_source(Machine *m, const char *dir) {
   const char *from = m->s.o.path, *to = arena_printf(m->s.arena, "%s/%s", dir, session_file(&m->s));
   Buf b = {0};
-  if (!buf_read_file(&b, from, (size_t)1 << 30))
+  if (m->s.o.text) buf_bytes(&b, m->s.o.text, m->s.o.text_size);
+  else if (!buf_read_file(&b, from, (size_t)1 << 30))
     return session_fail(&m->s, STATUS_PROGRAM, "%s: %s", from, strerror(errno));
   int bad = file_write_atomic(to, b.s ? b.s : "", b.n);
   buf_free(&b);
@@ -71,6 +72,7 @@ Status machine_train(Machine *m, TrainOptions *to) {
                     .choose = to->choose,
                     .chosen = &to->chosen,
                     .quiet = to->quiet,
+                    .stop = to->stop,
                     .event = on_event,
                     .user = &listeners};
   if (out) {

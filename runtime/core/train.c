@@ -431,18 +431,32 @@ static void tell_stop(DnnLoop *l) {
   dnn_progress_note(&l->progress, line);
 }
 
+/* The handlers of before. */
+typedef struct Signals {
+  struct sigaction interrupt, terminate, size;
+} Signals;
+static void take_signals(Signals *before) {
+  struct sigaction sa = {0};
+  sa.sa_handler = on_signal;
+  dnn_interrupted = 0;
+  sigaction(SIGINT, &sa, &before->interrupt);
+  sigaction(SIGTERM, &sa, &before->terminate);
+  sa.sa_handler = SIG_IGN; /* a file beyond its limit is an error of writing like others */
+  sigaction(SIGXFSZ, &sa, &before->size);
+}
+static void give_signals_back(const Signals *before) {
+  sigaction(SIGINT, &before->interrupt, NULL);
+  sigaction(SIGTERM, &before->terminate, NULL);
+  sigaction(SIGXFSZ, &before->size, NULL);
+}
+
 int dnn_train(const DnnProgram *p, DnnContext *c, const DnnTrainOpts *o, DnnError *e) {
   DnnLoop l = {.p = p, .c = c, .o = o, .e = e, .at = {.row = -1, .batch = -1}, .began = dnn_seconds()};
   if (!open_loop(&l)) return free_loop(&l), 1;
   dnn_progress_start(&l.progress, o);
   c->seed = (int64_t)o->seed;
-  struct sigaction sa = {0}, old_int, old_term, old_size;
-  sa.sa_handler = on_signal;
-  dnn_interrupted = 0;
-  sigaction(SIGINT, &sa, &old_int);
-  sigaction(SIGTERM, &sa, &old_term);
-  sa.sa_handler = SIG_IGN; /* a file beyond its limit is an error of writing like others */
-  sigaction(SIGXFSZ, &sa, &old_size);
+  Signals before;
+  if (!o->stop) take_signals(&before);
   int status = !o->evaluate_only && !dnn_train_restore(&l);
   if (o->evaluate_only) status = evaluate(&l);
   else if (!status) status = walk(&l);
@@ -453,9 +467,7 @@ int dnn_train(const DnnProgram *p, DnnContext *c, const DnnTrainOpts *o, DnnErro
   }
   dnn_progress_settle(&l.progress);
   if (status == 2) tell_stop(&l);
-  sigaction(SIGINT, &old_int, NULL);
-  sigaction(SIGTERM, &old_term, NULL);
-  sigaction(SIGXFSZ, &old_size, NULL);
+  if (!o->stop) give_signals_back(&before);
   free_loop(&l);
   return status;
 }

@@ -60,7 +60,8 @@ typedef struct DnnTrainOpts {
   FILE *log; /* lines for people; NULL: stdout */
   void (*event)(void *user, const DnnEvent *event);
   void *user;
-  const DnnSaving *saving; /* NULL: no checkpoints */
+  const DnnSaving *saving;  /* NULL: no checkpoints */
+  const volatile int *stop; /* what it points to becomes 1: stops like a signal, and signals are left alone; or NULL */
 } DnnTrainOpts;
 
 /* What `stop`, `keep` and `stalls` see of a metric: of a pass its means by rows; of a training step in a stage of

@@ -54,6 +54,8 @@ typedef struct DnnLoop {
 
 /* SIGINT or SIGTERM came. */
 extern volatile sig_atomic_t dnn_interrupted;
+/* Is the training to end after this step, by a signal or by its caller? */
+static inline bool dnn_is_stopped(const DnnLoop *l) { return l->o->stop ? *l->o->stop != 0 : dnn_interrupted != 0; }
 
 /* ---- train_runs.c ---- */
 /* The runner of an action, with open data and room; NULL after an error. */

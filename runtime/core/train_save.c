@@ -142,11 +142,11 @@ static bool is_due(const DnnLoop *l) {
 
 int dnn_train_pause(DnnLoop *l) {
   const DnnSaving *s = l->o->saving;
-  if (l->o->evaluate_only || !s) return dnn_interrupted ? 2 : 0;
+  if (l->o->evaluate_only || !s) return dnn_is_stopped(l) ? 2 : 0;
   if (s->sound && !s->sound(s->user, l->e)) return 1;
-  if (!dnn_interrupted && !is_due(l)) return 0;
+  if (!dnn_is_stopped(l) && !is_due(l)) return 0;
   l->saved = dnn_train_save(l);
-  return dnn_interrupted ? 2 : 0;
+  return dnn_is_stopped(l) ? 2 : 0;
 }
 
 /* ---- going on ---- */

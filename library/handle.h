@@ -1,0 +1,46 @@
+/* What a handle of dnnc.h is, for the files api*.c that implement it. */
+#ifndef LIBRARY_HANDLE_H
+#define LIBRARY_HANDLE_H
+#include "base/ds.h"
+#include "library/dnnc.h"
+#include "library/machine.h"
+#include "runtime/core/run.h"
+#include "runtime/core/shapes.h"
+
+typedef enum HandleStage { HANDLE_OPEN, HANDLE_COMPILED, HANDLE_BROKEN } HandleStage;
+
+struct dnnc_program {
+  HandleStage stage;
+  Arena *arena; /* the options' strings, the types */
+  Options o;
+  const char **sets, **dims; /* stb_ds: of the options */
+  Session check;             /* of dnnc_check */
+  Machine m;                 /* of dnnc_compile */
+  DsHeap compiled, own;      /* dynamic arrays: of both; of everything else */
+  bool compiling;            /* the later of the two was dnnc_compile */
+  const DnnEntry *only;      /* the one that was compiled; NULL: all */
+  const char ***types;       /* by entry and port */
+  char error[4096], *report;
+  bool counted; /* the error says how many diagnostics there are, no more */
+};
+
+/* Work on a handle: its status, or DNNC_INTERNAL, and the handle is broken, when memory or dnnc fails. `compiles`: one
+ * at a time in the process. */
+typedef dnnc_status HandleWork(dnnc_program *p, void *arguments);
+dnnc_status handle_do(dnnc_program *p, bool compiles, HandleWork *work, void *arguments);
+/* Sets the error and returns the status, so that `return handle_fail(…);` reads well. `p` may be NULL. */
+dnnc_status handle_fail(dnnc_program *p, dnnc_status status, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+/* The same with what the session says about its status, when that is not 0. */
+dnnc_status handle_told(dnnc_program *p, const Session *s, Status status);
+/* Begins a function: forgets the last error. Fails when p is NULL, broken, or in another stage. */
+dnnc_status handle_enter(dnnc_program *p, HandleStage stage);
+/* The exported function or step of that name; NULL after an error. */
+const DnnEntry *handle_entry(dnnc_program *p, const char *name);
+/* Makes `out` a tensor of this type as dnnc_call says: its data is allocated or is the caller's buffer, which must be
+ * large enough. `*own`: it was allocated. */
+dnnc_status handle_room(dnnc_program *p, const char *what, int dtype, int rank, const int64_t *shape, dnnc_tensor *out,
+                        bool *own);
+/* Has it this dtype, a shape that can be, and data? */
+dnnc_status handle_tensor(dnnc_program *p, const char *what, int dtype, const dnnc_tensor *t);
+#endif
