@@ -239,7 +239,7 @@ const DnnProgram *backend_load(Arena *a, const EmitOut *emitted, const Target *t
   Load l = {a, emitted, target, opts, *handle, &no_llvm, false};
   const DnnProgram *p = load_llvm(&l);
   if (!p) {
-    say_fallback(no_llvm.s);
+    if (!opts->quiet) say_fallback(no_llvm.s);
     l.why = why;
     p = load_cc(&l);
   }

@@ -8,6 +8,7 @@
 typedef struct LoadOpts {
   bool time;     /* every phase on stderr */
   bool no_cache; /* the cache is neither read nor written */
+  bool quiet;    /* that there is no LLVM plug-in is not said */
   bool debug;    /* line tables, and the code is shown to GDB and perf; never from the cache */
 } LoadOpts;
 

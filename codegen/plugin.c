@@ -27,6 +27,17 @@ static bool beside(const char *way) {
   return snprintf(found, sizeof found, "%s/%s" NAME, exe, way) < (int)sizeof found && !access(found, R_OK);
 }
 
+/* Beside the library that this code is in, for programs that use libdnnc.so. */
+static bool beside_library(const char *way) {
+  Dl_info info;
+  char self[PATH_MAX];
+  if (!dladdr(found, &info) || !realpath(info.dli_fname, self)) return false;
+  char *slash = strrchr(self, '/');
+  if (!slash) return false;
+  *slash = 0;
+  return snprintf(found, sizeof found, "%s/%s" NAME, self, way) < (int)sizeof found && !access(found, R_OK);
+}
+
 static void find(void) {
   const char *path = getenv("DNNC_JIT");
   if (path && *path) {
@@ -34,6 +45,7 @@ static void find(void) {
     return;
   }
   if (beside("../codegen/jit/") || beside("../lib/dnnc/")) return;
+  if (beside_library("../codegen/jit/") || beside_library("dnnc/")) return;
   snprintf(found, sizeof found, "%s", DNNC_LIBDIR "/dnnc/" NAME);
   if (access(found, R_OK)) found[0] = 0;
 }

@@ -190,7 +190,7 @@ Status session_native(Session *s, const char *called) {
   Status status = session_emit(s, session_default_target(true), false, true);
   if (status) return status;
   Buf why = {0};
-  LoadOpts load = {.time = s->o.time, .no_cache = s->o.no_cache, .debug = s->o.debug};
+  LoadOpts load = {.time = s->o.time, .no_cache = s->o.no_cache, .quiet = s->o.quiet, .debug = s->o.debug};
   double t = session_clock();
   s->program = backend_load(s->arena, &s->out, s->target, &load, &s->backend, &why);
   session_time(s, "compile and load", t);

@@ -1,7 +1,7 @@
 /* One program on its way through the compiler, as far as its user needs it.
  *
- * Nothing here prints or ends the process: a function returns a status; messages about the program are in `diag`, what
- * else there is to say in `error`. All memory belongs to the session. */
+ * Nothing here ends the process or, but for what the options say, prints: a function returns a status; messages about
+ * the program are in `diag`, what else there is to say in `error`. All memory belongs to the session. */
 #ifndef LIBRARY_SESSION_H
 #define LIBRARY_SESSION_H
 #include "codegen/cache.h"
@@ -34,7 +34,8 @@ typedef struct Options {
   bool check;    /* a checked run: stops at the first NaN, infinity or unwritten value (codegen/watch.h) */
   bool no_cache; /* the cache of compiled programs is neither read nor written */
   bool debug;    /* debuggers and profilers show the lines of the program */
-  bool time;     /* every phase says on stderr how long it took: the one thing that is printed here */
+  bool quiet;    /* not even that the system's compiler is used where the LLVM plug-in is missing */
+  bool time;     /* every phase says on stderr how long it took */
   /* running */
   const char *data;    /* the folder where data files are looked for, or NULL */
   const char *weights; /* a .dnnw file that the cells are filled from, or NULL */
