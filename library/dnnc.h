@@ -79,6 +79,7 @@ dnnc_status dnnc_dim(dnnc_program *p, const char *name, int64_t size);
  *   seed      a whole number; default: what the program says, else 0
  *   threads   1 .. 4096; default: one per processor
  *   checks    "on" (default) or "off": indices are checked in every run
+ *   check     "on" or "off" (default): a checked run, which stops at the first NaN, infinity or unwritten value
  *   cache     "on" (default) or "off": compiled programs are kept on disk and taken from there (`dnnc help cache`)
  *   debug     "on" or "off" (default): debuggers and profilers see the lines of the program */
 dnnc_status dnnc_option(dnnc_program *p, const char *name, const char *value);

@@ -3,7 +3,8 @@
  *   BASE.sources   the files that were read, each with its hash; BASE: the program's place and text, the options that
  *                  decide the code, the build of dnnc, the compiler and the processor
  *   FULL.entry     the key of the image; FULL: BASE, the hashes of the files, and which entry points are wanted
- * Programs whose sizes come from counted data, and sweeps, have none. */
+ * Programs whose sizes come from counted data, and sweeps, have none; nor have checked runs, which look at the Prog,
+ * and programs that are no files. */
 #ifndef LIBRARY_MANIFEST_H
 #define LIBRARY_MANIFEST_H
 #include "library/session.h"
