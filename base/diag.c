@@ -317,16 +317,19 @@ void diag_flush_json(Diag *d, FILE *out) {
 }
 
 void diag_internal(const char *file, int line, const char *fmt, ...) {
-  char text[900], all[1000];
+  char text[800], all[1000];
   va_list ap;
   va_start(ap, fmt);
   vsnprintf(text, sizeof text, fmt, ap);
   va_end(ap);
-  snprintf(all, sizeof all, "internal error at %s:%d: %s", file, line, text);
+  snprintf(
+      all, sizeof all,
+      "internal error at %s:%d: %s\nThis is a defect of dnnc, not of your program. Please report it with the program "
+      "that shows it.",
+      file, line, text);
   trap_spring(all);
   fflush(stdout);
-  fprintf(stderr, "dnnc: %s", all);
-  fputs("\nThis is a defect of dnnc, not of your program. Please report it with the program that shows it.\n", stderr);
+  fprintf(stderr, "dnnc: %s\n", all);
   exit(70);
 }
 

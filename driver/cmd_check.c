@@ -1,14 +1,42 @@
-/* dnnc check: reads, elaborates, and runs the graph passes that can still find a mistake: gradients and batches. */
+/* dnnc check: reads, elaborates, and runs the graph passes that can still find a mistake: gradients and batches. All of
+ * it is dnnc.h. */
 #include "base/ds.h"
-#include "driver/program.h"
+#include "driver/driver.h"
+#include "library/dnnc.h"
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef dnnc_status GiveFn(dnnc_program *p, const char *name, const char *value);
+
+/* The values "NAME=VALUE" of an option; an exit status. */
+static int give(const Args *a, dnnc_program *p, const char *option, GiveFn *fn) {
+  const char **list;
+  int n = args_many(a, option, &list), status = EXIT_OK;
+  for (int i = 0; i < n && !status; i++) {
+    const char *eq = strchr(list[i], '=');
+    char *name = strndup(list[i], eq ? (size_t)(eq - list[i]) : 0);
+    if (!eq || !name || fn(p, name, eq + 1))
+      status = usage_error(a, "`--%s %s`: NAME=VALUE is wanted", option, list[i]);
+    free(name);
+  }
+  arrfree(list);
+  return status;
+}
 
 static int check_one(const Args *a, const char *path) {
-  Options o;
-  Session s;
-  if (!program_options(a, path, &o)) return EXIT_USAGE;
-  int status = session_load(&s, &o);
-  if (!status) status = session_passes(&s, o.verify ? NULL : "expand"); /* later passes find nothing */
-  return program_end(a, &s, status);
+  dnnc_program *p = dnnc_open(path);
+  if (!p) return program_error("out of memory");
+  bool json = args_has(a, "json");
+  int status = give(a, p, "set", dnnc_set);
+  if (!status) status = give(a, p, "dim", dnnc_dim);
+  if (!status) {
+    status = (int)dnnc_check(p);
+    bool color = isatty(STDERR_FILENO) && !getenv("NO_COLOR");
+    fputs(dnnc_report(p, json ? DNNC_JSON : color ? DNNC_COLOR : DNNC_PLAIN), json ? stdout : stderr);
+  }
+  dnnc_close(p);
+  return status;
 }
 
 int cmd_check(const Args *a) {

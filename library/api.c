@@ -128,20 +128,20 @@ static dnnc_status add_pair(dnnc_program *p, void *arguments) {
   return DNNC_OK;
 }
 
-dnnc_status dnnc_set(dnnc_program *p, const char *name, const char *value) {
+static dnnc_status give(dnnc_program *p, Pair pair) {
   dnnc_status status = handle_enter(p, HANDLE_OPEN);
   if (status) return status;
-  if (!name || !*name || strchr(name, '=') || !value) return handle_fail(p, DNNC_USE, "a name and a value are wanted");
-  return handle_do(p, false, add_pair, &(Pair){name, value, &p->sets});
+  if (!pair.name || !*pair.name || strchr(pair.name, '=') || !pair.value)
+    return handle_fail(p, DNNC_USE, "a name and a value are wanted");
+  return handle_do(p, false, add_pair, &pair);
 }
 
-dnnc_status dnnc_dim(dnnc_program *p, const char *name, int64_t size) {
-  char value[32];
-  dnnc_status status = handle_enter(p, HANDLE_OPEN);
-  if (status) return status;
-  if (!name || !*name || strchr(name, '=')) return handle_fail(p, DNNC_USE, "the name of a dimension is wanted");
-  snprintf(value, sizeof value, "%lld", (long long)size);
-  return handle_do(p, false, add_pair, &(Pair){name, value, &p->dims});
+dnnc_status dnnc_set(dnnc_program *p, const char *name, const char *value) {
+  return give(p, (Pair){name, value, p ? &p->sets : NULL});
+}
+
+dnnc_status dnnc_dim(dnnc_program *p, const char *name, const char *size) {
+  return give(p, (Pair){name, size, p ? &p->dims : NULL});
 }
 
 typedef enum OptionKind { OPTION_TEXT, OPTION_COUNT, OPTION_ON, OPTION_OFF } OptionKind;
@@ -306,7 +306,7 @@ typedef struct Report {
 } Report;
 static dnnc_status print_report(dnnc_program *p, void *arguments) {
   Report *r = arguments;
-  Diag *d = diag_of(p);
+  Diag *d = p->stage == HANDLE_BROKEN ? NULL : diag_of(p);
   if (d && r->format == DNNC_JSON) diag_print_json(d, r->file);
   else if (d) diag_print(d, r->file, r->format == DNNC_COLOR);
   if (!*p->error || p->counted) return DNNC_OK;

@@ -68,8 +68,8 @@ const char *dnnc_error(const dnnc_program *p);
 /* Before the first dnnc_check or dnnc_compile: `const NAME` gets another value, written as in the language ("64",
  * "1e-3", "true"). A name that does not exist is a diagnostic later. */
 dnnc_status dnnc_set(dnnc_program *p, const char *name, const char *value);
-/* The same: the free dimension NAME is at most `size`. */
-dnnc_status dnnc_dim(dnnc_program *p, const char *name, int64_t size);
+/* The same: the free dimension NAME is at most `size`, a whole number ("64"). */
+dnnc_status dnnc_dim(dnnc_program *p, const char *name, const char *size);
 /* The same: an option by name, with the values of the command's option of that name:
  *   target    native (default), x86-64-v2, x86-64-v3, x86-64-v4, aarch64, plain
  *   plan      a file that `dnnc tune` wrote

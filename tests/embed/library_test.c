@@ -58,7 +58,7 @@ static void nothing(void) {
   dnnc_close(NULL), dnnc_tensor_free(NULL), dnnc_text_free(NULL);
   CHECK(*dnnc_error(NULL) && !*dnnc_report(NULL, DNNC_PLAIN) && dnnc_diagnostics(NULL) == 0);
   CHECK(dnnc_check(NULL) == DNNC_USE && dnnc_compile(NULL, NULL) == DNNC_USE && dnnc_set(NULL, "a", "1") == DNNC_USE);
-  CHECK(dnnc_option(NULL, "a", "b") == DNNC_USE && dnnc_dim(NULL, "B", 1) == DNNC_USE);
+  CHECK(dnnc_option(NULL, "a", "b") == DNNC_USE && dnnc_dim(NULL, "B", "1") == DNNC_USE);
   CHECK(dnnc_get_diagnostic(NULL, 0, 0, &d) == DNNC_USE && dnnc_entries(NULL) == 0 && !dnnc_entry_name(NULL, 0));
   CHECK(dnnc_inputs(NULL, "a") == -1 && dnnc_outputs(NULL, "a") == -1 && dnnc_input(NULL, "a", 0, &port) == DNNC_USE);
   CHECK(dnnc_output(NULL, "a", 0, &port) == DNNC_USE && dnnc_call(NULL, "a", &t, 1, &t, 1) == DNNC_USE);
