@@ -24,6 +24,13 @@ if command -v clang-19 >/dev/null; then
   clang-19 -x c++ -std=c++11 $flags only.cc
 fi
 
+python3 - "$ROOT" <<'P'
+import sys
+text = open(sys.argv[1] + "/docs/library.md").read()
+assert open(sys.argv[1] + "/tests/embed/library.c").read() in text, "docs/library.md has another example"
+for name in open("declared").read().split():
+    assert name in ("dnnc_version",) or "`%s`" % name in text, "docs/library.md lacks " + name
+P
 gcc -std=c11 -Wall -Wextra -Werror "$ROOT/tests/embed/library.c" $(pkg-config --cflags --libs dnnc) -lm -o library
 ./library >said
 sed 's/loss [0-9.]*$/loss .../' said >same

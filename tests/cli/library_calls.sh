@@ -6,8 +6,8 @@ for tool in meson pkg-config; do
   command -v $tool >/dev/null || { echo "$tool is missing"; exit 77; }
 done
 . "$ROOT/tests/embed/installed"
-gcc -std=c11 -g -Wall -Wextra -Werror "$ROOT/tests/embed/library_test.c" $(pkg-config --cflags --libs dnnc) -lm -lpthread \
-  -o library_test
+gcc -std=c11 -g -Wall -Wextra -Werror "$ROOT/tests/embed/library_test.c" $(pkg-config --cflags --libs dnnc) \
+  -lm -lpthread -o library_test
 mkdir run
 ./library_test run
 ./library_test run x86-64-v2 # its programs are in the cache afterwards

@@ -1,22 +1,21 @@
-/* A network from its text to its use, with libdnnc: shows what is wrong with a text, compiles the right one, trains it by
- * its `train` block and by steps on data of this program, saves it, and loads it again. */
+/* A network from its text to its use, with libdnnc: shows what is wrong with a text, compiles the right one, trains it
+ * by its `train` block and by steps on data of this program, saves it, and loads it again. */
 #include <dnnc.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-static const char source[] =
-    "use nn, loss, optim, source\n"
-    "const hidden = 8\n"
-    "model net = nn.Sequential([nn.Linear(1, hidden), tanh, nn.Linear(hidden, 1)])\n"
-    "data curve: (x: f32[1], y: f32[1]) = source.sine(1000)\n"
-    "step learn(x: f32[B <= 64, 1], y: f32[B, 1]) {\n"
-    "  let l = loss.mse(net(x), y)\n"
-    "  update net by optim.adam(0.01) on l\n"
-    "  report loss = l\n"
-    "}\n"
-    "export fn predict(x: f32[N <= 64, 1]) -> f32[N, 1] { net(x) }\n"
-    "train { epochs 3; batch 64; run learn on curve shuffled }\n";
+static const char source[] = "use nn, loss, optim, source\n"
+                             "const hidden = 8\n"
+                             "model net = nn.Sequential([nn.Linear(1, hidden), tanh, nn.Linear(hidden, 1)])\n"
+                             "data curve: (x: f32[1], y: f32[1]) = source.sine(1000)\n"
+                             "step learn(x: f32[B <= 64, 1], y: f32[B, 1]) {\n"
+                             "  let l = loss.mse(net(x), y)\n"
+                             "  update net by optim.adam(0.01) on l\n"
+                             "  report loss = l\n"
+                             "}\n"
+                             "export fn predict(x: f32[N <= 64, 1]) -> f32[N, 1] { net(x) }\n"
+                             "train { epochs 3; batch 64; run learn on curve shuffled }\n";
 
 /* Prints the loss of every epoch. */
 static int listen(void *user, const dnnc_event *event) {

@@ -1,5 +1,5 @@
-/* Every function of dnnc.h with right and wrong arguments: `library_test DIR [TARGET]`. Status 0, or the line of what is
- * wrong. */
+/* Every function of dnnc.h with right and wrong arguments: `library_test DIR [TARGET]`. Status 0, or the line of what
+ * is wrong. */
 #include <dnnc.h>
 #include <math.h>
 #include <pthread.h>
@@ -11,21 +11,20 @@
 
 static const char *dir, *target;
 
-static const char source[] =
-    "use nn, optim, random, tokens\n"
-    "const H = 4\n"
-    "model net = nn.Linear(2, H)\n"
-    "data rows: (x: f32[2]) = generate(20, fn() { (x = random.normal([2])) })\n"
-    "const bytes = tokens.bytes()\n"
-    "step learn(x: f32[B <= 8, 2]) {\n"
-    "  let l = mean(net(x) ** 2)\n"
-    "  update net by optim.sgd(0.1) on l\n"
-    "  report loss = l\n"
-    "}\n"
-    "export fn apply(x: f32[N <= 8, 2]) -> f32[N, H] { net(x) }\n"
-    "export fn pick(i: i32[K <= 8] < 2) -> f32[K, H] { net.w[i] }\n"
-    "export fn shout(t: i32[K <= 16] as bytes) -> i32[K] as bytes { t - i32(32) }\n"
-    "train { epochs 20; batch 8; run learn on rows }\n";
+static const char source[] = "use nn, optim, random, tokens\n"
+                             "const H = 4\n"
+                             "model net = nn.Linear(2, H)\n"
+                             "data rows: (x: f32[2]) = generate(20, fn() { (x = random.normal([2])) })\n"
+                             "const bytes = tokens.bytes()\n"
+                             "step learn(x: f32[B <= 8, 2]) {\n"
+                             "  let l = mean(net(x) ** 2)\n"
+                             "  update net by optim.sgd(0.1) on l\n"
+                             "  report loss = l\n"
+                             "}\n"
+                             "export fn apply(x: f32[N <= 8, 2]) -> f32[N, H] { net(x) }\n"
+                             "export fn pick(i: i32[K <= 8] < 2) -> f32[K, H] { net.w[i] }\n"
+                             "export fn shout(t: i32[K <= 16] as bytes) -> i32[K] as bytes { t - i32(32) }\n"
+                             "train { epochs 20; batch 8; run learn on rows }\n";
 
 static dnnc_program *opened(void) {
   dnnc_program *p = dnnc_open_text("small.dnn", source, sizeof source - 1);
@@ -93,7 +92,8 @@ static void mistakes(void) {
   dnnc_close(p);
 
   p = opened();
-  CHECK(dnnc_set(p, NULL, "1") == DNNC_USE && dnnc_set(p, "A=B", "1") == DNNC_USE && dnnc_set(p, "H", NULL) == DNNC_USE);
+  CHECK(dnnc_set(p, NULL, "1") == DNNC_USE && dnnc_set(p, "A=B", "1") == DNNC_USE &&
+        dnnc_set(p, "H", NULL) == DNNC_USE);
   CHECK(dnnc_option(p, "nope", "1") == DNNC_USE && strstr(dnnc_error(p), "nope"));
   CHECK(dnnc_option(p, "threads", "0") == DNNC_USE && dnnc_option(p, "seed", "-1") == DNNC_USE);
   CHECK(dnnc_option(p, "checks", "maybe") == DNNC_USE && !dnnc_option(p, "checks", "on") && !*dnnc_error(p));
@@ -124,7 +124,8 @@ static void calls(void) {
 
   dnnc_tensor in = floats(x, 3), out;
   memset(&out, 0, sizeof out);
-  CHECK(!dnnc_shapes(p, "apply", &in, 1, &out, 1) && out.rank == 2 && out.shape[0] == 3 && out.bytes == 48 && !out.data);
+  CHECK(!dnnc_shapes(p, "apply", &in, 1, &out, 1) && out.rank == 2 && out.shape[0] == 3 && out.bytes == 48 &&
+        !out.data);
   CHECK(!dnnc_call(p, "apply", &in, 1, &out, 1) && out.data && out.shape[1] == 4); /* the library's memory */
   memcpy(want, out.data, sizeof want);
   dnnc_tensor_free(&out);
