@@ -3,6 +3,7 @@
 usage: report.py page FILE                    asks for nothing, holds no script, nests its elements
        report.py holds FILE TEXT...           texts of the page, in elements
        report.py count FILE charts|curves|buffers|pictures|rows N
+       report.py reaches FILE Y             a curve goes up to Y of the picture, in pixels from its upper edge
        report.py chromium FILE TITLE          draws it: title, no complaints, no request, a picture that is not blank"""
 import html.parser
 import os
@@ -129,6 +130,10 @@ def main():
     text = " ".join(" ".join(page.text).split())
     for t in rest if what == "holds" else []:
         assert t in text, t
+    if what == "reaches":
+        d = next(a["d"] for t, a in page.elements if t == "path" and "curve" in a.get("class", ""))
+        top = min(float(y) for y in re.findall(r"[ML][\d.]+ ([\d.]+)", d))
+        assert abs(top - float(rest[0])) < 15, top
     if what == "count":
         assert count(page, rest[0]) == int(rest[1]), (rest, count(page, rest[0]))
 

@@ -40,6 +40,7 @@ mkdir long
 head -n 1 long/steps.csv >long/metrics.csv
 status 0 "$DNNC" report long
 look count long/report.html curves 1
+look reaches long/report.html 12
 [ "$(wc -c <long/report.html)" -lt 60000 ] || fail 'a large page'
 look holds long/report.html 'learn.loss training steps 30000 2 1 1' ' 900 12345'
 
