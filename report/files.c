@@ -162,7 +162,9 @@ static void put_kernels(Buf *b, json_t *kernels) {
   json_array_foreach(kernels, i, k) {
     if (i >= MOST_ROWS) break;
     double seconds = number(k, "seconds");
-    buf_str(b, "<tr><td class=\"mono\">");
+    buf_str(b, "<tr><td class=\"mono\" title=\"");
+    put_string(b, k, "about");
+    buf_str(b, "\">");
     put_string(b, k, "name");
     buf_str(b, "</td><td class=\"mono\">");
     put_string(b, k, "place");
@@ -196,10 +198,14 @@ static void put_lines(Buf *b, json_t *lines) {
 void profile_section(Buf *b, const Run *run) {
   json_t *p = run->profile;
   section_begin(b, "profile", "Profile");
+  json_t *machine = json_object_get(p, "machine");
   buf_str(b, "<p class=\"sub\">");
   put_string(b, p, "what");
-  if (number(p, "steps") > 0) buf_printf(b, " %.0f steps,", number(p, "steps"));
-  if (number(p, "seconds") > 0) buf_printf(b, " %.4g ms in all", 1e3 * number(p, "seconds"));
+  if (number(p, "steps") > 0) buf_printf(b, ": %.0f", number(p, "steps"));
+  buf_printf(b, ", %.4g ms in all", 1e3 * number(p, "seconds"));
+  if (number(machine, "flops") > 0)
+    buf_printf(b, "; the machine's limits: %.3g GF/s and %.3g GB/s with %.0f threads", number(machine, "flops") / 1e9,
+               number(machine, "bytes") / 1e9, number(machine, "threads"));
   buf_str(b, "</p>\n");
   put_lines(b, json_object_get(p, "lines"));
   put_kernels(b, json_object_get(p, "kernels"));
