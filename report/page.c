@@ -253,9 +253,10 @@ static const char *title_of(const Run *run) {
   return name ? name : run->dir;
 }
 
-/* run.json says how the training ended; one that was killed, and a built trainer's, only by its last weights. */
+/* run.json says how the training ended. It cannot say that it was killed, and a built trainer writes none. */
 static const char *state_of(const Run *run) {
   const char *state = run_text(run, "state");
+  if (run_is_at_work(run)) return "running";
   if (state && strcmp(state, "running")) return state;
   return !state && run_path(run, "last.dnnw") ? "finished" : "not finished";
 }

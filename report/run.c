@@ -3,9 +3,12 @@
 #include "runtime/core/tensor_file.h"
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { MOST_FILES = 2000, DEEPEST = 4, COLUMNS = 5 };
 
@@ -20,6 +23,13 @@ const char *run_path(const Run *run, const char *name) {
 }
 
 const char *run_text(const Run *run, const char *key) { return json_string_value(json_object_get(run->record, key)); }
+
+bool run_is_at_work(const Run *run) {
+  int f = open(run->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  bool locked = f >= 0 && flock(f, LOCK_SH | LOCK_NB) && errno == EWOULDBLOCK;
+  if (f >= 0) close(f);
+  return locked;
+}
 
 static void note(Run *run, const char *fmt, const char *name, const char *what) {
   arrput(run->notes, arena_printf(run->arena, fmt, name, what));

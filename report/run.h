@@ -46,6 +46,8 @@ void run_free(Run *run);
 
 /* The last part of a metric's name: loss of "evaluate(s = 0).loss". */
 const char *metric_report(const char *metric);
+/* Does a process train in the folder now? It holds the folder's lock (runtime/core/folder.h). */
+bool run_is_at_work(const Run *run);
 /* A string of run.json, or NULL; a file of the folder, NULL when it is not there. */
 const char *run_text(const Run *run, const char *key);
 const char *run_path(const Run *run, const char *name);

@@ -86,6 +86,8 @@ cat >killed/run.json <<'J'
 J
 status 0 "$DNNC" report killed
 look holds killed/report.html 'interrupted' 'set rate=3' 'processor an abacus' 'took 1 h 1 min' 'cell bytes 20.5 kB'
+flock killed "$DNNC" report killed >"$out"
+look holds killed/report.html 'running'
 printf '{"program": 3' >killed/run.json
 status 0 "$DNNC" report killed
 look holds killed/report.html 'run.json: line 1'
