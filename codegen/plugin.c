@@ -15,38 +15,31 @@ static char found[PATH_MAX];
 static const JitApi *api;
 static char reason[1024], identity[128];
 
-/* A place beside the running program: build/driver/dnnc and build/tests/NAME have it in build/codegen/jit. */
-static bool beside(const char *way) {
-  char exe[PATH_MAX];
-  ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
-  if (n <= 0) return false;
-  exe[n] = 0;
-  char *slash = strrchr(exe, '/');
-  if (!slash) return false;
-  *slash = 0;
-  return snprintf(found, sizeof found, "%s/%s" NAME, exe, way) < (int)sizeof found && !access(found, R_OK);
+/* The plug-in by a way from the folder of `file`. */
+static bool beside(const char *file, const char *way) {
+  const char *slash = strrchr(file, '/');
+  int n = slash ? snprintf(found, sizeof found, "%.*s/%s" NAME, (int)(slash - file), file, way) : -1;
+  return n > 0 && n < (int)sizeof found && !access(found, R_OK);
 }
 
-/* Beside the library that this code is in, for programs that use libdnnc.so. */
-static bool beside_library(const char *way) {
-  Dl_info info;
-  char self[PATH_MAX];
-  if (!dladdr(found, &info) || !realpath(info.dli_fname, self)) return false;
-  char *slash = strrchr(self, '/');
-  if (!slash) return false;
-  *slash = 0;
-  return snprintf(found, sizeof found, "%s/%s" NAME, self, way) < (int)sizeof found && !access(found, R_OK);
-}
-
+/* $DNNC_JIT; else beside the program or the library that holds this code, in the build tree (build/driver/dnnc,
+ * build/tests/NAME: build/codegen/jit) or installed (bin, lib: lib/dnnc); else where it was to be installed. */
 static void find(void) {
   const char *path = getenv("DNNC_JIT");
   if (path && *path) {
     snprintf(found, sizeof found, "%s", path);
     return;
   }
-  if (beside("../codegen/jit/") || beside("../lib/dnnc/")) return;
-  if (beside_library("../codegen/jit/") || beside_library("dnnc/")) return;
-  snprintf(found, sizeof found, "%s", DNNC_LIBDIR "/dnnc/" NAME);
+  char exe[PATH_MAX], self[PATH_MAX];
+  ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
+  exe[n > 0 ? n : 0] = 0;
+  Dl_info object;
+  const char *files[] = {exe, dladdr(found, &object) && realpath(object.dli_fname, self) ? self : ""};
+  static const char *const ways[] = {"../codegen/jit/", "../" DNNC_LIBDIR "/dnnc/", "dnnc/"};
+  for (int i = 0; i < 2; i++)
+    for (size_t k = 0; k < sizeof ways / sizeof *ways; k++)
+      if (beside(files[i], ways[k])) return;
+  snprintf(found, sizeof found, "%s", DNNC_PREFIX "/" DNNC_LIBDIR "/dnnc/" NAME);
   if (access(found, R_OK)) found[0] = 0;
 }
 
@@ -87,9 +80,26 @@ static void open_once(void) {
   api = NULL;
 }
 
+static pthread_once_t opened = PTHREAD_ONCE_INIT;
+static pthread_t ahead;
+static bool is_ahead;
+
+static void *open_ahead(void *unused) {
+  pthread_once(&opened, open_once);
+  return unused;
+}
+
+void plugin_open_ahead(void) {
+  if (!is_ahead && plugin_path()) is_ahead = !pthread_create(&ahead, NULL, open_ahead, NULL);
+}
+
+void plugin_wait(void) {
+  if (is_ahead) pthread_join(ahead, NULL);
+  is_ahead = false;
+}
+
 const JitApi *plugin_open(Buf *why) {
-  static pthread_once_t once = PTHREAD_ONCE_INIT;
-  pthread_once(&once, open_once);
+  pthread_once(&opened, open_once);
   if (!api) buf_str(why, reason);
   return api;
 }

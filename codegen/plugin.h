@@ -10,4 +10,7 @@ const char *plugin_path(void);
 const char *plugin_identity(void);
 /* When there is one: opens it, and LLVM with it, once. NULL and the reason in `why`. */
 const JitApi *plugin_open(Buf *why);
+/* The same on a thread beside the caller's work; and waiting for that thread, before the process ends. */
+void plugin_open_ahead(void);
+void plugin_wait(void);
 #endif

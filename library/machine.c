@@ -1,5 +1,6 @@
 #include "library/machine.h"
 #include "base/ds.h"
+#include "codegen/plugin.h"
 #include "library/manifest.h"
 #include "runtime/core/file.h"
 #include "runtime/core/picture.h"
@@ -33,7 +34,9 @@ Status machine_load(Machine *m, const Options *o) {
   memset(m, 0, sizeof *m);
   dnn_picture_codecs();
   Status status = session_open(&m->s, o);
-  return status || manifest_find(&m->s) ? status : session_elaborate(&m->s);
+  if (status || manifest_find(&m->s)) return status;
+  plugin_open_ahead(); /* the program is new: most likely it has to be compiled */
+  return session_elaborate(&m->s);
 }
 
 /* Can the records of a data row be counted without compiled code, as `filter` needs it? */

@@ -1,6 +1,7 @@
 #include "library/session.h"
 #include "base/ds.h"
 #include "base/size.h"
+#include "codegen/plugin.h"
 #include "frontend/frontend.h"
 #include <stdlib.h>
 #include <string.h>
@@ -200,6 +201,7 @@ Status session_native(Session *s, const char *called) {
 }
 
 void session_end(Session *s) {
+  plugin_wait();
   backend_close(s->backend);
   if (s->tuning) tuning_free(s->tuning);
   if (s->arena) arena_free(s->arena);

@@ -5,6 +5,19 @@ cd "$TMP"
 export DNNC_CACHE="$TMP/cache"
 cp "$ROOT/models/first/line.dnn" .
 mkdir home nothing
+readelf -d "$DNNC" >needed
+if grep -qE 'NEEDED.*(LLVM|clang|omp|stdc)' needed; then fail "dnnc links: $(grep NEEDED needed)"; fi
+
+# Installed anywhere, the program finds the plug-in in the library directory beside it.
+mkdir -p else/bin else/lib
+cp "$DNNC" else/bin
+libdir=$(meson introspect "$BUILD" --buildoptions | python3 -c '
+import json, sys
+print(next(o["value"] for o in json.load(sys.stdin) if o["name"] == "libdir"))')
+mkdir -p "else/$libdir/dnnc"
+cp "$BUILD/codegen/jit/libdnnc_jit.so" "else/$libdir/dnnc"
+status 0 else/bin/dnnc train line.dnn --quiet --epochs 1 --no-cache --time
+has "$err" "open clang"
 
 # Without the plug-in: the system's compiler, said once. Without that either, an error.
 for plug in "$TMP/none.so" "$TMP/line.dnn"; do
