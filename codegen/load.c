@@ -140,11 +140,12 @@ static void keep_image(const Load *l, const JitApi *api, const Units *u) {
   double begin = now();
   char *bytes = NULL, *why = NULL;
   size_t size = 0;
-  if (!api->image(u->units, (int)arrlen(u->units), library_paths(l->arena), &bytes, &size, &why))
-    INTERNAL("lld: %s", why ? why : "no memory");
-  l->backend->has_image = cache_write(&l->backend->image, CACHE_IMAGE, bytes, size);
+  /* no image is no error: the program runs; memory or file descriptors may have been short */
+  if (api->image(u->units, (int)arrlen(u->units), library_paths(l->arena), &bytes, &size, &why))
+    l->backend->has_image = cache_write(&l->backend->image, CACHE_IMAGE, bytes, size);
+  tell(l, bytes ? "image for the cache" : "no image for the cache:", why ? why : "", begin);
   free(bytes);
-  tell(l, "image for the cache", "", begin);
+  free(why);
 }
 
 /* Clang has words about emitted C: a defect of dnnc. The files stay in a directory. */
