@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 /* Every function of dnnc.h with right and wrong arguments: `library_test DIR [TARGET]`. Status 0, or the line of what
  * is wrong. */
 #include <dnnc.h>
@@ -6,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #define CHECK(x) (void)((x) || (fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #x), exit(1), 0))
 
@@ -255,10 +258,32 @@ static void side_by_side(void) {
   for (int i = 1; i < N; i++) CHECK(!memcmp(answers[0], answers[i], sizeof answers[0]));
 }
 
+/* Without memory the process goes on; the handle can only be closed. */
+static void no_memory(void) {
+  struct rlimit limit, before;
+  FILE *f = fopen("/proc/self/statm", "r");
+  long pages;
+  CHECK(f && fscanf(f, "%ld", &pages) == 1 && !fclose(f) && !getrlimit(RLIMIT_AS, &before));
+  limit = before;
+  limit.rlim_cur = (rlim_t)(pages * sysconf(_SC_PAGESIZE) + 300000);
+  for (int i = 0; i < 4; i++) {
+    dnnc_program *p = opened();
+    CHECK(!setrlimit(RLIMIT_AS, &limit));
+    dnnc_status status = dnnc_check(p);
+    CHECK(!setrlimit(RLIMIT_AS, &before));
+    CHECK(status == DNNC_OK || (status == DNNC_INTERNAL && !strcmp(dnnc_error(p), "out of memory")));
+    if (status) CHECK(dnnc_check(p) == DNNC_INTERNAL && dnnc_compile(p, NULL) == DNNC_INTERNAL);
+    if (status) CHECK(!strcmp(dnnc_report(p, DNNC_PLAIN), "dnnc: out of memory\n") && dnnc_cells(p) == 0);
+    CHECK(status || i); /* the first time nothing is there from before */
+    dnnc_close(p);
+  }
+}
+
 int main(int argc, char **argv) {
   dir = argc > 1 ? argv[1] : ".";
   target = argc > 2 ? argv[2] : "native";
   nothing();
+  if (argc < 3) no_memory();
   mistakes();
   calls();
   cells();
