@@ -5,6 +5,7 @@
 #include "frontend/train.h"
 #include <ctype.h>
 #include <errno.h>
+#include <locale.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -242,7 +243,8 @@ typedef struct Job {
   const char *path, *text;
   size_t n;
   pthread_attr_t attr;
-  DsHeap *heap;         /* of the caller, whose thread it is otherwise */
+  DsHeap *heap; /* of the caller, whose thread it is otherwise */
+  locale_t locale;
   bool trapped, sprung; /* the caller has set a trap; it has to spring */
   Trap trap;
 } Job;
@@ -290,10 +292,11 @@ static void run(Job *j) {
   check_dims(e);
 }
 
-/* In a thread of its own, with the heap and, when there is one, the trap of the caller. */
+/* In a thread of its own, with the heap, the numbers and, when there is one, the trap of the caller. */
 static void *run_thread(void *p) {
   Job *j = p;
   ds_heap_use(j->heap);
+  uselocale(j->locale);
   if (!j->trapped) {
     run(j);
   } else {
@@ -334,6 +337,7 @@ static Prog *load_text(Elab *e, Job *j) {
   j->heap = ds_heap_use(NULL);
   ds_heap_use(j->heap);
   j->trapped = trap_is_set();
+  j->locale = uselocale((locale_t)0);
   bool big = pthread_attr_setstacksize(&j->attr, STACK) == 0 && pthread_create(&t, &j->attr, run_thread, j) == 0;
   if (big) {
     pthread_join(t, NULL);

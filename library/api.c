@@ -49,8 +49,17 @@ dnnc_status handle_enter(dnnc_program *p, HandleStage stage) {
 /* One program at a time: the front end shares the table of names, the planner and stb_ds have static variables. */
 static pthread_mutex_t compiling = PTHREAD_MUTEX_INITIALIZER;
 
+static locale_t plain;
+static void make_plain(void) { plain = newlocale(LC_ALL_MASK, "C", (locale_t)0); }
+locale_t handle_locale(void) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, make_plain);
+  return uselocale(plain);
+}
+
 dnnc_status handle_do(dnnc_program *p, bool compiles, HandleWork *work, void *arguments) {
   Trap trap;
+  locale_t locale = handle_locale();
   DsHeap *heap = ds_heap_use(compiles ? &p->compiled : &p->own);
   dnnc_status status;
   if (compiles) pthread_mutex_lock(&compiling);
@@ -63,6 +72,7 @@ dnnc_status handle_do(dnnc_program *p, bool compiles, HandleWork *work, void *ar
   }
   trap_end(&trap);
   ds_heap_use(heap);
+  uselocale(locale);
   if (compiles) pthread_mutex_unlock(&compiling);
   return status;
 }

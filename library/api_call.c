@@ -217,7 +217,9 @@ dnnc_status dnnc_call(dnnc_program *p, const char *entry, const dnnc_tensor *in,
                       int n_out) {
   EntryCall c = {.p = p, .in = in, .out = out};
   dnnc_status status = begin(&c, entry, n_in, n_out);
+  locale_t locale = handle_locale();
   if (!status) status = perform(&c);
+  uselocale(locale);
   for (int i = 0; status && c.block && i < n_out; i++)
     if (c.own[i]) free(out[i].data), out[i].data = NULL, out[i].bytes = 0;
   free(c.block);

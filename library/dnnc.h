@@ -12,8 +12,9 @@
  * How to use it, with a whole program: docs/library.md. The language: docs/language.md.
  *
  * Status. Functions that can fail return a dnnc_status; DNNC_OK is 0. dnnc_error() tells what the last failure on a
- * handle was; mistakes in the program are diagnostics. Nothing prints and nothing ends the process: a defect of dnnc,
- * or memory that is not there, is DNNC_INTERNAL, after which a handle can only be closed.
+ * handle was; mistakes in the program are diagnostics. Nothing prints but the program's own `print`, and nothing ends
+ * the process: a defect of dnnc, or memory that is not there, is DNNC_INTERNAL, after which a handle can only be
+ * closed.
  *
  * Arguments. A handle that is NULL, an entry that does not exist, a tensor of another type, size or rank than its port,
  * an index out of range: DNNC_USE, and nothing has been changed. A handle after dnnc_close is undefined.
@@ -27,7 +28,8 @@
  * Threads. Different handles may be used in different threads at the same time; compiling is done for one at a time,
  * the others wait. One handle is for one thread at a time. A call runs on the number of threads of the option `threads`
  * (OpenMP); results do not depend on it. Nothing is global but the compiled code of closed handles, which stays mapped,
- * and the names that programs used. No signal handler is installed. */
+ * and the names that programs used. No signal handler is installed, and numbers have a point whatever setlocale()
+ * said. */
 #ifndef DNNC_H
 #define DNNC_H
 #include <stdbool.h>

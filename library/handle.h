@@ -6,6 +6,7 @@
 #include "library/machine.h"
 #include "runtime/core/run.h"
 #include "runtime/core/shapes.h"
+#include <locale.h>
 
 typedef enum HandleStage { HANDLE_OPEN, HANDLE_COMPILED, HANDLE_BROKEN } HandleStage;
 
@@ -28,6 +29,9 @@ struct dnnc_program {
  * at a time in the process. */
 typedef dnnc_status HandleWork(dnnc_program *p, void *arguments);
 dnnc_status handle_do(dnnc_program *p, bool compiles, HandleWork *work, void *arguments);
+/* Numbers are read and printed with a point whatever language the process speaks: from now on this thread does so,
+ * until uselocale() of what is returned. handle_do does it, too. */
+locale_t handle_locale(void);
 /* Sets the error and returns the status, so that `return handle_fail(…);` reads well. `p` may be NULL. */
 dnnc_status handle_fail(dnnc_program *p, dnnc_status status, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

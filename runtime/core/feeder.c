@@ -7,6 +7,7 @@
 #include "runtime/core/random.h"
 #include "runtime/core/shapes.h"
 #include "runtime/core/watch.h"
+#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,6 +37,7 @@ struct DnnFeeder {
   bool prefetch, started, wanted, quit; /* wanted: the thread has slot wanted_number & 1 to fill */
   int64_t wanted_number;
   pthread_t thread;
+  locale_t locale; /* of who made it: a record may hold numbers as text */
   pthread_mutex_t lock;
   pthread_cond_t changed;
 };
@@ -156,6 +158,7 @@ static void fill_slot(DnnFeeder *f, int64_t number) {
 /* ---- the thread ---- */
 static void *worker(void *arg) {
   DnnFeeder *f = arg;
+  uselocale(f->locale);
   pthread_mutex_lock(&f->lock);
   for (;;) {
     while (!f->quit && !f->wanted) pthread_cond_wait(&f->changed, &f->lock);
@@ -276,6 +279,7 @@ bool dnn_feeder_new(DnnDataSets *d, const DnnAction *run, int prefetch, DnnFeede
   *out = NULL;
   if (!f) return dnn_fail(e, "no memory");
   f->data = d, f->run = run, f->entry = &d->program->entries[run->entry], f->prefetch = prefetch;
+  f->locale = uselocale((locale_t)0);
   pthread_mutex_init(&f->lock, NULL);
   pthread_cond_init(&f->changed, NULL);
   f->feeds = calloc((size_t)run->n_feeds + 1, sizeof *f->feeds);

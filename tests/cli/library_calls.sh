@@ -8,7 +8,8 @@ done
 . "$ROOT/tests/embed/installed"
 gcc -std=c11 -g -Wall -Wextra -Werror "$ROOT/tests/embed/library_test.c" $(pkg-config --cflags --libs dnnc) \
   -lm -lpthread -o library_test
-mkdir run
+mkdir run locales
+localedef -i de_DE -f UTF-8 locales/de_DE.UTF-8 2>/dev/null && export LOCPATH="$PWD/locales"
 ./library_test run
 ./library_test run x86-64-v2 # its programs are in the cache afterwards
 if ! command -v valgrind >/dev/null || ! command -v clang-19 >/dev/null; then

@@ -2,6 +2,7 @@
 /* Every function of dnnc.h with right and wrong arguments: `library_test DIR [TARGET]`. Status 0, or the line of what
  * is wrong. */
 #include <dnnc.h>
+#include <locale.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -27,7 +28,8 @@ static const char source[] = "use nn, optim, random, tokens\n"
                              "export fn apply(x: f32[N <= 8, 2]) -> f32[N, H] { net(x) }\n"
                              "export fn pick(i: i32[K <= 8] < 2) -> f32[K, H] { net.w[i] }\n"
                              "export fn shout(t: i32[K <= 16] as bytes) -> i32[K] as bytes { t - i32(32) }\n"
-                             "train { epochs 20; batch 8; run learn on rows }\n";
+                             "export fn half(x: f32[]) -> f32[] { x * 0.5 }\n"
+    "train { epochs 20; batch 8; run learn on rows }\n";
 
 static dnnc_program *opened(void) {
   dnnc_program *p = dnnc_open_text("small.dnn", source, sizeof source - 1);
@@ -118,7 +120,7 @@ static void calls(void) {
   float x[16] = {0}, y[32], want[8];
   dnnc_program *p = compiled(NULL);
   dnnc_port port;
-  CHECK(dnnc_entries(p) == 4 && !dnnc_entry_name(p, 4) && !dnnc_entry_name(p, -1));
+  CHECK(dnnc_entries(p) == 5 && !dnnc_entry_name(p, 5) && !dnnc_entry_name(p, -1));
   CHECK(dnnc_inputs(p, "apply") == 1 && dnnc_outputs(p, "learn") == 1 && dnnc_inputs(p, "init") == -1);
   CHECK(!dnnc_input(p, "apply", 0, &port) && !strcmp(port.name, "x") && port.dtype == DNNC_F32 && port.rank == 2);
   CHECK(!strcmp(port.type, "f32[N <= 8, 2]") && !port.text_form);
@@ -149,6 +151,12 @@ static void calls(void) {
     CHECK(dnnc_call(p, "apply", &bad[i], 1, &out, 1) == DNNC_USE && *dnnc_error(p) && !out.data);
   bad[5].shape[0] = INT64_MAX;
   CHECK(dnnc_call(p, "apply", &bad[5], 1, &out, 1) == DNNC_USE && !out.data);
+
+  float one = 1; /* numbers have a point in every language */
+  dnnc_tensor scalar = {DNNC_F32, 0, {0}, NULL, 0};
+  scalar.data = &one;
+  CHECK(!dnnc_call(p, "half", &scalar, 1, &out, 1) && *(float *)out.data == 0.5f);
+  dnnc_tensor_free(&out);
 
   int32_t index[2] = {0, 2};
   dnnc_tensor pick = {DNNC_I32, 1, {2}, NULL, 0};
@@ -280,6 +288,7 @@ static void no_memory(void) {
 }
 
 int main(int argc, char **argv) {
+  setlocale(LC_ALL, "de_DE.UTF-8"); /* 0,5 */
   dir = argc > 1 ? argv[1] : ".";
   target = argc > 2 ? argv[2] : "native";
   nothing();
