@@ -251,11 +251,29 @@ static NodeId take_static(Elab *e, NodeId x, const AxisSpec *spec, int n, Loc at
   return rank < axis ? g_reshape(g, at, x, rank, left) : x;
 }
 
+/* Positions along an axis of this size, however they are arranged? */
+static bool is_position(Elab *e, NodeId n, Dim size) {
+  const Node *x = graph_node(e->trace->graph, n);
+  while (x->n_in == 1 && (op_info[x->op].cls == VIEW || x->op == OP_cast)) x = graph_node(e->trace->graph, x->in[0]);
+  return x->op == OP_iota && dim_le(e->dims, x->type.shape[node_int(e->trace->graph, x, A_axis)], size) == DIM_YES;
+}
+
+/* One of several indices that become one: each is checked along its own axis, for their sum can be in range when they
+ * are not. */
+static Value *one_of_several(Elab *e, Value *v, Dim size, Loc at) {
+  Graph *g = e->trace->graph;
+  DType d = v_type(v).dtype == I64 ? I64 : I32;
+  if (is_position(e, nid(v), size)) return v;
+  v = cast_value(e, d, v, at);
+  NodeId all = g_iota(g, elab_place(e, at), type_of(e->arena, d, 1, &size), 0);
+  return v_tensor(e, g_gather(g, elab_place(e, at), all, nid(v), 0, 0));
+}
+
 /* The joint index of adjacent integer tensors over `merged` axes: row-major position. */
 static bool joint_index(Elab *e, const AxisSpec **ix, int n, const Dim *sizes, Value **out, Loc at) {
-  Value *sum = ix[0]->v;
+  Value *sum = n > 1 ? one_of_several(e, ix[0]->v, sizes[0], at) : ix[0]->v;
   for (int i = 1; i < n; i++) {
-    Value *v = ix[i]->v;
+    Value *v = one_of_several(e, ix[i]->v, sizes[i], at);
     if (v_type(v).dtype != v_type(sum).dtype) {
       v = cast_value(e, I64, v, at);
       sum = cast_value(e, I64, sum, at);
