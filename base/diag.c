@@ -232,6 +232,8 @@ static void show_line(const Diag *d, Loc at, FILE *out, const char *mark, const 
   fprintf(out, "%s\n", plain);
 }
 
+void diag_excerpt(const Diag *d, Loc at, FILE *out) { show_line(d, at, out, "", ""); }
+
 static void show_head(const Diag *d, Loc at, FILE *out, int color) {
   int line, col;
   diag_line_col(d, at, &line, &col);

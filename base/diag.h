@@ -48,6 +48,9 @@ int diag_source_is_std(const Diag *d, uint32_t file);
 /* 1-based line and column (in code points) of a place; 0 when it has none. */
 void diag_line_col(const Diag *d, Loc loc, int *line, int *col);
 
+/* The line of a place, with its number, and a line of marks under it; nothing when it has none. */
+void diag_excerpt(const Diag *d, Loc at, FILE *out);
+
 void diag_error(Diag *d, Loc at, ErrorId id, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 void diag_note(Diag *d, Loc at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void diag_help(Diag *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -30,6 +30,7 @@ const Kernel *kernels_get(const KernelTable *t, int i);
 /* Places of run-time errors (an index out of range), numbered 1 .. count: what a kernel records in its team. */
 int kernels_site_count(const KernelTable *t);
 Loc kernels_site_loc(const KernelTable *t, int site);
+const char *kernels_site_what(const KernelTable *t, int site); /* "axis 0 of f32[N, 3]" */
 
 /* Arguments of a kernel call, in the order of the kernel's parameters. */
 typedef enum KArgKind {

@@ -95,10 +95,12 @@ static void put_effects(Emit *e, int i, Buf *b) {
       int site = e->n_sites + 3 + (int)arrlen(e->sites);
       buf_printf(b, ") {\n    DnnShow text = {message(m), %d, 0};\n    m->error_site = %d;\n    dnn_show_text(&text, ",
                  EMIT_MESSAGE_BYTES, site);
-      emit_string(b, arena_printf(e->arena, "%s: error: check failed: ", emit_place(e, f->loc)));
+      emit_string(b, arena_printf(e->arena, "%s: error: check failed: ", emit_column(e, f->loc)));
       buf_str(b, ");\n");
       put_text(e, i, b, f, indent);
-      buf_printf(b, "    return %d;\n  }\n", site);
+      buf_printf(b, "%sdnn_show_text(&text, ", indent);
+      emit_string(b, emit_excerpt(e, f->loc));
+      buf_printf(b, ");\n    return %d;\n  }\n", site);
     } else {
       buf_str(b, "  {\n    char line[4096];\n    DnnShow text = {line, sizeof line, 0};\n");
       put_text(e, i, b, f, indent);
@@ -130,8 +132,10 @@ static void put_size_checks(Emit *e, int i, Buf *b, const Graph *g, Dim **seen) 
       dim_print(g->dims, &text, d);
       Loc at = graph_node(g, n)->loc.file ? graph_node(g, n)->loc : x->loc;
       buf_printf(b, "  if (%s < 0) return range_error(m, %d, ", size.s, new_site(e, at));
-      emit_string(b, arena_printf(e->arena, "%s: error: the size %s", emit_place(e, at), text.s));
-      buf_printf(b, ", %s, %lld);\n", size.s, (long long)dim_upper(g->dims, d));
+      emit_string(b, arena_printf(e->arena, "%s: error: the size %s", emit_column(e, at), text.s));
+      buf_printf(b, ", %s, %lld, ", size.s, (long long)dim_upper(g->dims, d));
+      emit_string(b, emit_excerpt(e, at));
+      buf_str(b, ");\n");
       buf_free(&size);
       buf_free(&text);
     }
@@ -146,8 +150,10 @@ static void put_checks(Emit *e, int i, Buf *b) {
     const char *name = dim_var_name(e->prog->dims, x->vars[k]);
     buf_printf(b, "  if (v[%d] < 0 || v[%d] > %lld) return range_error(m, %d, ", k, k, (long long)bound,
                new_site(e, x->loc));
-    emit_string(b, arena_printf(e->arena, "%s: error: the size %s of %s", emit_place(e, x->loc), name, x->name));
-    buf_printf(b, ", v[%d], %lld);\n", k, (long long)bound);
+    emit_string(b, arena_printf(e->arena, "%s: error: the size %s of %s", emit_column(e, x->loc), name, x->name));
+    buf_printf(b, ", v[%d], %lld, ", k, (long long)bound);
+    emit_string(b, emit_excerpt(e, x->loc));
+    buf_str(b, ");\n");
   }
   Dim *seen = NULL;
   put_size_checks(e, i, b, e->plans[i]->graph, &seen);
@@ -165,8 +171,10 @@ static void put_checks(Emit *e, int i, Buf *b) {
                "; i < n; i++) {\n    const int64_t found = ((const %s *)in[%d])[i];\n    if (%sfound >= limit) return "
                "range_error(m, %d, ",
                type, k, is_signed ? "found < 0 || " : "", new_site(e, p->loc));
-    emit_string(b, arena_printf(e->arena, "%s: error: an element of %s", emit_place(e, p->loc), p->name));
-    buf_str(b, ", found, limit - 1);\n  }\n");
+    emit_string(b, arena_printf(e->arena, "%s: error: an element of %s", emit_column(e, p->loc), p->name));
+    buf_str(b, ", found, limit - 1, ");
+    emit_string(b, emit_excerpt(e, p->loc));
+    buf_str(b, ");\n  }\n");
   }
 }
 
@@ -208,16 +216,17 @@ static bool put_run(Emit *e, int i, Buf *b, const char *args) {
 static void put_team(const Emit *e, int i, Buf *b) {
   const EmitEntry *n = &e->entries[i];
   long long at = (long long)n->scratch_at, each = (long long)n->scratch_each;
+  bool indices = e->opts->checks && e->n_sites;
   if (emit_is_little(e, i)) {
     buf_printf(b,
                "  DnnMeeting meeting = {0};\n  DnnTeam team = team_of(m, &meeting, 0, 1, %lld, %lld);\n"
                "  run_%s(m, v, in, out, &team);\n",
                at, each, n->id);
     if (e->opts->watch) buf_str(b, "  if (m->error_site) return m->error_site;\n");
-    if (e->opts->checks) buf_str(b, "  if (take_error(m, &team, 1)) return m->error_site;\n");
+    if (indices) buf_str(b, "  if (take_error(m, &team, 1)) return m->error_site;\n");
     return;
   }
-  const char *count = e->opts->checks ? "    if (t == 0) n = omp_get_num_threads();\n" : "";
+  const char *count = indices ? "    if (t == 0) n = omp_get_num_threads();\n" : "";
   buf_printf(b,
              "  DnnMeeting meeting = {0};\n  DnnTeam teams[%d];\n%s"
              "#ifdef _OPENMP\n#pragma omp parallel num_threads(dnn_threads(m))\n  {\n"
@@ -225,9 +234,9 @@ static void put_team(const Emit *e, int i, Buf *b) {
              "    teams[t] = team_of(m, &meeting, t, omp_get_num_threads(), %lld, %lld);\n"
              "    run_%s(m, v, in, out, &teams[t]);\n  }\n  dnn_after(m, &meeting);\n#else\n"
              "  teams[0] = team_of(m, &meeting, 0, 1, %lld, %lld);\n  run_%s(m, v, in, out, &teams[0]);\n#endif\n",
-             e->target->max_threads, e->opts->checks ? "  int n = 1;\n" : "", count, at, each, n->id, at, each, n->id);
+             e->target->max_threads, indices ? "  int n = 1;\n" : "", count, at, each, n->id, at, each, n->id);
   if (e->opts->watch) buf_str(b, "  if (m->error_site) return m->error_site;\n");
-  if (e->opts->checks) buf_str(b, "  if (take_error(m, teams, n)) return m->error_site;\n");
+  if (indices) buf_str(b, "  if (take_error(m, teams, n)) return m->error_site;\n");
 }
 
 static bool uses_prepared(const Lowered *l) {

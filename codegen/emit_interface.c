@@ -7,12 +7,15 @@ static bool uses(const Buf *b, const char *word) { return b->s && strstr(b->s, w
 
 /* Messages of kernels' error places: the kernel leaves the number and two values, the text is made here. */
 static void put_places(Emit *e, Buf *b) {
-  buf_printf(b, "\n/* Places where a kernel can meet an index out of range. */\nstatic const char *const places[] = {\n"
-                "    \"\",\n");
+  buf_printf(b, "\n/* Places where a kernel can meet an index out of range: before its numbers, and behind them. */\n"
+                "static const char *const places[][2] = {\n    {\"\", \"\"},\n");
   for (int i = 1; i <= e->n_sites; i++) {
-    buf_str(b, "    ");
-    emit_string(b, emit_place(e, kernels_site_loc(e->kernels, i)));
-    buf_str(b, ",\n");
+    Loc at = kernels_site_loc(e->kernels, i);
+    buf_str(b, "    {");
+    emit_string(b, emit_column(e, at));
+    buf_str(b, ",\n     ");
+    emit_string(b, arena_printf(e->arena, "%s%s", kernels_site_what(e->kernels, i), emit_excerpt(e, at)));
+    buf_str(b, "},\n");
   }
   buf_str(b, "};\n");
 }
@@ -29,8 +32,9 @@ static void put_team(Emit *e, const Buf *entries, Buf *b) {
         "  for (int t = 0; t < n; t++) {\n    if (!teams[t].error_site) continue;\n"
         "    m->error_site = teams[t].error_site;\n    m->error_value[0] = teams[t].error_value[0];\n"
         "    m->error_value[1] = teams[t].error_value[1];\n"
-        "    snprintf(message(m), %d, \"%%s: error: index %%lld is outside of 0 .. %%lld\", places[m->error_site],\n"
-        "             (long long)m->error_value[0], (long long)m->error_value[1] - 1);\n"
+        "    snprintf(message(m), %d, \"%%s: error: index %%lld is outside of 0 .. %%lld, %%s\",\n"
+        "             places[m->error_site][0], (long long)m->error_value[0], (long long)m->error_value[1] - 1,\n"
+        "             places[m->error_site][1]);\n"
         "    return 1;\n  }\n  return 0;\n}\n",
         EMIT_MESSAGE_BYTES);
   }
@@ -47,13 +51,14 @@ static void put_errors(Emit *e, const Buf *entries, Buf *b) {
              "const char *%s_error(const DnnContext *m) { return m->error_site ? message(m) : \"\"; }\n\n",
              (long long)e->message_at, e->name);
   if (e->opts->bare && !uses(entries, "range_error(")) return;
-  buf_printf(
-      b,
-      "static int range_error(DnnContext *m, int site, const char *what, int64_t found, int64_t limit) {\n"
-      "  m->error_site = site;\n  m->error_value[0] = found;\n  m->error_value[1] = limit;\n"
-      "  snprintf(message(m), %d, \"%%s is %%lld, allowed is 0 .. %%lld\", what, (long long)found, (long long)limit);\n"
-      "  return site;\n}\n",
-      EMIT_MESSAGE_BYTES);
+  buf_printf(b,
+             "static int range_error(DnnContext *m, int site, const char *what, int64_t found, int64_t limit,\n"
+             "                       const char *line) {\n"
+             "  m->error_site = site;\n  m->error_value[0] = found;\n  m->error_value[1] = limit;\n"
+             "  snprintf(message(m), %d, \"%%s is %%lld, allowed is 0 .. %%lld%%s\", what, (long long)found,\n"
+             "           (long long)limit, line);\n"
+             "  return site;\n}\n",
+             EMIT_MESSAGE_BYTES);
 }
 
 static void put_open(Emit *e, Buf *b) {
@@ -65,9 +70,10 @@ static void put_open(Emit *e, Buf *b) {
       "  m->prepared = p + %s_CELLS_BYTES;\n  m->arena = m->prepared + %s_PREPARED_BYTES;\n"
       "  m->threads = threads < 1 ? 1 : threads > %s_MAX_THREADS ? %s_MAX_THREADS : threads;\n"
       "  message(m)[0] = 0;\n"
-      "  if (threads != m->threads) return range_error(m, %d, \"threads\", threads, %s_MAX_THREADS);\n"
+      "  if (threads != m->threads) return range_error(m, %d, \"threads\", threads, %s_MAX_THREADS, \"\");\n"
       "  if ((uintptr_t)p %% 64) return range_error(m, %d, \"the address of `memory`, modulo 64,\", "
-      "(int64_t)((uintptr_t)p %% 64), 0);\n#ifdef _OPENMP\n  /* OpenMP makes its threads and their memory now, not "
+      "(int64_t)((uintptr_t)p %% 64), 0, \"\");\n#ifdef _OPENMP\n  /* OpenMP makes its threads and their memory now, "
+      "not "
       "in a later call. */\n#pragma omp parallel num_threads(m->threads)\n  (void)omp_get_thread_num();\n#endif\n"
       "  return 0;\n}\n",
       n, n, u, u, u, u, u, e->n_sites + 1, u, e->n_sites + 2);

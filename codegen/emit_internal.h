@@ -39,6 +39,10 @@ enum { EMIT_STACK_BYTES = 16384 };
 const char *emit_ctype(DType t);
 /* file:line of a place as the program's comments and messages name it. */
 const char *emit_place(const Emit *e, Loc at);
+/* file:line:column, and what stands below a message about the place: the line of the program with marks, after a
+ * newline. */
+const char *emit_column(const Emit *e, Loc at);
+const char *emit_excerpt(const Emit *e, Loc at);
 /* `d` as C over v[0], v[1], …: the entry's variables in order. */
 void emit_dim(const Emit *e, const Entry *entry, Buf *b, Dim d);
 /* Bytes of a value of type `t` as C over v[…]. */

@@ -4,6 +4,7 @@
 #include "codegen/emit_internal.h"
 #include <ctype.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 const char *emit_identifier(Arena *a, const char *s) {
@@ -48,6 +49,25 @@ const char *emit_place(const Emit *e, Loc at) {
   const char *name = diag_source_name(e->prog->diag, at.file);
   const char *slash = strrchr(name, '/');
   return arena_printf(e->arena, "%s:%d", slash ? slash + 1 : name, line);
+}
+
+const char *emit_column(const Emit *e, Loc at) {
+  int line = 0, col = 0;
+  diag_line_col(e->prog->diag, at, &line, &col);
+  return line ? arena_printf(e->arena, "%s:%d", emit_place(e, at), col) : emit_place(e, at);
+}
+
+const char *emit_excerpt(const Emit *e, Loc at) {
+  char *text = NULL;
+  size_t n = 0;
+  FILE *f = open_memstream(&text, &n);
+  if (!f) INTERNAL("out of memory");
+  fputc('\n', f);
+  diag_excerpt(e->prog->diag, at, f);
+  fclose(f);
+  const char *s = arena_strndup(e->arena, text, n - 1); /* without the last newline */
+  free(text);
+  return s;
 }
 
 typedef struct DimNames {

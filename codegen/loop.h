@@ -209,7 +209,8 @@ Kernel *kernel_finish(LB *b, const char *name, const char *comment);
 /* Kernel tables. Returns the index of `k` or of an equal kernel that was there. */
 int kernels_add(KernelTable *t, Kernel *k);
 const Target *kernels_target(const KernelTable *t);
-int kernels_site_of(KernelTable *t, Loc loc); /* 1 .. */
+/* 1 ..: where an index can be out of range, along an axis of a tensor of this type (NULL: of one that is not known). */
+int kernels_site_of(KernelTable *t, Loc loc, int axis, const Type *x);
 /* The register tile, c[mr, nr] (+)= sum over k of a[i, p] * b[p, j]: rows of b and c are contiguous, all other strides
  * are parameters. In order: a, b, c, k, rows (stride of a's rows), cols (of a's columns), ldb, ldc, more (0: c is set).
  */

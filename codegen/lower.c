@@ -14,7 +14,10 @@ struct KernelTable {
     char *key;
     int value;
   } * by_text;
-  Loc *sites;             /* stb_ds */
+  struct Site {
+    Loc loc;
+    const char *what;
+  } * sites;              /* stb_ds */
   PreparedCall *prepared; /* stb_ds */
   int64_t prepared_bytes;
 };
@@ -29,15 +32,26 @@ int kernels_count(const KernelTable *t) { return (int)arrlen(t->kernels); }
 const Kernel *kernels_get(const KernelTable *t, int i) { return t->kernels[i]; }
 const Target *kernels_target(const KernelTable *t) { return t->target; }
 int kernels_site_count(const KernelTable *t) { return (int)arrlen(t->sites); }
-Loc kernels_site_loc(const KernelTable *t, int site) { return t->sites[site - 1]; }
+Loc kernels_site_loc(const KernelTable *t, int site) { return t->sites[site - 1].loc; }
+const char *kernels_site_what(const KernelTable *t, int site) { return t->sites[site - 1].what; }
 int kernels_prepared_count(const KernelTable *t) { return (int)arrlen(t->prepared); }
 const PreparedCall *kernels_prepared(const KernelTable *t, int i) { return &t->prepared[i]; }
 int64_t kernels_prepared_bytes(const KernelTable *t) { return t->prepared_bytes; }
-int kernels_site_of(KernelTable *t, Loc loc) {
-  for (int i = 0; i < arrlen(t->sites); i++)
-    if (loc_same(t->sites[i], loc)) return i + 1;
-  arrput(t->sites, loc);
-  return (int)arrlen(t->sites);
+int kernels_site_of(KernelTable *t, Loc loc, int axis, const Type *x) {
+  Buf b = {0};
+  if (x) buf_printf(&b, "axis %d of ", axis);
+  else buf_str(&b, "along one of several axes");
+  if (t->prog && x) type_print(t->prog->dims, &b, *x);
+  int site = 0;
+  for (int i = 0; i < arrlen(t->sites) && !site; i++)
+    if (loc_same(t->sites[i].loc, loc) && !strcmp(t->sites[i].what, b.s)) site = i + 1;
+  if (!site) {
+    struct Site new = {loc, arena_strndup(t->arena, b.s, b.n)};
+    arrput(t->sites, new);
+    site = (int)arrlen(t->sites);
+  }
+  buf_free(&b);
+  return site;
 }
 int kernels_add(KernelTable *t, Kernel *k) {
   Buf text = {0};

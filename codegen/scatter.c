@@ -37,7 +37,8 @@ static void add_in_order(Lower *l, const Scatter *s, const Idx *at, LExpr *lo, L
     ix.i[s->batch + k] = iu.i[s->axis + k] = x_var(b, j);
   }
   LExpr *where = x_cast(b, value_at(l, s->n->in[1], &ix), I64);
-  LExpr *site = x_param(b, (KSize){.kind = KARG_INT, .value = kernels_site_of(l->table, s->n->loc)});
+  LExpr *site =
+      x_param(b, (KSize){.kind = KARG_INT, .value = kernels_site_of(l->table, s->n->loc, s->axis, &s->n->type)});
   to.i[s->axis] = lb_let(b, "where", x_check(b, where, x_dim(b, s->x.size[s->axis]), site, NULL));
   bool empty = dim_le(l->dims, dim_int(l->dims, 1), s->x.size[s->axis]) != DIM_YES; /* at some sizes */
   bool some = empty || s->parts > 1;

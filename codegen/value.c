@@ -217,7 +217,9 @@ static LExpr *gather_at(Lower *l, const Node *n, const Idx *at) {
   for (int k = 0; k < batch; k++) ix.i[k] = at->i[k];
   for (int k = 0; k < nj; k++) ix.i[batch + k] = at->i[axis + k];
   LExpr *where = x_cast(l->b, value_at(l, n->in[1], &ix), I64);
-  LExpr *site = x_param(l->b, (KSize){.kind = KARG_INT, .value = kernels_site_of(l->table, n->loc)});
+  bool joint = graph_node(l->g, n->in[0])->op == OP_iota; /* elab_index.c: one of several that become one */
+  LExpr *site =
+      x_param(l->b, (KSize){.kind = KARG_INT, .value = kernels_site_of(l->table, n->loc, axis, joint ? NULL : &x)});
   LExpr *bound = x_dim(l->b, x.shape[axis]);
   for (int k = 0; k < axis; k++) in.i[k] = at->i[k];
   in.i[axis] = x_check(l->b, where, bound, site, l->guard);

@@ -99,11 +99,14 @@ static WatchCall *call_of(Watch *w, const DnnContext *m) {
   return &arrlast(w->calls);
 }
 
+/* The entry's own part of the arena: values, workspace, scratch of the threads that there are. */
 static void begin_call(WatchCall *c, const DnnWatched *at) {
   const Entry *x = &c->w->prog->entries[at->entry];
+  const Lowered *l = c->w->lowered[at->entry];
+  int64_t scratch = c->w->out->temp_at[at->entry] + (l->temp_bytes + 63) / 64 * 64;
   c->entry = at->entry;
   for (int k = 0; k < (int)arrlen(x->vars); k++) c->vars[x->vars[k]] = at->vars[k];
-  watch_poison(c->m->arena, c->w->out->message_at);
+  watch_poison(c->m->arena, scratch + (l->scratch_bytes + 63) / 64 * 64 * c->m->threads);
 }
 
 static bool overlap(const void *a, int64_t n, const void *b, int64_t m) {

@@ -39,6 +39,12 @@ bool program_options(const Args *a, const char *path, Options *o) {
   return true;
 }
 
+/* "model.dnn:4:3: error: …": what a compiled program tells names its place by itself. */
+static bool begins_with_place(const char *text) {
+  const char *end = strstr(text, ": error: "), *line = strchr(text, '\n');
+  return end && (!line || end < line) && end > text && end[-1] >= '0' && end[-1] <= '9';
+}
+
 int program_told(const Args *a, Session *s, int status) {
   if (s->diag) {
     fflush(stdout);
@@ -46,6 +52,7 @@ int program_told(const Args *a, Session *s, int status) {
     else diag_flush(s->diag, stderr, isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
   }
   if (s->error && status == STATUS_USE) usage_error(a, "%s", s->error);
+  else if (s->error && begins_with_place(s->error)) fprintf(stderr, "%s\n", s->error);
   else if (s->error) program_error("%s", s->error);
   s->error = NULL;
   return status == STATUS_STOPPED ? EXIT_STOPPED : status;

@@ -52,8 +52,19 @@ void dnn_context_free(DnnContext *c) {
   memset(c, 0, sizeof *c);
 }
 
+/* Stages are numbered from 1 as their actions are, passes are far above (train.c). */
+static const char *stage_name(const DnnProgram *p, int64_t stage) {
+  int64_t i = (stage & (((int64_t)1 << 28) - 1)) - 1;
+  return stage > 0 && stage >> 60 == 0 && i < p->n_actions ? p->actions[i].name : NULL;
+}
+
 bool dnn_call_failed(const DnnProgram *p, const DnnContext *c, const char *what, DnnError *e) {
-  return dnn_fail(e, "%s: %s", what, p->error_text(c));
+  const char *stage = stage_name(p, c->stage);
+  dnn_fail(e, "%s\nnote: in `%s`", p->error_text(c), what);
+  if (c->steps > 0) dnn_fail_more(e, ", step %lld of %lld", (long long)c->step + 1, (long long)c->steps);
+  if (c->steps > 0 && c->stage >> 60 == 0) dnn_fail_more(e, ", epoch %lld", (long long)c->epoch + 1);
+  if (stage) dnn_fail_more(e, ", stage `%s`", stage);
+  return false;
 }
 
 int dnn_find_entry(const DnnProgram *p, const char *name) {
@@ -69,7 +80,7 @@ bool dnn_context_init(const DnnProgram *p, DnnContext *c, uint64_t seed, char *(
   c->seed = (int64_t)seed;
   c->stage = c->step = c->steps = c->epoch = 0;
   int64_t none = 0;
-  if (p->init >= 0 && p->entries[p->init].call(c, &none, NULL, NULL)) return dnn_call_failed(p, c, "initialisation", e);
+  if (p->init >= 0 && p->entries[p->init].call(c, &none, NULL, NULL)) return dnn_call_failed(p, c, "init", e);
   c->step = 0;
   return dnn_weights_initial(p, c->cells, find, user, e);
 }

@@ -15,7 +15,7 @@ bool dnn_context_init(const DnnProgram *p, DnnContext *c, uint64_t seed, char *(
                       void *user, DnnError *e);
 /* Entry by name among exported ones and steps; -1 when there is none. */
 int dnn_find_entry(const DnnProgram *p, const char *name);
-/* e := "what: the program's message". Returns false. */
+/* e := the program's message, and a note in which entry, step and stage. Returns false. */
 bool dnn_call_failed(const DnnProgram *p, const DnnContext *c, const char *what, DnnError *e);
 
 typedef struct DnnRunOpts {
