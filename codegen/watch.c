@@ -73,7 +73,8 @@ Seen watch_scan(const void *p, DType dtype, int64_t n) {
   if (dtype == I8 || dtype == U8) return s;
   for (int64_t at = 0; at < n; at += BLOCK) {
     int m = (int)(n - at < BLOCK ? n - at : BLOCK);
-    for (int i = 0; suspects[dtype](p, at, m) && i < m; i++) look_at(&t, at + i, &s);
+    if (!suspects[dtype](p, at, m)) continue;
+    for (int i = 0; i < m; i++) look_at(&t, at + i, &s);
   }
   return s;
 }
@@ -154,10 +155,10 @@ static bool before(Watch *w, WatchCall *c, const Plan *p, const Group *g) {
     const PlanBuf *x = &p->bufs[g->reads[k]];
     BufKind kind = p->bufs[watch_root(p, g->reads[k])].kind;
     Seen s = watch_scan(c->at->bufs[k], x->type.dtype, watch_count(c, x->type));
-    bool ours = kind == BUF_ARENA || kind == BUF_OUTPUT;
-    if (s.unwritten && ours) watch_tell_unwritten(c, g->reads[k], true, &s);
-    else if (s.nan) watch_tell_operand(c, k, &s);
-    if ((s.unwritten && ours) || s.nan) return false;
+    bool unwritten = s.unwritten && (kind == BUF_ARENA || kind == BUF_OUTPUT), nan = s.nan && !watch_makes_records(c);
+    if (unwritten) watch_tell_unwritten(c, g->reads[k], true, &s);
+    else if (nan) watch_tell_operand(c, k, &s);
+    if (unwritten || nan) return false;
     c->infs = mix(c->infs, s.inf);
     int64_t bytes = bytes_of(c, x->type);
     if (is_overwritten(c, p, g, k, bytes)) keep_copy(c, k, bytes);
@@ -193,6 +194,20 @@ static bool infinities_are_good(Watch *w, WatchCall *c, const Group *g, const Se
   return !bad;
 }
 
+/* What makes records of records may hand a NaN of its input on. */
+static bool nan_arises(const WatchCall *c, NodeId n, int64_t first) {
+  Find f = watch_find_begin(c);
+  const Tensor *t = watch_value(&f, n);
+  NodeId from = 0;
+  int64_t at = first;
+  for (int64_t i = first, m = t ? tensor_count(t) : 0; !from && i < m; i++)
+    if (isnan(tensor_get(t, i))) from = watch_arose(&f, n, i, &at);
+  if (!from && !watch_makes_records(c)) from = n, at = first;
+  if (from) watch_tell_value(&f, from, at);
+  watch_find_end(&f);
+  return from != 0;
+}
+
 static bool after(Watch *w, WatchCall *c, const Plan *p, const Group *g) {
   int n = (int)arrlen(g->reads), n_outs = (int)arrlen(g->outs);
   Seen *seen = malloc(sizeof *seen * (size_t)(n_outs + 1));
@@ -208,11 +223,7 @@ static bool after(Watch *w, WatchCall *c, const Plan *p, const Group *g) {
     if (s.unwritten) {
       watch_tell_unwritten(c, g->outs[k].buf, false, &s);
     } else if (s.nan) {
-      Find f = watch_find_begin(c);
-      int64_t at = s.first_nan;
-      NodeId from = watch_arose(&f, g->outs[k].node, s.first_nan, &at);
-      watch_tell_value(&f, from ? from : g->outs[k].node, from ? at : s.first_nan);
-      watch_find_end(&f);
+      good = !nan_arises(c, g->outs[k].node, s.first_nan);
     }
   }
   good = good && (!inf || infinities_are_good(w, c, g, seen, sign));
@@ -244,7 +255,7 @@ Watch *watch_new(Arena *a, const Prog *prog, Plan *const *plans, Lowered *const 
   int n = (int)arrlen(prog->entries);
   w->vetted = arena_array(a, uint64_t *, n + 1);
   for (int i = 0; i < n; i++)
-    if (plans[i]) w->vetted[i] = arena_array(a, uint64_t, arrlen(plans[i]->groups) + 1);
+    if (plans[i]) w->vetted[i] = plans[i] ? arena_array(a, uint64_t, arrlen(plans[i]->groups) + 1) : NULL;
   pthread_mutex_init(&w->lock, NULL);
   return w;
 }

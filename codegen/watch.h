@@ -17,7 +17,7 @@
 #include "runtime/core/watch.h"
 
 typedef struct Watch Watch;
-/* `plans` and `lowered`: those that `out` was emitted from. */
+/* `plans` and `lowered`: those that `out` was emitted from; NULL: of an entry that is not compiled. */
 Watch *watch_new(Arena *a, const Prog *prog, Plan *const *plans, Lowered *const *lowered, const EmitOut *out);
 /* Contexts, and copies of them, are watched from now on. */
 void watch_attach(Watch *w, DnnContext *c);

@@ -100,17 +100,19 @@ static bool follow(Find *f, NodeId n, int64_t i, bool *fed, NodeId *from, int64_
 NodeId watch_arose(Find *f, NodeId n, int64_t i, int64_t *at) {
   const Node *x = graph_node(f->graph, n);
   const Tensor *y = watch_value(f, n);
-  bool fed = false, map = op_info[x->op].cls == MAP;
+  bool fed = false, fed_nan = x->op == OP_input, map = op_info[x->op].cls == MAP;
   NodeId from = 0;
   for (int k = 0; y && k < x->n_in; k++) {
     const Tensor *t = watch_value(f, x->in[k]);
     if (!t || !dtype_is_float(t->dtype)) continue;
-    if (x->op == OP_where && k != (tensor_get_int(watch_value(f, x->in[0]), i) ? 1 : 2)) continue;
+    const Tensor *taken = x->op == OP_where ? watch_value(f, x->in[0]) : NULL;
+    if (taken && k != (tensor_get_int(taken, i) ? 1 : 2)) continue;
     if (map && follow(f, x->in[k], i, &fed, &from, at)) return from;
     for (int64_t j = 0, m = map ? 0 : tensor_count(t); j < m; j++)
       if (follow(f, x->in[k], j, &fed, &from, at)) return from;
+    for (int64_t j = map ? i : 0, m = map ? i + 1 : tensor_count(t); j < m; j++) fed_nan |= isnan(tensor_get(t, j));
   }
   *at = i;
-  if (y && isnan(tensor_get(y, i))) return n;
+  if (y && isnan(tensor_get(y, i)) && !(fed_nan && watch_makes_records(f->c))) return n;
   return fed || !x->n_in ? 0 : n;
 }

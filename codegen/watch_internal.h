@@ -73,4 +73,8 @@ static inline int watch_root(const Plan *p, int buf) { /* the whole of a row */
   return buf;
 }
 int64_t watch_count(const WatchCall *c, Type t);
+/* Is the entry a function of `filter` or `map`? These may be there to deal with a NaN in the data. */
+static inline bool watch_makes_records(const WatchCall *c) {
+  return c->w->prog->entries[c->entry].kind == DNN_RECORD;
+}
 #endif

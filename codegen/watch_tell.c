@@ -99,7 +99,8 @@ static const char *when_text(const WatchCall *c) {
   Buf b = {0};
   const DnnAction *stage = stage_of(p, m);
   if (x->kind == DNN_INIT) buf_str(&b, "while the parameters get their first values");
-  else if (x->kind == DNN_RECORD) buf_printf(&b, "in `%s`, making record %lld", x->name, (long long)m->step);
+  else if (x->kind == DNN_RECORD && m->stage <= -2)
+    buf_printf(&b, "making record %lld of the data at %s", (long long)m->step, p->data[-2 - m->stage].place);
   else if (m->steps > 0 || stage) {
     buf_printf(&b, "in step %lld", (long long)m->step + 1);
     if (m->steps > 0) buf_printf(&b, " of %lld", (long long)m->steps);

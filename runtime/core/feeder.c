@@ -408,6 +408,6 @@ void dnn_feeder_blame(DnnFeeder *f, DnnContext *c) {
   int64_t record = x->order ? x->order[first + row] : first + row;
   dnn_data_origin(f->data, &set, &field, &record);
   const DnnData *d = &f->data->program->data[set];
-  snprintf(w->record, sizeof w->record, "that is record %lld (counted from 0) of `%s`, %s, field `%s`",
-           (long long)record, d->name, d->place, d->fields[field].name);
+  snprintf(w->record, sizeof w->record, "that is record %lld (counted from 0) of %s, %s, field `%s`",
+           (long long)record, d->name ? d->name : "the data", d->place, d->fields[field].name);
 }

@@ -20,6 +20,7 @@ train {
 }
 D
 status 0 "$DNNC" train p.dnn --check --steps 2 --threads 2
+status 0 "$DNNC" train p.dnn --threads 2 # and warm, from the cache
 status 1 "$DNNC" train p.dnn --check --threads 2
 has "$err" 'p.dnn:8:37: error: in the gradient of this, `/` gives inf, f32[] [E0618]'
 has "$err" '    8 |   scan w in net.w { total = total + sqrt('

@@ -141,12 +141,31 @@ D
 for seed in 0 3; do
   status 1 "$DNNC" train data.dnn --check --seed $seed
   has "$err" 'data.dnn:5:13: error: the input `x` of `centre` is NaN'
-  grep -Eq 'record (7|23) \(counted from 0\) of `all_of_it`, data.dnn:2, field `x`' "$err" || fail "which record?"
+  grep -Eq 'record (7|23) \(counted from 0\) of all_of_it, data.dnn:2, field `x`' "$err" || fail "which record?"
 done
 status 0 "$DNNC" train data.dnn --out run
 status 1 "$DNNC" train data.dnn --check --weights run/last.dnnw
 has "$err" 'data.dnn:4:'
 has "$err" '`s` is NaN when it is read'
+
+# A function that deals with it may see it; what it makes is looked at.
+cat >clean.dnn <<'D'
+use source
+data d: (x: f32[3], y: f32[]) = source.npz(x = "xs.npy", y = "ys.npy")
+state s: f32[] = 0
+step go(x: f32[B, 3]) { s = s + mean(x) }
+train { epochs 1; batch 4; run go on DATA }
+D
+sed 's/DATA/filter(d, fn(r) { sum(r.x) > 0 })/' clean.dnn >c.dnn
+status 0 "$DNNC" train c.dnn --check
+sed 's/DATA/map(d, fn(r) { (x = 2 * r.x) })/' clean.dnn >c.dnn
+status 1 "$DNNC" train c.dnn --check
+has "$err" 'c.dnn:4:9: error: the input `x` of `go` is NaN, element [3, 1] of f32[4, 3] [E0832]'
+has "$err" 'record 7 (counted from 0) of the data, c.dnn:5, field `x`'
+sed 's/DATA/map(d, fn(r) { (x = log(r.x - 1)) })/' clean.dnn >c.dnn
+status 1 "$DNNC" train c.dnn --check
+has "$err" '`log` gives -inf, element [0] of f32[3]'
+has "$err" 'making record 0 of the data at c.dnn:5'
 
 # Programs without a mistake: infinities that they write, and what arises of them.
 cat >fine.dnn <<'D'
