@@ -63,6 +63,8 @@ const char *plugin_identity(void) {
   return identity;
 }
 
+const char *plugin_llvm(void) { return "LLVM " DNNC_LLVM; }
+
 static void open_once(void) {
   const char *path = plugin_path();
   /* never unmapped: its atexit handlers and threads' data stay with it */

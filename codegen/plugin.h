@@ -8,6 +8,8 @@
 const char *plugin_path(void);
 /* Which compiler it holds, without opening it: the version of LLVM and the file's size and time. */
 const char *plugin_identity(void);
+/* "LLVM 19.1.7": of the plug-in that this dnnc was built with. */
+const char *plugin_llvm(void);
 /* When there is one: opens it, and LLVM with it, once. NULL and the reason in `why`. */
 const JitApi *plugin_open(Buf *why);
 /* The same on a thread beside the caller's work; and waiting for that thread, before the process ends. */

@@ -124,6 +124,7 @@ static dnnc_status train(dnnc_program *p, void *arguments) {
                     .epochs = t->given->epochs,
                     .max_steps = t->given->steps,
                     .evaluate_only = t->evaluate,
+                    .filled = true,
                     .quiet = 1,
                     .stop = &t->stop,
                     .event = hear,

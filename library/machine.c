@@ -133,7 +133,9 @@ Status machine_compile(Machine *m, const char *called) {
     m->watch = watch_new(m->s.arena, m->s.prog, m->s.plans, m->s.lowered, &m->s.out);
     watch_attach(m->watch, &m->context);
   }
-  return machine_fill(m, m->seed);
+  if (!m->from || !m->from->file.n) return machine_fill(m, m->seed);
+  m->context.seed = (int64_t)m->seed;
+  return STATUS_OK;
 }
 
 void machine_end(Machine *m) {

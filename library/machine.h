@@ -13,8 +13,9 @@ typedef struct Machine {
   uint64_t seed;
   DnnDataOpts find; /* where the vocabularies are looked for */
   DnnTokenSet tokens;
-  bool counted;   /* sizes were taken from data */
-  DnnError error; /* of the runtime; functions copy it to s.error */
+  bool counted;              /* sizes were taken from data */
+  const DnnCheckpoint *from; /* before machine_compile: the cells come from it, when it has some; or NULL */
+  DnnError error;            /* of the runtime; functions copy it to s.error */
 } Machine;
 
 /* Reads and elaborates the program, unless the cache has what is needed of it (then there is no s.prog). After any
@@ -31,12 +32,19 @@ void machine_end(Machine *m);
 /* Sets the error from m->error. */
 Status machine_failed(Machine *m);
 
+struct Resumed;
 typedef struct TrainOptions {
-  const char *out;    /* the run folder, or NULL */
-  int64_t epochs;     /* > 0: in place of every stage's number of epochs */
-  int64_t max_steps;  /* > 0: the stages end after so many steps of all of them */
-  bool evaluate_only; /* the evaluation passes, once; no run folder */
-  int quiet;          /* 0: lines for people on `log`; 1: nothing; 2: JSON lines */
+  const char *out;         /* the run folder, or NULL */
+  bool overwrite;          /* a run that is in the folder is removed; else that is an error */
+  bool filled;             /* the cells need not be those of the seed: the first checkpoint keeps them */
+  struct Resumed *resumed; /* the run that goes on (run.h), or NULL; `out`, `epochs` and `max_steps` are its own */
+  double every_seconds;    /* between checkpoints (DnnSaving), or */
+  int64_t every_steps;     /* one each so many steps; both 0: as dnnc sees fit */
+  int keep;                /* that many checkpoints stay; 0: 3 */
+  int64_t epochs;          /* > 0: in place of every stage's number of epochs */
+  int64_t max_steps;       /* > 0: the stages end after so many steps of all of them */
+  bool evaluate_only;      /* the evaluation passes, once; no run folder */
+  int quiet;               /* 0: lines for people on `log`; 1: nothing; 2: JSON lines */
   FILE *log;
   const char *choose;                               /* a metric, or NULL */
   double chosen;                                    /* out: its value at the end, NaN when it was never reported */

@@ -26,6 +26,7 @@ Status session_fail(Session *s, Status status, const char *fmt, ...) {
 }
 
 const char *session_dir(const Session *s) {
+  if (s->o.dir) return s->o.dir;
   const char *slash = strrchr(s->o.path, '/');
   return slash ? arena_strndup(s->arena, s->o.path, (size_t)(slash - s->o.path)) : "";
 }

@@ -22,6 +22,7 @@ typedef struct Options {
   const char *path; /* the program's file; of a text: its name in messages, with the folder it belongs to */
   const char *text; /* the program itself, of text_size bytes and a zero byte; NULL: it stands in the file */
   size_t text_size;
+  const char *dir;         /* where files beside the program are looked for; NULL: its folder */
   const char *const *sets; /* "NAME=VALUE" for a `const`, NULL-terminated, or NULL */
   const char *const *dims; /* the same for free dimensions */
   /* compiling */

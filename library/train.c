@@ -1,22 +1,8 @@
 /* The `train` block of a program, with a run folder when one is wanted. */
 #include "base/ds.h"
-#include "library/machine.h"
-#include "runtime/core/folder.h"
+#include "library/run.h"
 #include "runtime/tool/event_file.h"
-#include <errno.h>
 #include <string.h>
-
-/* The run folder keeps the source it was made from. */
-static Status copy_source(Machine *m, const char *dir) {
-  const char *from = m->s.o.path, *to = arena_printf(m->s.arena, "%s/%s", dir, session_file(&m->s));
-  Buf b = {0};
-  if (m->s.o.text) buf_bytes(&b, m->s.o.text, m->s.o.text_size);
-  else if (!buf_read_file(&b, from, (size_t)1 << 30))
-    return session_fail(&m->s, STATUS_PROGRAM, "%s: %s", from, strerror(errno));
-  int bad = file_write_atomic(to, b.s ? b.s : "", b.n);
-  buf_free(&b);
-  return bad ? session_fail(&m->s, STATUS_PROGRAM, "%s: %s", to, strerror(errno)) : STATUS_OK;
-}
 
 /* Events go into the run folder and to the caller. */
 typedef struct Listeners {
@@ -27,7 +13,7 @@ typedef struct Listeners {
 static void on_event(void *user, const DnnEvent *event) {
   Listeners *l = user;
   if (l->folder) dnn_folder_event(l->folder, event);
-  if (l->events) dnn_event_file_event(l->events, event);
+  if (l->events && l->events->log.file) dnn_event_file_event(l->events, event);
   if (l->o->event) l->o->event(l->o->user, event);
 }
 
@@ -35,32 +21,62 @@ static void on_event(void *user, const DnnEvent *event) {
 typedef struct Records {
   DnnFolder folder;
   DnnEventFile events;
+  const char **settings; /* stb_ds */
 } Records;
 
-static Status open_records(Machine *m, const char *out, Records *r) {
-  if (!dnn_folder_new(&r->folder, out, true, &m->error) ||
-      !dnn_folder_start(&r->folder, m->s.program, &m->context, NULL, &m->error))
-    return machine_failed(m);
-  if (!dnn_event_file_open(&r->events, out, 0, &m->error)) {
-    dnn_folder_leave(&r->folder);
-    return machine_failed(m);
-  }
-  return STATUS_OK;
+static bool open_records(Machine *m, TrainOptions *to, Records *r) {
+  DnnError *e = &m->error;
+  Resumed *again = to->resumed;
+  if (again ? !resumed_fits(again, m, e) : !dnn_folder_new(&r->folder, to->out, to->overwrite, e)) return false;
+  if (again) r->folder = again->folder, again->folder.lock = -1;
+  const DnnCheckpoint *from = again ? &again->from : NULL;
+  if ((!again && !run_begin(m, to->out, e)) || !dnn_folder_start(&r->folder, m->s.program, &m->context, from, e))
+    return false;
+  r->settings = run_settings(m, to);
+  bool over = from && from->at.action == m->s.program->n_stages; /* it will only say so */
+  return (over || dnn_event_file_open(&r->events, to->out, from ? from->steps + 1 : 0, e)) &&
+         run_record(m, to, to->out, "running", e);
 }
 
-static bool close_records(Machine *m, Records *r, bool whole) {
+/* `state`: how it ended. False: the training itself went well, but what is left of it could not be written. */
+static bool close_records(Machine *m, TrainOptions *to, Records *r, const char *state) {
+  bool whole = strcmp(state, "failed") != 0;
   DnnError ignored;
-  bool ok = dnn_event_file_close(&r->events, whole ? &m->error : &ignored);
-  if (whole && ok) return dnn_folder_close(&r->folder, &m->error);
+  bool ok = !r->events.log.file || dnn_event_file_close(&r->events, whole ? &m->error : &ignored);
+  ok = whole && ok ? dnn_folder_close(&r->folder, &m->error) : ok;
+  if (r->settings) run_record(m, to, to->out, ok ? state : "failed", ok ? &m->error : &ignored);
   dnn_folder_leave(&r->folder);
+  arrfree(r->settings);
   return ok;
+}
+
+/* Are the first cells a function of the seed? */
+static bool is_drawn(const Machine *m, const TrainOptions *to) {
+  bool drawn = !m->s.o.weights && !to->filled;
+  for (int i = 0; i < m->s.program->n_cells; i++) drawn &= !m->s.program->cells[i].load_file;
+  return drawn;
+}
+
+static DnnSaving saving_of(const Machine *m, const TrainOptions *to, Records *r) {
+  return (DnnSaving){.run = to->out,
+                     .seconds = to->every_seconds,
+                     .steps = to->every_steps,
+                     .keep = to->keep,
+                     .drawn = is_drawn(m, to),
+                     .settings = r->settings,
+                     .n_settings = (int)arrlen(r->settings),
+                     .from = to->resumed ? &to->resumed->from : NULL,
+                     .grown = dnn_folder_grown,
+                     .sound = dnn_folder_sound,
+                     .user = &r->folder};
 }
 
 Status machine_train(Machine *m, TrainOptions *to) {
   const char *out = to->evaluate_only ? NULL : to->out;
   if (!m->s.program->n_actions) return session_fail(&m->s, STATUS_PROGRAM, "%s has no `train` block", m->s.o.path);
-  Records records;
+  Records records = {.folder.lock = -1};
   Listeners listeners = {out ? &records.folder : NULL, out ? &records.events : NULL, to};
+  DnnSaving saving;
   DnnTrainOpts o = {.data_dir = m->s.o.data,
                     .file_dir = session_dir(&m->s),
                     .out_dir = out,
@@ -75,16 +91,11 @@ Status machine_train(Machine *m, TrainOptions *to) {
                     .stop = to->stop,
                     .event = on_event,
                     .user = &listeners};
-  if (out) {
-    Status status = open_records(m, out, &records);
-    if (!status && (status = copy_source(m, out))) close_records(m, &records, false);
-    if (status) return status;
-  }
-  int status = dnn_train(m->s.program, &m->context, &o, &m->error);
-  if (status == 1) {
-    if (out) close_records(m, &records, false);
-    return machine_failed(m);
-  }
-  if (out && !close_records(m, &records, true)) return machine_failed(m);
+  int status = out && !open_records(m, to, &records);
+  if (!status && out) saving = saving_of(m, to, &records), o.saving = &saving;
+  if (!status) status = dnn_train(m->s.program, &m->context, &o, &m->error);
+  static const char *const states[] = {"finished", "failed", "interrupted"};
+  if (out && !close_records(m, to, &records, states[status])) status = 1;
+  if (status == 1) return machine_failed(m);
   return status ? STATUS_STOPPED : STATUS_OK;
 }

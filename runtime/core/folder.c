@@ -10,9 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const char *const written[] = {"metrics.csv", "steps.csv", "best.dnnw", "last.dnnw"};
+static const char head[] = "stage,epoch,step,metric,value\n";
 enum { METRICS, STEPS, N_WRITTEN = sizeof written / sizeof *written };
 
 static char *path_in(const char *dir, const char *name, DnnError *e) {
@@ -33,11 +35,21 @@ bool dnn_folder_lock(DnnFolder *f, const char *dir, DnnError *e) {
   return dnn_fail(e, "%s: another process is training in this folder", dir);
 }
 
+static int64_t bytes_of(const char *dir, const char *name) {
+  struct stat st;
+  char *path = dnn_path_join(dir, name);
+  int64_t n = path && !stat(path, &st) ? (int64_t)st.st_size : 0;
+  free(path);
+  return n;
+}
+
+/* A training that failed before its first step left nothing that anybody would miss. */
 static bool holds_run(const char *dir) {
-  char *path = dnn_path_join(dir, written[METRICS]), *newest = dnn_checkpoint_newest(dir);
-  bool found = newest || (path && dnn_file_exists(path));
-  free(path), free(newest);
-  return found;
+  char *newest = dnn_checkpoint_newest(dir), *first = dnn_checkpoint_path(dir, 0);
+  bool found = newest && first && strcmp(newest, first) != 0;
+  free(newest), free(first);
+  return found || bytes_of(dir, "last.dnnw") || bytes_of(dir, written[METRICS]) >= (int64_t)sizeof head ||
+         bytes_of(dir, written[STEPS]) >= (int64_t)sizeof head;
 }
 
 /* Weights, metrics, checkpoints. */
@@ -78,7 +90,6 @@ static void remove_torn(const DnnFolder *f) {
 }
 
 static bool open_table(DnnFolder *f, DnnLog *table, const char *name, const DnnCheckpoint *from, DnnError *e) {
-  static const char head[] = "stage,epoch,step,metric,value\n";
   int64_t keep = from ? dnn_checkpoint_grown(from, name) : 0;
   char *path = path_in(f->dir, name, e);
   bool ok = path && dnn_log_open(table, path, keep > 0 ? keep : 0, e);

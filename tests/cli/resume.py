@@ -1,5 +1,5 @@
-"""Stops trainings and lets them go on: resume.py HOW COUNT SEED -- COMMAND... where COMMAND trains and takes --out and
---resume. The uninterrupted run stands in `whole`; each of the others must end with the same bytes in every file but
+"""Stops trainings and lets them go on: resume.py HOW COUNT SEED -- COMMAND... where COMMAND trains and takes --out; up
+to its word `train` it takes --resume. The uninterrupted run stands in `whole`; each of the others must end with the same bytes in every file but
 checkpoints and what tells times.
   kill    kill -9 at a random moment, again and again until it is through
   stop    the same with SIGINT and SIGTERM; the status must be 130
@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 
+CLEAN = [0]  # how often a training stopped by itself
 OFTEN = ["--checkpoint-every", "0.000001s"]
 
 
@@ -35,6 +36,10 @@ def same(folder, what):
             sys.exit("%s: %s/%s differs from the uninterrupted run" % (what, folder, name))
 
 
+def again(command):
+    return command[:command.index("train") + 1]
+
+
 def call(command, *more):
     r = subprocess.run([*command, *more], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     if r.returncode:
@@ -42,9 +47,11 @@ def call(command, *more):
 
 
 def whole(command):
-    call(command, "--out", "warm", "--overwrite")
+    for folder in "warm", "whole", "all":
+        shutil.rmtree(folder, ignore_errors=True)
+    call(command, "--out", "warm")
     began = time.monotonic()
-    call(command, "--out", "whole", "--overwrite", *OFTEN)
+    call(command, "--out", "whole", *OFTEN)
     return time.monotonic() - began
 
 
@@ -59,8 +66,8 @@ def interrupted(command, draw, sig, seconds, folder):
     shutil.rmtree(folder, ignore_errors=True)
     times, begun = 0, False
     while True:
-        how = ["--resume", folder] if begun else ["--out", folder, "--overwrite"]
-        p = subprocess.Popen([*command, *how, *OFTEN], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        how = [*again(command), "--resume", folder] if begun else [*command, "--out", folder, "--overwrite"]
+        p = subprocess.Popen([*how, *OFTEN], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         try:
             p.wait(draw.uniform(0, seconds * (1 if times < 6 else 3)))
         except subprocess.TimeoutExpired:
@@ -68,7 +75,8 @@ def interrupted(command, draw, sig, seconds, folder):
         err = p.communicate()[1]
         if p.returncode == 0:
             return times
-        if p.returncode != (130 if sig != signal.SIGKILL else -sig) and not (p.returncode == -sig and not begun):
+        CLEAN[0] += p.returncode == 130
+        if p.returncode not in (130, -sig):  # the latter: before it began to train
             sys.exit("status %d after signal %d\n%s" % (p.returncode, sig, err))
         begun = started(folder)
         times += 1
@@ -85,7 +93,7 @@ def main():
         for name in names if count >= len(names) else draw.sample(names, count):
             shutil.rmtree("one", ignore_errors=True)
             shutil.copytree("all", "one")
-            call(command, "--resume", "one/checkpoints/" + name)
+            call(again(command), "--resume", "one/checkpoints/" + name)
             same("one", name)
             runs += 1
     while how != "file" and stops < count:
@@ -95,6 +103,8 @@ def main():
         if any(".tmp-" in f for _, _, fs in os.walk("cut") for f in fs):
             sys.exit("a torn file was left behind")
         runs += 1
+    if how == "stop" and CLEAN[0] * 3 < stops:
+        sys.exit("of %d stops %d were clean" % (stops, CLEAN[0]))
     print("%d runs, stopped %d times, %.2f s each" % (runs, stops, seconds))
 
 

@@ -4,7 +4,6 @@ cd "$TMP"
 "$DNNC" train "$ROOT/tests/models/ends.dnn" --data first --out run >log 2>&1 || { cat log; exit 1; }
 "$DNNC" build "$ROOT/tests/models/ends.dnn" --train -o exe
 ./exe train --data first --out built >>log
-rm run/ends.dnn
 diff -r -x checkpoints -x 'events.*' -x run.json -x source -x plan.txt run built
 "$DNNC" weights first/w.dnnw --to first.npz >>log
 /usr/bin/python3 - <<'P'

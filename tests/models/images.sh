@@ -4,7 +4,7 @@
 cd "$TMP"
 accuracy() { # model seed more
   m=$1; s=$2; shift 2
-  "$DNNC" train "$ROOT/models/vision/$m.dnn" --out run --seed $s "$@" >log 2>&1 || { cat log; exit 1; }
+  "$DNNC" train "$ROOT/models/vision/$m.dnn" --out run --overwrite --seed $s "$@" >log 2>&1 || { cat log; exit 1; }
   "$DNNC" eval "$ROOT/models/vision/$m.dnn" --weights run/last.dnnw "$@" >eval
   /usr/bin/python3 -c "
 import re

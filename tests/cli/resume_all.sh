@@ -1,0 +1,26 @@
+# slow
+# kill -9 at 50 random moments of trainings, most of them within the writing of a checkpoint, SIGINT and SIGTERM at 50
+# more, and going on from every single checkpoint: the same bits. Trainers and dnnc, a GAN, the ends of stages.
+. "$ROOT/tests/cli/expect"
+shm=$(mktemp -d /dev/shm/dnn-resume-XXXXXX 2>/dev/null) || shm=$TMP/memory
+mkdir -p "$shm"
+trap 'rm -rf "$shm"' EXIT
+cd "$shm"
+stops() { status 0 python3 "$ROOT/tests/cli/resume.py" "$@"; cat "$out"; }
+program=$ROOT/tests/cli/resume.dnn ring=$ROOT/models/gan/ring.dnn
+
+status 0 "$DNNC" build "$program" --train -o mix
+stops kill 50 $$ -- ./mix train
+stops stop 30 $$ -- ./mix train
+stops file 1000 $$ -- ./mix train
+
+status 0 "$DNNC" train "$ROOT/tests/models/ends_first.dnn" --out first
+status 0 "$DNNC" build "$ROOT/tests/models/ends.dnn" --train -o ends
+stops kill 20 $$ -- ./ends train --data first
+stops file 1000 $$ -- ./ends train --data first
+
+stops kill 10 $$ -- "$DNNC" train "$program"
+stops stop 10 $$ -- "$DNNC" train "$program" --target x86-64-v3 --memory 1G --set width=3 --steps 120
+stops kill 10 $$ -- "$DNNC" train "$ring" --set length=12 --set rows=8 --set hidden=8
+stops stop 10 $$ -- "$DNNC" train "$ring" --set length=12 --set rows=8 --set hidden=8 --seed 4
+stops kill 5 $$ -- "$DNNC" train "$ROOT/models/norms/norms.dnn" --steps 8 --threads 1
