@@ -153,7 +153,8 @@ static int write_table(const Sweeping *w) {
     const Trial *t = &w->trials[k];
     buf_printf(&b, "%d,", t->number);
     for (int i = 0; i < (int)arrlen(w->axes); i++) csv_field(&b, t->values[i]), buf_char(&b, ',');
-    buf_printf(&b, "%.9g\n", t->result);
+    if (isnan(t->result)) buf_str(&b, "nan\n"); /* without the sign that printf gives to some */
+    else buf_printf(&b, "%.9g\n", t->result);
   }
   const char *path = arena_printf(w->m->s.arena, "%s/sweep.csv", w->dir);
   int bad = file_write_atomic(path, b.s, b.n);

@@ -2,6 +2,7 @@
 #include "base/ds.h"
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 enum {
   WIDTH = 640,
@@ -14,6 +15,9 @@ enum {
   MOST_TICKS = 12
 };
 
+/* Differences of what is drawn are finite. */
+static bool is_drawn(double v) { return fabs(v) < 1e300; }
+
 typedef struct Axes {
   double x1, y0, y1; /* x from 0; of log10(y) when `log` */
   bool log;
@@ -21,7 +25,8 @@ typedef struct Axes {
 
 void plot_number(Buf *b, double v) {
   double size = fabs(v);
-  if (size >= 1e9) buf_printf(b, "%gG", v / 1e9);
+  if (size >= 1e13) buf_printf(b, "%.3g", v);
+  else if (size >= 1e9) buf_printf(b, "%gG", v / 1e9);
   else if (size >= 1e6) buf_printf(b, "%gM", v / 1e6);
   else if (size >= 1e4) buf_printf(b, "%gk", v / 1e3);
   else buf_printf(b, "%g", v);
@@ -34,14 +39,31 @@ void plot_bytes(Buf *b, double v) {
   buf_printf(b, k && v < 100 ? "%.1f\302\240%s" : "%.0f\302\240%s", v, units[k]);
 }
 
-/* Differences of what is drawn are finite. */
-static bool is_drawn(double v) { return fabs(v) < 1e300; }
-
 static double x_of(const Axes *a, double step) { return LEFT + (RIGHT - LEFT) * step / a->x1; }
 
 static double y_of(const Axes *a, double v) {
   if (a->log) v = log10(v);
-  return BOTTOM - (BOTTOM - TOP) * (v - a->y0) / (a->y1 - a->y0);
+  double y = BOTTOM - (BOTTOM - TOP) * (v - a->y0) / (a->y1 - a->y0);
+  return y > TOP - 4 ? y : TOP - 4; /* what diverges runs along the upper edge */
+}
+
+static int by_value(const void *a, const void *b) {
+  double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+/* Where the axis ends when a few values are larger than all else by four powers of ten, as of runs that diverge: at ten
+ * times what nine in ten of the (positive) values do not exceed. Else INFINITY. */
+static double limit_of(const Chart *c, double most) {
+  double *values = NULL, limit = INFINITY;
+  for (int i = 0; i < c->n; i++)
+    for (int k = 0; k < c->curves[i].n; k++)
+      if (is_drawn(c->curves[i].points[k].value)) arrput(values, c->curves[i].points[k].value);
+  int n = (int)arrlen(values);
+  qsort(values, (size_t)n, sizeof *values, by_value);
+  if (n && most > 1e4 * values[9 * (n - 1) / 10]) limit = 10 * values[9 * (n - 1) / 10];
+  arrfree(values);
+  return limit;
 }
 
 static Axes axes_of(const Chart *c) {
@@ -54,6 +76,7 @@ static Axes axes_of(const Chart *c) {
     }
   if (a.x1 <= 0) a.x1 = 1;
   if (!isfinite(a.y0)) a.y0 = 0, a.y1 = 1; /* not one finite value */
+  if (a.y0 > 0 && a.y1 >= 1e4 * a.y0) a.y1 = fmin(a.y1, limit_of(c, a.y1));
   a.log = a.y0 > 0 && a.y1 >= 30 * a.y0;
   if (a.log) a.y0 = log10(a.y0), a.y1 = log10(a.y1);
   double room = (a.y1 - a.y0) * 0.05;
@@ -115,8 +138,7 @@ static void stage_lines(Buf *b, const Chart *c, const Axes *a) {
 
 /* ---- curves ---- */
 
-/* "c3", or "c3 dash1" for the second round. */
-static const char *colour_class(int colour) {
+const char *plot_colour(int colour) {
   static char text[32];
   int dash = colour / PLOT_COLOURS % 3;
   snprintf(text, sizeof text, dash ? "c%d dash%d" : "c%d", colour % PLOT_COLOURS, dash);
@@ -150,7 +172,7 @@ static void put_curve(Buf *b, const Axes *a, const Point *p, int n, int colour, 
   Buf dots = {0};
   bool pen = false, open = false;
   Column c = {0};
-  buf_printf(b, "<path class=\"%s %s\" d=\"", class, colour_class(colour));
+  buf_printf(b, "<path class=\"%s %s\" d=\"", class, plot_colour(colour));
   for (int i = 0; i < n; i++) {
     bool gap = !is_drawn(p[i].value);
     int pixel = (int)x_of(a, p[i].step);
@@ -164,12 +186,12 @@ static void put_curve(Buf *b, const Axes *a, const Point *p, int n, int colour, 
   }
   if (open) end_column(b, &dots, a, p, &c, true, &pen);
   buf_str(b, "\"/>\n");
-  if (dots.n) buf_printf(b, "<path class=\"dots %s\" d=\"%s\"/>\n", colour_class(colour), dots.s);
+  if (dots.n) buf_printf(b, "<path class=\"dots %s\" d=\"%s\"/>\n", plot_colour(colour), dots.s);
   buf_free(&dots);
 }
 
 static void put_dots(Buf *b, const Axes *a, const Point *p, int n, int colour) {
-  buf_printf(b, "<path class=\"dots %s\" d=\"", colour_class(colour));
+  buf_printf(b, "<path class=\"dots %s\" d=\"", plot_colour(colour));
   for (int i = 0; i < n; i++)
     if (is_drawn(p[i].value)) buf_printf(b, "M%.1f %.1fh0", x_of(a, p[i].step), y_of(a, p[i].value));
   buf_str(b, "\"/>\n");
@@ -201,23 +223,31 @@ static void put_bad(Buf *b, const Axes *a, const Curve *c) {
   }
 }
 
-static void put_legend(Buf *b, const Chart *c) {
-  buf_str(b, "<figcaption>");
-  for (int i = 0; i < c->n; i++) {
-    buf_printf(b, "<span class=\"item\"><span class=\"key %s%s\"></span>", colour_class(c->curves[i].colour),
-               c->curves[i].form == CURVE_PALE ? " pale" : "");
-    buf_html(b, c->curves[i].name);
-    buf_str(b, "</span>\n");
-  }
+/* Which curves have values that cannot be drawn, and from where on. */
+static void put_bad_values(Buf *b, const Chart *c) {
+  bool any = false;
   for (int i = 0; i < c->n; i++) {
     const Curve *u = &c->curves[i];
     int bad = 0, first = 0;
     for (int k = u->n; k-- > 0;)
       if (!is_drawn(u->points[k].value)) bad++, first = k;
     if (!bad) continue;
-    buf_printf(b, "<span class=\"warn\">%d of %d values of ", bad, u->n);
+    buf_str(b, any ? "; " : "<p class=\"warn\">not finite: ");
     buf_html(b, u->name);
-    buf_printf(b, " are not finite, the first at step %.0f: %g</span> ", u->points[first].step, u->points[first].value);
+    buf_printf(b, ", %d of %d values, the first at step %.0f (%g)", bad, u->n, u->points[first].step,
+               u->points[first].value);
+    any = true;
+  }
+  if (any) buf_str(b, "</p>");
+}
+
+static void put_legend(Buf *b, const Chart *c) {
+  buf_str(b, "<figcaption>");
+  for (int i = 0; i < c->n; i++) {
+    buf_printf(b, "<span class=\"item\"><span class=\"key %s%s\"></span>", plot_colour(c->curves[i].colour),
+               c->curves[i].form == CURVE_PALE ? " pale" : "");
+    buf_html(b, c->curves[i].name);
+    buf_str(b, "</span>\n");
   }
   buf_str(b, "</figcaption>");
 }
@@ -241,6 +271,7 @@ void plot_chart(Buf *b, const Chart *c) {
   }
   for (int i = 0; i < c->n; i++) put_bad(b, &a, &c->curves[i]);
   buf_str(b, "</svg>");
+  put_bad_values(b, c);
   put_legend(b, c);
   buf_str(b, "</figure>\n");
 }

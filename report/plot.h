@@ -23,8 +23,11 @@ typedef struct Chart {
 
 /* A figure with title, axes, curves and legend. The y axis is logarithmic when all values are positive and the largest
  * is 30 times the least. Curves of more points than the picture has columns keep least and largest of each column.
- * Values that are NaN or infinite are gaps, marked at the lower edge and told below. */
+ * Values that are NaN or infinite are gaps, marked at the lower edge and told below; the few
+ * that are larger than all else by four powers of ten run along the upper edge. */
 void plot_chart(Buf *b, const Chart *chart);
+/* The classes of a colour's number: "c3", "c3 dash1" in the second round. Valid until the next call. */
+const char *plot_colour(int colour);
 /* The distance of marks on an axis: 1, 2 or 5 times a power of ten, at least `v`, which is above 0. */
 double plot_nice(double v);
 /* 12, 1.5k, 2M for an axis. */

@@ -36,7 +36,7 @@ const char report_style[] =
     "td.n,th.n{text-align:right}td.best{color:var(--good);font-weight:600}\n"
     "td.share{min-width:120px}td.share span{display:block;height:9px;margin-top:6px;border-radius:2px;"
     "background:var(--s0)}\n"
-    "figure{margin:0 0 22px}\n"
+    "figure{margin:0 0 22px}figure p{font-size:13px;margin:2px 0}\n"
     ".charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,440px),1fr));gap:10px 28px}\n"
     "svg{display:block;width:100%;height:auto}\n"
     "svg text{fill:var(--soft);font-size:12px}svg text.stage{font-size:11px}\n"

@@ -56,7 +56,7 @@ static void table(Buf *b, const Trials *t) {
   }
   buf_str(b, "</tr>\n");
   for (int i = 0; i < t->n; i++) {
-    buf_printf(b, "<tr><td><span class=\"key c%d\"></span>", i % PLOT_COLOURS);
+    buf_printf(b, "<tr><td><span class=\"key %s\"></span>", plot_colour(i));
     bool number = !cell(t, i, 0)[strspn(cell(t, i, 0), "0123456789")];
     if (t->links && t->runs[i].arena && number) {
       buf_str(b, "<a href=\"");

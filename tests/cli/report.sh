@@ -8,7 +8,7 @@ status 0 "$DNNC" train "$program" --out run --quiet
 status 0 "$DNNC" report run
 has "$out" 'wrote run/report.html'
 look holds run/report.html 'finished' 'trained numbers 2' 'steps 37' 'means of epochs' 'evaluate(at = 0.5).loss' \
-  '24 of 37 values of learn.odd (steps) are not finite, the first at step 2: inf' 'Linear (net)' 'B = 10' 'later.png' \
+  'not finite: learn.odd (steps), 24 of 37 values, the first at step 2 (inf); learn.odd (epoch' 'Linear (net)' 'B = 10' 'later.png' \
   'run evaluate(at = 0.0) on points'
 look count run/report.html charts 2
 look count run/report.html pictures 2
