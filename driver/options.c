@@ -47,7 +47,7 @@ const Option options[] = {
     {"keep-checkpoints", 0, "K", "the newest K checkpoints stay; default: 3", C(train), false},
     {"show", 0, NULL, "draw image-like inputs in the terminal", C(run), false},
     {"quiet", 'q', NULL, "print nothing but errors", C(train) | C(eval) | C(report), false},
-    {"seed", 0, "N", "another seed", C(train) | C(run), false},
+    {"seed", 0, "N", "another seed", C(train) | C(run) | C(repl), false},
     {"threads", 'j', "N", "threads; default: one per processor", RUNS | C(tune), false},
     {"target", 't', "T", "native, x86-64-v2, x86-64-v3, x86-64-v4, aarch64 or plain", COMPILES | C(tune), false},
     {"plan", 'p', "FILE", "take the choices of this file, which `dnnc tune` wrote", COMPILES, false},

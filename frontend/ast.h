@@ -475,6 +475,9 @@ AstFile *parse_file(Arena *a, Diag *d, uint32_t source);
 AstFile *parse_outline(Arena *a, Diag *d, uint32_t source);
 void parse_rest(Arena *a, Diag *d, AstItem *x);
 
+/* The statements of a source that is the inside of a block; mistakes are reported to `d`. */
+AstBlock parse_statements(Arena *a, Diag *d, uint32_t source);
+
 /* Whether the expression has the form of a place: a name, then fields and indices. */
 bool ast_is_place(const AstExpr *e);
 #endif

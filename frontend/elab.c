@@ -188,7 +188,7 @@ static void check_dims(Elab *e) {
   }
 }
 
-static void finish_init(Elab *e) {
+void elab_close_init(Elab *e) {
   trace_close(e, e->init);
   e->prog->entries[e->prog->init] = *e->init->entry;
 }
@@ -224,7 +224,7 @@ static void elaborate(Elab *e) {
     if (it->kind == AI_STEP && it->fn->exported && !was_stepped(e, it->fn)) elab_export_entry(e, it->fn);
     else if (it->kind == AI_STEP && !was_stepped(e, it->fn)) elab_check_step(e, it->fn, !train);
   }
-  finish_init(e);
+  elab_close_init(e);
 }
 
 /* The file's name as a C identifier; `exp.dnn` and `for.dnn` are m_exp and m_for. */
@@ -237,17 +237,6 @@ static const char *prog_name(Elab *e, const char *path) {
     if (!isalnum((unsigned char)*p)) *p = '_';
   return c_is_word(s) || c_is_global(s) ? arena_printf(e->arena, "m_%s", s) : s;
 }
-
-typedef struct Job {
-  Elab *e;
-  const char *path, *text;
-  size_t n;
-  pthread_attr_t attr;
-  DsHeap *heap; /* of the caller, whose thread it is otherwise */
-  locale_t locale;
-  bool trapped, sprung; /* the caller has set a trap; it has to spring */
-  Trap trap;
-} Job;
 
 static void start_traces(Elab *e) {
   Entry empty = {0};
@@ -269,6 +258,42 @@ void natives_register(Elab *e) {
   natives_einsum(e);
 }
 
+void elab_open_main(Elab *e, const char *name, const AstFile *file) {
+  e->main = scope_new(e, name, file, false);
+  e->main->is_main = true;
+  e->main->loading = true;
+  load_uses(e, e->main);
+  e->main->loading = false;
+}
+
+/* A text and what it is called. */
+typedef struct Text {
+  const char *path, *text;
+  size_t n;
+} Text;
+
+static void elaborate_text(Elab *e, void *p) {
+  const Text *t = p;
+  uint32_t f = diag_add_source(e->diag, t->path, t->text, t->n, 0);
+  AstFile *file = parse_file(e->arena, e->diag, f);
+  if (diag_errors(e->diag)) return;
+  elab_open_main(e, intern(t->path), file);
+  if (e->errors || diag_errors(e->diag)) return;
+  check_sets(e);
+  elaborate(e);
+  check_dims(e);
+}
+
+typedef struct Job {
+  Elab *e;
+  ElabWork *work;
+  void *p;
+  DsHeap *heap; /* of the caller, whose thread it is otherwise */
+  locale_t locale;
+  bool trapped, sprung; /* the caller has set a trap; it has to spring */
+  Trap trap;
+} Job;
+
 static void run(Job *j) {
   Elab *e = j->e;
   char here;
@@ -277,19 +302,7 @@ static void run(Job *j) {
   natives_register(e);
   data_register(e);
   e->prelude = load_std(e, "prelude");
-  if (e->errors) return;
-  uint32_t f = diag_add_source(e->diag, j->path, j->text, j->n, 0);
-  AstFile *file = parse_file(e->arena, e->diag, f);
-  if (diag_errors(e->diag)) return;
-  e->main = scope_new(e, intern(j->path), file, false);
-  e->main->is_main = true;
-  e->main->loading = true;
-  load_uses(e, e->main);
-  e->main->loading = false;
-  if (e->errors || diag_errors(e->diag)) return;
-  check_sets(e);
-  elaborate(e);
-  check_dims(e);
+  if (!e->errors) j->work(e, j->p);
 }
 
 /* In a thread of its own, with the heap, the numbers and, when there is one, the trap of the caller. */
@@ -307,7 +320,7 @@ static void *run_thread(void *p) {
   return NULL;
 }
 
-static Elab *elab_new(Arena *a, Diag *d, const char *path, const ElabOpts *o) {
+Elab *elab_new(Arena *a, Diag *d, const char *path, const ElabOpts *o) {
   Elab *e = arena_one(a, Elab);
   e->arena = a;
   e->diag = d;
@@ -330,30 +343,32 @@ static Elab *elab_new(Arena *a, Diag *d, const char *path, const ElabOpts *o) {
 
 /* Elaboration follows the nesting of the program, so it gets a stack of its own that is large; what is deeper still is
  * reported. */
-static Prog *load_text(Elab *e, Job *j) {
+bool elab_run(Elab *e, ElabWork *work, void *p) {
+  Job j = {.e = e, .work = work, .p = p};
   pthread_t t;
-  pthread_attr_init(&j->attr);
+  pthread_attr_t attr;
+  pthread_attr_init(&attr);
   e->stack_size = STACK - (16 << 20);
-  j->heap = ds_heap_use(NULL);
-  ds_heap_use(j->heap);
-  j->trapped = trap_is_set();
-  j->locale = uselocale((locale_t)0);
-  bool big = pthread_attr_setstacksize(&j->attr, STACK) == 0 && pthread_create(&t, &j->attr, run_thread, j) == 0;
+  j.heap = ds_heap_use(NULL);
+  ds_heap_use(j.heap);
+  j.locale = uselocale((locale_t)0);
+  j.trapped = trap_is_set();
+  bool big = pthread_attr_setstacksize(&attr, STACK) == 0 && pthread_create(&t, &attr, run_thread, &j) == 0;
   if (big) {
     pthread_join(t, NULL);
-    if (j->sprung) trap_spring(j->trap.text);
+    if (j.sprung) trap_spring(j.trap.text);
   } else {
     e->stack_size = 4 << 20;
-    run(j);
+    run(&j);
   }
-  pthread_attr_destroy(&j->attr);
-  return diag_errors(e->diag) || e->errors ? NULL : e->prog;
+  pthread_attr_destroy(&attr);
+  return !diag_errors(e->diag) && !e->errors;
 }
 
 Prog *frontend_load_text(Arena *a, Diag *d, const char *name, const char *text, size_t n, const ElabOpts *o) {
   Elab *e = elab_new(a, d, name, o);
-  Job j = {.e = e, .path = name, .text = text, .n = n};
-  return load_text(e, &j);
+  Text t = {name, text, n};
+  return elab_run(e, elaborate_text, &t) ? e->prog : NULL;
 }
 
 Prog *frontend_load(Arena *a, Diag *d, const char *path, const ElabOpts *o) {

@@ -325,4 +325,11 @@ void natives_random(Elab *e);
 void natives_tree(Elab *e); /* natives_tree.c: tree.*, is_function, is_float, axes */
 void natives_static(Elab *e);
 void natives_einsum(Elab *e);
+/* the order of elaboration (elab.c) */
+Elab *elab_new(Arena *a, Diag *d, const char *path, const ElabOpts *o);
+/* The library is there; `work` does the rest, on a large stack of its own. False after mistakes. */
+typedef void ElabWork(Elab *e, void *p);
+bool elab_run(Elab *e, ElabWork *work, void *p);
+void elab_open_main(Elab *e, const char *name, const AstFile *file); /* the main scope and what it uses */
+void elab_close_init(Elab *e);
 #endif

@@ -408,9 +408,10 @@ Lexed lex_source(Arena *a, Diag *d, uint32_t source, uint32_t begin, uint32_t en
       else l.at++; /* reported by check_utf8 */
     } else if (!lex_sign(&l)) lex_strange(&l);
   }
+  bool open = arrlenu(l.open) || goes_on_behind(&l);
   if (!inside && arrlenu(l.tokens) && arrlast(l.tokens).kind != T_END) put(&l, T_END, end, end);
   put(&l, T_EOF, end, end);
-  Lexed r = {.n_tokens = (uint32_t)arrlenu(l.tokens), .n_comments = (uint32_t)arrlenu(l.comments)};
+  Lexed r = {.n_tokens = (uint32_t)arrlenu(l.tokens), .n_comments = (uint32_t)arrlenu(l.comments), .open = open};
   r.tokens = arena_copy(a, l.tokens, r.n_tokens * sizeof(Token));
   r.comments = arena_copy(a, l.comments, r.n_comments * sizeof(Comment));
   arrfree(l.tokens);

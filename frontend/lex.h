@@ -72,6 +72,7 @@ typedef struct Lexed {
   uint32_t n_tokens;
   Comment *comments;
   uint32_t n_comments;
+  bool open; /* a bracket is open at the end, or what stands there ends no statement */
 } Lexed;
 
 /* The tokens of text[begin, end) of a registered source. Newlines within the range end statements unless `inside`

@@ -165,3 +165,20 @@ AstBlock parse_block(Parser *p) {
   p->depth--;
   return b;
 }
+
+AstBlock parse_statements(Arena *a, Diag *d, uint32_t source) {
+  size_t n;
+  Parser p = {.arena = a, .diag = d, .source = source, .text = diag_source_text(d, source, &n)};
+  p.lexed = lex_source(a, d, source, 0, (uint32_t)n, false);
+  p.t = p.lexed.tokens;
+  AstBlock b = {.loc = {source, 0, (uint32_t)n}};
+  for (;;) {
+    while (tok_accept(&p, T_END)) {
+    }
+    if (at(&p, T_EOF)) return b;
+    const Token *before = p.t;
+    AstStmt *s = parse_guarded(&p, parse_stmt, 0);
+    if (s) PUSH(&p, b.stmts, b.n, s);
+    if (p.t == before) p.t++;
+  }
+}

@@ -170,6 +170,11 @@ bool graph_eval(Arena *a, const Graph *g, const EvalEnv *env, Tensor *outputs, B
   mark_live(g, live);
   for (NodeId id = 1; ok && id < (NodeId)n; id++) {
     if (!live[id]) continue;
+    if (env->stop && *env->stop) {
+      if (why) buf_str(why, "interrupted");
+      ok = false;
+      break;
+    }
     values[id] = node_eval(a, g, env, id, values, why);
     ok = values[id] != NULL;
   }

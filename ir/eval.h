@@ -7,6 +7,7 @@
 #ifndef IR_EVAL_H
 #define IR_EVAL_H
 #include "ir/ir.h"
+#include <signal.h>
 
 typedef struct Tensor {
   DType dtype;
@@ -20,6 +21,7 @@ typedef struct EvalEnv {
   const Tensor *inputs; /* by input index */
   const Tensor *cells;  /* by cell index */
   int64_t clock[4];     /* step, steps, epoch, random key */
+  const volatile sig_atomic_t *stop; /* not NULL: the evaluation fails as "interrupted" when this becomes true */
 } EvalEnv;
 
 /* The outputs of g (as many as g->outputs, allocated in `a`); false and the reason, with the place in the source, for

@@ -10,7 +10,7 @@ status 0 "$DNNC" help --man
 cp "$out" "$TMP/man"
 status 0 "$DNNC" help --completion
 cp "$out" "$TMP/completion"
-for c in check fmt summary ir emit build run train eval report tune weights cache explain help; do
+for c in check fmt summary ir emit build run train eval report tune weights cache repl explain help; do
   has "$TMP/overview" "  $c "
   status 0 "$DNNC" "$c" --help
   has "$out" "usage: dnnc $c"

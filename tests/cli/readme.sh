@@ -4,8 +4,8 @@ cd "$TMP"
 model="$ROOT/models/first/curve.dnn"
 "$DNNC" summary "$model" >summary
 "$DNNC" emit "$model" -o c
-python3 - "$ROOT" <<'P'
-import re, sys
+python3 - "$ROOT" "$DNNC" <<'P'
+import re, subprocess, sys
 root = sys.argv[1]
 text = open(root + "/README.md").read()
 blocks = re.findall(r"```\w*\n(.*?)```", text, re.S)
@@ -16,6 +16,12 @@ for name in ("curve", "recurrent"):
 there(open("summary").read(), "summary")
 for name in ("classify", "train"):
     there(open(root + "/tests/embed/%s.c" % name).read(), name + ".c")
+session = next(b for b in blocks if b.startswith("> ")).splitlines()
+typed = [s[2:] if s.startswith("> ") else s[4:] for s in session if s.startswith(("> ", "... "))]
+shown = [s for s in session if not s.startswith(("> ", "... "))]
+got = subprocess.run([sys.argv[2], "repl"], input="\n".join(typed) + "\n", stdout=subprocess.PIPE,
+                     stderr=subprocess.STDOUT, text=True).stdout
+assert got.splitlines() == shown, "the session of the README shows\n" + got
 kernel = next(b for b in blocks if "DnnTeam *team" in b)
 emitted = open("c/curve_kernels_0.c").read()
 assert kernel in emitted, "the README has another kernel"
