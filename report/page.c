@@ -237,6 +237,9 @@ static void layers_section(Buf *b, const Model *m) {
 static void memory_section(Buf *b, const Model *m) {
   section_begin(b, "memory", "Memory");
   memory_bar(b, m->session.prog, m->plans[0]);
+  buf_str(b,
+          "<p class=\"sub\">Below: the values that a training step keeps in its arena, each at its place for as long "
+          "as it is needed. Workspace of kernels and scratch of threads come on top.</p>\n");
   for (int i = 0; i < (int)arrlen(m->plans); i++) {
     if (i == 1) buf_str(b, "<details><summary>other training steps</summary>\n");
     memory_picture(b, m->plans[i]);
