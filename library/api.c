@@ -84,12 +84,14 @@ const char *dnnc_error(const dnnc_program *p) { return p ? p->error : "the handl
 typedef struct Opening {
   const char *name, *text;
   size_t size;
+  bool is_run;
 } Opening;
 static dnnc_status begin(dnnc_program *p, void *arguments) {
   const Opening *o = arguments;
   p->arena = arena_new();
   p->o.quiet = true;
   p->o.path = arena_strdup(p->arena, o->name);
+  if (o->is_run) p->run = p->o.path;
   if (o->text) {
     p->o.text = arena_strndup(p->arena, o->text, o->size);
     p->o.text_size = o->size;
@@ -104,14 +106,17 @@ static dnnc_program *open_handle(Opening o) {
   return NULL;
 }
 
-dnnc_program *dnnc_open(const char *path) { return path ? open_handle((Opening){path, NULL, 0}) : NULL; }
+dnnc_program *dnnc_open(const char *path) { return path ? open_handle((Opening){path, NULL, 0, false}) : NULL; }
 
 dnnc_program *dnnc_open_text(const char *name, const char *text, size_t size) {
-  return name && text ? open_handle((Opening){name, text, size}) : NULL;
+  return name && text ? open_handle((Opening){name, text, size, false}) : NULL;
 }
+
+dnnc_program *dnnc_open_run(const char *run) { return run ? open_handle((Opening){run, NULL, 0, true}) : NULL; }
 
 void dnnc_close(dnnc_program *p) {
   if (!p) return;
+  if (p->opened_run) resumed_close(&p->resumed);
   machine_end(&p->m);
   session_end(&p->check);
   ds_heap_free(&p->compiled);
@@ -143,6 +148,7 @@ static dnnc_status give(dnnc_program *p, Pair pair) {
   if (status) return status;
   if (!pair.name || !*pair.name || strchr(pair.name, '=') || !pair.value)
     return handle_fail(p, DNNC_USE, "a name and a value are wanted");
+  if (p->run) return handle_fail(p, DNNC_USE, "%s comes from the run", pair.name);
   return handle_do(p, false, add_pair, &pair);
 }
 
@@ -200,6 +206,8 @@ dnnc_status dnnc_option(dnnc_program *p, const char *name, const char *value) {
   dnnc_status status = handle_enter(p, HANDLE_OPEN);
   if (status) return status;
   if (!name || !value) return handle_fail(p, DNNC_USE, "a name and a value are wanted");
+  bool decides = strcmp(name, "threads") && strcmp(name, "data") && strcmp(name, "cache") && strcmp(name, "verify");
+  if (p->run && decides) return handle_fail(p, DNNC_USE, "%s comes from the run", name);
   if (!strcmp(name, "seed")) return set_seed(p, value);
   const OptionRow *row = NULL;
   for (size_t i = 0; i < sizeof option_rows / sizeof *option_rows; i++)
@@ -226,6 +234,8 @@ dnnc_status dnnc_option(dnnc_program *p, const char *name, const char *value) {
 
 /* What was found before is forgotten. */
 static void begin_again(dnnc_program *p) {
+  if (p->opened_run) resumed_close(&p->resumed);
+  p->opened_run = p->touched = false;
   machine_end(&p->m);
   session_end(&p->check);
   ds_heap_free(&p->compiled);
@@ -233,11 +243,23 @@ static void begin_again(dnnc_program *p) {
   memset(&p->check, 0, sizeof p->check);
 }
 
+/* The program and options of the run, but for what may be given anew. */
+static bool take_run(dnnc_program *p, Options *o) {
+  p->opened_run = true;
+  if (!resumed_open(&p->resumed, p->run, &p->m.error)) return false;
+  *o = p->resumed.options;
+  if (p->o.data) o->data = p->o.data;
+  o->threads = p->o.threads, o->no_cache = p->o.no_cache, o->verify = p->o.verify, o->quiet = true;
+  return true;
+}
+
 static dnnc_status check(dnnc_program *p, void *arguments) {
+  Options o = p->o;
   (void)arguments;
   begin_again(p);
   p->compiling = false;
-  Status status = session_load(&p->check, &p->o);
+  if (p->run && !take_run(p, &o)) return handle_fail(p, DNNC_PROGRAM, "%s", p->m.error.text);
+  Status status = session_load(&p->check, &o);
   if (!status) status = session_passes(&p->check, "expand"); /* later passes find nothing */
   return handle_told(p, p->compiling ? &p->m.s : &p->check, status);
 }
@@ -263,9 +285,14 @@ static void write_types(dnnc_program *p) {
 }
 
 static dnnc_status compile(dnnc_program *p, void *arguments) {
+  Options o = p->o;
   begin_again(p);
   p->compiling = true;
-  Status status = machine_load(&p->m, &p->o);
+  if (p->run && arguments)
+    return handle_fail(p, DNNC_USE, "a run goes on as a whole: its entry points are not compiled alone");
+  if (p->run && !take_run(p, &o)) return handle_fail(p, DNNC_PROGRAM, "%s", p->m.error.text);
+  Status status = machine_load(&p->m, &o);
+  p->m.from = p->run ? &p->resumed.from : NULL;
   if (!status) status = machine_compile(&p->m, arguments);
   if (status) return handle_told(p, p->compiling ? &p->m.s : &p->check, status);
   write_types(p);

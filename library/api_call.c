@@ -207,6 +207,7 @@ static dnnc_status perform(EntryCall *c) {
     c->to[i] = c->out[i].data;
   }
   if (status) return status;
+  if (c->x->kind == DNN_STEP) c->p->touched = true;
   if (c->x->call(context, c->vars, c->from, c->to))
     return handle_fail(c->p, DNNC_PROGRAM, "%s: %s", c->x->name, program->error_text(context));
   if (c->x->kind == DNN_STEP) context->step++;

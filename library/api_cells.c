@@ -56,6 +56,7 @@ dnnc_status dnnc_write(dnnc_program *p, const char *path, const dnnc_tensor *in)
   int64_t bytes = dnn_count(c->rank, c->shape, 1) * dnn_dtype_size(c->dtype);
   if (bytes) memcpy(p->m.context.cells + c->offset, in->data, (size_t)bytes);
   p->m.context.is_prepared = 0;
+  p->touched = true;
   return DNNC_OK;
 }
 
@@ -64,6 +65,8 @@ typedef struct Seed {
 } Seed;
 static dnnc_status reset(dnnc_program *p, void *arguments) {
   const Seed *s = arguments;
+  if (p->run) return handle_fail(p, DNNC_USE, "the seed comes from the run");
+  p->touched = false;
   return handle_told(p, &p->m.s, machine_fill(&p->m, s->seed));
 }
 
@@ -87,6 +90,7 @@ dnnc_status dnnc_load_weights(dnnc_program *p, const char *path) {
   dnnc_status status = handle_enter(p, HANDLE_COMPILED);
   if (status) return status;
   if (!path) return handle_fail(p, DNNC_USE, "a path is wanted");
+  p->touched = true;
   return machine_weights(&p->m, path) ? DNNC_OK : handle_fail(p, DNNC_PROGRAM, "%s", p->m.error.text);
 }
 
@@ -121,15 +125,24 @@ static void hear(void *user, const DnnEvent *event) {
 static dnnc_status train(dnnc_program *p, void *arguments) {
   Training *t = arguments;
   TrainOptions o = {.out = t->given->out,
+                    .overwrite = t->given->overwrite,
+                    .filled = p->touched,
+                    .keep = t->given->keep,
                     .epochs = t->given->epochs,
                     .max_steps = t->given->steps,
                     .evaluate_only = t->evaluate,
-                    .filled = true,
                     .quiet = 1,
                     .stop = &t->stop,
                     .event = hear,
                     .user = t};
+  const char *every = t->given->every;
+  if (every && !dnn_checkpoint_every(every, &o.every_seconds, &o.every_steps))
+    return handle_fail(p, DNNC_USE, "every: a time such as 30s, 5m, 1h or a number of steps is wanted, not `%s`",
+                       every);
+  Resumed *run = p->opened_run && !t->evaluate ? &p->resumed : NULL;
+  if (run) o.resumed = run, o.out = run->dir, o.epochs = run->epochs, o.max_steps = run->max_steps;
   p->m.s.error = NULL;
+  p->touched |= !t->evaluate;
   return handle_told(p, &p->m.s, machine_train(&p->m, &o));
 }
 
@@ -138,7 +151,9 @@ static dnnc_status begin(dnnc_program *p, const dnnc_training *o, bool evaluate)
   dnnc_status status = handle_enter(p, HANDLE_COMPILED);
   if (status) return status;
   Training t = {.given = o ? o : &plain, .evaluate = evaluate};
-  if (t.given->epochs < 0 || t.given->steps < 0) return handle_fail(p, DNNC_USE, "epochs and steps are not negative");
+  if (t.given->epochs < 0 || t.given->steps < 0 || t.given->keep < 0)
+    return handle_fail(p, DNNC_USE, "epochs, steps and keep are not negative");
+  if (p->run && p->touched && !evaluate) return handle_fail(p, DNNC_USE, "the cells are no longer those of the run");
   if (p->only) return handle_fail(p, DNNC_USE, "only %s was compiled", p->only->name);
   return handle_do(p, false, train, &t);
 }

@@ -61,6 +61,10 @@ typedef struct dnnc_program dnnc_program;
  * NULL. */
 dnnc_program *dnnc_open(const char *path);
 dnnc_program *dnnc_open_text(const char *name, const char *text, size_t size);
+/* A handle for the training in a run folder (dnnc_training.out, `dnnc train --out`), which goes on by dnnc_compile(p,
+ * NULL) and dnnc_train: with the bits of one that was never interrupted. Its program and options come from the folder;
+ * only `threads`, `data`, `cache` and `verify` can be set. */
+dnnc_program *dnnc_open_run(const char *run);
 /* Frees the handle and all that belongs to it. NULL is fine. */
 void dnnc_close(dnnc_program *p);
 /* What went wrong in the last function that failed: one or more lines without a final newline. "" when the last
@@ -234,14 +238,18 @@ typedef int dnnc_listener(void *user, const dnnc_event *event);
 
 /* All zero: the defaults. */
 typedef struct dnnc_training {
-  const char *out;       /* the run folder: metrics, weights, the source (docs/language.md); NULL: none */
+  const char *out;       /* the run folder (docs/language.md): weights, metrics, checkpoints, the source; NULL: none */
+  bool overwrite;        /* a run that is in the folder is removed; else that is an error */
+  const char *every;     /* between checkpoints: "30s", "5m" or "1000" steps; NULL: as dnnc sees fit */
+  int keep;              /* so many checkpoints stay; 0: 3 */
   int64_t epochs, steps; /* > 0: every stage has so many epochs; all stages together end after so many steps */
   dnnc_listener *listener;
   void *user;
 } dnnc_training;
 
 /* Carries out the program's `train` block, from the parameters as they are; `o` may be NULL. A sweep is not carried
- * out: the program is trained with its constants. DNNC_STOPPED: the listener wanted it; the run folder is complete. */
+ * out: the program is trained with its constants. DNNC_STOPPED: the listener wanted it; with a run folder dnnc_open_run
+ * goes on from there. Of a handle of dnnc_open_run only `listener`, `user`, `every` and `keep` count. */
 dnnc_status dnnc_train(dnnc_program *p, const dnnc_training *o);
 /* The evaluation passes of the `train` block, once; only `listener` and `user` count. */
 dnnc_status dnnc_evaluate(dnnc_program *p, const dnnc_training *o);

@@ -3,7 +3,7 @@
 #define LIBRARY_HANDLE_H
 #include "base/ds.h"
 #include "library/dnnc.h"
-#include "library/machine.h"
+#include "library/run.h"
 #include "runtime/core/run.h"
 #include "runtime/core/shapes.h"
 #include <locale.h>
@@ -18,6 +18,9 @@ struct dnnc_program {
   Session check;             /* of dnnc_check */
   Machine m;                 /* of dnnc_compile */
   DsHeap compiled, own;      /* dynamic arrays: of both; of everything else */
+  const char *run;           /* of dnnc_open_run, else NULL */
+  Resumed resumed;           /* while `run` is compiled or goes on */
+  bool opened_run, touched;  /* `resumed` is open; cells are others than the seed made */
   bool compiling;            /* the later of the two was dnnc_compile */
   const DnnEntry *only;      /* the one that was compiled; NULL: all */
   const char ***types;       /* by entry and port */

@@ -29,7 +29,7 @@ static const char source[] = "use nn, optim, random, tokens\n"
                              "export fn pick(i: i32[K <= 8] < 2) -> f32[K, H] { net.w[i] }\n"
                              "export fn shout(t: i32[K <= 16] as bytes) -> i32[K] as bytes { t - i32(32) }\n"
                              "export fn half(x: f32[]) -> f32[] { x * 0.5 }\n"
-    "train { epochs 20; batch 8; run learn on rows }\n";
+                             "train { epochs 20; batch 8; run learn on rows }\n";
 
 static dnnc_program *opened(void) {
   dnnc_program *p = dnnc_open_text("small.dnn", source, sizeof source - 1);
@@ -233,6 +233,7 @@ static void cells(void) {
   t.listener = count, t.user = &steps;
   snprintf(path, sizeof path, "%s/run", dir);
   t.out = path;
+  t.overwrite = true;
   CHECK(dnnc_train(p, &t) == DNNC_STOPPED && steps == 30);
   strcat(path, "/last.dnnw");
   CHECK(!dnnc_load_weights(p, path));
@@ -245,6 +246,40 @@ static void cells(void) {
   CHECK(dnnc_train(p, &t) == DNNC_PROGRAM && *dnnc_error(p));
   dnnc_tensor_free(&w), dnnc_tensor_free(&other);
   dnnc_close(p);
+}
+
+/* A run that was stopped goes on with the bits of one that was not. */
+static void resume(void) {
+  char run[400];
+  int steps = 0;
+  dnnc_training t = {0};
+  dnnc_tensor want, have;
+  memset(&want, 0, sizeof want), memset(&have, 0, sizeof have);
+  snprintf(run, sizeof run, "%s/stopped", dir);
+  dnnc_program *p = compiled(NULL);
+  t.out = run, t.overwrite = true, t.listener = count, t.user = &steps, t.every = "often";
+  CHECK(dnnc_train(p, &t) == DNNC_USE && strstr(dnnc_error(p), "often"));
+  t.every = "7", t.keep = 2;
+  CHECK(dnnc_train(p, &t) == DNNC_STOPPED && steps == 30);
+  t.overwrite = false;
+  CHECK(dnnc_train(p, &t) == DNNC_PROGRAM && strstr(dnnc_error(p), "stopped"));
+  CHECK(!dnnc_reset(p, 7) && !dnnc_train(p, NULL) && !dnnc_read(p, "net.w", &want));
+  dnnc_close(p);
+
+  p = dnnc_open_run(run);
+  CHECK(!dnnc_option(p, "threads", "1") && dnnc_option(p, "seed", "1") == DNNC_USE &&
+        dnnc_set(p, "H", "5") == DNNC_USE);
+  CHECK(!dnnc_check(p) && dnnc_compile(p, "apply") == DNNC_USE && !dnnc_compile(p, NULL));
+  CHECK(!dnnc_read(p, "net.w", &have) && memcmp(want.data, have.data, want.bytes) && dnnc_reset(p, 1) == DNNC_USE);
+  steps = 31;
+  CHECK(!dnnc_train(p, &t) && steps > 31 && steps < 31 + 60);
+  CHECK(!dnnc_read(p, "net.w", &have) && !memcmp(want.data, have.data, want.bytes));
+  CHECK(dnnc_train(p, NULL) == DNNC_USE);
+  dnnc_close(p);
+  CHECK(!dnnc_open_run(NULL) && (p = dnnc_open_run("/does/not/exist")));
+  CHECK(dnnc_compile(p, NULL) == DNNC_PROGRAM && strstr(dnnc_error(p), "/does/not/exist"));
+  dnnc_close(p);
+  dnnc_tensor_free(&want), dnnc_tensor_free(&have);
 }
 
 /* Handles side by side: each thread compiles, trains and calls its own; all of the same seed say the same. */
@@ -296,6 +331,7 @@ int main(int argc, char **argv) {
   mistakes();
   calls();
   cells();
+  resume();
   side_by_side();
   puts("as dnnc.h says");
   return 0;
