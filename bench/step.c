@@ -147,6 +147,7 @@ int main(int argc, char **argv) {
   Options o;
   Machine m;
   if (!program_options(&a, a.operands[0], &o)) return EXIT_USAGE;
+  o.no_cache = true; /* `info` looks at the graphs, which a warm start has not */
   int status = machine_load(&m, &o);
   if (!status) status = machine_compile(&m, NULL);
   if (status) return program_machine_end(&a, &m, status);
