@@ -73,8 +73,6 @@ int kernels_prepared_count(const KernelTable *t);
 const PreparedCall *kernels_prepared(const KernelTable *t, int i);
 int64_t kernels_prepared_bytes(const KernelTable *t);
 
-/* The place of what is most work in a group: its heavy node, else what it stores. */
-Loc group_place(const Plan *p, const Group *g);
 /* Lowers every group of `plan`, adding kernels to `t`. */
 Lowered *lower_plan(Arena *a, const Plan *plan, KernelTable *t);
 

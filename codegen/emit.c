@@ -234,6 +234,7 @@ static void emit_runtime(const Emit *e, EmitOut *out) {
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) put_runtime(out, names[i]);
   if (e->opts->watch) put_runtime(out, "watch.h");
   for (size_t i = 0; !e->opts->bare && i < sizeof reader / sizeof *reader; i++) put_runtime(out, reader[i]);
+  if (e->opts->profile) put_runtime(out, "profile.h");
   for (int h = 0; runtime_headers[h]; h++)
     if (uses_header(e, 0, kernels_count(e->kernels), runtime_headers[h])) put_runtime(out, runtime_headers[h]);
 }

@@ -16,6 +16,7 @@ typedef struct EmitOpts {
   bool lines;         /* `#line` directives: kernels and their calls name the program's places */
   bool watch;         /* a checked run: the context's watch is called around every kernel group */
   bool bare;          /* for a process that knows the program's table alone: no C interface */
+  bool profile;       /* threads count the time of every kernel group in context->profile (runtime/core/profile.h) */
   int units;          /* kernel units at most; 0: by size */
   const char *source; /* how comments name the program's file */
 } EmitOpts;
@@ -46,6 +47,10 @@ typedef struct EmitOut {
  * there is one: it is the same whatever else is compiled, as long as the training's entries are lowered first. */
 bool emit_program(Arena *a, const Prog *prog, Plan *const *plans, Lowered *const *lowered, const KernelTable *kernels,
                   const Target *target, const EmitOpts *opts, EmitOut *out);
+
+/* With EmitOpts.profile: the piece that the first group of an entry is, in the order of groups; the piece behind the
+ * last group is the entry's loops and branches. Entry arrlen(entries): the number of pieces. */
+int emit_first_piece(Plan *const *plans, int entry);
 
 /* `s` made a C identifier, never a keyword, in the arena. */
 const char *emit_identifier(Arena *a, const char *s);

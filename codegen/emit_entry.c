@@ -205,10 +205,16 @@ static bool put_run(Emit *e, int i, Buf *b, const char *args) {
   if (!uses(&body, "in[")) buf_str(b, "  (void)in;\n");
   if (!uses(&body, "out[")) buf_str(b, "  (void)out;\n");
   if (!uses(&body, "team")) buf_str(b, "  (void)team;\n");
+  if (e->opts->profile) buf_str(b, "  dnn_lap_team(team, team->tid ? DNN_LAP_OUTSIDE : DNN_LAP_CALL, 1);\n");
   buf_str(b, body.s);
   buf_str(b, "}\n");
   buf_free(&body);
   return true;
+}
+
+/* With EmitOpts.profile: what the caller's thread has done since its last lap. */
+static void put_lap(const Emit *e, Buf *b, const char *piece) {
+  if (e->opts->profile) buf_printf(b, "  dnn_lap(m, %s);\n", piece);
 }
 
 /* The call of the kernels by a team. A second thread does not pay for little work: waking it and its barriers cost some
@@ -223,6 +229,7 @@ static void put_team(const Emit *e, int i, Buf *b) {
                "  run_%s(m, v, in, out, &team);\n",
                at, each, n->id);
     if (e->opts->watch) buf_str(b, "  if (m->error_site) return m->error_site;\n");
+    put_lap(e, b, "DNN_LAP_MEET");
     if (indices) buf_str(b, "  if (take_error(m, &team, 1)) return m->error_site;\n");
     return;
   }
@@ -236,6 +243,7 @@ static void put_team(const Emit *e, int i, Buf *b) {
              "  teams[0] = team_of(m, &meeting, 0, 1, %lld, %lld);\n  run_%s(m, v, in, out, &teams[0]);\n#endif\n",
              e->target->max_threads, indices ? "  int n = 1;\n" : "", count, at, each, n->id, at, each, n->id);
   if (e->opts->watch) buf_str(b, "  if (m->error_site) return m->error_site;\n");
+  put_lap(e, b, "DNN_LAP_MEET");
   if (indices) buf_str(b, "  if (take_error(m, teams, n)) return m->error_site;\n");
 }
 
@@ -290,13 +298,18 @@ void emit_entry(Emit *e, int i, Buf *b) {
   bool any = put_run(e, i, b, args);
   buf_printf(b, "\nint %s_call_%s(%s) {\n", e->name, n->id, args);
   if (!any) buf_str(b, "  (void)v;\n  (void)in;\n  (void)out;\n");
+  if (e->opts->profile) buf_printf(b, "  dnn_lap_call(m, %d, v);\n", i);
   buf_str(b, "  m->error_site = 0;\n");
   put_checks(e, i, b);
-  if (uses_prepared(e->lowered[i]))
+  if (uses_prepared(e->lowered[i])) {
+    put_lap(e, b, "DNN_LAP_CALL");
     buf_printf(b, "  if (!m->is_prepared && %s_prepare(m)) return m->error_site;\n", e->name);
+    put_lap(e, b, "DNN_LAP_PREPARE");
+  }
   if (arrlen(e->prog->entries[i].writes)) buf_str(b, "  m->is_prepared = 0;\n");
   if (any) put_team(e, i, b);
   put_copies(e, i, b);
   put_effects(e, i, b);
+  put_lap(e, b, "DNN_LAP_CALL");
   buf_str(b, "  return 0;\n}\n");
 }

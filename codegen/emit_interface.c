@@ -146,6 +146,7 @@ static void put_includes(const Emit *e, const Buf *entries, Buf *b) {
   if (uses(entries, "dnn_show_")) buf_str(b, "#include \"dnn_show.h\"\n");
   buf_str(b, e->opts->bare ? "#include \"dnn_program.h\"\n" : "#include \"dnn_weights_fill.h\"\n");
   if (e->opts->watch) buf_str(b, "#include \"dnn_watch.h\"\n");
+  if (e->opts->profile) buf_str(b, "#include \"dnn_profile.h\"\n");
   buf_str(b, "#include <stdio.h>\n#include <string.h>\n#ifdef _OPENMP\n#include <omp.h>\n#endif\n\n");
 }
 

@@ -3,8 +3,10 @@
  * named by pointers that swap. Steps of little work, loops and branches of such alone too, stand in blocks that thread
  * 0 goes through as a team of one. */
 #include "base/ds.h"
+#include "codegen/account.h"
 #include "codegen/emit_internal.h"
 #include "codegen/lines.h"
+#include "runtime/core/profile.h"
 #include <math.h>
 
 typedef struct Steps {
@@ -17,6 +19,7 @@ typedef struct Steps {
   bool inside; /* it holds a loop or branch, whose steps these are */
   bool temp;   /* since the last barrier, all threads have used the workspace */
   Lines lines; /* of the kernel calls */
+  int piece;   /* of the first group, with EmitOpts.profile */
   bool *named; /* by buffer: a pair that pointers name here */
   int *loops;  /* stb_ds: those around with a number of the iteration */
 } Steps;
@@ -134,10 +137,20 @@ static void open_alone(Steps *c) {
   line(c, "team->n = 1;\n");
   c->alone = true;
 }
-static void put_barrier(Steps *c) {
+/* `group`: what waits for it; the loops and branches are one behind the last. */
+static void put_barrier(Steps *c, int group) {
   close_alone(c);
-  line(c, "if (dnn_barrier(team)) return;\n");
+  if (c->e->opts->profile) {
+    line(c, "");
+    buf_printf(c->b, "if (dnn_lap_barrier(team, %d)) return;\n", c->piece + group);
+  } else line(c, "if (dnn_barrier(team)) return;\n");
   c->temp = false;
+}
+/* With EmitOpts.profile: the time since the last lap is this group's, which is done or goes on behind a meeting. */
+static void put_lap(Steps *c, int group, bool done) {
+  if (!c->e->opts->profile) return;
+  line(c, "");
+  buf_printf(c->b, "dnn_lap_team(team, %d, %d);\n", c->piece + group, done);
 }
 
 static const LoweredGroup *calls_of(const Steps *c, const PlanStep *s) {
@@ -207,10 +220,14 @@ static void put_kernel(Steps *c, const PlanStep *s) {
   if (alone && arrlen(g->calls)) open_alone(c);
   if (watch) begin_watch(c, s);
   for (int k = 0; k < (int)arrlen(g->calls); k++) {
-    if (!alone && g->calls[k].barrier && !(s->barrier && !k)) put_barrier(c);
+    if (!alone && g->calls[k].barrier && !(s->barrier && !k)) {
+      if (k) put_lap(c, s->group, false);
+      put_barrier(c, s->group);
+    }
     put_call(c, &g->calls[k], group_place(c->p, &c->p->groups[s->group]));
   }
   if (watch) end_watch(c);
+  if (arrlen(g->calls)) put_lap(c, s->group, true);
   c->temp |= uses_temp(c, s) && !alone;
 }
 
@@ -243,6 +260,7 @@ static void settle_pairs(Steps *c, const PlanStep *s) {
     }
     c->named[x] = c->named[c->p->bufs[x].twin] = false;
   }
+  put_lap(c, (int)arrlen(c->p->groups), true);
 }
 
 static void put_loop(Steps *c, const PlanStep *s) {
@@ -262,7 +280,7 @@ static void put_loop(Steps *c, const PlanStep *s) {
   }
   c->indent += 2;
   put_steps(c, s->other);
-  if (s->meet) put_barrier(c);
+  if (s->meet) put_barrier(c, (int)arrlen(c->p->groups));
   if (s->flag >= 0) put_flag(c, "if (!*(", s->flag, ")) break;\n");
   put_steps(c, s->body);
   for (int k = 0; k < (int)arrlen(s->carried); k++) {
@@ -313,11 +331,17 @@ static void put_region(Steps *c, const PlanStep *s) {
   if (first) c->inside = false;
 }
 
+/* The group that a step begins with. */
+static int first_group(const Steps *c, const PlanStep *s) {
+  while (s && s->kind != PLAN_KERNEL) s = arrlen(s->before) ? s->before : arrlen(s->body) ? s->body : NULL;
+  return s ? s->group : (int)arrlen(c->p->groups);
+}
+
 static void put_steps(Steps *c, const PlanStep *steps) {
   for (int k = 0; k < (int)arrlen(steps); k++) {
     const PlanStep *s = &steps[k];
     bool alone = is_alone(c, s);
-    if (s->barrier || (alone && !c->inside && c->temp && uses_temp(c, s))) put_barrier(c);
+    if (s->barrier || (alone && !c->inside && c->temp && uses_temp(c, s))) put_barrier(c, first_group(c, s));
     if (!alone) close_alone(c);
     if (s->kind == PLAN_KERNEL) put_kernel(c, s);
     else put_region(c, s);
@@ -325,9 +349,16 @@ static void put_steps(Steps *c, const PlanStep *steps) {
   close_alone(c);
 }
 
+int emit_first_piece(Plan *const *plans, int entry) {
+  int piece = DNN_LAP_GROUPS;
+  for (int i = 0; i < entry; i++) piece += plans[i] ? (int)arrlen(plans[i]->groups) + 1 : 0;
+  return piece;
+}
+
 void emit_steps(const Emit *e, int i, Buf *b) {
   const Plan *p = e->plans[i];
   Steps c = {.e = e, .i = i, .p = p, .b = b, .indent = 2, .lines = {e->opts->lines ? e->prog->diag : NULL}};
+  c.piece = emit_first_piece(e->plans, i);
   c.named = arena_array(e->arena, bool, arrlen(p->bufs) + 1);
   if (e->opts->watch) {
     buf_printf(b, "  const DnnWatched call = {DNN_WATCH_CALL, %d, 0, v, 0, 0, 0};\n", i);

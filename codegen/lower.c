@@ -1,5 +1,6 @@
 /* From a plan to kernel calls: each group by the class of its heavy node. */
 #include "base/ds.h"
+#include "codegen/account.h"
 #include "codegen/lower.h"
 #include <string.h>
 
@@ -69,16 +70,6 @@ int kernels_add(KernelTable *t, Kernel *k) {
 }
 
 /* ---- kernels of a group ---- */
-Loc group_place(const Plan *p, const Group *g) {
-  const Graph *graph = arrlen(p->scopes) ? p->scopes[g->scope].graph : p->graph;
-  Loc at = {0};
-  if (g->heavy) at = graph_node(graph, g->heavy)->loc;
-  for (int i = 0; i < arrlen(g->outs) && !at.file; i++)
-    if (g->outs[i].node) at = graph_node(graph, g->outs[i].node)->loc;
-  for (int i = (int)arrlen(g->nodes); i-- > 0 && !at.file;) at = graph_node(graph, g->nodes[i])->loc;
-  return at;
-}
-
 void lower_begin(Lower *l) {
   l->b = lb_new(l->arena, l->dims, l->target);
   lb_place(l->b, group_place(l->plan, l->group));
@@ -140,23 +131,7 @@ LArr *lower_temp_array(Lower *l, int64_t offset, DType t, bool written) {
 static const char *about_group(Lower *l) {
   const Group *g = l->group;
   Buf b = {0};
-  for (int i = 0; i < arrlen(g->nodes) && i < 12; i++)
-    buf_printf(&b, " %s", op_info[graph_node(l->g, g->nodes[i])->op].name);
-  if (arrlen(g->nodes) > 12) buf_str(&b, " …");
-  for (int i = 0; i < arrlen(g->outs) && i < 4; i++) {
-    buf_str(&b, i ? ", " : " -> ");
-    type_print(l->dims, &b, graph_type(l->g, g->outs[i].node));
-  }
-  Dim flops = dim_int(l->dims, 0), bytes = dim_int(l->dims, 0);
-  for (int i = 0; i < arrlen(g->nodes); i++) flops = dim_add(l->dims, flops, node_flops(l->g, g->nodes[i]));
-  for (int i = 0; i < arrlen(g->outs); i++) {
-    Type t = graph_type(l->g, g->outs[i].node);
-    bytes = dim_add(l->dims, bytes, dim_mul(l->dims, type_count(l->dims, t), dim_int(l->dims, dtype_size(t.dtype))));
-  }
-  for (int i = 0; i < arrlen(g->reads); i++) {
-    Type t = l->plan->bufs[g->reads[i]].type;
-    bytes = dim_add(l->dims, bytes, dim_mul(l->dims, type_count(l->dims, t), dim_int(l->dims, dtype_size(t.dtype))));
-  }
+  group_print(l->plan, g, false, &b);
   int seen[4] = {0}, n = 0;
   for (int i = 0; i < arrlen(g->nodes) && n < 4; i++) {
     Loc loc = graph_node(l->g, g->nodes[i])->loc;
@@ -171,9 +146,9 @@ static const char *about_group(Lower *l) {
     seen[n++] = line;
   }
   buf_str(&b, "\n * operations: ");
-  dim_print(l->dims, &b, flops);
+  dim_print(l->dims, &b, group_flops(l->plan, g));
   buf_str(&b, "; bytes: ");
-  dim_print(l->dims, &b, bytes);
+  dim_print(l->dims, &b, group_bytes(l->plan, g));
   Buf safe = {0}; /* nothing in it may end the comment */
   for (size_t i = 0; i < b.n; i++) {
     buf_char(&safe, b.s[i]);

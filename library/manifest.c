@@ -121,7 +121,7 @@ bool manifest_find(Session *s) {
   size_t n;
   s->manifest = (Manifest){0};
   /* what needs the graphs beside the code, or shows how it is made */
-  if (o->text || o->no_cache || o->debug || o->check || o->verify || getenv("DNN_HOSTILE")) return false;
+  if (o->text || o->no_cache || o->debug || o->check || o->profile || o->verify || getenv("DNN_HOSTILE")) return false;
   double t = session_clock();
   const char *text = read_text(s, o->path, &n);
   if (!text || !base_key(o, text, n, &s->manifest.base)) return false;

@@ -13,8 +13,10 @@ double session_clock(void) {
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-void session_time(const Session *s, const char *what, double since) {
-  if (s->o.time) fprintf(stderr, "%8.1f ms  %s\n", 1e3 * (session_clock() - since), what);
+void session_time(Session *s, const char *what, double since) {
+  Phase p = {what, since, session_clock()};
+  arrput(s->phases, p);
+  if (s->o.time) fprintf(stderr, "%8.1f ms  %s\n", 1e3 * (p.end - since), what);
 }
 
 Status session_fail(Session *s, Status status, const char *fmt, ...) {
@@ -170,6 +172,7 @@ Status session_emit(Session *s, const char *target, bool weights, bool bare) {
   EmitOpts o = {.checks = !s->o.no_checks,
                 .weights = weights,
                 .bare = bare,
+                .profile = s->o.profile,
                 .lines = s->o.debug,
                 .watch = s->o.check,
                 .units = s->o.units,
@@ -205,6 +208,7 @@ void session_end(Session *s) {
   plugin_wait();
   backend_close(s->backend);
   if (s->tuning) tuning_free(s->tuning);
+  arrfree(s->phases);
   if (s->arena) arena_free(s->arena);
 }
 

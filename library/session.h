@@ -33,6 +33,7 @@ typedef struct Options {
   bool training;      /* what the `train` block calls is compiled, nothing else */
   bool no_checks, verify;
   bool check;    /* a checked run: stops at the first NaN, infinity or unwritten value (codegen/watch.h) */
+  bool profile;  /* kernels count their time in context->profile (runtime/core/profile.h) */
   bool no_cache; /* the cache of compiled programs is neither read nor written */
   bool debug;    /* debuggers and profilers show the lines of the program */
   bool quiet;    /* not even that the system's compiler is used where the LLVM plug-in is missing */
@@ -51,6 +52,12 @@ typedef struct Manifest {
   CacheKey base, full; /* of its text and options; and of the files it uses */
 } Manifest;
 
+/* A part of the way through the compiler and when it was gone, by session_clock. */
+typedef struct Phase {
+  const char *name;
+  double begin, end;
+} Phase;
+
 typedef struct Session {
   Options o;
   Arena *arena;
@@ -67,6 +74,7 @@ typedef struct Session {
   Backend *backend;
   const DnnProgram *program; /* loaded into this process */
   Manifest manifest;
+  Phase *phases;             /* stb_ds */
 } Session;
 
 /* Makes an empty session of these options; session_end frees what there is, after any status. */
@@ -93,8 +101,8 @@ Status session_fail(Session *s, Status status, const char *fmt, ...) __attribute
 /* The folder of the program's file ("" for the current one) and its name therein. */
 const char *session_dir(const Session *s);
 const char *session_file(const Session *s);
-/* Says "%8.1f ms  what" on stderr with `time`. */
-double session_clock(void);
-void session_time(const Session *s, const char *what, double since);
+double session_clock(void); /* seconds */
+/* A phase has ended: keeps it, and says "%8.1f ms  what" on stderr with `time`. */
+void session_time(Session *s, const char *what, double since);
 const char *session_default_target(bool native);
 #endif

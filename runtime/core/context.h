@@ -17,6 +17,7 @@ typedef struct DnnContext {
   int32_t is_prepared; /* `prepared` belongs to the parameters as they are */
   int32_t reserved_word;
   struct DnnWatch *watch; /* checked runs: who looks at the memory around every kernel group (watch.h); else NULL */
-  int64_t reserved[2];
+  struct DnnProfile *profile; /* where programs that `dnnc profile` runs count their time (profile.h); else NULL */
+  int64_t reserved[1];
 } DnnContext;
 #endif

@@ -228,9 +228,10 @@ static bool put_outputs(const Call *c, const DnnRunOpts *o) {
   return true;
 }
 
-static bool perform(Call *c, DnnContext *ctx, const DnnRunOpts *o) {
+static bool read_inputs(Call *c, const DnnRunOpts *o) {
   const DnnEntry *x = c->x;
   if (!check_names(c, o)) return false;
+  if (o->fill) return o->fill(o->user, x, c->in, c->e);
   for (int i = 0; i < x->n_inputs; i++) {
     const char *text = find_input(c, o, x->inputs[i].name);
     char type[400];
@@ -244,7 +245,12 @@ static bool perform(Call *c, DnnContext *ctx, const DnnRunOpts *o) {
                       x->name, x->inputs[i].name, x->inputs[i].name, dnn_port_text(x, i, type, sizeof type));
     if (!read_input(c, &x->inputs[i], text, &c->in[i])) return false;
   }
-  if (!bind_sizes(c) || !make_outputs(c)) return false;
+  return true;
+}
+
+static bool perform(Call *c, DnnContext *ctx, const DnnRunOpts *o) {
+  const DnnEntry *x = c->x;
+  if (!read_inputs(c, o) || !bind_sizes(c) || !make_outputs(c)) return false;
   if (o->out_dir && !dnn_make_dir(o->out_dir, c->e)) return false;
   const void **in = calloc((size_t)x->n_inputs + 1, sizeof *in);
   void **out = calloc((size_t)n_outputs(x) + 1, sizeof *out);
@@ -252,10 +258,12 @@ static bool perform(Call *c, DnnContext *ctx, const DnnRunOpts *o) {
   for (int i = 0; ok && i < x->n_inputs; i++) in[i] = c->in[i].data;
   for (int i = 0; ok && i < n_outputs(x); i++) out[i] = c->out[i].data;
   if (!ok) dnn_fail(c->e, "out of memory");
-  else if (x->call(ctx, c->vars, in, out)) ok = dnn_call_failed(c->p, ctx, x->name, c->e);
+  else do
+      ok = !x->call(ctx, c->vars, in, out) || dnn_call_failed(c->p, ctx, x->name, c->e);
+    while (ok && o->again && o->again(o->user));
   free(in), free(out);
   if (ok && o->show) show_inputs(c);
-  return ok && put_outputs(c, o);
+  return ok && (o->again || put_outputs(c, o));
 }
 
 bool dnn_run_entry(const DnnProgram *p, DnnContext *ctx, const DnnRunOpts *o, DnnError *e) {

@@ -2,6 +2,7 @@
 #ifndef DNN_RUN_H
 #define DNN_RUN_H
 #include "runtime/core/error.h"
+#include "runtime/core/tensor.h"
 #include "runtime/core/tokens.h"
 #include <stdio.h>
 
@@ -25,6 +26,11 @@ typedef struct DnnRunOpts {
   const char *out_dir; /* each output as OUT/name.npy; NULL: only printed */
   int show;            /* draw image-like inputs in the terminal */
   DnnTokenSet *tokens; /* of ports `as` a tokeniser */
+  /* For who measures calls; all may be NULL. `fill` makes the inputs in place of reading them; `again` is asked after a
+   * call whether there is another one, and results are not shown then. */
+  bool (*fill)(void *user, const DnnEntry *x, DnnTensor *in, DnnError *e);
+  int (*again)(void *user);
+  void *user;
 } DnnRunOpts;
 
 /* Reads the inputs, checks dtypes, shapes and value bounds, calls, writes and prints the outputs. */
