@@ -1,11 +1,13 @@
 /* The `sweep` of a program: each combination of its constants is compiled and trained like a program of its own, with
- * `--set NAME=VALUE` for each of them and a run folder of its own, and the best by the chosen metric is told.
+ * `--set NAME=VALUE` for each of them and a run folder of its own, and the best by the chosen metric is told. A run
+ * that fails is a row of the table with the reason, the others go on; Ctrl-C ends the sweep with what there is.
  *   DIR/1 .. DIR/N   the run folders
  *   DIR/sweep.csv    one line per run: run, the constants, the metric
  *   DIR/best.dnnw    the weights of the best run */
 #include "base/ds.h"
 #include "driver/program.h"
 #include "runtime/core/file.h"
+#include "runtime/core/show.h"
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -15,6 +17,7 @@ typedef struct Trial {
   int number;          /* from 1 */
   const char **values; /* one per axis */
   double result;
+  const char *failed; /* why, or NULL */
 } Trial;
 
 typedef struct Sweeping {
@@ -69,6 +72,12 @@ static const char *said(const Sweeping *w, const Trial *t) {
   return s;
 }
 
+/* The reason of a failed run in one line; mistakes of the program stand on stderr, in full. */
+static const char *reason(Sweeping *w, const Session *s) {
+  if (!s->error) return "mistakes in the program";
+  return arena_strndup(w->m->s.arena, s->error, strcspn(s->error, "\n"));
+}
+
 static int run_trial(Sweeping *w, Trial *t) {
   Arena *a = w->m->s.arena;
   Args args = *w->args;
@@ -87,9 +96,34 @@ static int run_trial(Sweeping *w, Trial *t) {
   if (!status) status = machine_load(&one, &o);
   if (!status) status = machine_compile(&one, NULL);
   if (!status) status = program_train(&args, &one, false, w->sweep->metric, &t->result);
+  if (status == EXIT_PROGRAM) t->failed = reason(w, &one.s), t->result = NAN;
   status = program_machine_end(&args, &one, status);
   arrfree(args.values);
   return status;
+}
+
+static void put_json_row(const Sweeping *w, Buf *b, const Trial *t, bool best) {
+  buf_printf(b, "{\"event\":\"run\",\"run\":%d,\"constants\":{", t->number);
+  for (int i = 0; i < (int)arrlen(w->axes); i++) {
+    buf_printf(b, "%s\"%s\":", i ? "," : "", w->axes[i]->name);
+    buf_json(b, t->values[i]);
+  }
+  buf_str(b, "},\"metric\":");
+  buf_json(b, w->sweep->metric);
+  if (isfinite(t->result)) buf_printf(b, ",\"value\":%.9g", t->result);
+  else buf_str(b, ",\"value\":null");
+  buf_printf(b, ",\"best\":%s", best ? "true" : "false");
+  if (t->failed) buf_str(b, ",\"error\":"), buf_json(b, t->failed);
+  buf_char(b, '}');
+}
+
+static void put_row(const Sweeping *w, Buf *b, const Trial *t, bool best, const int *width) {
+  char number[40];
+  dnn_show_float(number, sizeof number, 6, t->result);
+  buf_printf(b, "%c %4d", best ? '*' : ' ', t->number);
+  for (int i = 0; i < (int)arrlen(w->axes); i++) buf_printf(b, "  %-*s", width[i], t->values[i]);
+  if (t->failed) buf_printf(b, "  failed: %s", t->failed);
+  else buf_printf(b, "  %s", number);
 }
 
 /* A line per run, the best marked; or JSON lines. */
@@ -110,27 +144,15 @@ static void print_table(const Sweeping *w) {
     printf("  %s\n", w->sweep->metric);
   }
   for (int k = 0; k < (int)arrlen(w->trials); k++) {
-    const Trial *t = &w->trials[k];
     Buf b = {0};
-    if (json) {
-      buf_printf(&b, "{\"sweep\":%d", t->number);
-      for (int i = 0; i < n; i++) {
-        buf_printf(&b, ",\"%s\":", w->axes[i]->name);
-        buf_json(&b, t->values[i]);
-      }
-      buf_str(&b, ",");
-      buf_json(&b, w->sweep->metric);
-      if (isfinite(t->result)) buf_printf(&b, ":%.9g,\"best\":%s}", t->result, k == w->best ? "true" : "false");
-      else buf_str(&b, ":null,\"best\":false}");
-    } else {
-      buf_printf(&b, "%c %4d", k == w->best ? '*' : ' ', t->number);
-      for (int i = 0; i < n; i++) buf_printf(&b, "  %-*s", width[i], t->values[i]);
-      buf_printf(&b, "  %.6g", t->result);
-    }
+    if (json) put_json_row(w, &b, &w->trials[k], k == w->best);
+    else put_row(w, &b, &w->trials[k], k == w->best, width);
     puts(b.s);
     buf_free(&b);
   }
-  if (w->best >= 0 && !json) printf("best: %s\nits weights: %s/best.dnnw\n", said(w, &w->trials[w->best]), w->dir);
+  if (json) return;
+  if (arrlen(w->trials) < w->count) printf("%d of %d runs are done\n", (int)arrlen(w->trials), w->count);
+  if (w->best >= 0) printf("best: %s\nits weights: %s/best.dnnw\n", said(w, &w->trials[w->best]), w->dir);
 }
 
 static void csv_field(Buf *b, const char *s) {
@@ -172,6 +194,22 @@ static int copy_best(const Sweeping *w) {
   return bad ? program_error("%s: %s", to, strerror(errno)) : EXIT_OK;
 }
 
+/* All combinations. The table is on disk after each of them. EXIT_PROGRAM when one has failed. */
+static int run_trials(Sweeping *w) {
+  int worst = EXIT_OK;
+  for (int i = 0; i < w->count; i++) {
+    Trial t = trial(w, i);
+    int status = run_trial(w, &t);
+    if (status && status != EXIT_PROGRAM) return status; /* stopped, or an option that no run can take */
+    if (status) worst = status;
+    arrput(w->trials, t);
+    if (better(w, &t)) w->best = (int)arrlen(w->trials) - 1;
+    status = write_table(w);
+    if (status) return status;
+  }
+  return worst;
+}
+
 int program_sweep(const Args *a, Machine *m) {
   Sweeping w = {.args = a, .m = m, .sweep = m->s.prog->sweep, .best = -1};
   w.dir = args_get(a, "out", arena_printf(m->s.arena, "%s.sweep", m->s.prog->name));
@@ -181,19 +219,11 @@ int program_sweep(const Args *a, Machine *m) {
     return compiled ? compiled : program_train(a, m, false, NULL, NULL);
   }
   if (!dnn_make_dir(w.dir, &m->error)) return machine_failed(m);
-  int status = EXIT_OK;
-  for (int i = 0; i < w.count && !status; i++) {
-    Trial t = trial(&w, i);
-    status = run_trial(&w, &t);
-    if (status) break;
-    arrput(w.trials, t);
-    if (better(&w, &t)) w.best = i;
-  }
+  int status = run_trials(&w);
   if (arrlen(w.trials)) {
     print_table(&w);
-    int written = write_table(&w);
-    if (!written && w.best >= 0) written = copy_best(&w);
-    if (!status) status = written;
+    int copied = w.best >= 0 ? copy_best(&w) : EXIT_OK;
+    if (!status) status = copied;
     if (!status && w.best < 0) status = program_error("no run of the sweep has a value of `%s`", w.sweep->metric);
   }
   arrfree(w.trials);

@@ -43,10 +43,11 @@ assert next(line for line in log if line.startswith("*")).split()[1] == str(best
 assert "best: rate = %s, square = %s, name = %s" % combinations[best] in log
 assert "judge.distance %.6g" % abs(x - 1) in open("eval.log").read()
 lines = [json.loads(line) for line in open("json")]
-table = [line for line in lines if "sweep" in line]
-assert [(t["sweep"], t["square"]) for t in table] == [(1, "true"), (2, "false")] and "rate" not in table[0]
+table = [line for line in lines if line["event"] == "run"]
+assert [(t["run"], t["constants"]) for t in table] == [(1, {"square": "true"}), (2, {"square": "false"})]
 for t in table:
-    assert abs(t["judge.distance"] - abs(end(0.6, t["square"]) - 1)) < 1e-5
+    assert t["metric"] == "judge.distance" and "error" not in t
+    assert abs(t["value"] - abs(end(0.6, t["constants"]["square"]) - 1)) < 1e-5
 assert [t["best"] for t in table] == [False, True]
 assert not os.path.exists("one/1") and not os.path.exists("one/sweep.csv")
 assert abs(float(np.load("one.npz")["w.x"]) - end(0.6, "false")) < 1e-5
