@@ -109,6 +109,7 @@ static void tell(const Answer *x, What what) {
 }
 
 static void evaluate(Repl *r, const char *text, size_t n, What what) {
+  DsHeap heap = {0}, *before = ds_heap_use(&heap); /* what the compiler leaves behind is freed with it */
   Arena *a = arena_new();
   Diag *d = diag_new(a);
   Question q;
@@ -133,6 +134,8 @@ static void evaluate(Repl *r, const char *text, size_t n, What what) {
   repl_interrupted = 0;
   buf_free(&why);
   arrfree(x.parts);
+  ds_heap_use(before);
+  ds_heap_free(&heap);
   arena_free(a);
 }
 
@@ -287,6 +290,8 @@ int cmd_repl(const Args *a) {
   if (!args_int(a, "seed", 0, INT64_MAX, &seed)) return EXIT_USAGE;
   Repl r = {.arena = arena_new(), .seed = (uint64_t)seed};
   Buf b = {0};
+  arrsetcap(r.items, 16); /* made here, outside of the heaps of single inputs */
+  arrsetcap(r.steps, 16);
   if (arrlen(a->operands) && !load(&r, a->operands[0])) return EXIT_PROGRAM;
   struct sigaction sa = {.sa_handler = on_interrupt};
   sigaction(SIGINT, &sa, NULL);

@@ -358,6 +358,11 @@ bool dim_product_fits(const DimTab *t, const Dim *d, int n) {
   for (int i = 0; i < n; i++) {
     if (!dim_ok(t, d[i])) return false;
     DimPoly p = t->polys[d[i]];
+    if (p.n == 1 && p.terms[0].mono == 0 && p.terms[0].c >= 0 && p.terms[0].c < (1 << 20) &&
+        most < 0x1p40) { /* a number, mostly */
+      most *= (double)p.terms[0].c;
+      continue;
+    }
     double sum = 0;
     for (int k = 0; k < p.n; k++) {
       DimMono m = t->monos[p.terms[k].mono];
