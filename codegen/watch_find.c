@@ -98,6 +98,7 @@ static bool follow(Find *f, NodeId n, int64_t i, bool *fed, NodeId *from, int64_
 /* Element-wise operations are followed at the element, the others at every bad one of their operands. Of a `where` the
  * arm that was not taken says nothing. */
 NodeId watch_arose(Find *f, NodeId n, int64_t i, int64_t *at) {
+  if (!f->inside[n]) return 0; /* a group that copies */
   const Node *x = graph_node(f->graph, n);
   const Tensor *y = watch_value(f, n);
   bool fed = false, fed_nan = x->op == OP_input, map = op_info[x->op].cls == MAP;
