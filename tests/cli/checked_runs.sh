@@ -38,6 +38,7 @@ export fn arms(x: f32[N <= 9]) -> f32[] {
 }
 export fn matrix(x: f32[N <= 9]) -> f32[] { logdet(x[:, none] * x[none, :]) }
 export fn chosen(x: f32[N <= 9]) -> f32[N] { where(x > 0, log(x), 0) }
+export fn other(x: f32[N <= 9]) -> f32[N] { where(x > 0, log(x), x / x) }
 D
 run() { want=$1; shift; status "$want" "$DNNC" run forward.dnn "$@"; }
 bad() { run 1 "$1" --in x=zero.npy --check; has "$err" "forward.dnn:$2: error: $3 [E0618]"; }
@@ -57,6 +58,7 @@ bad whiles 14:31 '`log` gives NaN, f32[]'
 has "$err" 'iteration 3'
 bad arms 18:25 '`log` gives -inf, element [2] of f32[4]'
 bad matrix 20:45 '`logdet` gives -inf, f32[]'
+bad other 22:68 '`/` gives NaN, element [2] of f32[4]'
 run 0 logs --in x=good.npy --check
 value=$(cat "$out")
 run 0 logs --in x=good.npy
