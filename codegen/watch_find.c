@@ -14,6 +14,7 @@ Find watch_find_begin(const WatchCall *c) {
   int n = (int)arrlen(f.graph->nodes);
   f.values = arena_array(f.arena, Tensor *, n + 1);
   f.seen = arena_array(f.arena, unsigned char *, n + 1);
+  f.whole = arena_array(f.arena, unsigned char, n + 1);
   f.inside = arena_array(f.arena, bool, n + 1);
   f.tried = arena_array(f.arena, bool, n + 1);
   for (int i = 0; i < (int)arrlen(g->nodes); i++) f.inside[g->nodes[i]] = true;
@@ -86,13 +87,24 @@ static bool first_look(Find *f, NodeId n, int64_t i) {
   return first;
 }
 
-/* Looks at element `i` of operand `n`: is it bad, and does that arise in this group? */
-static bool follow(Find *f, NodeId n, int64_t i, bool *fed, NodeId *from, int64_t *at) {
-  if (!is_bad(f->values[n], i)) return false;
-  *fed = true;
-  if (!f->inside[n] || !first_look(f, n, i)) return false;
-  *from = watch_arose(f, n, i, at);
-  return *from != 0;
+/* What is bad in an operand, or in one element of it. */
+enum { BAD = 1, BAD_NAN = 2, KNOWN = 4 };
+
+/* Looks at element `i` of operand `n`: is it bad, and does that arise in this group (*from)? */
+static int follow(Find *f, NodeId n, int64_t i, NodeId *from, int64_t *at) {
+  const Tensor *t = f->values[n];
+  if (!is_bad(t, i)) return 0;
+  if (f->inside[n] && first_look(f, n, i)) *from = watch_arose(f, n, i, at);
+  return isnan(tensor_get(t, i)) ? BAD | BAD_NAN : BAD;
+}
+
+/* The same for all elements, once: when nothing arose there, it will not the next time. */
+static int follow_all(Find *f, NodeId n, NodeId *from, int64_t *at) {
+  if (f->whole[n] & KNOWN) return f->whole[n];
+  int found = KNOWN;
+  for (int64_t i = 0, m = tensor_count(f->values[n]); i < m && !*from; i++) found |= follow(f, n, i, from, at);
+  f->whole[n] = (unsigned char)found;
+  return found;
 }
 
 /* Element-wise operations are followed at the element, the others at every bad one of their operands. Of a `where` the
@@ -101,19 +113,18 @@ NodeId watch_arose(Find *f, NodeId n, int64_t i, int64_t *at) {
   if (!f->inside[n]) return 0; /* a group that copies */
   const Node *x = graph_node(f->graph, n);
   const Tensor *y = watch_value(f, n);
-  bool fed = false, fed_nan = x->op == OP_input, map = op_info[x->op].cls == MAP;
+  bool map = op_info[x->op].cls == MAP;
+  int fed = 0;
   NodeId from = 0;
   for (int k = 0; y && k < x->n_in; k++) {
     const Tensor *t = watch_value(f, x->in[k]);
     if (!t || !dtype_is_float(t->dtype)) continue;
     const Tensor *taken = x->op == OP_where ? watch_value(f, x->in[0]) : NULL;
     if (taken && k != (tensor_get_int(taken, i) ? 1 : 2)) continue;
-    if (map && follow(f, x->in[k], i, &fed, &from, at)) return from;
-    for (int64_t j = 0, m = map ? 0 : tensor_count(t); j < m; j++)
-      if (follow(f, x->in[k], j, &fed, &from, at)) return from;
-    for (int64_t j = map ? i : 0, m = map ? i + 1 : tensor_count(t); j < m; j++) fed_nan |= isnan(tensor_get(t, j));
+    fed |= map ? follow(f, x->in[k], i, &from, at) : follow_all(f, x->in[k], &from, at);
+    if (from) return from;
   }
   *at = i;
-  if (y && isnan(tensor_get(y, i)) && !(fed_nan && watch_makes_records(f->c))) return n;
-  return fed || !x->n_in ? 0 : n;
+  if (y && isnan(tensor_get(y, i)) && !(fed & BAD_NAN && watch_makes_records(f->c))) return n;
+  return fed & BAD || !x->n_in ? 0 : n;
 }

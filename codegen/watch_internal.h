@@ -52,6 +52,7 @@ typedef struct Find {
   EvalEnv env;
   Tensor **values;      /* by node, as far as they are known */
   unsigned char **seen; /* by node: elements that were looked at */
+  unsigned char *whole; /* by node: what is bad in it, when all elements were looked at */
   bool *inside, *tried; /* by node: computed in this group; without a value */
   bool unknown;         /* a value was too dear to compute, or could not be */
 } Find;
@@ -74,7 +75,5 @@ static inline int watch_root(const Plan *p, int buf) { /* the whole of a row */
 }
 int64_t watch_count(const WatchCall *c, Type t);
 /* Is the entry a function of `filter` or `map`? These may be there to deal with a NaN in the data. */
-static inline bool watch_makes_records(const WatchCall *c) {
-  return c->w->prog->entries[c->entry].kind == DNN_RECORD;
-}
+static inline bool watch_makes_records(const WatchCall *c) { return c->w->prog->entries[c->entry].kind == DNN_RECORD; }
 #endif
