@@ -177,7 +177,7 @@ int dnn_folder_grown(void *folder, DnnGrown *files, DnnError *e) {
 }
 
 static bool go_on_hint(const DnnFolder *f, DnnError *e) {
-  dnn_fail_more(e, "\nwhen there is room, the run goes on from its last checkpoint: --resume %s", f->dir);
+  dnn_fail_more(e, "\nwhen that is mended, --resume %s goes on from the last checkpoint", f->dir);
   return false;
 }
 

@@ -99,6 +99,8 @@ static int save_or_write(DnnLoop *l, const DnnAction *a) {
   if (ok) {
     dnn_progress_file(&l->progress, path);
     dnn_tell_file(l, path, a->path);
+  } else if (l->o->saving) {
+    dnn_fail_more(l->e, "\nwhen that is mended, --resume %s goes on from the last checkpoint", l->o->saving->run);
   }
   free(path);
   return ok ? 0 : 1;
