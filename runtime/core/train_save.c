@@ -206,6 +206,7 @@ bool dnn_train_restore(DnnLoop *l) {
   dnn_checkpoint_prune(s->run, k->steps, INT32_MAX); /* what is behind is done again */
   for (int i = 0; i < k->file.n; i++)
     memcpy(l->c->cells + l->p->cells[i].offset, k->file.rows[i].data, (size_t)k->file.rows[i].bytes);
+  if (k->n_best) memset(l->best, 0, (size_t)l->p->cell_bytes); /* between the cells, too */
   for (int i = 0; i < k->n_best; i++)
     memcpy(l->best + l->p->cells[i].offset, k->best[i].data, (size_t)k->best[i].bytes);
   l->at = k->at, l->again = k;

@@ -303,7 +303,7 @@ static DnnProgram whole_program(void) {
   every_kind[3] = run;
   every_kind[4] = (DnnAction){.kind = DNN_EVERY, .first = 9, .n = 3, .unit = DNN_EPOCHS, .count = 1};
   every_kind[5] = (DnnAction){.kind = DNN_EVERY, .first = 12, .n = 2, .unit = DNN_STEPS, .count = 3};
-  every_kind[6] = (DnnAction){.kind = DNN_KEEP, .place = "t.dnn:5", .metric = "look.loss", .compare = '<'};
+  every_kind[6] = (DnnAction){.kind = DNN_KEEP, .place = "t.dnn:5", .metric = "look.loss", .compare = '>'};
   every_kind[7] = (DnnAction){.kind = DNN_STALL, .metric = "look.loss", .unit = DNN_EPOCHS, .count = 3};
   every_kind[8] = save, every_kind[8].path = "end.dnnw";
   every_kind[9] = every_kind[10] = look, every_kind[11] = save;
