@@ -102,8 +102,8 @@ def chromium(path, title):
     env = dict(os.environ, HOME=tmp)
     url = "file://" + os.path.abspath(path).replace("%", "%25").replace("#", "%23").replace("?", "%3F")
     shot = tmp + "/shot.png"
-    r = subprocess.run(base + ["--window-size=900,1200", "--screenshot=" + shot, "--dump-dom", url], capture_output=True,
-                       text=True, timeout=240, env=env)
+    r = subprocess.run(base + ["--window-size=900,1200", "--screenshot=" + shot, "--dump-dom", url],
+                       capture_output=True, text=True, timeout=240, env=env)
     assert "CONSOLE" not in r.stderr, r.stderr
     with open(tmp + "/dom.html", "w", encoding="utf-8") as f:
         f.write(r.stdout)

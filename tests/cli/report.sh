@@ -8,7 +8,8 @@ status 0 "$DNNC" train "$program" --out run --quiet
 status 0 "$DNNC" report run
 has "$out" 'wrote run/report.html'
 look holds run/report.html 'finished' 'trained numbers 2' 'steps 37' 'means of epochs' 'evaluate(at = 0.5).loss' \
-  'not finite: learn.odd (steps), 24 of 37 values, the first at step 2 (inf); learn.odd (epoch' 'Linear (net)' 'B = 10' 'later.png' \
+  'not finite: learn.odd (steps), 24 of 37 values, the first at step 2 (inf); learn.odd (epoch' \
+  'Linear (net)' 'B = 10' 'later.png' \
   'run evaluate(at = 0.0) on points'
 look count run/report.html charts 2
 look count run/report.html pictures 2
@@ -23,7 +24,8 @@ head -n 9 run/metrics.csv >killed/metrics.csv
 head -n 20 run/steps.csv >killed/steps.csv
 printf 'warm,1,20,learn.lo' >>killed/steps.csv
 status 0 "$DNNC" report killed
-look holds killed/report.html 'not finished' 'Layers and memory are not shown: there is no source in the folder' 'steps 12'
+look holds killed/report.html 'not finished' 'steps 12' \
+  'Layers and memory are not shown: there is no source in the folder'
 look count killed/report.html charts 2
 printf 'stage,epoch,step,metric,value\n' >killed/metrics.csv
 rm killed/steps.csv
@@ -128,6 +130,8 @@ look chromium hostile.html "$evil.dnn: $folder"
 # It would see a script, a request and an error, which the page's own policy forbids.
 for bad in '<script>document.title = 1</script>' '<img src="http://127.0.0.1:9/x.png">'; do
   sed "s|</main>|$bad</main>|" run/report.html >bad.html
-  if python3 "$ROOT/tests/cli/report.py" chromium bad.html 'events.dnn: run' >"$out" 2>&1; then fail "not seen: $bad"; fi
+  if python3 "$ROOT/tests/cli/report.py" chromium bad.html 'events.dnn: run' >"$out" 2>&1; then
+    fail "not seen: $bad"
+  fi
   has "$out" CONSOLE
 done

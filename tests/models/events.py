@@ -44,7 +44,7 @@ def records(path, torn):
 
 
 def decode(bodies):
-    """Events of all records: {field: value} with text of protoc. Fields of records laid end to end follow each other."""
+    """Events of all records as protoc's text. The fields of records laid end to end follow each other."""
     text = subprocess.run(["protoc", "--decode_raw"], input=b"".join(bodies), capture_output=True, check=True).stdout
     events = []
     for line in text.decode().splitlines():
