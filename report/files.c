@@ -195,6 +195,17 @@ static void put_lines(Buf *b, json_t *lines) {
   buf_str(b, "</table></div>\n");
 }
 
+static void put_rest(Buf *b, json_t *rest) {
+  size_t i;
+  json_t *x;
+  json_array_foreach(rest, i, x) {
+    buf_str(b, i ? ", " : "<p class=\"sub\">Outside of kernels: ");
+    put_string(b, x, "name");
+    buf_printf(b, " %.1f %%", 100 * number(x, "share"));
+  }
+  if (json_array_size(rest)) buf_str(b, "</p>\n");
+}
+
 void profile_section(Buf *b, const Run *run) {
   json_t *p = run->profile;
   section_begin(b, "profile", "Profile");
@@ -209,5 +220,6 @@ void profile_section(Buf *b, const Run *run) {
   buf_str(b, "</p>\n");
   put_lines(b, json_object_get(p, "lines"));
   put_kernels(b, json_object_get(p, "kernels"));
+  put_rest(b, json_object_get(p, "rest"));
   section_end(b);
 }

@@ -18,6 +18,10 @@ status 0 "$DNNC" report run/ -q -o elsewhere.html
 [ ! -s "$out" ]
 cmp run/report.html elsewhere.html
 
+status 0 "$DNNC" profile "$program" --out run
+status 0 "$DNNC" report run
+look holds run/report.html 'Profile' 'steps: ' "the machine's limits: " 'let l = loss.mse(net(x), y)' '_dot' 'Outside of kernels: '
+
 # A run that was killed: a torn row, no weights. A built trainer's: no source.
 mkdir killed
 head -n 9 run/metrics.csv >killed/metrics.csv
