@@ -87,12 +87,16 @@ static void set_number(Arena *a, const char ***list, const char *name, int64_t v
   if (value) set(a, list, name, arena_printf(a, "%lld", (long long)value));
 }
 
+/* ISO 8601, in UTC. libc's functions would read the files of its time zones. The date: days of the Gregorian calendar
+ * in years that begin in March (H. Hinnant, "chrono-compatible low-level date algorithms"). */
 static const char *now(Arena *a) {
-  time_t t = time(NULL);
-  struct tm parts;
-  char text[40];
-  strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&t, &parts));
-  return arena_strdup(a, text);
+  int64_t t = (int64_t)time(NULL), days = t / 86400 + 719468, rest = t % 86400;
+  int64_t era = days / 146097, of_era = days % 146097;
+  int64_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+  int64_t of_year = of_era - (365 * year + year / 4 - year / 100), month = (5 * of_year + 2) / 153;
+  int day = (int)(of_year - (153 * month + 2) / 5 + 1), calendar = (int)(month < 10 ? month + 3 : month - 9);
+  return arena_printf(a, "%04d-%02d-%02dT%02d:%02d:%02dZ", (int)(year + era * 400 + (calendar <= 2)), calendar, day,
+                      (int)(rest / 3600), (int)(rest / 60 % 60), (int)(rest % 60));
 }
 
 const char **run_settings(const Machine *m, const TrainOptions *o) {

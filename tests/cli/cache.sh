@@ -6,6 +6,7 @@ cp "$ROOT/models/first/line.dnn" .
 train() { # the cell's bits go to $1.dnnw
   name=$1
   shift
+  rm -rf "$name"
   status 0 "$DNNC" train line.dnn --quiet --epochs 1 --out "$name" "$@"
   cp "$name/last.dnnw" "$name.dnnw"
   cmp first.dnnw "$name.dnnw" || fail "$name: other weights"
@@ -64,6 +65,7 @@ has "$err" "there is no cache"
 rm -rf c
 race() {
   for i in 1 2 3 4 5 6 7 8; do
+    rm -rf "race$i"
     "$DNNC" train line.dnn --quiet --epochs 1 --out "race$i" >"race$i.out" 2>&1 &
     eval "pid$i=$!"
   done

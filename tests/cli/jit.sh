@@ -30,6 +30,7 @@ has "$err" "no C compiler"
 
 strace -f -o /dev/null true 2>/dev/null || { echo "the rest needs strace"; exit 77; }
 traced() { # no program but dnnc; no file but the program's, the cache's, the run folder's and the system's at run time
+  rm -rf run
   status 0 env -i PATH="$TMP/nothing" HOME="$TMP/home" DNNC_CACHE="$DNNC_CACHE" /usr/bin/strace -f -o calls \
     -e trace=execve,execveat,open,openat,creat,unlink,rename,rt_sigaction,vfork \
     "$DNNC" train line.dnn --epochs 2 --out run --time
