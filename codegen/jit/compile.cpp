@@ -15,6 +15,7 @@
 #include <cstring>
 #include <ctime>
 #include <llvm/IR/LLVMContext.h>
+#include <llvm/Support/CommandLine.h>
 #include <llvm/Support/TargetSelect.h>
 #include <llvm/Support/VirtualFileSystem.h>
 #include <llvm/TargetParser/Host.h>
@@ -75,6 +76,19 @@ static Words driver_args(const char *const *flags, const Files &fs, std::string 
   return list;
 }
 
+/* Options of LLVM, `-mllvm -NAME[=VALUE]`, are the process's. The linker sets them all back, so they are set again. */
+static void set_llvm_options(const Words &args) {
+  static std::mutex lock;
+  std::lock_guard<std::mutex> hold(lock);
+  auto &all = llvm::cl::getRegisteredOptions();
+  for (size_t i = 0; i + 1 < args.size(); i++) {
+    if (args[i] != "-mllvm") continue;
+    auto [name, value] = llvm::StringRef(args[i + 1]).ltrim('-').split('=');
+    auto at = all.find(name);
+    if (at != all.end() && !at->second->getNumOccurrences()) at->second->addOccurrence(0, name, value);
+  }
+}
+
 static void compile_unit(JitUnit &u, const JitFile &file, const Words &args, const Files &fs) {
   double begin = cpu_ms();
   std::string words;
@@ -130,6 +144,7 @@ bool jit_compile(const JitFile *files, int n_files, JitUnit *units, int n_units,
         u.words = jit_words(words);
         return false;
       }
+      set_llvm_options(args[u.flags]);
     }
     order.push_back(i);
   }
