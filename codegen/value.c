@@ -2,6 +2,7 @@
  * nodes that another nest has stored are loaded. */
 #include "base/ds.h"
 #include "codegen/lower.h"
+#include <math.h>
 #include <string.h>
 
 Axes axes_of(const Lower *l, NodeId n) {
@@ -106,11 +107,23 @@ static LExpr *literal_at(Lower *l, NodeId id, const Axes *axes, const Idx *at) {
   return x_load(l->b, table, axes_linear(l->b, axes, at), l->guard);
 }
 
+/* Initial values differ in a few numbers only, and they are made once: there a number is a parameter, in units of 2^-40
+ * (exact, or it stays a number), so that cells of equal rules share a kernel. */
+static LExpr *full_at(Lower *l, double v, DType t) {
+  enum { UNITS = 40 };
+  const double units = ldexp((double)(float)v, UNITS);
+  const bool first = l->plan->entry && l->plan->entry->kind == DNN_INIT;
+  if (!first || t != F32 || !(fabs(units) < 0x1p53) || units != rint(units)) return x_num(l->b, v, t);
+  LExpr *x = x_param(l->b, (KSize){.kind = KARG_INT, .value = (int64_t)units});
+  x->var->name = "number";
+  return x_op(l->b, OP_mul, F32, x_cast(l->b, x, F32), x_num(l->b, ldexp(1, -UNITS), F32), NULL);
+}
+
 static LExpr *leaf_at(Lower *l, NodeId id, const Axes *axes, const Idx *at) {
   const Node *n = graph_node(l->g, id);
   DType t = n->type.dtype;
   switch (n->op) {
-  case OP_full: return x_num(l->b, node_num(n, A_value), t);
+  case OP_full: return full_at(l, node_num(n, A_value), t);
   case OP_literal: return literal_at(l, id, axes, at);
   case OP_iota: return x_cast(l->b, at->i[node_int(l->g, n, A_axis)], t);
   case OP_size: return x_cast(l->b, x_dim(l->b, node_dim(n, A_size)), t);
