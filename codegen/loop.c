@@ -32,40 +32,53 @@ Loc lb_place(LB *b, Loc at) {
 }
 int lb_level(const LB *b) { return (int)arrlen(b->open) - 1; }
 
-typedef struct XKey {
-  int32_t kind, op, dtype, lanes, in[4], dim, unique;
-  int64_t i;
-  double num;
-  LVar *var;
-  LArr *arr;
-} XKey;
-struct XMap {
-  XKey key;
-  LExpr *value;
-};
+/* ---- the expressions of a kernel, by contents: open addressing, the arena's memory ---- */
+
+static uint64_t mix(uint64_t h, uint64_t v) { return (h ^ v) * UINT64_C(0x9e3779b97f4a7c15); }
+static uint64_t number_bits(double v) {
+  uint64_t u;
+  memcpy(&u, &v, sizeof u);
+  return u;
+}
+static uint32_t hash_of(const LExpr *x) {
+  uint64_t h = mix((uint64_t)x->kind << 32 | (uint64_t)x->op, (uint64_t)x->dtype << 32 | (uint64_t)x->lanes);
+  for (int k = 0; k < 4 && x->in[k]; k++) h = mix(h ^ h >> 32, (uint64_t)x->in[k]->id);
+  h = mix(h ^ h >> 32, (uint64_t)x->i);
+  h = mix(h ^ h >> 32, number_bits(x->num) ^ (uint64_t)x->dim);
+  h = mix(h ^ h >> 32, (uint64_t)(uintptr_t)x->var ^ (uint64_t)(uintptr_t)x->arr << 7);
+  return (uint32_t)(h >> 32);
+}
+static bool is_same(const LExpr *x, const LExpr *y) {
+  return x->kind == y->kind && x->op == y->op && x->dtype == y->dtype && x->lanes == y->lanes && x->dim == y->dim &&
+         x->i == y->i && x->var == y->var && x->arr == y->arr && number_bits(x->num) == number_bits(y->num) &&
+         !memcmp(x->in, y->in, sizeof x->in);
+}
+
+/* The place of an expression equal to `x`, or the free one where it belongs. */
+static LExpr **place_in(LExpr **table, uint32_t mask, const LExpr *x) {
+  for (uint32_t at = hash_of(x) & mask;; at = (at + 1) & mask)
+    if (!table[at] || is_same(table[at], x)) return &table[at];
+}
+static void grow(LB *b) {
+  uint32_t size = b->table_size ? 2 * b->table_size : 256;
+  LExpr **table = arena_array(b->arena, LExpr *, size);
+  for (uint32_t i = 0; i < b->table_size; i++)
+    if (b->table[i]) *place_in(table, size - 1, b->table[i]) = b->table[i];
+  b->table = table;
+  b->table_size = size;
+}
 
 /* The one node equal to `x`; `unique`: never shared, because the same text may mean another value later. */
 static LExpr *make(LB *b, LExpr x, bool unique) {
-  XKey key;
-  memset(&key, 0, sizeof key);
-  key.kind = (int32_t)x.kind;
-  key.op = (int32_t)x.op;
-  key.dtype = (int32_t)x.dtype;
-  key.lanes = x.lanes ? x.lanes : 1;
-  for (int k = 0; k < 4; k++) key.in[k] = x.in[k] ? x.in[k]->id : 0;
-  key.dim = (int32_t)x.dim;
-  key.i = x.i;
-  key.num = x.num == 0 ? 0 : x.num;
-  if (x.num == 0 && 1 / x.num < 0) key.i = 1; /* -0 is another number */
-  key.var = x.var;
-  key.arr = x.arr;
+  LExpr **place = NULL;
+  if (!x.lanes) x.lanes = 1;
   if (!unique) {
-    ptrdiff_t at = hmgeti(b->map, key);
-    if (at >= 0) return b->map[at].value;
+    if (2 * b->table_used >= b->table_size) grow(b);
+    place = place_in(b->table, b->table_size - 1, &x);
+    if (*place) return *place;
   }
   LExpr *n = arena_one(b->arena, LExpr);
   *n = x;
-  n->lanes = x.lanes ? x.lanes : 1;
   n->id = ++b->n_exprs;
   n->loc = x.loc.file ? x.loc : b->at;
   n->pure = true;
@@ -80,11 +93,17 @@ static LExpr *make(LB *b, LExpr x, bool unique) {
   }
   if (x.kind == X_LOAD || x.kind == X_CHECK) n->pure = false;
   if (x.kind == X_VAR && x.var->mutable) n->pure = false;
-  if (!unique) hmput(b->map, key, n);
+  if (place) *place = n, b->table_used++;
   return n;
 }
 
-LExpr *x_int(LB *b, int64_t v) { return make(b, (LExpr){.kind = X_INT, .dtype = I64, .i = v}, false); }
+LExpr *x_int(LB *b, int64_t v) {
+  bool small = v >= 0 && v < (int64_t)(sizeof b->small / sizeof *b->small);
+  if (small && b->small[v]) return b->small[v];
+  LExpr *x = make(b, (LExpr){.kind = X_INT, .dtype = I64, .i = v}, false);
+  if (small) b->small[v] = x;
+  return x;
+}
 LExpr *x_num(LB *b, double v, DType t) {
   if (t == F16) v = (double)dnn_round_f16((float)v);
   if (t == BF16) v = (double)dnn_round_bf16((float)v);

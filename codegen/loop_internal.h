@@ -11,7 +11,6 @@ typedef struct FixedSize {
   KSize size;
   LVar *var;
 } FixedSize;
-struct XMap;
 struct XSeen {
   const LExpr *key;
   int value;
@@ -25,9 +24,11 @@ struct LB {
   DimTab *dims;
   const Target *target;
   Kernel *k;
-  Open *open;           /* stb_ds */
-  FixedSize *fixed;     /* stb_ds */
-  struct XMap *map;     /* expressions by contents */
+  Open *open;       /* stb_ds */
+  FixedSize *fixed; /* stb_ds */
+  LExpr **table;    /* expressions by contents */
+  uint32_t table_size, table_used;
+  LExpr *small[64];     /* X_INT of small numbers */
   struct XRange *range; /* 0 <= variable < value */
   int n_exprs;
   Loc at; /* the place of what is made now */

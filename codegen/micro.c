@@ -1,6 +1,7 @@
 /* Kernels that other kernels call, each once per program: the register tile of products and the transposition of a
  * square of registers. */
 #include "codegen/loop.h"
+#include <string.h>
 
 static LArr *array_param(LB *b, DType t, const char *name, bool written) {
   LArr *a = lb_array(b, ARR_BUF, t, 0, name);
@@ -14,7 +15,17 @@ static LExpr *size_param(LB *b, int number, const char *name) {
   return x;
 }
 
+/* Every product asks for its tile: those that are there already are known by their names, which no others have. */
+static const Kernel *known(const KernelTable *t, const char *name) {
+  for (int i = 0; i < kernels_count(t); i++)
+    if (!strcmp(kernels_get(t, i)->name, name)) return kernels_get(t, i);
+  return NULL;
+}
+
 const Kernel *micro_kernel(KernelTable *t, Arena *a, DimTab *dims, DType dtype, int mr, int nr, int lanes) {
+  const char *name = arena_printf(a, "tile_%s_%dx%d", dtype_name(dtype), mr, nr);
+  const Kernel *there = known(t, name);
+  if (there) return there;
   LB *b = lb_new(a, dims, kernels_target(t));
   LArr *pa = array_param(b, dtype, "a", false), *pb = array_param(b, dtype, "b", false);
   LArr *pc = array_param(b, dtype, "c", true);
@@ -50,7 +61,7 @@ const Kernel *micro_kernel(KernelTable *t, Arena *a, DimTab *dims, DType dtype, 
       lb_store(b, pc, at, x_read(b, acc[i][j]));
     }
   Kernel *made =
-      kernel_finish(b, arena_printf(a, "tile_%s_%dx%d", dtype_name(dtype), mr, nr),
+      kernel_finish(b, name,
                     arena_printf(a,
                                  "c[%d, %d] (+)= a[%d, k] b[k, %d]: %d operations per k\n * strides: rows and "
                                  "cols of a, ldb, ldc",
@@ -60,6 +71,9 @@ const Kernel *micro_kernel(KernelTable *t, Arena *a, DimTab *dims, DType dtype, 
 
 /* log2(lanes) rounds; in the round of distance d the rows i and i + d exchange squares of d x d. */
 const Kernel *transpose_kernel(KernelTable *t, Arena *a, DimTab *dims, DType dtype, int lanes) {
+  const char *name = arena_printf(a, "transpose_%s_%d", dtype_name(dtype), lanes);
+  const Kernel *there = known(t, name);
+  if (there) return there;
   LB *b = lb_new(a, dims, kernels_target(t));
   LArr *from = array_param(b, dtype, "from", false), *to = array_param(b, dtype, "to", true);
   LExpr *lds = size_param(b, 0, "from_stride"), *ldd = size_param(b, 1, "to_stride"), *row[16];
@@ -73,7 +87,6 @@ const Kernel *transpose_kernel(KernelTable *t, Arena *a, DimTab *dims, DType dty
       row[i + d] = lb_let(b, arena_printf(a, "r%d_%d", i + d, d), x_weave(b, x, y, -d));
     }
   for (int i = 0; i < lanes; i++) lb_store(b, to, x_mul(b, ldd, x_int(b, i)), row[i]);
-  Kernel *made = kernel_finish(b, arena_printf(a, "transpose_%s_%d", dtype_name(dtype), lanes),
-                               arena_printf(a, "to[j, i] = from[i, j], %d x %d", lanes, lanes));
+  Kernel *made = kernel_finish(b, name, arena_printf(a, "to[j, i] = from[i, j], %d x %d", lanes, lanes));
   return kernels_get(t, kernels_add(t, made));
 }
