@@ -83,6 +83,7 @@ static void open_once(void) {
 }
 
 static pthread_once_t opened = PTHREAD_ONCE_INIT;
+static pthread_mutex_t ahead_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_t ahead;
 static bool is_ahead;
 
@@ -92,12 +93,16 @@ static void *open_ahead(void *unused) {
 }
 
 void plugin_open_ahead(void) {
+  pthread_mutex_lock(&ahead_lock);
   if (!is_ahead && plugin_path()) is_ahead = !pthread_create(&ahead, NULL, open_ahead, NULL);
+  pthread_mutex_unlock(&ahead_lock);
 }
 
 void plugin_wait(void) {
+  pthread_mutex_lock(&ahead_lock);
   if (is_ahead) pthread_join(ahead, NULL);
   is_ahead = false;
+  pthread_mutex_unlock(&ahead_lock);
 }
 
 const JitApi *plugin_open(Buf *why) {

@@ -14,7 +14,7 @@
 enum { MOST_IMAGE_BYTES = 16 << 20 };
 
 uint32_t dnn_crc32c(const void *data, int64_t n) {
-  static uint32_t table[256];
+  static _Thread_local uint32_t table[256];
   for (uint32_t i = 0; i < 256 && !table[255]; i++) {
     uint32_t c = i;
     for (int k = 0; k < 8; k++) c = c & 1 ? 0x82F63B78u ^ c >> 1 : c >> 1;
