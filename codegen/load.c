@@ -15,6 +15,7 @@ struct Backend {
   JitCode *code;
   CacheKey image;
   bool has_image; /* in the cache */
+  bool by_system; /* its compiler made it */
 };
 
 /* One load on its way. */
@@ -233,6 +234,8 @@ static const DnnProgram *load_llvm(Load *l) {
   return p;
 }
 
+bool backend_by_system(const Backend *b) { return b && b->by_system; }
+
 const DnnProgram *backend_load(Arena *a, const EmitOut *emitted, const Target *target, const LoadOpts *opts,
                                Backend **handle, Buf *why) {
   *handle = arena_one(a, Backend);
@@ -243,6 +246,7 @@ const DnnProgram *backend_load(Arena *a, const EmitOut *emitted, const Target *t
     if (!opts->quiet) say_fallback(no_llvm.s);
     l.why = why;
     p = load_cc(&l);
+    l.backend->by_system = true;
   }
   buf_free(&no_llvm);
   if (p && !p->supported()) {

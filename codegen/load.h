@@ -18,6 +18,8 @@ typedef struct Backend Backend;
  * the process (INTERNAL); the unit is kept and named. */
 const DnnProgram *backend_load(Arena *a, const EmitOut *emitted, const Target *target, const LoadOpts *opts,
                                Backend **handle, Buf *why);
+/* Did the system's compiler make it, not the plug-in? */
+bool backend_by_system(const Backend *b);
 /* The image's key in the cache; NULL when there is none. */
 const CacheKey *backend_image(const Backend *b);
 /* The program of an image in the cache; NULL when it is not there any more. */

@@ -72,7 +72,9 @@ static uint64_t source_hash(const SourceFile *list) {
   return h;
 }
 
-static const char *compiler(void) { return plugin_path() ? plugin_llvm() : "the system's compiler"; }
+static const char *compiler(const Machine *m) {
+  return backend_by_system(m->s.backend) ? "the system's compiler" : plugin_llvm();
+}
 
 /* ---- settings ---- */
 static void set(Arena *a, const char ***list, const char *name, const char *value) {
@@ -111,7 +113,7 @@ const char **run_settings(const Machine *m, const TrainOptions *o) {
     set(a, &list, "folder",
         arena_strndup(a, sources[0].path, (size_t)(strrchr(sources[0].path, '/') - sources[0].path)));
     set(a, &list, "source", arena_printf(a, "%016llx", (unsigned long long)source_hash(sources)));
-    set(a, &list, "compiler", compiler());
+    set(a, &list, "compiler", compiler(m));
     set_all(a, &list, "set", so->sets);
     set_all(a, &list, "dim", so->dims);
     set(a, &list, "target", so->target ? so->target : session_default_target(true));
@@ -362,7 +364,7 @@ bool resumed_fits(const Resumed *r, const Machine *m, DnnError *e) {
   arrfree(sources);
   if (want && strcmp(want, hash))
     return dnn_fail(e, "%s/source: was changed since the run began: a changed program is another training", r->dir);
-  if (by && strcmp(by, compiler()))
-    return dnn_fail(e, "%s: the run was compiled by %s, here is %s: the bits would differ", r->dir, by, compiler());
+  if (by && strcmp(by, compiler(m)))
+    return dnn_fail(e, "%s: the run was compiled by %s, here is %s: the bits would differ", r->dir, by, compiler(m));
   return dnn_checkpoint_fits(&r->from, m->s.program, e);
 }

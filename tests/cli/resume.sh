@@ -90,3 +90,8 @@ status 1 "$DNNC" train --resume hurt/checkpoints/"$(ls hurt/checkpoints | tail -
 has "$err" 'hurt/metrics.csv: has only 0 of'
 status 1 flock hurt "$DNNC" train --resume hurt
 has "$err" 'another process is training in this folder'
+# Another compiler gives other bits.
+grep -q '"compiler": "LLVM' $run/run.json || exit 0
+cp -r $run moved
+status 1 env DNNC_JIT=/nowhere DNNC_CACHE="$shm/cache" "$DNNC" train --resume moved
+has "$err" 'the run was compiled by LLVM'
