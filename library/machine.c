@@ -35,7 +35,7 @@ Status machine_load(Machine *m, const Options *o) {
   dnn_picture_codecs();
   Status status = session_open(&m->s, o);
   if (status || manifest_find(&m->s)) return status;
-  plugin_open_ahead(); /* the program is new: most likely it has to be compiled */
+  if (!m->s.manifest.compiled) plugin_open_ahead(); /* most likely it has to be compiled */
   return session_elaborate(&m->s);
 }
 
@@ -100,7 +100,8 @@ static Status count_wholes(Machine *m, const char *called) {
 static Status compile(Machine *m, const char *called) {
   Status status = count_wholes(m, called);
   if (!status) status = session_native(&m->s, called);
-  if (!status && !m->counted && !m->s.prog->sweep) manifest_write(&m->s, called);
+  if (!status && (m->counted || m->s.prog->sweep)) manifest_mark(&m->s);
+  else if (!status) manifest_write(&m->s, called);
   return status;
 }
 

@@ -11,6 +11,7 @@
 
 #define SOURCES "sources"
 #define ENTRY "entry"
+#define SEEN "seen"
 
 /* The build of the object that holds this code: the linker's note, a hash of everything in it. */
 typedef struct BuildId {
@@ -128,6 +129,7 @@ bool manifest_find(Session *s) {
   s->manifest.usable = true;
   Buf b = {0};
   bool ok = cache_read(&s->manifest.base, SOURCES, &b);
+  s->manifest.compiled = !ok && cache_read(&s->manifest.base, SEEN, &b);
   s->manifest.full = s->manifest.base;
   for (char *line = ok ? b.s : NULL, *next; ok && line && *line; line = next) {
     next = line + strcspn(line, "\n");
@@ -179,4 +181,8 @@ void manifest_write(const Session *s, const char *called) {
   if (ok) cache_write(&s->manifest.base, SOURCES, b.s, b.n);
   if (ok) cache_write(&k, ENTRY, image, sizeof *image);
   buf_free(&b);
+}
+
+void manifest_mark(const Session *s) {
+  if (s->manifest.usable && backend_image(s->backend)) cache_write(&s->manifest.base, SEEN, "", 0);
 }

@@ -4,7 +4,8 @@
  *                  decide the code, the build of dnnc, the compiler and the processor
  *   FULL.entry     the key of the image; FULL: BASE, the hashes of the files, and which entry points are wanted
  * Programs whose sizes come from counted data, and sweeps, have none; nor have checked runs, which look at the Prog,
- * and programs that are no files. */
+ * and programs that are no files. The first two have BASE.seen, which is empty: compiled before, so that most likely
+ * their image is in the cache. */
 #ifndef LIBRARY_MANIFEST_H
 #define LIBRARY_MANIFEST_H
 #include "library/session.h"
@@ -16,4 +17,6 @@ bool manifest_find(Session *s);
 bool manifest_load(Session *s, const char *called);
 /* After the program was compiled and loaded. */
 void manifest_write(const Session *s, const char *called);
+/* In its place, for a program whose code depends on more than its files. */
+void manifest_mark(const Session *s);
 #endif

@@ -49,6 +49,7 @@ typedef struct Options {
 /* What manifest.c knows of a program without compiling it. */
 typedef struct Manifest {
   bool usable;         /* the program may start from the cache the next time */
+  bool compiled;       /* it has been compiled before, though sizes from data may differ */
   CacheKey base, full; /* of its text and options; and of the files it uses */
 } Manifest;
 
@@ -74,7 +75,7 @@ typedef struct Session {
   Backend *backend;
   const DnnProgram *program; /* loaded into this process */
   Manifest manifest;
-  Phase *phases;             /* stb_ds */
+  Phase *phases; /* stb_ds */
 } Session;
 
 /* Makes an empty session of these options; session_end frees what there is, after any status. */

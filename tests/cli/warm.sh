@@ -76,9 +76,15 @@ rows() {
   printf 'x\n' >rows.csv
   i=0
   while [ $i -lt "$1" ]; do echo 1 >>rows.csv; i=$((i + 1)); done
-  status 0 "$DNNC" train count.dnn --json
+  status 0 "$DNNC" train count.dnn --json --time
   has "$out" "total\":$1"
 }
 rows 3
 rows 40
 rows 5
+
+# Where it was compiled before, LLVM is not opened ahead.
+if strace -f -o /dev/null true 2>/dev/null; then
+  status 0 strace -f -e trace=openat -o calls "$DNNC" train count.dnn
+  if grep -q 'libLLVM' calls; then fail "LLVM is opened"; fi
+fi
