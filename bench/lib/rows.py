@@ -22,7 +22,7 @@ MODELS = {
 }
 ROWWISE = (("softmax", "copy"), ("layer_norm", "copy"), ("gelu", "copy"), ("adam", "update"))
 SCALING = (("lenet-train", "learn"),)
-COMPILED = ("mlp-train", "lenet-train")
+COMPILED = ("mlp-train", "lenet-train", "chargpt-train")
 
 
 def program(row):
@@ -58,11 +58,13 @@ def threads(lab, row):
         yield result
 
 
-def wall(command):
+def wall(command, env=None, before=None):
     """A turn that is one run of a command."""
     def turn(_):
+        if before:
+            before()
         begin = time.perf_counter()
-        r = subprocess.run(command, capture_output=True, text=True)
+        r = subprocess.run(command, capture_output=True, text=True, env=env)
         t = time.perf_counter() - begin
         if r.returncode:
             raise Failed("%s: %s" % (os.path.basename(command[0]), r.stderr.strip().split("\n")[-1]))
@@ -71,10 +73,15 @@ def wall(command):
 
 
 def compile_time(lab, row):
-    """From exec to the end of the first step; its training has one."""
+    """From exec to the end of the first step; its training has one. Cold: with an empty cache of dnnc's; warm: with
+    the program in it."""
+    cache = os.path.join(OUT, "cache")
+    env = dict(os.environ, DNNC_CACHE=cache)
     for name in COMPILED:
-        yield finish(lab, {"row": row, "case": name, "threads": lab.threads},
-                     {"dnnc": wall([lab.dnnc, "train", program(name), "--quiet", "--threads", str(lab.threads)])})
+        command = [lab.dnnc, "train", program(name), "--quiet", "--threads", str(lab.threads)]
+        for start, before in (("cold", lambda: shutil.rmtree(cache, ignore_errors=True)), ("warm", None)):
+            yield finish(lab, {"row": row, "case": "%s, %s" % (name, start), "threads": lab.threads},
+                         {"dnnc": wall(command, env, before)})
 
 
 def npy(path, shape):
