@@ -12,6 +12,7 @@
 // clang-format on
 
 typedef struct World {
+  bool training; /* only what the training calls is compiled */
   Arena *a;
   Prog *prog;
   Backend *backend;
@@ -83,8 +84,10 @@ static void emit(World *w, const char *target) {
     assert_true(pipeline_graph(p, &p->entries[i], &o));
     plans[i] = plan_build(w->a, p, &p->entries[i]);
   }
-  for (int i = 0; i < n; i++) lowered[i] = lower_plan(w->a, plans[i], k);
-  EmitOpts eo = {.checks = true, .source = "line.dnn"};
+  for (int first = 1; first >= 0; first--)
+    for (int i = 0; i < n; i++)
+      if (prog_trains(p, i) == first && (first || !w->training)) lowered[i] = lower_plan(w->a, plans[i], k);
+  EmitOpts eo = {.checks = true, .bare = w->training, .source = "line.dnn"};
   assert_true(emit_program(w->a, p, plans, lowered, k, t, &eo, &w->out));
 }
 
@@ -155,6 +158,26 @@ static void test_deterministic(void **state) {
   assert_true(one.out.plan_hash != plain.out.plan_hash);
 }
 
+/* What the training does not call is left out, and the plan's hash is the same. */
+static void test_training(void **state) {
+  World all = make(), some = make();
+  World *both[] = {&all, &some};
+  for (int i = 0; i < 2; i++)
+    arrput(both[i]->prog->actions, ((DnnAction){.kind = DNN_RUN, .name = "grow", .place = "line.dnn:1", .entry = 2}));
+  assert_string_equal(some.prog->entries[2].name, "grow");
+  assert_string_equal(some.prog->entries[1].name, "predict");
+  some.training = true;
+  emit(&all, "native");
+  const DnnProgram *p = load(&some);
+  assert_true(p->plan_hash == all.out.plan_hash);
+  assert_non_null(p->entries[0].call);
+  assert_non_null(p->entries[2].call);
+  assert_null(p->entries[1].call);
+  assert_true(arrlen(some.out.files) < arrlen(all.out.files));
+  for (int i = 0; i < (int)arrlen(some.out.files); i++) assert_null(strstr(some.out.files[i].text, "call_predict"));
+  backend_close(some.backend);
+}
+
 static void test_header(void **state) {
   World w = make();
   emit(&w, "plain");
@@ -182,6 +205,7 @@ static void test_identifier(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_identifier), cmocka_unit_test(test_call),
-                                     cmocka_unit_test(test_deterministic), cmocka_unit_test(test_header)};
+                                     cmocka_unit_test(test_deterministic), cmocka_unit_test(test_header),
+                                     cmocka_unit_test(test_training)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
