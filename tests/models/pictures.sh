@@ -92,7 +92,7 @@ compare run
 compare other
 fails() { # a command that breaks a file, the message
   eval "$1"
-  if "$DNNC" train pictures.dnn --data . --out bad >log 2>&1; then echo "no error: $1"; exit 1; fi
+  if "$DNNC" train pictures.dnn --data . --out bad --overwrite >log 2>&1; then echo "no error: $1"; exit 1; fi
   grep -qF "$2" log || { echo "$1:"; cat log; exit 1; }
   /usr/bin/python3 make.py
 }

@@ -59,7 +59,7 @@ if len(sys.argv) > 1:  # four batches of five graphs: 3 to 22
     assert seen == [v / 4 for v in good.values()], (seen, good)
 P
 /usr/bin/python3 make.py
-train() { "$DNNC" train $1 --data d --out run >log 2>&1; }
+train() { "$DNNC" train $1 --data d --out run --overwrite >log 2>&1; }
 train ragged.dnn || { cat log; exit 1; }
 /usr/bin/python3 make.py compare
 is() { grep -q ",$1,$2\$" run/metrics.csv || { echo "$1 is not $2"; cat run/metrics.csv; exit 1; }; }

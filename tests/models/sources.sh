@@ -34,7 +34,7 @@ is look.mean 9
 # Declarations that the files do not bear out.
 fails() { # what sed does to the program, what the message says
   sed "$1" sources.dnn >other.dnn
-  if "$DNNC" train other.dnn --out other >log 2>&1; then echo "no error: $1"; exit 1; fi
+  if "$DNNC" train other.dnn --out other --overwrite >log 2>&1; then echo "no error: $1"; exit 1; fi
   grep -q "$2" log || { cat log; exit 1; }
 }
 fails 's/label: u8\[\] < 3) = source.csv/label: u8[] < 2) = source.csv/' 'write < 3'
