@@ -109,6 +109,8 @@ const char **cc_unit_flags(Arena *a, bool clang, const Target *target, EmitKind 
   const char **list = NULL;
   for (size_t i = 0; i < sizeof common_flags / sizeof *common_flags; i++) arrput(list, common_flags[i]);
   arrput(list, clang ? "-ffp-contract=on" : "-ffp-contract=fast");
+  /* a program may compare an integer with itself, or with what its type cannot hold */
+  if (clang) arrput(list, "-Wno-tautological-compare");
   if (kind == EMIT_KERNELS) add_words(a, &list, clang ? target->clang_flags : target->gcc_flags);
   if (openmp) arrput(list, "-fopenmp");
   if (debug) arrput(list, clang ? "-gline-tables-only" : "-g");
