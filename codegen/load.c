@@ -5,17 +5,35 @@
 #include "codegen/plugin.h"
 #include <dlfcn.h>
 #include <link.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+/* The emitted files as the plug-in wants them. */
+typedef struct Units {
+  JitFile *files; /* stb_ds */
+  JitUnit *units; /* stb_ds */
+} Units;
+
+/* An image on its way into the cache, by a thread of its own: the program need not wait for it. */
+typedef struct Imaging {
+  pthread_t thread;
+  const JitApi *api;
+  Units u;
+  const char *const *libraries;
+  CacheKey key;
+  bool time;
+} Imaging;
 
 struct Backend {
   void *object; /* of dlopen */
   const JitApi *api;
   JitCode *code;
   CacheKey image;
-  bool has_image; /* in the cache */
+  bool has_image; /* in the cache, or on its way */
   bool by_system; /* its compiler made it */
+  Imaging *imaging;
 };
 
 /* One load on its way. */
@@ -35,8 +53,12 @@ static double now(void) {
   return 1e3 * (double)t.tv_sec + 1e-6 * (double)t.tv_nsec;
 }
 
+static void say(bool time, const char *what, const char *name, double since) {
+  if (time) fprintf(stderr, "%8.1f ms  %s%s%s\n", now() - since, what, *name ? " " : "", name);
+}
+
 static void tell(const Load *l, const char *what, const char *name, double since) {
-  if (l->opts->time) fprintf(stderr, "%8.1f ms  %s%s%s\n", now() - since, what, *name ? " " : "", name);
+  say(l->opts->time, what, name, since);
 }
 
 static const DnnProgram *call_program(void *symbol) {
@@ -71,11 +93,17 @@ static const char *processor_unit(Arena *a) {
 static const char *processor_unit(Arena *a) { return ""; }
 #endif
 
-/* The emitted files as the plug-in wants them. */
-typedef struct Units {
-  JitFile *files; /* stb_ds */
-  JitUnit *units; /* stb_ds */
-} Units;
+/* Entry functions do nothing but call kernels: to optimise them takes longer than it saves. */
+static const char **flags_of(const Load *l, EmitKind kind) {
+  const char **flags = cc_unit_flags(l->arena, true, l->target, kind, true, l->opts->debug);
+  if (kind != EMIT_PLAIN) return flags;
+  int n = 0;
+  while (flags[n]) n++;
+  const char **more = arena_array(l->arena, const char *, n + 2);
+  memcpy(more, flags, (size_t)n * sizeof *flags);
+  more[n] = "-O0";
+  return more;
+}
 
 static void units_make(const Load *l, Units *u) {
   const char *text = processor_unit(l->arena);
@@ -84,7 +112,7 @@ static void units_make(const Load *l, Units *u) {
     const EmitFile *f = &l->emitted->files[i];
     arrput(u->files, ((JitFile){f->name, f->text, f->size}));
     if (f->kind == EMIT_HEADER) continue;
-    if (!flags[f->kind]) flags[f->kind] = cc_unit_flags(l->arena, true, l->target, f->kind, true, l->opts->debug);
+    if (!flags[f->kind]) flags[f->kind] = flags_of(l, f->kind);
     arrput(u->units, ((JitUnit){.file = i, .flags = flags[f->kind]}));
   }
   arrput(u->files, ((JitFile){"dnn_processor.c", text, strlen(text)}));
@@ -136,17 +164,37 @@ static const char *const *library_paths(Arena *a) {
   return paths;
 }
 
+static void units_free(Units *u, const JitApi *api) {
+  if (api) api->free_units(u->units, (int)arrlen(u->units));
+  arrfree(u->files);
+  arrfree(u->units);
+}
+
 /* The objects as a shared image, for the next time. */
-static void keep_image(const Load *l, const JitApi *api, const Units *u) {
+static void *make_image(void *arg) {
+  Imaging *g = arg;
   double begin = now();
   char *bytes = NULL, *why = NULL;
   size_t size = 0;
   /* no image is no error: the program runs; memory or file descriptors may have been short */
-  if (api->image(u->units, (int)arrlen(u->units), library_paths(l->arena), &bytes, &size, &why))
-    l->backend->has_image = cache_write(&l->backend->image, CACHE_IMAGE, bytes, size);
-  tell(l, bytes ? "image for the cache" : "no image for the cache:", why ? why : "", begin);
+  if (g->api->image(g->u.units, (int)arrlen(g->u.units), g->libraries, &bytes, &size, &why))
+    cache_write(&g->key, CACHE_IMAGE, bytes, size);
+  say(g->time, bytes ? "image for the cache" : "no image for the cache:", why ? why : "", begin);
   free(bytes);
   free(why);
+  units_free(&g->u, g->api);
+  return NULL;
+}
+
+/* Takes the units. */
+static void keep_image(const Load *l, const JitApi *api, Units *u) {
+  Imaging *g = arena_one(l->arena, Imaging);
+  *g = (Imaging){
+      .api = api, .u = *u, .libraries = library_paths(l->arena), .key = l->backend->image, .time = l->opts->time};
+  *u = (Units){NULL, NULL};
+  l->backend->has_image = true;
+  if (pthread_create(&g->thread, NULL, make_image, g)) make_image(g);
+  else l->backend->imaging = g;
 }
 
 /* Clang has words about emitted C: a defect of dnnc. The files stay in a directory. */
@@ -164,8 +212,8 @@ static void diagnosed(const Load *l, const Units *u) {
                    : "nowhere");
 }
 
-/* The plug-in's way; false when it cannot link here: then the reason is in `why`. */
-static const DnnProgram *load_jit(const Load *l, const JitApi *api, const Units *u) {
+/* The plug-in's way; NULL when it cannot link here: then the reason is in `why`. */
+static const DnnProgram *load_jit(const Load *l, const JitApi *api, Units *u) {
   int n = (int)arrlen(u->units);
   double begin = now();
   if (!api->compile(u->files, (int)arrlen(u->files), u->units, n, cc_jobs())) diagnosed(l, u);
@@ -179,7 +227,6 @@ static const DnnProgram *load_jit(const Load *l, const JitApi *api, const Units 
   l->backend->code = api->link(u->units, n, DNN_PROGRAM_SYMBOL, l->opts->debug ? JIT_GDB | JIT_PERF : 0, &symbol, &why);
   tell(l, "link", "", begin);
   if (l->backend->code && l->cached) keep_image(l, api, u);
-  api->free_units(u->units, n);
   if (l->backend->code) return call_program(symbol);
   buf_str(l->why, why ? why : "no memory");
   free(why);
@@ -219,18 +266,18 @@ static const DnnProgram *load_llvm(Load *l) {
     return NULL;
   }
   Units u = {0};
+  const JitApi *api = NULL;
   units_make(l, &u);
   l->cached = !l->opts->no_cache && !l->opts->debug && cache_place(NULL);
   if (l->cached) l->backend->image = key_of(l, &u);
   const DnnProgram *p = l->cached ? load_cached(l) : NULL;
   if (!p) {
     double begin = now();
-    const JitApi *api = plugin_open(l->why);
+    api = plugin_open(l->why);
     if (api) tell(l, "open", api->compiler, begin);
     if (api) p = load_jit(l, api, &u);
   }
-  arrfree(u.files);
-  arrfree(u.units);
+  units_free(&u, api);
   return p;
 }
 
@@ -274,6 +321,7 @@ bool backend_key(CacheKey *k) {
 }
 
 void backend_close(Backend *b) {
+  if (b && b->imaging) pthread_join(b->imaging->thread, NULL);
   if (b && b->code) b->api->unlink(b->code);
   if (b && b->object) dlclose(b->object);
 }
