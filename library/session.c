@@ -46,7 +46,7 @@ static const char *no_pair(const char *const *list) {
 }
 
 Status session_open(Session *s, const Options *o) {
-  *s = (Session){.o = *o, .arena = arena_new()};
+  *s = (Session){.o = *o, .arena = arena_new(), .begun = session_clock()};
   s->diag = diag_new(s->arena);
   const char *set = no_pair(o->sets), *dim = no_pair(o->dims);
   if (set || dim)

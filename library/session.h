@@ -75,6 +75,7 @@ typedef struct Session {
   Backend *backend;
   const DnnProgram *program; /* loaded into this process */
   Manifest manifest;
+  double begun;  /* session_clock() at session_open */
   Phase *phases; /* stb_ds */
 } Session;
 

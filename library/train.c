@@ -6,12 +6,17 @@
 
 /* Events go into the run folder and to the caller. */
 typedef struct Listeners {
+  Session *session;
   DnnFolder *folder;
   DnnEventFile *events;
   const TrainOptions *o;
+  bool stepped; /* there was a step */
 } Listeners;
 static void on_event(void *user, const DnnEvent *event) {
   Listeners *l = user;
+  if (event->kind == DNN_EVENT_STEP && !l->stepped)
+    session_time(l->session, "all, to the end of step 1", l->session->begun);
+  l->stepped |= event->kind == DNN_EVENT_STEP;
   if (l->folder) dnn_folder_event(l->folder, event);
   if (l->events && l->events->log.file) dnn_event_file_event(l->events, event);
   if (l->o->event) l->o->event(l->o->user, event);
@@ -75,7 +80,7 @@ Status machine_train(Machine *m, TrainOptions *to) {
   const char *out = to->evaluate_only ? NULL : to->out;
   if (!m->s.program->n_actions) return session_fail(&m->s, STATUS_PROGRAM, "%s has no `train` block", m->s.o.path);
   Records records = {.folder.lock = -1};
-  Listeners listeners = {out ? &records.folder : NULL, out ? &records.events : NULL, to};
+  Listeners listeners = {&m->s, out ? &records.folder : NULL, out ? &records.events : NULL, to, false};
   DnnSaving saving;
   DnnTrainOpts o = {.data_dir = m->s.o.data,
                     .file_dir = session_dir(&m->s),
