@@ -76,9 +76,11 @@ static Expected<std::unique_ptr<LLJIT>> make(const JitUnit *units, int n_units, 
   LLJIT &jit = **made;
   jit.getExecutionSession().setErrorReporter([&words](Error e) { words += toString(std::move(e)) + "; "; });
   observe(jit, flags);
-  auto omp = DynamicLibrarySearchGenerator::Load("libomp.so.5", jit.getDataLayout().getGlobalPrefix());
-  if (!omp) return omp.takeError();
-  jit.getMainJITDylib().addGenerator(std::move(*omp));
+  for (const char *name : {"libomp.so.5", "libm.so.6"}) {
+    auto library = DynamicLibrarySearchGenerator::Load(name, jit.getDataLayout().getGlobalPrefix());
+    if (!library) return library.takeError();
+    jit.getMainJITDylib().addGenerator(std::move(*library));
+  }
   for (int i = 0; i < n_units; i++) {
     StringRef object(units[i].object, units[i].object_size);
     if (Error e = jit.addObjectFile(MemoryBuffer::getMemBuffer(object, "", false))) return e;
