@@ -2,7 +2,7 @@
  *
  *   NAME.h            the documented C interface; stands alone (stdint.h and stddef.h only)
  *   NAME.c            the interface and one function per entry: bound checks, one parallel region, kernel calls
- *   NAME_kernels_N.c  the distinct kernels, spread over units of about equal size
+ *   NAME_kernels_N.c  the distinct kernels, spread over units of about equal compile time
  *   NAME_program.c    `dnn_program()`: the descriptor tables that training loop, `run` and built executables read
  *   NAME_weights.S    with embedded weights: an object section made by .incbin of NAME.dnnw
  *   dnn_*.h           the runtime's headers that the files above include */

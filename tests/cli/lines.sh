@@ -21,8 +21,8 @@ export fn again(x: f32[64, 64], n: f32[64, 64]) -> f32[64, 64] {
 }
 EOF
 cd "$TMP/src"
-status 0 "$DNNC" emit two.dnn -o "$TMP/plain"
-status 0 "$DNNC" emit --debug two.dnn -o "$TMP/debug"
+status 0 "$DNNC" emit two.dnn --units 1 -o "$TMP/plain"
+status 0 "$DNNC" emit --debug two.dnn --units 1 -o "$TMP/debug"
 for f in "$TMP/plain"/*.c; do
   name=$(basename "$f")
   hasnt "$f" '#line'
