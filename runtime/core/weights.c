@@ -97,7 +97,8 @@ void dnn_weights_free_rows(DnnWeight *rows, int n) {
 }
 
 static bool verify(DnnWeights *w, DnnError *e) {
-  if (w->size < 8 || memcmp(w->bytes + 4, "DNNW", 4)) return dnn_fail(e, "%s: is not a weights file (.dnnw)", w->name);
+  if (w->size < 8 || memcmp(w->bytes + 4, "DNNW", 4))
+    return dnn_fail(e, "%s: is not a weights file or checkpoint (.dnnw, .dnnc)", w->name);
   bool ok = true;
   DnnFlat f = {w->bytes, w->size < (1 << 30) ? w->size : 1 << 30};
   int64_t root = dnn_flat_root(f, "DNNW", &ok);
@@ -144,7 +145,7 @@ bool dnn_weights_open(const char *path, DnnWeights *w, DnnError *e) {
   if (file < 0) return dnn_fail(e, "%s: cannot be read: %s", path, strerror(errno));
   if (fstat(file, &st) || !S_ISREG(st.st_mode) || st.st_size < 8) {
     close(file);
-    return dnn_fail(e, "%s: is not a weights file (.dnnw)", path);
+    return dnn_fail(e, "%s: is not a weights file or checkpoint (.dnnw, .dnnc)", path);
   }
   void *m = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, file, 0);
   close(file);
