@@ -17,6 +17,7 @@ MODELS = {
     "mlp-train": ("learn", "train", ("torch",)),
     "lenet-train": ("learn", "train", ("torch",)),
     "resnet20-train": ("learn", "train", ("torch",)),
+    "lstm-train": ("learn", "train", ("torch",)),
     "mlp-infer": ("classify", "infer", ("torch", "onnxruntime")),
     "lenet-infer": ("classify", "infer", ("torch", "onnxruntime")),
 }

@@ -1,5 +1,5 @@
 """PyTorch as a contestant (the protocol: bench/serve.h): torch_peer.py THREADS. The words of a request are
-  NAME                    a model of the rows: mlp-train, lenet-train, resnet20-train, mlp-infer, lenet-infer
+  NAME                    a model of the rows: mlp-train, lenet-train, resnet20-train, lstm-train, mlp-infer, lenet-infer
   rows KIND R C           a row-wise kernel on f32[R, C]
   conv WHAT {JSON}        a convolution: fwd, dx or dw of a shape of bench/lib/shapes.py"""
 import json
@@ -43,7 +43,18 @@ def resnet20():
                          nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10))
 
 
-MODELS = {"mlp": (mlp, (784,), 128), "lenet": (lenet, (1, 28, 28), 64), "resnet20": (resnet20, (3, 32, 32), 64)}
+class Lstm(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.LSTM(64, 128, batch_first=True)
+        self.head = nn.Linear(128, 10)
+
+    def forward(self, x):
+        return self.head(self.body(x)[0][:, -1])
+
+
+MODELS = {"mlp": (mlp, (784,), 128), "lenet": (lenet, (1, 28, 28), 64), "resnet20": (resnet20, (3, 32, 32), 64),
+          "lstm": (Lstm, (64, 64), 32)}
 
 
 def training(name):
