@@ -20,6 +20,7 @@ MODELS = {
     "lstm-train": ("learn", "train", ("torch",)),
     "mlp-infer": ("classify", "infer", ("torch", "onnxruntime")),
     "lenet-infer": ("classify", "infer", ("torch", "onnxruntime")),
+    "resnet50-infer": ("classify", "infer", ("torch", "onnxruntime")),
 }
 ROWWISE = (("softmax", "copy"), ("layer_norm", "copy"), ("gelu", "copy"), ("adam", "update"))
 SCALING = (("lenet-train", "learn"),)

@@ -4,7 +4,7 @@ const [modules, folder, threads] = process.argv.slice(2);
 const ort = require(modules + '/onnxruntime-node');
 const sessions = {};
 
-const shapes = {'mlp-infer': [1, 784], 'lenet-infer': [1, 1, 28, 28]};
+const shapes = {'mlp-infer': [1, 784], 'lenet-infer': [1, 1, 28, 28], 'resnet50-infer': [1, 3, 224, 224]};
 
 async function session(name) {
   if (!sessions[name]) {

@@ -1,5 +1,5 @@
 """PyTorch as a contestant (the protocol: bench/serve.h): torch_peer.py THREADS. The words of a request are
-  NAME                    a model of the rows: mlp-train, lenet-train, resnet20-train, lstm-train, mlp-infer, lenet-infer
+  NAME                    a model of the rows: mlp-train, lenet-train, resnet20-train, ..., mlp-infer, ...
   rows KIND R C           a row-wise kernel on f32[R, C]
   conv WHAT {JSON}        a convolution: fwd, dx or dw of a shape of bench/lib/shapes.py"""
 import json
@@ -53,8 +53,32 @@ class Lstm(nn.Module):
         return self.head(self.body(x)[0][:, -1])
 
 
+def conv_norm(c_in, c_out, k, stride=1):
+    return nn.Sequential(nn.Conv2d(c_in, c_out, k, stride=stride, padding=k // 2, bias=False), nn.BatchNorm2d(c_out))
+
+
+class Bottleneck(nn.Module):
+    def __init__(self, c_in, c, stride):
+        super().__init__()
+        self.branch = nn.Sequential(conv_norm(c_in, c, 1), nn.ReLU(), conv_norm(c, c, 3, stride), nn.ReLU(),
+                                    conv_norm(c, 4 * c, 1))
+        self.skip = nn.Identity() if c_in == 4 * c else conv_norm(c_in, 4 * c, 1, stride)
+
+    def forward(self, x):
+        return F.relu(self.skip(x) + self.branch(x))
+
+
+def resnet50():
+    layers, c_in = [conv_norm(3, 64, 7, 2), nn.ReLU(), nn.MaxPool2d(3, 2, 1)], 64
+    for i, blocks in enumerate((3, 4, 6, 3)):
+        for k in range(blocks):
+            layers.append(Bottleneck(c_in, 64 << i, 2 if i and not k else 1))
+            c_in = 256 << i
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2048, 1000))
+
+
 MODELS = {"mlp": (mlp, (784,), 128), "lenet": (lenet, (1, 28, 28), 64), "resnet20": (resnet20, (3, 32, 32), 64),
-          "lstm": (Lstm, (64, 64), 32)}
+          "lstm": (Lstm, (64, 64), 32), "resnet50": (resnet50, (3, 224, 224), 1)}
 
 
 def training(name):
