@@ -100,14 +100,21 @@ static WatchCall *call_of(Watch *w, const DnnContext *m) {
   return &arrlast(w->calls);
 }
 
-/* The entry's own part of the arena: values, workspace, scratch of the threads that there are. */
+static int64_t round64(int64_t n) { return (n + 63) / 64 * 64; }
+/* What the threads that there are have for themselves. */
+static void poison_scratch(const WatchCall *c) {
+  const Lowered *l = c->w->lowered[c->entry];
+  unsigned char *scratch = c->m->arena + c->w->out->temp_at[c->entry] + round64(l->temp_bytes);
+  watch_poison(scratch, round64(l->scratch_bytes) * c->m->threads);
+}
+
+/* The entry's own part of the arena: values and workspace; scratch is filled before every group. */
 static void begin_call(WatchCall *c, const DnnWatched *at) {
   const Entry *x = &c->w->prog->entries[at->entry];
-  const Lowered *l = c->w->lowered[at->entry];
-  int64_t scratch = c->w->out->temp_at[at->entry] + (l->temp_bytes + 63) / 64 * 64;
   c->entry = at->entry;
   for (int k = 0; k < (int)arrlen(x->vars); k++) c->vars[x->vars[k]] = at->vars[k];
-  watch_poison(c->m->arena, scratch + (l->scratch_bytes + 63) / 64 * 64 * c->m->threads);
+  watch_poison(c->m->arena, c->w->out->temp_at[at->entry] + round64(c->w->lowered[at->entry]->temp_bytes));
+  arrsetlen(c->alive, 0);
 }
 
 static bool overlap(const void *a, int64_t n, const void *b, int64_t m) {
@@ -149,6 +156,7 @@ static bool before(Watch *w, WatchCall *c, const Plan *p, const Group *g) {
   int n = (int)arrlen(g->reads);
   drop_copies(c);
   c->infs = 0;
+  watch_free(c, p, c->at->group);
   for (int k = 0; k < n; k++) {
     arrput(c->copies, ((WatchCopy){0}));
     if (!is_memory(p, g->reads[k])) continue;
@@ -173,6 +181,7 @@ static bool before(Watch *w, WatchCall *c, const Plan *p, const Group *g) {
   }
   const Lowered *l = w->lowered[c->entry];
   if (uses_temp(&l->groups[c->at->group])) watch_poison(c->m->arena + w->out->temp_at[c->entry], l->temp_bytes);
+  poison_scratch(c);
   return true;
 }
 
@@ -254,8 +263,12 @@ Watch *watch_new(Arena *a, const Prog *prog, Plan *const *plans, Lowered *const 
   *w = (Watch){.face = {look, -1, 0, {0}}, .arena = a, .prog = prog, .plans = plans, .lowered = lowered, .out = out};
   int n = (int)arrlen(prog->entries);
   w->vetted = arena_array(a, uint64_t *, n + 1);
-  for (int i = 0; i < n; i++)
-    if (plans[i]) w->vetted[i] = plans[i] ? arena_array(a, uint64_t, arrlen(plans[i]->groups) + 1) : NULL;
+  w->positions = arena_array(a, int *, n + 1);
+  for (int i = 0; i < n; i++) {
+    if (!plans[i]) continue;
+    w->vetted[i] = arena_array(a, uint64_t, arrlen(plans[i]->groups) + 1);
+    w->positions[i] = watch_positions(a, plans[i]);
+  }
   pthread_mutex_init(&w->lock, NULL);
   return w;
 }
@@ -271,6 +284,7 @@ void watch_end(Watch *w) {
   for (int i = 0; i < (int)arrlen(w->calls); i++) {
     drop_copies(&w->calls[i]);
     arrfree(w->calls[i].copies);
+    arrfree(w->calls[i].alive);
   }
   arrfree(w->calls);
   pthread_mutex_destroy(&w->lock);

@@ -5,9 +5,10 @@
  *   infinity that arises from finite operands (one that the program or its data wrote may spread: masks of attention);
  *   read of memory that nobody wrote, or value that its kernel did not write.
  *
- * For the last, the arena is filled with a pattern when a call begins, and so is what a group will write and its
- * workspace when the group begins: a quiet NaN with a payload of its own in every float type, a value of its own in
- * bool, i32 and i64 (bytes have none to spare).
+ * For the last, the arena is filled with a pattern when a call begins. So are, when a group begins, what it will write,
+ * its workspace and scratch, and what lived before and does not any more, so that no kernel reads freed memory: a quiet
+ * NaN with a payload of its own in every float type, a value of its own in bool, i32 and i64 (bytes have none to
+ * spare).
  *
  * The place within a group of fused operations is found by the reference evaluator, from the operands that stand in
  * memory: only when there is something to tell, or an infinity to be judged. */

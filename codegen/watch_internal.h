@@ -26,6 +26,7 @@ typedef struct WatchCall {
   const DnnWatched *at; /* the group now looked at */
   int64_t *vars;        /* sizes by number of the variable in the table of dimensions */
   WatchCopy *copies;    /* stb_ds: by read of the group; data NULL: it stands where it was */
+  bool *alive;          /* stb_ds: by buffer of the plan: it was when the last group began */
   uint64_t infs;        /* what infinities the operands hold, as a hash of their numbers */
 } WatchCall;
 
@@ -38,9 +39,14 @@ struct Watch {
   const EmitOut *out;
   pthread_mutex_t lock; /* records are made by another thread */
   WatchCall *calls;     /* stb_ds: one per context seen */
+  int **positions;      /* by entry and group: its place in the order of steps that lives are counted in */
   uint64_t **vetted;    /* by entry and group: numbers of infinities that were found to be legitimate */
   bool found;
 };
+
+int *watch_positions(Arena *a, const Plan *p); /* by group */
+/* Before a group: fills the buffers whose life has ended, or which the next iteration of a loop makes anew. */
+void watch_free(WatchCall *c, const Plan *p, int group);
 
 /* Which operation of a group a bad element comes from. */
 typedef struct Find {
