@@ -1,6 +1,7 @@
 /* The order of passes. Options, dumps, timing and verification derive from the table. */
 #include "passes/pipeline.h"
 #include "base/ds.h"
+#include "passes/hostile.h"
 #include "passes/rewrite.h"
 #include <stdlib.h>
 #include <string.h>
@@ -49,7 +50,7 @@ static void check_graph(const Graph *g, const char *pass, const char *entry) {
   buf_free(&why);
 }
 
-/* Hostile mode: the text of the graph, read back and printed again, is the same text. */
+/* The text of the graph, read back and printed again, is the same text. */
 static void check_text(const Graph *g, const char *pass, const char *entry) {
   Buf text = {0}, again = {0}, why = {0};
   graph_print(g, &text);
@@ -64,8 +65,10 @@ static void check_text(const Graph *g, const char *pass, const char *entry) {
 
 bool pipeline_graph(Prog *prog, Entry *entry, const PipelineOpts *o) {
   Graph *g = entry->graph;
-  const char *hostile = getenv("DNN_HOSTILE"), *name = entry->name ? entry->name : "?";
-  bool strict = hostile && *hostile && strcmp(hostile, "0");
+  const char *name = entry->name ? entry->name : "?";
+  bool strict = hostile_text();
+  uint64_t shuffle = hostile_nodes();
+  if (shuffle) hostile_shuffle(g, shuffle);
   if (o->verify || strict) check_graph(g, "elaborate", name);
   if (strict) check_text(g, "elaborate", name);
   for (int i = 0; i < pass_count; i++) {
@@ -75,6 +78,7 @@ bool pipeline_graph(Prog *prog, Entry *entry, const PipelineOpts *o) {
       fprintf(stderr, "%8.1f ms  %s: %s (%d nodes)\n", now_ms() - begin, name, pass_table[i].name, rewrite_count(g));
     }
     if (g->diag && diag_errors(g->diag)) return false;
+    if (shuffle) hostile_shuffle(g, shuffle + (uint64_t)i + 1);
     if (o->verify || strict) check_graph(g, pass_table[i].name, name);
     if (strict) check_text(g, pass_table[i].name, name);
     if (o->stop_after && !strcmp(o->stop_after, pass_table[i].name)) break;

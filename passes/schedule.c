@@ -3,6 +3,7 @@
  * Before: steps in the order of their first node. After: an order in which everything is written before it is read, and
  * old values of cells are read before they are replaced where that is possible. */
 #include "base/ds.h"
+#include "passes/hostile.h"
 #include "passes/pipeline.h"
 #include "passes/plan_internal.h"
 #include <stdlib.h>
@@ -110,6 +111,26 @@ static void link_items(const Plan *p, Item *items, int n) {
   free(writer);
 }
 
+/* Of the items that wait for nothing: commits last, else in the order of their nodes. */
+static int next_item(const Item *items, const bool *done, int n) {
+  int best = -1;
+  for (int i = 0; i < n; i++) {
+    if (done[i] || items[i].waits) continue;
+    if (best < 0 || items[i].commit < items[best].commit ||
+        (items[i].commit == items[best].commit && items[i].first < items[best].first))
+      best = i;
+  }
+  return best;
+}
+
+/* The same, any of them (hostile.h). */
+static int any_item(const Item *items, const bool *done, int n, uint64_t *state) {
+  int ready = 0, best = -1;
+  for (int i = 0; i < n; i++)
+    if (!done[i] && !items[i].waits && !hostile_pick(state, ++ready)) best = i;
+  return best;
+}
+
 void schedule_steps(Plan *p, PlanStep **steps) {
   int n = (int)arrlen(*steps);
   if (n < 2) return;
@@ -126,14 +147,9 @@ void schedule_steps(Plan *p, PlanStep **steps) {
   free(reader);
   PlanStep *order = NULL;
   bool *done = calloc((size_t)n, sizeof *done);
+  uint64_t hostile = hostile_steps();
   for (int placed = 0; placed < n; placed++) {
-    int best = -1;
-    for (int i = 0; i < n; i++) {
-      if (done[i] || items[i].waits) continue;
-      if (best < 0 || items[i].commit < items[best].commit ||
-          (items[i].commit == items[best].commit && items[i].first < items[best].first))
-        best = i;
-    }
+    int best = hostile ? any_item(items, done, n, &hostile) : next_item(items, done, n);
     if (best < 0) INTERNAL("schedule: groups wait for each other in a circle");
     done[best] = true;
     arrput(order, (*steps)[best]);

@@ -1,6 +1,7 @@
 /* fuse, schedule and memory: plans of random graphs, and of loops and branches written by hand, run on real memory by
  * tests/lib/plan_run.c and are held against the evaluator on the graph. */
 #include "base/ds.h"
+#include "passes/hostile.h"
 #include "passes/rewrite.h"
 #include "tests/lib/plan_run.h"
 #include "tests/lib/regiongen.h"
@@ -225,12 +226,14 @@ static World random_world(uint64_t seed) {
 }
 
 static void test_random(void **state) {
+  static const char *const hostile[10] = {"steps=9",         "text", "steps=1", "text,nodes=7", "", "steps=9", "",
+                                          "nodes=2,steps=3", "",     ""};
   int reused = 0, inplace = 0;
   for (uint64_t seed = 1; seed <= 300; seed++) {
     World w = random_world(seed);
     pass_expand(w.g, w.prog, w.entry);
     Values v = evaluate(&w); /* before the passes: they may change the last bits of sums, no more */
-    setenv("DNN_HOSTILE", seed % 10 == 1 ? "1" : "0", 1); /* the text of every stage is read back */
+    setenv("DNN_HOSTILE", hostile[seed % 10], 1);
     if (seed % 2) assert_true(pipeline_graph(w.prog, w.entry, &(PipelineOpts){.verify = true}));
     else pass_keep(w.g, w.prog, w.entry);
     Plan *p = check_values(&w, v, seed % 2 ? 1e-4 : 0);
@@ -242,8 +245,39 @@ static void test_random(void **state) {
     arrfree(w.pool);
     arena_free(w.a);
   }
+  unsetenv("DNN_HOSTILE");
   assert_true(reused > 50); /* places are shared, and operands taken over */
   assert_true(inplace > 0);
+}
+
+/* The hostile orders are others, and as good as the usual one. */
+static void test_hostile(void **state) {
+  World w = world_parse("graph (N <= 8) {\n"
+                        "%1 = input() index=0 : f32[N, 4]\n%2 = input() index=1 : f32[4, 4]\n"
+                        "%3 = dot(%1, %2) la=[0,1] lb=[1,2] ly=[0,2] : f32[N, 4]\n"
+                        "%4 = dot(%1, %2) la=[0,1] lb=[2,1] ly=[0,2] : f32[N, 4]\n"
+                        "%5 = dot(%3, %2) la=[0,1] lb=[1,2] ly=[0,2] : f32[N, 4]\n"
+                        "%6 = dot(%4, %2) la=[0,1] lb=[1,2] ly=[0,2] : f32[N, 4]\n%7 = add(%5, %6) : f32[N, 4]\n"
+                        "return %7\n}\n");
+  Buf usual = {0}, text = {0};
+  plan_print(check_plan(&w), &usual);
+  int others = 0;
+  for (int seed = 0; seed < 8; seed++) {
+    setenv("DNN_HOSTILE", arena_printf(w.a, "steps=%d", seed), 1);
+    text.n = 0;
+    plan_print(check_plan(&w), &text);
+    others += strcmp(usual.s, text.s) != 0;
+  }
+  assert_true(others >= 3);
+  unsetenv("DNN_HOSTILE");
+  usual.n = text.n = 0;
+  graph_print(w.g, &usual);
+  hostile_shuffle(w.g, 1);
+  graph_print(w.g, &text);
+  assert_string_not_equal(usual.s, text.s);
+  assert_true(graph_verify(w.g, &text));
+  check_plan(&w);
+  buf_free(&usual), buf_free(&text);
 }
 
 /* ---- what the planner promises ---- */
@@ -517,11 +551,11 @@ static void test_verify(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_random),   cmocka_unit_test(test_fusion),        cmocka_unit_test(test_reuse),
-      cmocka_unit_test(test_in_place), cmocka_unit_test(test_rows_in_place), cmocka_unit_test(test_scan),
-      cmocka_unit_test(test_while),    cmocka_unit_test(test_vmap),          cmocka_unit_test(test_regions),
-      cmocka_unit_test(test_length),   cmocka_unit_test(test_circle),        cmocka_unit_test(test_cells_in_a_row),
-      cmocka_unit_test(test_branches), cmocka_unit_test(test_checkpoint),    cmocka_unit_test(test_cells_trade),
-      cmocka_unit_test(test_verify)};
+      cmocka_unit_test(test_random),         cmocka_unit_test(test_hostile),  cmocka_unit_test(test_fusion),
+      cmocka_unit_test(test_reuse),          cmocka_unit_test(test_in_place), cmocka_unit_test(test_rows_in_place),
+      cmocka_unit_test(test_scan),           cmocka_unit_test(test_while),    cmocka_unit_test(test_vmap),
+      cmocka_unit_test(test_regions),        cmocka_unit_test(test_length),   cmocka_unit_test(test_circle),
+      cmocka_unit_test(test_cells_in_a_row), cmocka_unit_test(test_branches), cmocka_unit_test(test_checkpoint),
+      cmocka_unit_test(test_cells_trade),    cmocka_unit_test(test_verify)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
