@@ -63,6 +63,9 @@ typedef struct Lowered {
   int64_t temp_bytes;    /* shared workspace: the largest any group needs; groups use it in turns */
   int64_t scratch_bytes; /* per thread */
 } Lowered;
+/* Bytes of the entry in the program's arena: values, workspace, scratch of so many threads; each from a multiple of 64
+ * on. */
+int64_t lowered_arena_bytes(const Lowered *l, int threads);
 /* Calls that NAME_prepare makes: kernels of exported functions that read nothing but cells and write workspace, whose
  * results are kept. KARG_BUF names a cell here. */
 typedef struct PreparedCall {

@@ -22,6 +22,10 @@ static void layout_cells(Emit *e) {
   }
 }
 
+int64_t lowered_arena_bytes(const Lowered *l, int threads) {
+  return round64(l->plan->peak) + round64(l->temp_bytes) + round64(l->scratch_bytes) * threads;
+}
+
 /* One arena serves every entry: values, then the shared workspace, then each thread's scratch; the last error's
  * message has its place behind the largest. */
 static void layout_arena(Emit *e) {
@@ -32,7 +36,7 @@ static void layout_arena(Emit *e) {
     x->temp_at = round64(e->plans[i]->peak);
     x->scratch_at = x->temp_at + round64(l->temp_bytes);
     x->scratch_each = round64(l->scratch_bytes);
-    int64_t end = x->scratch_at + x->scratch_each * e->target->max_threads;
+    int64_t end = lowered_arena_bytes(l, e->target->max_threads);
     if (end > e->arena_bytes) e->arena_bytes = end;
   }
   e->prepared_bytes = round64(kernels_prepared_bytes(e->kernels));

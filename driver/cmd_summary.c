@@ -1,7 +1,11 @@
-/* dnnc summary: the table of layers of library/summary.h, as text or JSON. */
+/* dnnc summary: the table of layers of library/summary.h, as text or JSON; with --memory what the
+ * entries keep in memory (library/summary_memory.h). */
 #include "base/ds.h"
 #include "driver/program.h"
 #include "library/summary.h"
+#include "library/summary_memory.h"
+#include "report/memory.h"
+#include <errno.h>
 #include <string.h>
 
 static void print_table(const SummaryRow *rows) {
@@ -90,13 +94,65 @@ static void print_summary(Session *s, int only, bool json) {
   buf_free(&b);
 }
 
+/* ---- memory ---- */
+
+static int write_file(const char *path, const Buf *b) {
+  return path && file_write_atomic(path, b->s, b->n) ? program_error("%s: %s", path, strerror(errno)) : EXIT_OK;
+}
+
+static int draw_memory(const Args *a, Session *s, const int *entries, int n) {
+  Buf svg = {0}, trace = {0};
+  Plan **plans = arena_array(s->arena, Plan *, n + 1);
+  for (int i = 0; i < n; i++) plans[i] = s->plans[entries[i]];
+  memory_svg(&svg, plans, n);
+  memory_trace(s, entries, n, &trace);
+  int status = write_file(args_get(a, "svg", NULL), &svg);
+  if (!status) status = write_file(args_get(a, "trace", NULL), &trace);
+  buf_free(&svg), buf_free(&trace);
+  return status;
+}
+
+static int print_memory(const Args *a, Session *s, int only) {
+  bool json = args_has(a, "json");
+  int *entries = NULL;
+  Buf b = {0};
+  for (int i = 0; i < (int)arrlen(s->prog->entries); i++) {
+    int kind = s->prog->entries[i].kind;
+    if (only >= 0 ? i == only : kind == DNN_STEP || kind == DNN_EXPORT) arrput(entries, i);
+  }
+  int n = (int)arrlen(entries);
+  if (json) {
+    buf_str(&b, "{\"program\": ");
+    buf_json(&b, s->prog->name);
+    buf_printf(&b, ", \"cell_bytes\": %lld, \"prepared_bytes\": %lld, \"max_threads\": %d, \"entries\": [",
+               (long long)prog_layout(s->prog, NULL), (long long)kernels_prepared_bytes(s->kernels),
+               s->target->max_threads);
+  }
+  for (int i = 0; i < n; i++) {
+    buf_str(&b, !i ? "" : json ? ",\n  " : "\n");
+    if (json) memory_json(s, entries[i], &b);
+    else memory_text(s, entries[i], &b);
+  }
+  if (json) buf_str(&b, "]}\n");
+  if (b.n) fputs(b.s, stdout);
+  int status = draw_memory(a, s, entries, n);
+  buf_free(&b);
+  arrfree(entries);
+  return status;
+}
+
 int cmd_summary(const Args *a) {
   Options o;
   Session s;
   const char *entry = args_get(a, "entry", NULL);
+  bool memory = args_has(a, "memory");
   if (!program_options(a, a->operands[0], &o)) return EXIT_USAGE;
+  if (!memory && (args_has(a, "svg") || args_has(a, "trace") || o.target))
+    return usage_error(a, "--svg, --trace and --target belong to --memory");
   int only = -1, status = session_load(&s, &o);
   if (!status && entry) status = session_entry(&s, entry, ~0u, &only);
-  if (!status) print_summary(&s, only, args_has(a, "json"));
+  if (!status && memory) status = session_lower(&s, session_default_target(true));
+  if (!status && memory) status = print_memory(a, &s, only);
+  else if (!status) print_summary(&s, only, args_has(a, "json"));
   return program_end(a, &s, status);
 }

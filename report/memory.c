@@ -1,6 +1,8 @@
 #include "report/memory.h"
 #include "base/ds.h"
+#include "passes/peak.h"
 #include "report/plot.h"
+#include "report/report.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,8 +14,6 @@ typedef struct Scale {
 
 static double x_of(const Scale *s, double at) { return LEFT + (RIGHT - LEFT) * at / s->last; }
 static double y_of(const Scale *s, double bytes) { return BOTTOM - (BOTTOM - TOP) * bytes / s->bytes; }
-
-static bool is_shown(const PlanBuf *x) { return x->kind == BUF_ARENA && x->begin >= 0 && x->bytes > 0; }
 
 /* What made the value, by its op's class: colours of the page. */
 static const struct {
@@ -39,70 +39,64 @@ static int kind_of(const Node *n) {
   }
 }
 
-/* By buffer: the node whose value a kernel stores there first; NULL: what a loop or branch carries. */
-static const Node **makers(const Plan *p) {
-  const Node **by = arena_array(p->arena, const Node *, arrlen(p->bufs) + 1);
-  for (int i = 0; i < (int)arrlen(p->groups); i++) {
-    const Group *gr = &p->groups[i];
-    for (int k = 0; k < (int)arrlen(gr->outs); k++)
-      if (!by[gr->outs[k].buf] && gr->outs[k].node)
-        by[gr->outs[k].buf] = &p->scopes[gr->scope].graph->nodes[gr->outs[k].node];
-  }
-  return by;
-}
-
 static void put_title(Buf *b, const Plan *p, int number, const Node *maker) {
   const PlanBuf *x = &p->bufs[number];
-  Buf text = {0};
-  type_print(p->graph->dims, &text, x->type);
-  buf_printf(b, "<title>b%d %s", number, maker ? op_info[maker->op].name : "carried by a loop or branch");
-  if (maker && maker->loc.file) {
-    int line = 0, column = 0;
-    const char *file = diag_source_name(p->prog->diag, maker->loc.file), *slash = strrchr(file, '/');
-    diag_line_col(p->prog->diag, maker->loc, &line, &column);
-    buf_str(b, ", ");
-    buf_html(b, slash ? slash + 1 : file);
-    buf_printf(b, ":%d", line);
-  }
-  buf_char(b, '\n');
+  Buf text = {0}, type = {0};
+  plan_tell_maker(p, &text, maker);
+  type_print(p->graph->dims, &type, x->type);
+  buf_printf(b, "<title>b%d ", number);
   buf_html(b, text.s);
+  buf_char(b, '\n');
+  buf_html(b, type.s);
   buf_str(b, ", ");
   plot_bytes(b, (double)x->bytes);
   buf_printf(b, " at %lld\nalive in steps %d to %d</title>", (long long)x->offset, x->begin, x->end);
+  buf_free(&text), buf_free(&type);
+}
+
+/* The name of what lies there, where the rectangle has room for it. */
+static void put_label(Buf *b, const Plan *p, int number, const Node *maker, double x, double y, double w, double h) {
+  enum { LETTER = 6, LINE = 13 };
+  Buf text = {0};
+  plan_tell_maker(p, &text, maker);
+  if ((double)text.n * LETTER + 8 > w) {
+    text.n = 0;
+    buf_printf(&text, "b%d", number);
+  }
+  if ((double)text.n * LETTER + 8 <= w && h >= LINE) {
+    buf_printf(b, "<text class=\"label\" x=\"%.1f\" y=\"%.1f\">", x + 4, y + h / 2 + 4);
+    buf_html(b, text.s);
+    buf_str(b, "</text>\n");
+  }
   buf_free(&text);
 }
 
 static void put_buffers(Buf *b, const Plan *p, const Scale *s, const Node *const *made) {
   for (int i = 0; i < (int)arrlen(p->bufs) && i < MOST_BUFFERS; i++) {
     const PlanBuf *x = &p->bufs[i];
-    if (!is_shown(x)) continue;
-    double top = y_of(s, (double)(x->offset + x->bytes));
+    if (!plan_in_arena(x)) continue;
+    double top = y_of(s, (double)(x->offset + x->bytes)), left = x_of(s, x->begin);
+    double wide = x_of(s, x->end + 1) - left, high = y_of(s, (double)x->offset) - top;
     buf_printf(b, "<rect class=\"buffer c%d\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\">",
-               kinds[kind_of(made[i])].colour, x_of(s, x->begin), top, x_of(s, x->end + 1) - x_of(s, x->begin),
-               y_of(s, (double)x->offset) - top);
+               kinds[kind_of(made[i])].colour, left, top, wide, high);
     put_title(b, p, i, made[i]);
     buf_str(b, "</rect>\n");
+    put_label(b, p, i, made[i], left, top, wide, high);
   }
 }
 
 /* The bytes alive at each position, as a line of steps. */
 static void put_alive(Buf *b, const Plan *p, const Scale *s) {
-  int n = (int)s->last;
-  int64_t *change = calloc((size_t)n + 2, sizeof *change), alive = 0;
-  if (!change) return;
-  for (int i = 0; i < (int)arrlen(p->bufs); i++) {
-    const PlanBuf *x = &p->bufs[i];
-    if (is_shown(x)) change[x->begin] += x->bytes, change[x->end + 1] -= x->bytes;
-  }
+  int n = 0;
+  int64_t *alive = plan_alive(p, &n);
   buf_str(b, "<path class=\"alive\" d=\"");
   for (int i = 0; i < n; i++) {
-    alive += change[i];
-    if (!i) buf_printf(b, "M%.1f %.1f", x_of(s, 0), y_of(s, (double)alive));
-    else if (change[i]) buf_printf(b, "V%.1f", y_of(s, (double)alive));
+    if (!i) buf_printf(b, "M%.1f %.1f", x_of(s, 0), y_of(s, (double)alive[0]));
+    else if (alive[i] != alive[i - 1]) buf_printf(b, "V%.1f", y_of(s, (double)alive[i]));
     buf_printf(b, "H%.1f", x_of(s, i + 1));
   }
   buf_str(b, "\"><title>bytes that are needed at this time</title></path>\n");
-  free(change);
+  arrfree(alive);
 }
 
 static void put_level(Buf *b, const Scale *s, const char *class, const char *what, double bytes, int below) {
@@ -130,35 +124,50 @@ static void put_axes(Buf *b, const Scale *s) {
              LEFT, BOTTOM + 18, RIGHT, BOTTOM + 18);
 }
 
-void memory_picture(Buf *b, const Plan *p) {
-  Scale s = {1, (double)p->peak * 1.08};
-  int shown = 0, used[KINDS] = {0};
-  const Node **made = makers(p);
-  for (int i = 0; i < (int)arrlen(p->bufs); i++) {
-    const PlanBuf *x = &p->bufs[i];
-    if (!is_shown(x)) continue;
-    shown++, used[kind_of(made[i])]++;
-    if (x->end + 1 > s.last) s.last = x->end + 1;
-  }
-  buf_str(b, "<figure class=\"memory\"><h3>");
-  buf_html(b, p->entry->name);
-  buf_str(b, " <small>");
+/* "B = 128, 37 buffers" */
+static void put_sizes(Buf *b, const Plan *p, int shown) {
   for (int i = 0; i < (int)arrlen(p->entry->vars); i++) {
     buf_html(b, dim_var_name(p->prog->dims, p->entry->vars[i]));
     buf_printf(b, " = %lld, ", (long long)dim_var_bound(p->prog->dims, p->entry->vars[i]));
   }
-  buf_printf(b, "%d buffers</small></h3>", shown);
+  buf_printf(b, "%d buffers", shown);
+}
+
+static int count_shown(const Plan *p) {
+  int shown = 0;
+  for (int i = 0; i < (int)arrlen(p->bufs); i++) shown += plan_in_arena(&p->bufs[i]);
+  return shown;
+}
+
+/* Axes, buffers, what is alive, arena and bound: what stands in an svg of WIDTH and HEIGHT. */
+static void put_drawing(Buf *b, const Plan *p) {
+  Scale s = {1, (double)p->peak * 1.08};
+  for (int i = 0; i < (int)arrlen(p->bufs); i++)
+    if (plan_in_arena(&p->bufs[i]) && p->bufs[i].end + 1 > s.last) s.last = p->bufs[i].end + 1;
+  put_axes(b, &s);
+  put_buffers(b, p, &s, plan_makers(p));
+  put_alive(b, p, &s);
+  bool tight = p->peak == p->bound;
+  put_level(b, &s, "peak", tight ? "arena, as small as can be:" : "arena", (double)p->peak, -4);
+  if (!tight) put_level(b, &s, "bound", "lower bound", (double)p->bound, 12);
+}
+
+void memory_picture(Buf *b, const Plan *p) {
+  int shown = count_shown(p), used[KINDS] = {0};
+  const Node **made = plan_makers(p);
+  for (int i = 0; i < (int)arrlen(p->bufs); i++)
+    if (plan_in_arena(&p->bufs[i])) used[kind_of(made[i])]++;
+  buf_str(b, "<figure class=\"memory\"><h3>");
+  buf_html(b, p->entry->name);
+  buf_str(b, " <small>");
+  put_sizes(b, p, shown);
+  buf_str(b, "</small></h3>");
   if (!shown) {
     buf_str(b, "<p>This entry point keeps no intermediate value in memory.</p></figure>\n");
     return;
   }
   buf_printf(b, "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"memory of the entry point\">\n", WIDTH, HEIGHT);
-  put_axes(b, &s);
-  put_buffers(b, p, &s, made);
-  put_alive(b, p, &s);
-  bool tight = p->peak == p->bound;
-  put_level(b, &s, "peak", tight ? "arena, as small as can be:" : "arena", (double)p->peak, -4);
-  if (!tight) put_level(b, &s, "bound", "lower bound", (double)p->bound, 12);
+  put_drawing(b, p);
   buf_str(b, "</svg><figcaption>");
   for (int k = 0; k < KINDS; k++)
     if (used[k])
@@ -166,6 +175,25 @@ void memory_picture(Buf *b, const Plan *p) {
   buf_str(b, "<span class=\"item\"><span class=\"key line\"></span>bytes needed</span>");
   if ((int)arrlen(p->bufs) > MOST_BUFFERS) buf_printf(b, " (the first %d buffers)", MOST_BUFFERS);
   buf_str(b, "</figcaption></figure>\n");
+}
+
+void memory_svg(Buf *b, Plan *const *plans, int n) {
+  enum { HEAD = 26 };
+  buf_printf(b,
+             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\">\n<style>%s"
+             "svg{background:var(--bg)}</style>\n",
+             WIDTH, n * (HEAD + HEIGHT), report_drawing_style);
+  for (int i = 0; i < n; i++) {
+    int shown = count_shown(plans[i]);
+    buf_printf(b, "<g transform=\"translate(0 %d)\"><text x=\"%d\" y=\"18\">", i * (HEAD + HEIGHT), LEFT);
+    buf_html(b, plans[i]->entry->name);
+    buf_str(b, ": ");
+    put_sizes(b, plans[i], shown);
+    buf_printf(b, "</text>\n<g transform=\"translate(0 %d)\">\n", HEAD);
+    if (shown) put_drawing(b, plans[i]);
+    buf_str(b, "</g></g>\n");
+  }
+  buf_str(b, "</svg>\n");
 }
 
 void memory_bar(Buf *b, const Prog *prog, const Plan *largest) {

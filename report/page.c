@@ -18,6 +18,7 @@ void page_begin(Buf *b, const char *title) {
              "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>");
   buf_html(b, title);
   buf_str(b, "</title>\n<style>\n");
+  buf_str(b, report_drawing_style);
   buf_str(b, report_style);
   buf_str(b, "</style></head>\n<body>\n");
 }

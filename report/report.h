@@ -38,5 +38,6 @@ void section_end(Buf *b);
 void files_section(Buf *b, const Run *run);
 void sources_section(Buf *b, const Run *run);
 void profile_section(Buf *b, const Run *run);
-extern const char report_style[];
+/* CSS: of drawings and their colours, of a page's text. */
+extern const char report_drawing_style[], report_style[];
 #endif

@@ -2,13 +2,27 @@
 
 /* Two schemes of colours by the reader's preference; eight colours for curves that stay apart for the colour-blind
  * (after Okabe and Ito, Color Universal Design). */
-const char report_style[] =
+const char report_drawing_style[] =
     ":root{color-scheme:light dark;--bg:#fff;--fg:#1c2024;--soft:#5c6670;--line:#dfe3e8;--panel:#f6f8fa;--link:#0b62b5;"
     "--warn:#a8320c;--good:#1a7f4b;--s0:#0072b2;--s1:#d55e00;--s2:#009e73;--s3:#b0579a;--s4:#8a7600;--s5:#3f9bd0;"
     "--s6:#6b4fb3;--s7:#7a7f85}\n"
     "@media(prefers-color-scheme:dark){:root{--bg:#14171a;--fg:#dde2e7;--soft:#98a2ac;--line:#2d343b;--panel:#1c2126;"
     "--link:#6db3f2;--warn:#ff9b73;--good:#5fcf98;--s0:#4ba3e3;--s1:#f08a45;--s2:#2fc79b;--s3:#dd8ac8;--s4:#d9c34a;"
     "--s5:#8fd0f5;--s6:#a893f0;--s7:#a3a9b0}}\n"
+    "svg text{fill:var(--soft);font-size:12px}svg text.stage{font-size:11px}\n"
+    ".grid{stroke:var(--line);stroke-width:1;fill:none}.axis{stroke:var(--soft);stroke-width:1;fill:none}\n"
+    "path.stage{stroke:var(--soft);stroke-width:1;stroke-dasharray:2 4;fill:none}\n"
+    ".curve,.trend,.dots{fill:none;stroke:var(--c);stroke-width:1.8;stroke-linejoin:round;stroke-linecap:round}\n"
+    ".curve.pale{stroke-width:1;opacity:.38}.dots{stroke-width:5}.bad{fill:var(--warn)}\n"
+    ".curve.dash1{stroke-dasharray:7 4}.curve.dash2{stroke-dasharray:2 4}\n"
+    ".c0{--c:var(--s0)}.c1{--c:var(--s1)}.c2{--c:var(--s2)}.c3{--c:var(--s3)}.c4{--c:var(--s4)}.c5{--c:var(--s5)}"
+    ".c6{--c:var(--s6)}.c7{--c:var(--s7)}\n"
+    ".buffer{fill:var(--c);fill-opacity:.62;stroke:var(--bg);stroke-width:.6}.buffer:hover{fill-opacity:1}\n"
+    ".alive{fill:none;stroke:var(--fg);stroke-width:1.2}\n"
+    ".level{fill:none;stroke:var(--fg);stroke-width:1}.level.bound{stroke-dasharray:5 4}\n"
+    ".label{pointer-events:none}svg text.label{fill:var(--fg);font-size:11px}\n";
+
+const char report_style[] =
     "*{box-sizing:border-box}\n"
     "body{margin:0;background:var(--bg);color:var(--fg);font:15px/1.5 system-ui,-apple-system,'Segoe UI',Roboto,"
     "'DejaVu Sans',sans-serif}\n"
@@ -39,14 +53,6 @@ const char report_style[] =
     "figure{margin:0 0 22px}figure p{font-size:13px;margin:2px 0}\n"
     ".charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,440px),1fr));gap:10px 28px}\n"
     "svg{display:block;width:100%;height:auto}\n"
-    "svg text{fill:var(--soft);font-size:12px}svg text.stage{font-size:11px}\n"
-    ".grid{stroke:var(--line);stroke-width:1;fill:none}.axis{stroke:var(--soft);stroke-width:1;fill:none}\n"
-    "path.stage{stroke:var(--soft);stroke-width:1;stroke-dasharray:2 4;fill:none}\n"
-    ".curve,.trend,.dots{fill:none;stroke:var(--c);stroke-width:1.8;stroke-linejoin:round;stroke-linecap:round}\n"
-    ".curve.pale{stroke-width:1;opacity:.38}.dots{stroke-width:5}.bad{fill:var(--warn)}\n"
-    ".curve.dash1{stroke-dasharray:7 4}.curve.dash2{stroke-dasharray:2 4}\n"
-    ".c0{--c:var(--s0)}.c1{--c:var(--s1)}.c2{--c:var(--s2)}.c3{--c:var(--s3)}.c4{--c:var(--s4)}.c5{--c:var(--s5)}"
-    ".c6{--c:var(--s6)}.c7{--c:var(--s7)}\n"
     "figcaption,.legend{font-size:13px;display:flex;flex-wrap:wrap;gap:2px 16px;margin:4px 0 "
     "10px}.item{overflow-wrap:anywhere}\n"
     ".key{display:inline-block;width:14px;height:4px;border-radius:2px;background:var(--c);margin:0 6px 3px "
@@ -55,9 +61,6 @@ const char report_style[] =
     ".key.dash2{background:repeating-linear-gradient(90deg,var(--c) 0 2px,transparent 2px 5px)}"
     ".memory .key,.legend .key,td .key{height:10px;margin-bottom:0}.memory "
     ".key.line{height:2px;background:var(--fg);margin-bottom:4px}\n"
-    ".buffer{fill:var(--c);fill-opacity:.62;stroke:var(--bg);stroke-width:.6}.buffer:hover{fill-opacity:1}\n"
-    ".alive{fill:none;stroke:var(--fg);stroke-width:1.2}\n"
-    ".level{fill:none;stroke:var(--fg);stroke-width:1}.level.bound{stroke-dasharray:5 4}\n"
     ".bar{display:flex;height:16px;border-radius:4px;overflow:hidden;gap:1px}.bar "
     "span{background:var(--c);min-width:2px}\n"
     ".pictures{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,230px),1fr));gap:16px}\n"
