@@ -3,11 +3,11 @@
  * Before: values have buffers without offsets. After: new cell values are written into the cells directly where no
  * later step reads the old value; element-wise results take over the buffer of an operand that dies there; every other
  * buffer has an offset in the arena; a loop's carried values begin where their first values are made. Liveness counts
- * positions in the order of steps, a loop as a whole: what it reads from outside lives to its end. Offsets: each at the
- * lowest gap that is free over its life, in the best of a few orders (greedy by size; Pisarchyk and Lee, "Efficient
- * Memory Management for Deep Neural Net Inference", 2020). */
+ * positions in the order of steps, a loop as a whole: what it reads from outside lives to its end. Offsets:
+ * passes/offsets.h. */
 #include "base/ds.h"
 #include "passes/mutate.h"
+#include "passes/offsets.h"
 #include "passes/pipeline.h"
 #include "passes/plan_internal.h"
 #include <stdlib.h>
@@ -140,10 +140,7 @@ static int *last_readers(const Plan *p) {
   return last;
 }
 
-/* May the group at `w` store the new value of `cell` right into the cell? `last`: the last step that reads the cell. */
-static bool may_commit(const Plan *p, const PlanStep *w, int cell, int last) {
-  if (last > w - p->steps) return false;
-  const Group *gr = &p->groups[w->group];
+bool group_may_commit(const Plan *p, const Group *gr, int cell) {
   for (int i = 0; i < arrlen(gr->nodes); i++) { /* inside the group: the element itself only */
     const Node *x = &p->graph->nodes[gr->nodes[i]];
     for (int k = 0; k < x->n_in; k++) {
@@ -166,7 +163,8 @@ static void commit_cells(Plan *p) {
     int b = p->buf_of[n];
     const PlanStep *w =
         b >= 0 && p->bufs[b].kind == BUF_ARENA && p->bufs[b].twin < 0 ? writer_of(p->steps, p, b) : NULL;
-    if (w && may_commit(p, w, cell, cell < arrlen(last) && last[cell] >= 0 ? last[cell] + before : -1)) {
+    int read = cell < arrlen(last) && last[cell] >= 0 ? last[cell] + before : -1; /* the last step that does */
+    if (w && read <= w - p->steps && group_may_commit(p, &p->groups[w->group], cell)) {
       p->bufs[b].kind = BUF_CELL;
       p->bufs[b].index = cell;
       continue;
@@ -210,10 +208,10 @@ static void rename_buf(Plan *p, int from, int to) {
   }
 }
 
-static bool may_take(const Plan *p, const Group *gr, int from, int out) {
+bool group_may_take(const Plan *p, const Group *gr, int from, int out) {
   const PlanBuf *x = &p->bufs[from], *y = &p->bufs[out];
   if (x->kind != BUF_ARENA || y->kind != BUF_ARENA || x->twin >= 0 || y->twin >= 0) return false;
-  if (x->bytes != y->bytes || x->type.dtype != y->type.dtype || x->end != y->begin) return false;
+  if (x->bytes != y->bytes || x->type.dtype != y->type.dtype) return false;
   if (type_count(p->graph->dims, x->type) != type_count(p->graph->dims, y->type)) return false;
   const Graph *g = p->scopes[gr->scope].graph;
   for (int i = 0; i < arrlen(gr->nodes); i++) {
@@ -252,7 +250,7 @@ static void take_over(Plan *p, PlanStep *steps) {
     for (int o = 0; o < arrlen(gr->outs); o++)
       for (int r = 0; r < arrlen(gr->reads); r++) {
         int from = gr->reads[r], out = gr->outs[o].buf;
-        if (from == out || !may_take(p, gr, from, out)) continue;
+        if (from == out || p->bufs[from].end != p->bufs[out].begin || !group_may_take(p, gr, from, out)) continue;
         p->bufs[from].end = p->bufs[out].end;
         p->bufs[out].begin = p->bufs[out].end = -1;
         gr->inplace = true;
@@ -264,79 +262,20 @@ static void take_over(Plan *p, PlanStep *steps) {
 
 /* ---- offsets ---- */
 
-/* Orders in which buffers are placed: by size, by size times life, by life. No one of them is best for all plans. */
-enum { ORDERS = 3 };
-static const Plan *sorting;
-static int sorting_by;
-static int64_t weight(const PlanBuf *x) {
-  int64_t life = x->end - x->begin + 1;
-  return sorting_by == 0 ? x->bytes : sorting_by == 1 ? x->bytes / 64 * life : life;
-}
-static int larger_first(const void *a, const void *b) {
-  int x = *(const int *)a, y = *(const int *)b;
-  int64_t d = weight(&sorting->bufs[y]) - weight(&sorting->bufs[x]);
-  if (!d) d = sorting->bufs[y].bytes - sorting->bufs[x].bytes;
-  return d ? (d > 0 ? 1 : -1) : x - y;
-}
-
-/* The lowest offset at which b fits beside the n placed buffers, in order of their offsets, that live at the same time.
- */
-static int64_t lowest_gap(const Plan *p, const int *placed, int n, int b) {
-  const PlanBuf *x = &p->bufs[b];
-  int64_t at = 0;
-  for (int i = 0; i < n; i++) {
-    const PlanBuf *y = &p->bufs[placed[i]];
-    if (x->begin > y->end || y->begin > x->end) continue;
-    if (y->offset >= at + x->bytes) break;
-    if (y->offset + y->bytes > at) at = y->offset + y->bytes;
-  }
-  return at;
-}
-
-static int64_t place_by(Plan *p, int *list, int *placed, int order) {
-  sorting = p;
-  sorting_by = order;
-  if (arrlen(list)) qsort(list, (size_t)arrlen(list), sizeof *list, larger_first);
-  int64_t peak = 0;
-  for (int i = 0; i < arrlen(list); i++) {
-    PlanBuf *x = &p->bufs[list[i]];
-    x->offset = lowest_gap(p, placed, i, list[i]);
-    if (x->offset + x->bytes > peak) peak = x->offset + x->bytes;
-    int at = i;
-    for (; at > 0 && p->bufs[placed[at - 1]].offset > x->offset; at--) placed[at] = placed[at - 1];
-    placed[at] = list[i];
-  }
-  return peak;
-}
-
-/* Bytes that live at one time: no plan needs less. */
-static int64_t most_alive(const Plan *p, const int *list) {
-  int steps = 0;
-  for (int i = 0; i < arrlen(list); i++)
-    if (p->bufs[list[i]].end >= steps) steps = p->bufs[list[i]].end + 1;
-  int64_t *live = calloc((size_t)steps + 1, sizeof *live), most = 0;
-  for (int i = 0; i < arrlen(list); i++)
-    for (int t = p->bufs[list[i]].begin; t <= p->bufs[list[i]].end; t++) live[t] += p->bufs[list[i]].bytes;
-  for (int t = 0; t < steps; t++)
-    if (live[t] > most) most = live[t];
-  free(live);
-  return most;
-}
-
 static void place(Plan *p) {
   int *list = NULL;
-  for (int b = 0; b < arrlen(p->bufs); b++)
-    if (p->bufs[b].kind == BUF_ARENA && p->bufs[b].begin >= 0) arrput(list, b);
-  int *placed = calloc((size_t)arrlen(list) + 1, sizeof *placed), best = 0, last = 0;
-  p->bound = most_alive(p, list);
-  p->peak = place_by(p, list, placed, 0);
-  for (int order = 1; order < ORDERS && p->peak > p->bound; order++) {
-    int64_t peak = place_by(p, list, placed, last = order);
-    if (peak < p->peak) p->peak = peak, best = order;
+  Block *blocks = NULL;
+  for (int b = 0; b < arrlen(p->bufs); b++) {
+    const PlanBuf *x = &p->bufs[b];
+    if (x->kind != BUF_ARENA || x->begin < 0) continue;
+    arrput(list, b);
+    arrput(blocks, ((Block){x->bytes, x->begin, x->end, 0}));
   }
-  if (best != last) place_by(p, list, placed, best);
-  free(placed);
-  arrfree(list);
+  int n = (int)arrlen(blocks);
+  p->bound = offsets_bound(blocks, n);
+  p->peak = offsets_find(blocks, n, &p->least);
+  for (int i = 0; i < n; i++) p->bufs[list[i]].offset = blocks[i].offset;
+  arrfree(list), arrfree(blocks);
 }
 
 /* What the caller reads after the last step lives to the end: values of effects. */

@@ -38,8 +38,8 @@ bool split_same(const Split *a, const Split *b);
  * order. Nodes that are not outs are computed where they are used ("inlined"). At most one node of the group is
  * `heavy`: a CONTRACT, WINDOW or argmax whose accumulator the nest holds; MAP and VIEW nodes before it are its
  * operands, MAP nodes after it its epilogue. GATHER nodes are loads at run-time indices and may be inlined. A SCATTER
- * or CALL is a group of its own (its operands may be inlined). A group without nodes copies buffer reads[0] to outs[0].buf. In
- * an in-place group every load of an element comes before the stores of that element.
+ * or CALL is a group of its own (its operands may be inlined). A group without nodes copies buffer reads[0] to
+ * outs[0].buf. In an in-place group every load of an element comes before the stores of that element.
  *
  * A row group holds any number of other REDUCEs, all of the same split: one row, the elements that are folded into one
  * result, is dealt with at a time. Its outs are wide (an element per folded element) or narrow (one per row); a wide
@@ -98,5 +98,7 @@ typedef struct Plan {
   int64_t little; /* a kernel of less work, in operations and words moved, is thread 0's alone */
   int64_t peak;   /* arena bytes */
   int64_t bound;  /* liveness lower bound of the arena */
+  bool least;     /* no offsets need less than `peak` for these lives: it is the bound, or a search has shown it */
+  bool ordered;   /* no order of the entry's steps has fewer bytes alive at a time: a search has shown it */
 } Plan;
 #endif

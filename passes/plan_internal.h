@@ -23,7 +23,7 @@ int region_buf(const Plan *p, int scope, NodeId n);
 int region_carried(const Plan *p, int scope, NodeId n); /* how many values it carries */
 /* The step of a scan, while, cond, vmap, checkpoint or custom_grad, its bodies planned. */
 PlanStep region_step(Plan *p, int scope, NodeId n);
-/* Puts the steps of one sequence into an order that respects every read; commits to cells come last. */
+/* Puts the steps of a body into an order that respects every read and keeps few bytes alive. */
 void schedule_steps(Plan *p, PlanStep **steps);
 /* Buffers that a step reads and writes, loops and branches with all that is inside; stb_ds lists. */
 void step_reads(const Plan *p, const PlanStep *s, int **out);
@@ -31,4 +31,8 @@ void step_writes(const Plan *p, const PlanStep *s, int **out);
 bool buf_holds_cell(const PlanBuf *b, int cell); /* as CELL, or among CELLS */
 /* Every read of `n` in the group happens at the element being computed; in a row group, at one of its row. */
 bool group_reads_same(const Plan *p, const Group *gr, NodeId n);
+/* May the group store the new value of `cell` right into the cell, if no later step reads the old one? */
+bool group_may_commit(const Plan *p, const Group *gr, int cell);
+/* May the group make `out` in the buffer of its operand `from`, if nobody reads that later? */
+bool group_may_take(const Plan *p, const Group *gr, int from, int out);
 #endif

@@ -82,7 +82,8 @@ static void print_steps(const Plan *p, Buf *b, const PlanStep *steps, int indent
 }
 
 void plan_print(const Plan *p, Buf *b) {
-  buf_printf(b, "plan %s: arena %lld bytes, bound %lld\n", p->entry->name, (long long)p->peak, (long long)p->bound);
+  buf_printf(b, "plan %s: arena %lld bytes, bound %lld%s%s\n", p->entry->name, (long long)p->peak, (long long)p->bound,
+             p->least && p->peak > p->bound ? ", no offsets need less" : "", p->ordered ? ", best order" : "");
   for (int i = 0; i < arrlen(p->bufs); i++) {
     const PlanBuf *x = &p->bufs[i];
     if (x->kind != BUF_ARENA || x->begin < 0) continue;

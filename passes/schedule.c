@@ -1,9 +1,11 @@
 /* schedule: the order of steps.
  *
- * Before: steps in the order of their first node. After: an order in which everything is written before it is read, and
- * old values of cells are read before they are replaced where that is possible. */
+ * Before: steps in the order of their first node. After: an order in which everything is written before it is read, old
+ * values of cells are read before they are replaced where that is possible, and few bytes are alive at a time
+ * (passes/order.h). */
 #include "base/ds.h"
 #include "passes/hostile.h"
+#include "passes/order.h"
 #include "passes/pipeline.h"
 #include "passes/plan_internal.h"
 #include <stdlib.h>
@@ -52,15 +54,203 @@ static int home(const Plan *p, int b) {
   return b;
 }
 
-/* ---- order ---- */
+/* ---- the problem of the order ---- */
 
-typedef struct Item {
-  int *reads, *writes;
-  int waits;     /* writers not yet placed */
-  int *unblocks; /* items that read what this one writes */
-  NodeId first;  /* order among equals */
-  bool commit;   /* writes cells only: as late as can be */
-} Item;
+/* A step as an item of passes/order.h. Pairs that a loop swaps are one value. What the entry writes to a cell takes no
+ * memory where the cell can take it, behind all steps that read the old value. */
+typedef struct Problem {
+  const Plan *p;
+  PlanStep *steps; /* of one sequence */
+  int n, n_bufs;
+  int **reads, **writes; /* by step, stb_ds: buffers */
+  int *value;            /* by buffer: its value, or -1 */
+  int *writer;           /* by value: the step that makes it */
+  Order order;
+} Problem;
+
+static void *zeros(int n, size_t size) {
+  void *p = calloc((size_t)n + 1, size);
+  if (!p) INTERNAL("out of memory");
+  return p;
+}
+
+/* Pairs of a loop among the steps are one value. In the loop's body they are two, and none of the body's memory. */
+static void find_values(Problem *q) {
+  const Plan *p = q->p;
+  for (int b = 0; b < q->n_bufs; b++) q->value[b] = -1;
+  for (int i = 0; i < q->n; i++)
+    for (int k = 0; k < arrlen(q->writes[i]); k++) {
+      int b = home(p, q->writes[i][k]), twin = p->bufs[b].twin;
+      if (q->value[b] < 0 && twin >= 0 && q->value[twin] >= 0 && q->writer[q->value[twin]] == i)
+        q->value[b] = q->value[twin];
+      if (q->value[b] < 0) {
+        q->value[b] = (int)arrlen(q->order.values);
+        bool here = p->bufs[b].kind == BUF_ARENA && (twin < 0 || q->steps[i].kind == PLAN_LOOP);
+        OrderValue v = {.bytes = here ? p->bufs[b].bytes * (twin < 0 ? 1 : 2) : 0};
+        arrput(q->order.values, v);
+        arrput(q->writer, i);
+      }
+      q->writer[q->value[b]] = i;
+    }
+}
+static int value_of(const Problem *q, int b) { return q->value[home(q->p, b)]; }
+
+/* Who reads what; a value that one step makes for itself alone is none. */
+static void fill_items(Problem *q) {
+  for (int i = 0; i < q->n; i++) {
+    OrderItem x = {0};
+    for (int k = 0; k < arrlen(q->reads[i]); k++) {
+      int v = value_of(q, q->reads[i][k]);
+      if (v < 0 || q->writer[v] == i) continue;
+      add(&x.reads, v);
+      add(&x.after, q->writer[v]);
+    }
+    for (int k = 0; k < arrlen(q->writes[i]); k++) {
+      int v = value_of(q, q->writes[i][k]);
+      if (q->writer[v] == i) add(&x.writes, v);
+    }
+    arrput(q->order.items, x);
+  }
+}
+
+/* Roots that the caller reads live to the end; in a body, whatever nobody in it reads. */
+static void keep_roots(Problem *q, bool whole) {
+  const Plan *p = q->p;
+  int nv = (int)arrlen(q->order.values);
+  bool *read = zeros(nv, sizeof(bool));
+  for (int i = 0; i < q->n; i++)
+    for (int k = 0; k < arrlen(q->order.items[i].reads); k++) read[q->order.items[i].reads[k]] = true;
+  for (int v = 0; v < nv && !whole; v++) q->order.values[v].stays = !read[v];
+  for (int i = 0; i < arrlen(p->graph->outputs) && whole; i++) {
+    int b = p->buf_of[p->graph->outputs[i]], v = b >= 0 ? value_of(q, b) : -1;
+    if (v >= 0 && p->bufs[b].twin < 0) q->order.values[v].stays = true;
+  }
+  free(read);
+}
+
+/* ---- values for the step's time ---- */
+
+static int flatten(const Plan *p, const PlanStep *s, int at, int *first, int *last) {
+  if (s->kind != PLAN_KERNEL) {
+    for (int i = 0; i < arrlen(s->before); i++) at = flatten(p, &s->before[i], at, first, last);
+    for (int i = 0; i < arrlen(s->other); i++) at = flatten(p, &s->other[i], at, first, last);
+    for (int i = 0; i < arrlen(s->body); i++) at = flatten(p, &s->body[i], at, first, last);
+    return at;
+  }
+  int *b = NULL;
+  step_reads(p, s, &b);
+  step_writes(p, s, &b);
+  for (int k = 0; k < arrlen(b); k++) {
+    int one = home(p, b[k]);
+    if (first[one] < 0) first[one] = at;
+    last[one] = at;
+  }
+  arrfree(b);
+  return at + 1;
+}
+
+/* What a loop or branch keeps in its bodies: the values that no other step sees do not go through all of it. */
+static void fold_inner(Problem *q, int i, const bool *seen, int *first, int *last) {
+  OrderItem *x = &q->order.items[i];
+  for (int b = 0; b < q->n_bufs; b++) first[b] = -1;
+  int n = flatten(q->p, &q->steps[i], 0, first, last);
+  int64_t *change = zeros(n + 1, sizeof(int64_t)), alive = 0;
+  for (int k = 0; k < arrlen(q->writes[i]); k++) {
+    int b = home(q->p, q->writes[i][k]);
+    if (q->value[b] < 0 || seen[q->value[b]] || q->p->bufs[b].twin >= 0 || first[b] < 0) continue;
+    int64_t bytes = q->order.values[q->value[b]].bytes;
+    q->order.values[q->value[b]].bytes = 0;
+    change[first[b]] += bytes, change[last[b] + 1] -= bytes;
+  }
+  for (int at = 0; at <= n; at++) {
+    alive += change[at];
+    if (alive > x->inner) x->inner = alive;
+  }
+  free(change);
+}
+
+static void fold_all(Problem *q) {
+  bool *seen = zeros((int)arrlen(q->order.values), sizeof(bool)), any = false;
+  for (int i = 0; i < q->n; i++) {
+    any |= q->steps[i].kind != PLAN_KERNEL;
+    for (int k = 0; k < arrlen(q->order.items[i].reads); k++) seen[q->order.items[i].reads[k]] = true;
+  }
+  for (int v = 0; v < arrlen(q->order.values); v++) seen[v] |= q->order.values[v].stays;
+  int *first = zeros(q->n_bufs, sizeof(int)), *last = zeros(q->n_bufs, sizeof(int));
+  for (int i = 0; i < q->n && any; i++)
+    if (q->steps[i].kind != PLAN_KERNEL) fold_inner(q, i, seen, first, last);
+  free(seen), free(first), free(last);
+}
+
+/* ---- buffers that are taken over ---- */
+
+static void find_takes(Problem *q, int i) {
+  const PlanStep *s = &q->steps[i];
+  if (s->kind != PLAN_KERNEL) return;
+  const Group *gr = &q->p->groups[s->group];
+  for (int o = 0; o < arrlen(gr->outs); o++)
+    for (int r = 0; r < arrlen(gr->reads); r++) {
+      OrderTake t = {value_of(q, gr->reads[r]), value_of(q, gr->outs[o].buf)};
+      if (t.from < 0 || t.out < 0 || q->writer[t.from] == i) continue;
+      if (q->order.values[t.from].bytes && q->order.values[t.out].bytes &&
+          group_may_take(q->p, gr, gr->reads[r], gr->outs[o].buf))
+        arrput(q->order.items[i].takes, t);
+    }
+}
+
+/* ---- cells ---- */
+
+/* Can `to` be reached from `from` along what waits? */
+static bool reaches(int *const *next, int from, int to, int *mark, int stamp) {
+  if (from == to) return true;
+  if (mark[from] == stamp) return false;
+  mark[from] = stamp;
+  for (int k = 0; k < arrlen(next[from]); k++)
+    if (reaches(next, next[from][k], to, mark, stamp)) return true;
+  return false;
+}
+
+/* The steps that read each cell, stb_ds. */
+static int **cell_readers(const Problem *q) {
+  int **readers = zeros((int)arrlen(q->p->prog->cells), sizeof(int *));
+  for (int i = 0; i < q->n; i++)
+    for (int k = 0; k < arrlen(q->reads[i]); k++) {
+      const PlanBuf *x = &q->p->bufs[home(q->p, q->reads[i][k])];
+      if (x->kind == BUF_CELL) add(&readers[x->index], i);
+      for (int c = 0; c < (x->kind == BUF_CELLS ? (int)arrlen(x->cells) : 0); c++) add(&readers[x->cells[c]], i);
+    }
+  return readers;
+}
+
+/* Writes of cells wait for all who read the old value, unless these wait for them: then a copy is made at the end. */
+static void order_cells(Problem *q) {
+  const Plan *p = q->p;
+  const Entry *e = p->entry;
+  int **readers = cell_readers(q), **next = zeros(q->n, sizeof(int *)), *mark = zeros(q->n, sizeof(int)), stamp = 0;
+  for (int i = 0; i < q->n; i++)
+    for (int k = 0; k < arrlen(q->order.items[i].after); k++) arrput(next[q->order.items[i].after[k]], i);
+  for (int w = 0; w < arrlen(e->writes); w++) {
+    int cell = e->writes[w], b = p->buf_of[p->graph->outputs[e->n_results + e->n_reports + w]];
+    int v = b >= 0 ? value_of(q, b) : -1, i = v >= 0 ? q->writer[v] : -1;
+    bool fits = i >= 0 && q->steps[i].kind == PLAN_KERNEL && p->bufs[b].kind == BUF_ARENA && p->bufs[b].twin < 0 &&
+                group_may_commit(p, &p->groups[q->steps[i].group], cell);
+    for (int k = 0; k < arrlen(readers[cell]) && fits; k++)
+      if (readers[cell][k] != i && (arrlen(next[i]) || !k)) fits = !reaches(next, i, readers[cell][k], mark, ++stamp);
+    if (!fits) continue;
+    q->order.values[v].bytes = 0;
+    for (int k = 0; k < arrlen(readers[cell]); k++) {
+      int r = readers[cell][k];
+      if (r == i) continue;
+      add(&q->order.items[i].after, r);
+      add(&next[r], i);
+    }
+  }
+  for (int c = 0; c < arrlen(p->prog->cells); c++) arrfree(readers[c]);
+  for (int i = 0; i < q->n; i++) arrfree(next[i]);
+  free(readers), free(next), free(mark);
+}
+
+/* ---- the order ---- */
 
 static NodeId last_node(const Plan *p, const PlanStep *s) {
   if (s->kind != PLAN_KERNEL) return s->node;
@@ -68,98 +258,99 @@ static NodeId last_node(const Plan *p, const PlanStep *s) {
   return arrlen(gr->nodes) ? arrlast(gr->nodes) : 0;
 }
 
-/* Who reads a buffer or its twin: no item, this one, or several. */
-enum { NONE = -1, SEVERAL = -2 };
-static void read_by(int *reader, int b, int item) {
-  reader[b] = reader[b] == NONE || reader[b] == item ? item : SEVERAL;
+static bool is_ready(const Problem *q, const bool *done, int i) {
+  bool ready = !done[i];
+  for (int k = 0; k < arrlen(q->order.items[i].after) && ready; k++) ready = done[q->order.items[i].after[k]];
+  return ready;
 }
-static int *find_readers(const Plan *p, const Item *items, int n) {
-  int nb = (int)arrlen(p->bufs), *reader = malloc(sizeof(int) * (size_t)(nb + 1));
-  for (int b = 0; b < nb; b++) reader[b] = NONE;
-  for (int i = 0; i < n; i++)
-    for (int k = 0; k < arrlen(items[i].reads); k++) {
-      int b = home(p, items[i].reads[k]);
-      read_by(reader, b, i);
-      if (p->bufs[b].twin >= 0) read_by(reader, p->bufs[b].twin, i);
-    }
-  return reader;
-}
-
-/* A group whose values nobody but the end of the step wants: its outs are roots of the entry and nothing reads them. */
-static bool read_by_none(const Plan *p, const int *reader, const Item *it, int item) {
-  for (int i = 0; i < arrlen(it->writes); i++) {
-    int b = it->writes[i];
-    if (p->bufs[b].kind != BUF_ARENA || (reader[b] != NONE && reader[b] != item)) return false;
-  }
-  return true;
-}
-
-/* Item j waits for item i when it reads something i writes. */
-static void link_items(const Plan *p, Item *items, int n) {
-  int nb = (int)arrlen(p->bufs);
-  int *writer = malloc(sizeof(int) * (size_t)(nb + 1));
-  for (int b = 0; b < nb; b++) writer[b] = -1;
-  for (int i = 0; i < n; i++)
-    for (int k = 0; k < arrlen(items[i].writes); k++) writer[home(p, items[i].writes[k])] = i;
-  for (int j = 0; j < n; j++)
-    for (int k = 0; k < arrlen(items[j].reads); k++) {
-      int i = writer[home(p, items[j].reads[k])];
-      if (i < 0 || i == j) continue;
-      arrput(items[i].unblocks, j);
-      items[j].waits++;
-    }
-  free(writer);
-}
-
-/* Of the items that wait for nothing: commits last, else in the order of their nodes. */
-static int next_item(const Item *items, const bool *done, int n) {
+/* Of the steps that wait for nothing: the first by its last node. */
+static int first_ready(const Problem *q, const bool *done) {
   int best = -1;
-  for (int i = 0; i < n; i++) {
-    if (done[i] || items[i].waits) continue;
-    if (best < 0 || items[i].commit < items[best].commit ||
-        (items[i].commit == items[best].commit && items[i].first < items[best].first))
+  for (int i = 0; i < q->n; i++)
+    if (is_ready(q, done, i) && (best < 0 || last_node(q->p, &q->steps[i]) < last_node(q->p, &q->steps[best])))
       best = i;
-  }
   return best;
 }
-
-/* The same, any of them (hostile.h). */
-static int any_item(const Item *items, const bool *done, int n, uint64_t *state) {
+/* Any of them (hostile.h). */
+static int any_ready(const Problem *q, const bool *done, uint64_t *state) {
   int ready = 0, best = -1;
-  for (int i = 0; i < n; i++)
-    if (!done[i] && !items[i].waits && !hostile_pick(state, ++ready)) best = i;
+  for (int i = 0; i < q->n; i++)
+    if (is_ready(q, done, i) && !hostile_pick(state, ++ready)) best = i;
   return best;
 }
 
-void schedule_steps(Plan *p, PlanStep **steps) {
-  int n = (int)arrlen(*steps);
-  if (n < 2) return;
-  Item *items = calloc((size_t)n, sizeof *items);
-  for (int i = 0; i < n; i++) {
-    step_reads(p, &(*steps)[i], &items[i].reads);
-    step_writes(p, &(*steps)[i], &items[i].writes);
-    items[i].first = last_node(p, &(*steps)[i]);
-  }
-  link_items(p, items, n);
-  int *reader = find_readers(p, items, n);
-  for (int i = 0; i < n; i++)
-    items[i].commit = (*steps)[i].kind == PLAN_KERNEL && read_by_none(p, reader, &items[i], i);
-  free(reader);
-  PlanStep *order = NULL;
-  bool *done = calloc((size_t)n, sizeof *done);
-  uint64_t hostile = hostile_steps();
-  for (int placed = 0; placed < n; placed++) {
-    int best = hostile ? any_item(items, done, n, &hostile) : next_item(items, done, n);
+/* First by their last node, each behind what it waits for: an order that is possible, and the program's own. */
+static int *natural_order(const Problem *q, uint64_t hostile) {
+  int *seq = zeros(q->n, sizeof(int));
+  bool *done = zeros(q->n, sizeof(bool));
+  for (int placed = 0; placed < q->n; placed++) {
+    int best = hostile ? any_ready(q, done, &hostile) : first_ready(q, done);
     if (best < 0) INTERNAL("schedule: groups wait for each other in a circle");
     done[best] = true;
-    arrput(order, (*steps)[best]);
-    for (int k = 0; k < arrlen(items[best].unblocks); k++) items[items[best].unblocks[k]].waits--;
+    seq[placed] = best;
   }
-  for (int i = 0; i < n; i++) arrfree(items[i].reads), arrfree(items[i].writes), arrfree(items[i].unblocks);
-  free(items);
   free(done);
+  return seq;
+}
+
+static void problem_begin(Problem *q, bool whole) {
+  q->reads = zeros(q->n, sizeof(int *)), q->writes = zeros(q->n, sizeof(int *)),
+  q->value = zeros(q->n_bufs, sizeof(int));
+  for (int i = 0; i < q->n; i++) {
+    step_reads(q->p, &q->steps[i], &q->reads[i]);
+    step_writes(q->p, &q->steps[i], &q->writes[i]);
+  }
+  find_values(q);
+  fill_items(q);
+  keep_roots(q, whole);
+  if (whole && !hostile_steps()) order_cells(q);
+  fold_all(q);
+  for (int i = 0; i < q->n; i++) find_takes(q, i);
+}
+static void problem_end(Problem *q) {
+  for (int i = 0; i < q->n; i++) arrfree(q->reads[i]), arrfree(q->writes[i]);
+  free(q->reads), free(q->writes), free(q->value);
+  arrfree(q->writer);
+  order_free(&q->order);
+}
+
+/* The items in the order `seq`, named by it. */
+static Order renamed(const Order *o, const int *seq, int n) {
+  Order to = {0};
+  int *at = zeros(n, sizeof(int));
+  for (int i = 0; i < n; i++) at[seq[i]] = i;
+  for (int i = 0; i < n; i++) {
+    OrderItem x = o->items[seq[i]];
+    for (int k = 0; k < arrlen(x.after); k++) x.after[k] = at[x.after[k]];
+    arrput(to.items, x);
+  }
+  to.values = o->values;
+  free(at);
+  return to;
+}
+
+static void schedule(Plan *p, PlanStep **steps, bool whole) {
+  int n = (int)arrlen(*steps);
+  if (whole) p->ordered = n < 2;
+  if (n < 2) return;
+  Problem q = {.p = p, .steps = *steps, .n = n, .n_bufs = (int)arrlen(p->bufs)};
+  problem_begin(&q, whole);
+  int *natural = natural_order(&q, hostile_steps()), *seq = zeros(n, sizeof(int));
+  Order o = renamed(&q.order, natural, n);
+  arrfree(q.order.items);
+  q.order = o;
+  bool proven = false;
+  if (!hostile_steps()) order_find(&q.order, seq, &proven);
+  else
+    for (int i = 0; i < n; i++) seq[i] = i;
+  if (whole) p->ordered = proven;
+  PlanStep *order = NULL;
+  for (int i = 0; i < n; i++) arrput(order, (*steps)[natural[seq[i]]]);
+  problem_end(&q);
+  free(natural), free(seq);
   arrfree(*steps);
   *steps = order;
 }
 
-void plan_schedule(Plan *p) { schedule_steps(p, &p->steps); }
+void schedule_steps(Plan *p, PlanStep **steps) { schedule(p, steps, false); }
+void plan_schedule(Plan *p) { schedule(p, &p->steps, true); }
