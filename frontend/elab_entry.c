@@ -89,7 +89,9 @@ static void collect_vars(Elab *e, Entry *en) {
     }
 }
 
-/* Puts reports, writes and effects behind the results. */
+static bool is_empty(Elab *e, Type t) { return dim_is(e->dims, type_count(e->dims, t), 0); }
+
+/* Puts reports, writes and effects behind the results. What has no elements is not written. */
 void trace_close(Elab *e, Trace *t) {
   Entry *en = t->entry;
   Graph *g = t->graph;
@@ -99,7 +101,7 @@ void trace_close(Elab *e, Trace *t) {
   }
   en->n_reports = (int)arrlen(t->reports);
   for (ptrdiff_t i = 0; i < arrlen(t->cells); i++)
-    if (t->cells[i].written) {
+    if (t->cells[i].written && !is_empty(e, graph_type(g, t->cells[i].now))) {
       arrput(g->outputs, t->cells[i].now);
       arrput(en->writes, slot_cell((int)i));
     }

@@ -18,7 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MANY = 1000 };
+/* GENERATED: the operations that an element made from its indices alone may take, to be made wherever it is read. */
+enum { MANY = 1000, GENERATED = 4 };
 
 static OpClass class_of(const Fuse *f, NodeId n) { return op_info[f->g->nodes[n].op].cls; }
 static bool is_heavy(const Fuse *f, NodeId n) {
@@ -77,15 +78,16 @@ static int cluster_flops(Fuse *f, NodeId h) {
   return sum;
 }
 
-/* One element-wise node over one array (the rest are scalars or generated): computing it again costs one load. */
+/* One element-wise node over one array (the rest are scalars or generated): computing it again costs one load. So do
+ * some nodes over what is generated, such as a mask. */
 static bool is_trivial(Fuse *f, NodeId h) {
-  if (f->next[h] || cluster_flops(f, h) > 1) return false;
-  int arrays = 0;
-  for (int i = 0; i < f->g->nodes[h].n_in; i++) {
-    NodeId b = fuse_edge(f, h, i).base;
-    arrays += b && f->g->nodes[b].type.rank > 0;
-  }
-  return arrays <= 1;
+  int arrays = 0, flops = cluster_flops(f, h);
+  for (NodeId m = h; m; m = f->next[m])
+    for (int i = 0; i < f->g->nodes[m].n_in; i++) {
+      NodeId b = fuse_edge(f, m, i).base;
+      arrays += b && f->g->nodes[b].type.rank > 0 && fuse_find(f, b) != h;
+    }
+  return arrays ? arrays == 1 && !f->next[h] && flops <= 1 : flops <= GENERATED;
 }
 
 /* Rule 4 of the header. */
@@ -159,8 +161,7 @@ static void collect(Fuse *f, Group *gr, NodeId h) {
   if (arrlen(gr->folds)) gr->heavy = gr->folds[0];
 }
 
-/* Will n have a buffer? Known for nodes before the one that is being decided. */
-static bool is_stored(const Fuse *f, NodeId n) { return f->forced[n] || (f->reads[n] && !f->again[n]); }
+bool fuse_is_stored(const Fuse *f, NodeId n) { return f->forced[n] || (f->reads[n] && !f->again[n]); }
 
 /* What it takes to make member n of cluster h from what has a buffer and from narrow members; with `outs` the latter
  * are marked. Each node counts once in a search. */
@@ -177,7 +178,7 @@ static void add_effort(Fuse *f, NodeId h, NodeId n, Effort *sum, bool *outs) {
     bool member = f->kind[e.base] == K_CLUSTER && fuse_find(f, e.base) == h;
     if (member && f->narrow[e.base]) {
       if (outs) outs[e.base] = true;
-    } else if (f->again[e.base] || (member && !is_stored(f, e.base))) {
+    } else if (f->again[e.base] || (member && !fuse_is_stored(f, e.base))) {
       add_effort(f, fuse_find(f, e.base), e.base, sum, outs);
     } else if (!e.spread) {
       int size = dtype_size(f->g->nodes[e.base].type.dtype);
@@ -202,7 +203,7 @@ static int decide_again(Fuse *f, NodeId h) {
   for (NodeId m = f->lowest[h]; m <= f->last[h]; m++) {
     if (f->kind[m] != K_CLUSTER || fuse_find(f, m) != h) continue;
     f->again[m] = is_cheap_again(f, m);
-    stored += is_stored(f, m);
+    stored += fuse_is_stored(f, m);
   }
   return stored;
 }

@@ -40,6 +40,8 @@ typedef struct Edge {
 Edge fuse_edge(const Fuse *f, NodeId n, int k);
 NodeId fuse_find(Fuse *f, NodeId n);
 bool fuse_is_lonely(const Fuse *f, NodeId n); /* stays alone in its cluster */
+/* Will n have a buffer? Known for nodes before the one that rule 5 is deciding about. */
+bool fuse_is_stored(const Fuse *f, NodeId n);
 /* Rules 2 and 3 of fuse.c; reductions of one split that read one value, when `again` is known. */
 void fuse_merge(Fuse *f);
 void fuse_merge_readers(Fuse *f);

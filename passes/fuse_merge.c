@@ -209,7 +209,7 @@ static void meet_readers(Fuse *f, Readers *r, NodeId n, NodeId member) {
     Edge e = fuse_edge(f, n, i);
     if (!e.base || e.bent || e.spread) continue;
     NodeId c = fuse_find(f, member);
-    if (f->again[e.base] && fuse_find(f, e.base) != c) {
+    if (f->kind[e.base] == K_CLUSTER && fuse_find(f, e.base) != c && !fuse_is_stored(f, e.base)) {
       meet_readers(f, r, e.base, member);
       continue;
     }
