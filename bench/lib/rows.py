@@ -1,4 +1,5 @@
 """The rows of bench/run. A row is a function of the Lab that yields results; MODELS are rows of one program each."""
+import glob
 import os
 import shutil
 import struct
@@ -7,7 +8,7 @@ import time
 
 import shapes
 from cases import finish, run_case
-from machine import BENCH, OUT
+from machine import BENCH, OUT, ROOT
 from turns import Failed
 
 PROGRAMS = os.path.join(BENCH, "programs")
@@ -46,6 +47,18 @@ def rowwise(lab, row):
     for kind, limit in ROWWISE:
         yield run_case(lab, {"row": row, "name": kind, "file": program(row), "entry": "row_" + kind, "limit": limit,
                              "peers": {"torch": "rows %s 16384 1024" % kind}})
+
+
+def forms(lab, row):
+    """Models written in two forms (tests/fusion): the peer is the one with std."""
+    for path in sorted(glob.glob(os.path.join(ROOT, "tests/fusion/*.dnn"))):
+        program = lab.program(path, lab.threads)
+        for entry in ("learn", "use"):
+            entrants = {name: lambda s, words=entry + form: program.time(s, words)
+                        for name, form in (("dnnc", "_own"), ("std", "_std"))}
+            case = "%s, %s" % (os.path.basename(path)[:-4], entry)
+            yield finish(lab, {"row": row, "case": case, "threads": lab.threads}, entrants)
+        lab.end_programs()
 
 
 def threads(lab, row):
@@ -118,5 +131,5 @@ def size(lab, row):
     yield result
 
 
-ROWS = {**{row: model for row in MODELS}, "gemm": gemm, "rowwise": rowwise, "threads": threads,
+ROWS = {**{row: model for row in MODELS}, "gemm": gemm, "rowwise": rowwise, "forms": forms, "threads": threads,
         "compile": compile_time, "size": size}
