@@ -1,6 +1,7 @@
 /* Functions of the runtime that kernels call: rows of one table that builder, parser, interpreter and emission read. */
 #include "base/ds.h"
 #include "codegen/loop.h"
+#include "runtime/core/kernel.h"
 #include "runtime/core/matrix.h"
 #include "runtime/core/sort.h"
 #include <string.h>
@@ -14,6 +15,7 @@ RUN(solve) { dnn_solve(p[0], p[1], i[0], i[1]); }
 RUN(logdet) { dnn_logdet(p[0], p[1], i[0]); }
 RUN(orthonormal) { dnn_orthonormal(p[0], p[1], p[2], i[0], i[1]); }
 RUN(eigh) { dnn_eigh(p[0], p[1], p[2], i[0]); }
+RUN(fetch_rows) { dnn_fetch_rows(p[0], i[0], i[1], i[2]); }
 
 static const RuntimeFn functions[] = {
     {"argsort_f64", "sort.h", 3, 2, argsort_f64},
@@ -24,6 +26,7 @@ static const RuntimeFn functions[] = {
     {"logdet", "matrix.h", 2, 1, logdet},
     {"orthonormal", "matrix.h", 3, 2, orthonormal},
     {"eigh", "matrix.h", 3, 1, eigh},
+    {"fetch_rows", "kernel.h", 1, 3, fetch_rows},
 };
 const char *const runtime_headers[] = {"sort.h", "matrix.h", NULL};
 

@@ -81,8 +81,22 @@ static Lies look(Lower *l, const Tiled *s) {
   return lies;
 }
 
+enum { WIDE = 64 }; /* bytes of a vector: processors with such have second caches to match */
+
+/* How much of K is taken at a time, where a row of a panel of B has so many bytes: the panel stays in a part of the
+ * second cache, from which register tiles of wide vectors read it in time; else it is kept small for the first. */
+static int64_t most_deep(const Target *t, int64_t row) {
+  if (t->vector_bytes < WIDE) return t->l2 < 512 * 1024 ? 256 : 512;
+  return min64(t->l2 / 4 / row, 1024);
+}
 /* A stride that maps the rows of a panel to few places of the first cache. */
 static bool crowded(int64_t stride, int64_t bytes) { return stride * bytes % 4096 == 0; }
+/* Rows of B so many bytes apart can be read where they lie: from a large second cache, which register tiles of wide
+ * vectors ask for so little that it keeps up, or from the first. */
+static bool reached(const Target *t, int64_t stride) {
+  if (t->vector_bytes >= WIDE) return stride % 8192 != 0;
+  return stride % 4096 != 0 && stride < 4096;
+}
 
 /* Where operands and result lie decides how they are reached. */
 static void choose_ways(Lower *l, const Tiled *s, Tile *t, const Sizes *z, const Lies *at) {
@@ -93,13 +107,13 @@ static void choose_ways(Lower *l, const Tiled *s, Tile *t, const Sizes *z, const
   t->a = t->b = WAY_COPY;
   t->straight = s->p->n.n <= 1 || (b->side_known && b->side == 1);
   if (a->side_known && a->along_known) {
-    bool good = a->along == 1 ? !crowded(a->side, size) && (column_panels < 12 || t->mr < 14)
+    bool good = a->along == 1 ? t->mr <= 8 || (!crowded(a->side, size) && (column_panels < 12 || t->mr < 14))
                               : !crowded(a->along, size) && a->along * size < 8192;
     if (column_panels <= 3 || good) t->a = WAY_DIRECT;
     else if (a->along == 1 && t->lanes > 1) t->a = WAY_TURN;
   }
   if (b->side_known) {
-    bool good = row_panels <= 3 || (b->along_known && !crowded(b->along, size) && b->along * size < 4096);
+    bool good = row_panels <= 3 || (b->along_known && reached(l->target, b->along * size));
     if (b->side == 1 && b->along_known && good && !t->narrow) t->b = WAY_DIRECT;
     else if (b->along_known && b->along == 1 && b->side > 1 && t->lanes > 1 && !t->narrow && fixed_k &&
              t->kc >= t->lanes && (K % t->kc == 0 || K % t->kc >= t->lanes))
@@ -171,7 +185,8 @@ static bool choose(Lower *l, Tiled *s) {
   const Choice *given = key ? tuning_find(l->tuning, key) : NULL;
   if (given) t->mr = given->mr, t->nr = given->nr;
   else if (!choose_register_tile(t, z.M, z.N, l->target)) return false;
-  int64_t deep = z.K > 0 ? z.K : 1, most = l->target->l2 < 512 * 1024 ? 256 : 512, pieces = (deep + most - 1) / most;
+  int64_t deep = z.K > 0 ? z.K : 1, most = most_deep(l->target, t->nr * dtype_size(p->dtype));
+  int64_t pieces = (deep + most - 1) / most;
   t->kc = given ? min64(given->kc, deep) : (deep + pieces - 1) / pieces;
   t->width = t->lanes / gcd64(t->lanes, t->mr) * t->mr;
   t->short_ = dim_lower(l->dims, s->M) < t->mr;
@@ -276,9 +291,10 @@ typedef struct Block {
   const Idx *b;
   LExpr *batch, *i0, *rows, *panels; /* rows of the result, register tiles of them */
   LExpr *ko, *k0, *kc, *more;
-  Place a;       /* WAY_DIRECT */
-  LArr *packed;  /* else */
-  LArr *bp, *cb; /* B and where its first element is */
+  LExpr *j, *lo, *hi; /* the first column of the panel; the part of K */
+  Place a;            /* WAY_DIRECT */
+  LArr *packed;       /* else */
+  LArr *bp, *cb;      /* B and where its first element is */
   LExpr *b0, *b_stride;
   Place c; /* of the result, when tiles store to it */
 } Block;
@@ -308,12 +324,40 @@ static void tile_call(Lower *l, const Block *q, int mr, LExpr *row, LExpr *to) {
   args[n++].x = q->more;
   lb_call(x, micro, args, n);
 }
+/* While a panel of B is used, the next one comes nearer: a part of it with each register tile. */
+static void fetch_next(Lower *l, const Block *q, LExpr *tile) {
+  LB *x = l->b;
+  const Tiled *s = q->s;
+  const Tile *t = &s->t;
+  Place b;
+  int64_t side, along, size = dtype_size(s->p->dtype), panel = t->kc * t->nr * size;
+  if (t->kept || s->p->outer || panel < l->target->l1 || dim_most(l, s->M) < 4 * t->mr) return;
+  if (!place_of(l, s, false, (Part){q->b, q->ko}, &b) || !x_is_int(b.side, &side) || !x_is_int(b.along, &along)) return;
+  if (side != 1 && along != 1) return;
+  LExpr *k = x_add(x, q->k0, x_int(x, t->kc)), *same = x_lt(x, k, q->hi), *nr = x_int(x, t->nr);
+  LExpr *j = x_min(x, x_add(x, q->j, nr), x_max(x, x_sub(x, x_dim(x, s->N), nr), x_int(x, 0)));
+  k = lb_let(x, "next_k", x_select(x, same, k, q->lo));
+  j = lb_let(x, "next_j", x_select(x, same, q->j, j));
+  LExpr *all = side == 1 ? q->kc : x_min(x, nr, x_dim(x, s->N)), *tiles = q->panels;
+  LExpr *each = x_div(x, x_add(x, all, x_sub(x, tiles, x_int(x, 1))), tiles), *first = x_mul(x, tile, each);
+  LExpr *last = x_sub(x, side == 1 ? x_dim(x, s->K) : x_dim(x, s->N), each);
+  if (side == 1) k = x_max(x, x_min(x, x_add(x, k, first), last), x_int(x, 0));
+  else j = x_max(x, x_min(x, x_add(x, j, first), last), x_int(x, 0));
+  LExpr *at = x_add(x, b.base, x_add(x, x_mul(x, j, b.side), x_mul(x, k, b.along)));
+  CallArg args[] = {{.arr = b.arr, .x = at},
+                    {.x = each},
+                    {.x = x_mul(x, side == 1 ? b.along : b.side, x_int(x, size))},
+                    {.x = x_mul(x, side == 1 ? nr : q->kc, x_int(x, size))}};
+  lb_run(x, "fetch_rows", args, 4);
+}
 static void tile_rows(Lower *l, const Block *q) {
   LB *x = l->b;
   const Tile *t = &q->s->t;
   LExpr *mr = x_int(x, t->mr), *none = x_int(x, 0), *all = x_dim(x, q->s->M), *tiles = q->panels;
   if (t->short_) tiles = lb_let(x, "tiles", x_select(x, x_ge(x, all, mr), tiles, none));
-  LExpr *i = x_mul(x, x_var(x, lb_for(x, FOR_SERIAL, "ip", none, tiles, 1)), mr), *row = x_add(x, q->i0, i);
+  LExpr *tile = x_var(x, lb_for(x, FOR_SERIAL, "ip", none, tiles, 1)), *i = x_mul(x, tile, mr);
+  LExpr *row = x_add(x, q->i0, i);
+  fetch_next(l, q, tile);
   if (t->a == WAY_DIRECT) row = x_min(x, row, x_sub(x, all, mr));
   tile_call(l, q, t->mr, lb_let(x, "row", row), x_mul(x, i, x_int(x, t->nr)));
   lb_end(x);
@@ -375,6 +419,9 @@ static void blocks(Lower *l, const Tiled *s, int inner) {
   bool empty = t->splits > 1 || dim_lower(l->dims, range) < 1;
   LExpr *last = empty ? x_max(x, hi, x_add(x, lo, x_int(x, 1))) : hi, *size = x_dim(x, s->K), *from = x_int(x, 0);
   q.ko = from;
+  q.j = j;
+  q.lo = lo;
+  q.hi = hi;
   if (p->outer) q.ko = x_var(x, lb_for(x, FOR_SERIAL, "ko", lo, last, 1));
   q.k0 = x_var(x, lb_for(x, FOR_SERIAL, "k0", p->outer ? from : lo, p->outer ? size : last, t->kc));
   LExpr *rest = x_sub(x, p->outer ? size : hi, q.k0);

@@ -103,6 +103,16 @@ static inline int64_t dnn_check(DnnTeam *team, int64_t index, int64_t bound, int
   return index < 0 && bound > 0 ? 0 : bound - 1;
 }
 
+/* Asks for `bytes` of each of `rows` rows, which are `stride` bytes apart, to be in the second cache soon. */
+static inline void dnn_fetch_rows(const void *p, int64_t rows, int64_t stride, int64_t bytes) {
+#if defined(__GNUC__)
+  for (int64_t i = 0; i < rows; i++)
+    for (int64_t at = 0; at < bytes; at += 64) __builtin_prefetch((const char *)p + i * stride + at, 0, 2);
+#else
+  (void)p, (void)rows, (void)stride, (void)bytes;
+#endif
+}
+
 /* The places of a loop's value of this iteration and of the next one. */
 static inline void dnn_swap(unsigned char **a, unsigned char **b) {
   unsigned char *x = *a;
