@@ -3,6 +3,7 @@
 A file of models, written by hand:
   g = Golden("lenet", 1e-5)              # of tests/golden/lenet.dnn, or file="models/optim/optimisers.dnn"
   g.call("forward"); g.input("x", w(2, 3)); g.result("loss", tensor)      # an export: inputs and results by name
+  g.weight("net.w", w(2, 3))             # a cell's value from here on; sets={"d": 8} gives constants of the file
   g.run("learn", 20); g.cell("net.w", tensor)      # cells after 20 runs of a step
   g.report("loss", tensor)               # a report of the last run
   g.covers("optim.sgd")                  # library functions that the call before exercises
@@ -13,7 +14,7 @@ Cases of the library, of which the .dnn file is written as well (f64 to 1e-9, f3
   g.case("mse", dict(y=w(5, 4), t=w(5, 4)), "loss.mse(y, t)", torch.nn.functional.mse_loss)
 makes `export fn mse_f64` and `mse_f32` that return the value and the gradient of sum(value * u) by every float input.
 
-The text: `file`, `tolerance F64 F32`; a block begins with `call ENTRY`, `run STEP TIMES STEPS FIRST`, or `case NAME`
+The text: `set NAME=VALUE`, `file`, `tolerance F64 F32`, `weight PATH` and what follows an `in NAME`; a block begins with `call ENTRY`, `run STEP TIMES STEPS FIRST`, or `case NAME`
 (NAME_f64, then NAME_f32); in it `in NAME RANK SHAPE wave FIRST PACE SCALE SHIFT | list NUMBERS`, `covers NAMES`,
 `result | cell | report NAME RANK SHAPE NUMBERS`. tests/lib/golden.c reads it and holds the evaluator and compiled code
 against it: every number within the tolerance times the largest magnitude of its tensor.
@@ -37,10 +38,10 @@ def wave(shape, first, pace, dtype=torch.float64):
 
 
 class Golden:
-    def __init__(self, name, tolerance, file=None):
+    def __init__(self, name, tolerance, file=None, sets={}):
         self.path = os.path.join(HERE, name + ".txt")
-        self.lines = ["# made by tests/golden/%s.py" % name, "file %s" % (file or "tests/golden/%s.dnn" % name),
-                      "tolerance %g" % tolerance]
+        self.lines = ["# made by tests/golden/%s.py" % name, *("set %s=%s" % s for s in sets.items()),
+                      "file %s" % (file or "tests/golden/%s.dnn" % name), "tolerance %g" % tolerance]
         self.tolerance = tolerance
 
     def covers(self, *names):
@@ -52,6 +53,10 @@ class Golden:
     def input(self, name, v):
         """An input of the call before: a Wave or Given."""
         self.lines.append(" ".join(["in", name, str(len(v.shape)), *map(str, v.shape), v.text]))
+
+    def weight(self, path, v):
+        """A cell's value from here on: a Wave or Given."""
+        self.lines.append(" ".join(["weight", path, str(len(v.shape)), *map(str, v.shape), v.text]))
 
     def run(self, step, times, steps=None, first=0):
         """`times` runs from step number `first` on, of a stage of `steps` steps."""
@@ -126,7 +131,7 @@ def w(*shape, **more):
 class Cases(Golden):
     def __init__(self, name, title, uses=""):
         super().__init__(name, 1e-9)
-        self.lines[2] = "tolerance 1e-09 1e-05"
+        self.lines[-1] = "tolerance 1e-09 1e-05"
         self.source = os.path.join(HERE, name + ".dnn")
         self.text = ["## %s Written by tests/golden/%s.py." % (title, name)] + (["use " + uses] if uses else [])
         self.seen = set()

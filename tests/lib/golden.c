@@ -19,6 +19,7 @@ typedef struct World {
   const char *path;
   int line, compared, told;
   bool compiled, failed;
+  const char **sets; /* stb_ds: constants of the file, "d=32" */
   Prog *prog;
   Tensor *cells; /* stb_ds */
   const DnnProgram *program;
@@ -27,6 +28,7 @@ typedef struct World {
   const Entry *entry;
   Tensor in[MAX_INPUTS], *outputs;
   bool pending; /* not evaluated yet: inputs may follow */
+  int64_t times, first, steps;
   double tolerance, by_dtype[2];
 } World;
 
@@ -96,12 +98,13 @@ static bool compile(World *w) {
   return true;
 }
 
-static void call(World *w, int64_t step, int64_t steps);
+static void call(World *w);
 
 static bool load(World *w, const char *file) {
   PipelineOpts opts = {.verify = true};
   Diag *d = diag_new(w->a);
-  w->prog = frontend_load(w->a, d, golden_path(w->a, file), NULL);
+  arrput(w->sets, NULL);
+  w->prog = frontend_load(w->a, d, golden_path(w->a, file), &(ElabOpts){.sets = w->sets});
   bool good = w->prog;
   for (int i = 0; good && i < arrlen(w->prog->entries); i++)
     good = pipeline_graph(w->prog, &w->prog->entries[i], &opts);
@@ -114,8 +117,8 @@ static bool load(World *w, const char *file) {
   for (int i = 0; i < arrlen(w->prog->cells); i++)
     arrput(w->cells, tensor_of_type(w->a, w->prog->dims, w->prog->cells[i].type, NULL));
   w->entry = &w->prog->entries[w->prog->init];
-  w->pending = true;
-  call(w, 0, 0);
+  w->pending = true, w->times = 1;
+  call(w);
   return !w->failed;
 }
 
@@ -156,7 +159,8 @@ static void evaluate(World *w, const int64_t *all, int64_t step, int64_t steps) 
   for (int i = 0; i < arrlen(w->entry->writes); i++) w->cells[w->entry->writes[i]] = w->outputs[first + i];
 }
 
-static void call(World *w, int64_t step, int64_t steps) {
+/* The call at hand, unless it is done: so many runs one after the other. */
+static void call(World *w) {
   if (!w->pending) return;
   w->pending = false, w->outputs = NULL;
   int64_t *vars = arena_array(w->a, int64_t, dim_var_count(w->prog->dims) + 1);
@@ -171,12 +175,17 @@ static void call(World *w, int64_t step, int64_t steps) {
     }
   }
   w->outputs = arena_array(w->a, Tensor, arrlen(w->entry->graph->outputs) + 1);
-  w->context.step = step, w->context.steps = steps;
-  if (w->compiled) call_compiled(w, vars);
-  else evaluate(w, vars, step, steps);
+  for (int64_t k = 0; k < w->times && w->outputs; k++) {
+    w->context.step = w->first + k, w->context.steps = w->steps;
+    if (w->compiled) call_compiled(w, vars);
+    else evaluate(w, vars, w->first + k, w->steps);
+  }
 }
 
-static bool choose(World *w, const char *name) {
+/* The call at hand becomes the entry's; the one before is done. */
+static bool choose(World *w, const char *name, int64_t times, int64_t steps, int64_t first) {
+  call(w);
+  w->times = times, w->steps = steps, w->first = first;
   for (int i = 0; i < arrlen(w->prog->entries); i++)
     if (!strcmp(w->prog->entries[i].name, name)) {
       w->entry = &w->prog->entries[i];
@@ -189,20 +198,12 @@ static bool choose(World *w, const char *name) {
   return false;
 }
 
-/* in NAME RANK SHAPE wave FIRST PACE SCALE SHIFT | list NUMBERS */
-static void take_input(World *w, const char *name, char *s) {
+/* RANK SHAPE wave FIRST PACE SCALE SHIFT | list NUMBERS */
+static Tensor given(World *w, DType dtype, char *s) {
   int64_t shape[MAX_RANK];
-  int rank = (int)strtol(s, &s, 10), index = -1, used = 0;
+  int rank = (int)strtol(s, &s, 10), used = 0;
   for (int i = 0; i < rank; i++) shape[i] = strtol(s, &s, 10);
-  for (int i = 0; i < arrlen(w->entry->inputs); i++)
-    if (!strcmp(w->entry->inputs[i].name, name)) index = i;
-  if (index < 0) {
-    fail(w, "no input %s", name);
-    return;
-  }
-  Type type = w->entry->inputs[index].type;
-  Tensor *t = &w->in[index];
-  *t = tensor_new(w->a, (DType)type.dtype, rank, shape);
+  Tensor given = tensor_new(w->a, dtype, rank, shape), *t = &given;
   double first, pace, scale, shift;
   bool wave = sscanf(s, " wave %lf %lf %lf %lf", &first, &pace, &scale, &shift) == 4;
   if (!wave && (sscanf(s, " list%n", &used), used)) s += used;
@@ -211,6 +212,30 @@ static void take_input(World *w, const char *name, char *s) {
     if (dtype_is_float(t->dtype)) tensor_set(t, i, v);
     else tensor_set_int(t, i, (int64_t)v);
   }
+  return given;
+}
+
+/* in NAME RANK SHAPE NUMBERS: an input of the call at hand. */
+static void take_input(World *w, const char *name, char *s) {
+  for (int i = 0; i < arrlen(w->entry->inputs); i++)
+    if (!strcmp(w->entry->inputs[i].name, name)) {
+      w->in[i] = given(w, (DType)w->entry->inputs[i].type.dtype, s);
+      return;
+    }
+  fail(w, "no input %s", name);
+}
+
+/* weight PATH RANK SHAPE NUMBERS: a cell's new value. */
+static void set_weight(World *w, const char *path, char *s) {
+  for (int i = 0; i < arrlen(w->prog->cells); i++) {
+    if (strcmp(w->prog->cells[i].path, path)) continue;
+    Tensor t = given(w, (DType)w->cells[i].dtype, s);
+    if (tensor_count(&t) != tensor_count(&w->cells[i])) break;
+    w->cells[i] = t; /* the evaluator's cells may share their numbers */
+    if (w->compiled) memcpy(w->context.cells + w->program->cells[i].offset, t.data, (size_t)w->program->cells[i].bytes);
+    return;
+  }
+  fail(w, "no cell %s of this shape", path);
 }
 
 /* ---- results ---- */
@@ -267,7 +292,7 @@ static void check_line(World *w, char *line) {
     if (w->pending) take_input(w, name, line + used);
     return;
   }
-  call(w, 0, 0);
+  call(w);
   compare(w, kind, name, line + used);
 }
 
@@ -290,9 +315,9 @@ static int check_case(World *w, char **lines, int i) {
   while (end < arrlen(lines) && !begins_block(lines[end])) end++;
   for (int d = 0; d < 2; d++) {
     w->tolerance = w->by_dtype[d] * scale, w->line = i + 1;
-    if (!choose(w, arena_printf(w->a, "%s_%s", name, dtypes[d]))) continue;
+    if (!choose(w, arena_printf(w->a, "%s_%s", name, dtypes[d]), 1, 0, 0)) continue;
     for (int k = i + 1; k < end; k++) w->line = k + 1, check_line(w, lines[k]);
-    call(w, 0, 0);
+    call(w);
   }
   return end;
 }
@@ -304,8 +329,10 @@ static int check_from(World *w, char **lines, int i) {
   w->line = i + 1;
   if (is_word(line, "case")) return check_case(w, lines, i);
   if (sscanf(line, "%31s %255s %d %d %d", kind, name, &times, &steps, &first) < 2 || kind[0] == '#') return i + 1;
-  if (!strcmp(kind, "file")) return load(w, name) ? i + 1 : (int)arrlen(lines);
-  if (!strcmp(kind, "tolerance")) {
+  if (!strcmp(kind, "set")) arrput(w->sets, arena_strdup(w->a, name));
+  else if (!strcmp(kind, "file")) return load(w, name) ? i + 1 : (int)arrlen(lines);
+  else if (!strcmp(kind, "weight")) call(w), set_weight(w, name, strstr(line, name) + strlen(name));
+  else if (!strcmp(kind, "tolerance")) {
     w->by_dtype[0] = atof(name), w->by_dtype[1] = atof(line + strlen("tolerance ") + strlen(name));
     w->tolerance = w->by_dtype[0];
   } else if (!strcmp(kind, "call")) {
@@ -313,10 +340,10 @@ static int check_from(World *w, char **lines, int i) {
     double scale = 1;
     sscanf(line, "call %*s %lf", &scale);
     w->tolerance = scale * w->by_dtype[n > 4 && !strcmp(name + n - 4, "_f32")];
-    choose(w, name);
+    choose(w, name, 1, 0, 0);
   } else if (!strcmp(kind, "run")) {
     w->tolerance = w->by_dtype[0];
-    for (int k = 0; k < times && choose(w, name); k++) call(w, first + k, steps);
+    choose(w, name, times, steps, first);
   } else check_line(w, line);
   return i + 1;
 }
@@ -336,10 +363,12 @@ bool golden_check(Arena *a, const char *file, bool compiled, int *compared, Buf 
   char **lines = lines_of(a, file);
   if (!lines) fail(&w, "cannot be read");
   for (int i = 0; i < arrlen(lines);) i = check_from(&w, lines, i);
+  call(&w);
   *compared = w.compared;
   if (!w.compared) fail(&w, "nothing is compared");
   free(w.context.cells);
   arrfree(w.cells);
+  arrfree(w.sets);
   arrfree(lines);
   return !w.failed;
 }
