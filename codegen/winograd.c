@@ -13,140 +13,11 @@
  * largest error, in units of the largest result, is about 1.5e-6 for r = 3 and 4e-6 for r = 5 against 0.7e-6. */
 #include "base/ds.h"
 #include "codegen/lower.h"
-#include "codegen/toom_cook.h"
-
-enum { PIECES = 8, MOST_SUMS = 48 << 20 /* bytes of workspace */ };
-
-typedef struct Wino {
-  const Node *n;
-  Op op;
-  NodeId image, other; /* the transformed planes; weights, or the gradient for dw */
-  int m, r, a, lanes;
-  Matrix at, g, bt;     /* A', G, B' */
-  int64_t ci, co;       /* channels of the image and of the result (dw: of x and dy) */
-  int64_t cip, cop;     /* the same, full vectors */
-  int64_t h, w, oh, ow; /* planes of the image and of the result */
-  int64_t low[2];
-  int64_t ty, tx;       /* tiles of a plane */
-  int64_t images, rows; /* of an item: images, and rows of tiles of each */
-  int64_t tiles;        /* of an item at most, and room for whole register tiles */
-  int mr, nr;
-  int64_t batch;         /* images at most */
-  int64_t pieces;        /* of the sums for dw */
-  int64_t weights, sums; /* workspace */
-} Wino;
-
-/* ---- choosing ---- */
-static int64_t up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
-static int64_t clamp64(int64_t n, int64_t lo, int64_t hi) { return n < lo ? lo : n > hi ? hi : n; }
-
-static bool fixed_sizes(const Lower *l, NodeId id, int64_t *size) { /* all but the first */
-  Type t = graph_type(l->g, id);
-  for (int k = 1; k < 4; k++)
-    if (!dim_is_int(l->dims, t.shape[k], &size[k]) || size[k] < 1) return false;
-  return true;
-}
-
-/* The register tile: few idle rows, and enough work for each load. */
-static void choose_tile(Wino *w, int registers) {
-  static const int wide[][2] = {{6, 4}, {8, 2}, {8, 3}, {12, 2}, {8, 1}, {14, 1}},
-                   narrow[][2] = {{4, 3}, {6, 2}, {4, 2}, {6, 1}};
-  const int(*tile)[2] = registers >= 32 ? wide : narrow;
-  int n = registers >= 32 ? 6 : 4;
-  double best = 0;
-  for (int i = 0; i < n; i++) {
-    int mr = tile[i][0], nv = tile[i][1];
-    if (w->cop / w->lanes % nv) continue;
-    if (w->op == OP_conv_dw && w->cip % (w->lanes / 2) == 0) mr = (int)clamp64(w->lanes / 2, 4, 8);
-    if (mr * nv + nv >= registers) continue;
-    double loads = (double)(mr + nv) / (mr * nv), cost = loads > 1 ? loads : 1;
-    cost *= w->op == OP_conv_dw ? 1 : (double)up(w->tiles, mr);
-    if (best != 0 && cost >= best) continue;
-    best = cost;
-    w->mr = mr;
-    w->nr = nv * w->lanes;
-  }
-}
-
-/* Tiles of an item: what is kept of them, beside the weights, should stay in the second cache; few images are cut into
- * some items all the same. */
-static void choose_items(Wino *w, const Target *t, int64_t batch) {
-  int64_t each = 4 * w->a * w->a * (w->cip + w->cop), weights = 4 * w->a * w->a * w->cip * w->cop;
-  int64_t want = clamp64((t->l2 * 3 / 4 - weights) / each, 16, 64);
-  w->images = clamp64(want / (w->ty * w->tx), 1, 64);
-  w->rows = w->images > 1 ? w->ty : clamp64(want / w->tx, 1, w->ty);
-  while (batch * ((w->ty + w->rows - 1) / w->rows) < 4 && w->rows > 1 && (w->rows + 1) / 2 * w->tx >= 8)
-    w->rows = (w->rows + 1) / 2;
-  w->tiles = w->images * w->rows * w->tx;
-}
-
-/* Is there a form for this convolution? */
-static bool form_of(const Lower *l, const Node *n, Wino *w) {
-  static const struct {
-    int r, m;
-    double point[7];
-  } forms[] = {{3, 4, {0, 0.75, -0.75, 1.5, -1.5}}, {5, 4, {0, 1, -1, 2, -2, 0.5, -0.5}}};
-  int64_t stride[MAX_RANK], dilation[MAX_RANK], low[MAX_RANK], x[4], y[4], k[4];
-  *w = (Wino){.n = n, .op = (Op)n->op, .lanes = l->target->vector_bytes / 4};
-  if (w->lanes < 4 || n->type.dtype != F32 || node_ints(l->g, n, A_stride, stride, MAX_RANK) != 2) return false;
-  node_ints(l->g, n, A_dilation, dilation, MAX_RANK);
-  node_ints(l->g, n, A_low, low, MAX_RANK);
-  if (node_int(l->g, n, A_groups) != 1 || stride[0] * stride[1] * dilation[0] * dilation[1] != 1) return false;
-  w->image = n->in[0];
-  w->other = n->in[1];
-  NodeId self = (NodeId)(n - l->g->nodes);
-  bool dw = n->op == OP_conv_dw;
-  if (!fixed_sizes(l, w->image, x) || !fixed_sizes(l, dw ? w->other : self, y) ||
-      !fixed_sizes(l, dw ? self : w->other, k))
-    return false;
-  const double *point = NULL;
-  for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
-    if (forms[i].r == k[2] && k[2] == k[3]) {
-      w->r = forms[i].r;
-      w->m = forms[i].m;
-      point = forms[i].point;
-    }
-  if (!point) return false;
-  w->a = w->m + w->r - 1;
-  toom_cook(w->m, w->r, point, &w->at, &w->g, &w->bt);
-  w->ci = x[1], w->co = y[1];
-  w->h = x[2], w->w = x[3], w->oh = y[2], w->ow = y[3];
-  for (int i = 0; i < 2; i++) w->low[i] = n->op == OP_conv_dx ? w->r - 1 - low[i] : low[i];
-  w->cip = up(w->ci, w->lanes), w->cop = up(w->co, w->lanes);
-  w->ty = (w->oh + w->m - 1) / w->m, w->tx = (w->ow + w->m - 1) / w->m;
-  choose_items(w, l->target, dim_most(l, graph_type(l->g, w->image).shape[0]));
-  choose_tile(w, l->target->registers);
-  w->batch = dim_most(l, graph_type(l->g, w->image).shape[0]);
-  w->pieces = clamp64(w->batch * w->ty * w->tx / 16, 1, PIECES);
-  int64_t sums = 4 * w->a * w->a * w->cip * w->cop; /* of a piece */
-  while (w->pieces > 4 && w->pieces * sums > MOST_SUMS) w->pieces /= 2;
-  return w->op != OP_conv_dw || w->pieces * sums <= MOST_SUMS;
-}
-
-static bool pays(const Lower *l, const Wino *w) {
-  bool dw = w->op == OP_conv_dw;
-  /* Multiplications of both forms, and what the transforms cost beside them in vectors of the same length. */
-  double tiles = (double)w->ty * (double)w->tx, a2 = w->a * w->a;
-  double products = tiles * a2 * (double)(w->cip * w->cop), moves = tiles * a2 * 10 * (double)(w->cip + w->cop);
-  double direct = 1.2 * (double)(w->oh * w->ow * w->r * w->r) * (double)(w->ci * w->co);
-  double batch = (double)w->batch, weights = a2 * (double)(w->cip * w->cop) * 8;
-  if (!dw && l->buf_of[w->other] >= 0 && lower_keeps(l, l->buf_of[w->other])) weights = 0; /* made once, by prepare */
-  if (dw && batch * tiles < 4 * 16) return false; /* pieces of too little work */
-  return batch * (products + moves) + weights * (double)(dw ? w->pieces : 1) < batch * direct;
-}
-
-/* The cost model decides where the tuning record does not. */
-static bool choose(Lower *l, const Node *n, Wino *w) {
-  if (!form_of(l, n, w)) return false;
-  if (!l->tuning) return pays(l, w);
-  const char *key = convolution_key(l, n);
-  const Choice *given = tuning_find(l->tuning, key);
-  Choice c = given ? *given : (Choice){.form = pays(l, w) ? FORM_WINOGRAD : FORM_DIRECT};
-  tuning_note(l->tuning, l->group, key, c);
-  return c.form == FORM_WINOGRAD;
-}
+#include "codegen/winograd.h"
 
 /* ---- transforms ---- */
+static int64_t up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+static int64_t clamp64(int64_t n, int64_t lo, int64_t hi) { return n < lo ? lo : n > hi ? hi : n; }
 /* The same for all channels: vectors from `from` + in[i], to `to` + out[i]. */
 static void transform_rows(Lower *l, const Wino *w, const Matrix *mat, int64_t channels, LArr *from, LExpr *const *in,
                            LArr *to, LExpr *const *out) {
@@ -172,7 +43,7 @@ static void places(LB *b, LExpr **out, int n, int64_t step, LExpr *at) {
   for (int i = 0; i < n; i++) out[i] = plus(b, at, i * step);
 }
 
-/* ---- weights: [a * a][ci][cop] ---- */
+/* ---- weights: [a * a][panel of nr results][ci][nr] ---- */
 static LExpr *weight_at(Lower *l, const Wino *w, LExpr *o, LExpr *c, int ky, LExpr *kx) {
   LB *b = l->b;
   int last = w->r - 1;
@@ -200,11 +71,12 @@ static void weights(Lower *l, Wino *w) {
     lb_end(b);
   }
   lb_end(b);
-  LExpr *i = loop(b, "i", x_int(b, w->a));
-  places(b, in, w->r, w->cop, mul(b, i, w->r * w->cop));
-  places(b, out, w->a, w->ci * w->cop, x_add(b, mul(b, i, w->a * w->ci * w->cop), mul(b, c, w->cop)));
-  transform_rows(l, w, &w->g, w->cop, s, in, u, out);
-  close_nest(l, 2);
+  LExpr *i = loop(b, "i", x_int(b, w->a)), *panel = loop(b, "panel", x_int(b, w->cop / w->nr));
+  places(b, in, w->r, w->cop, x_add(b, mul(b, i, w->r * w->cop), mul(b, panel, w->nr)));
+  LExpr *row = x_add(b, mul(b, panel, w->ci), c);
+  places(b, out, w->a, w->ci * w->cop, x_add(b, mul(b, i, w->a * w->ci * w->cop), mul(b, row, w->nr)));
+  transform_rows(l, w, &w->g, w->nr, s, in, u, out);
+  close_nest(l, 3);
   lower_end(l, "winograd_weights", false);
 }
 
@@ -256,6 +128,7 @@ typedef struct Item {
   LExpr *n0, *images; /* images n0 .. n0 + images */
   LExpr *ty0, *rows;  /* rows of tiles */
   LExpr *tiles;
+  LExpr *column; /* its first result channel; it makes w->cols of them */
 } Item;
 static void open_tiles(Lower *l, const Wino *w, const Item *it, LExpr *im, LExpr **ty, LExpr **tx, LExpr **t) {
   LB *b = l->b;
@@ -336,16 +209,17 @@ static void products(Lower *l, const Wino *w, const Item *it, LArr *v, LArr *u, 
   const Kernel *micro = micro_kernel(l->table, l->arena, l->dims, F32, w->mr, w->nr, w->lanes);
   LExpr *panels = lb_let(b, "panels", x_div(b, plus(b, it->tiles, w->mr - 1), x_int(b, w->mr)));
   LExpr *e = loop(b, "e", x_int(b, w->a * w->a));
-  LExpr *j = x_var(b, lb_for(b, FOR_SERIAL, "j", x_int(b, 0), x_int(b, w->cop), w->nr));
+  LExpr *j = x_var(b, lb_for(b, FOR_SERIAL, "j", x_int(b, 0), x_int(b, w->cols), w->nr));
   LExpr *i = mul(b, loop(b, "i", panels), w->mr), *row = x_add(b, mul(b, e, w->tiles), i);
+  LExpr *panel = x_add(b, mul(b, e, w->ci * w->cop), mul(b, x_add(b, it->column, j), w->ci));
   CallArg args[] = {{.arr = v, .x = mul(b, row, w->cip)},
-                    {.arr = u, .x = x_add(b, mul(b, e, w->ci * w->cop), j)},
-                    {.arr = p, .x = x_add(b, mul(b, row, w->cop), j)},
+                    {.arr = u, .x = panel},
+                    {.arr = p, .x = x_add(b, mul(b, row, w->cols), j)},
                     {.x = x_int(b, w->ci)},
                     {.x = x_int(b, w->cip)},
                     {.x = x_int(b, 1)},
-                    {.x = x_int(b, w->cop)},
-                    {.x = x_int(b, w->cop)},
+                    {.x = x_int(b, w->nr)},
+                    {.x = x_int(b, w->cols)},
                     {.x = x_int(b, 0)}};
   lb_call(b, micro, args, 9);
   close_nest(l, 3);
@@ -357,20 +231,20 @@ static void tiles_out(Lower *l, const Wino *w, const Item *it, LExpr *im, LArr *
   LB *b = l->b;
   LExpr *ty, *tx, *t, *in[MAX_A], *out[MAX_A];
   open_tiles(l, w, it, im, &ty, &tx, &t);
-  LExpr *j = loop(b, "j", x_int(b, w->a)), *at = x_add(b, mul(b, j, w->tiles * w->cop), mul(b, t, w->cop));
-  places(b, in, w->a, w->a * w->tiles * w->cop, at);
-  places(b, out, w->m, w->a * w->cop, mul(b, j, w->cop));
-  transform_rows(l, w, &w->at, w->cop, p, in, s, out);
+  LExpr *j = loop(b, "j", x_int(b, w->a)), *at = x_add(b, mul(b, j, w->tiles * w->cols), mul(b, t, w->cols));
+  places(b, in, w->a, w->a * w->tiles * w->cols, at);
+  places(b, out, w->m, w->a * w->cols, mul(b, j, w->cols));
+  transform_rows(l, w, &w->at, w->cols, p, in, s, out);
   lb_end(b);
   LExpr *i = loop(b, "i", x_int(b, w->m)), *row = lb_let(b, "row", x_add(b, mul(b, ty, w->m), i));
   LExpr *below = x_lt(b, row, x_int(b, w->oh)), *line = mul(b, x_sub(b, row, mul(b, it->ty0, w->m)), w->ow);
   for (int k = 0; k < w->m; k++) {
     LExpr *x = plus(b, mul(b, tx, w->m), k), *inside = x_and(b, below, x_lt(b, x, x_int(b, w->ow)));
-    LExpr *pixel = mul(b, x_add(b, line, x), w->cop);
-    out[k] = lb_let(b, NULL, x_select(b, inside, pixel, x_int(b, pixels * w->cop)));
+    LExpr *pixel = mul(b, x_add(b, line, x), w->cols);
+    out[k] = lb_let(b, NULL, x_select(b, inside, pixel, x_int(b, pixels * w->cols)));
   }
-  places(b, in, w->a, w->cop, mul(b, i, w->a * w->cop));
-  transform_rows(l, w, &w->at, w->cop, s, in, y, out);
+  places(b, in, w->a, w->cols, mul(b, i, w->a * w->cols));
+  transform_rows(l, w, &w->at, w->cols, s, in, y, out);
   close_nest(l, 3);
 }
 /* Pixels of image n with channels last become rows of pixels, and these go through the epilogue. */
@@ -380,21 +254,23 @@ static void planes_out(Lower *l, const Wino *w, const Item *it, LExpr *n, LArr *
   LExpr *y0 = mul(b, it->ty0, w->m), *y1 = x_min(b, mul(b, x_add(b, it->ty0, it->rows), w->m), x_int(b, w->oh));
   LExpr *count = lb_let(b, "count", mul(b, x_sub(b, y1, y0), w->ow));
   LExpr *p = x_var(b, lb_for(b, FOR_SERIAL, "p", x_int(b, 0), count, w->lanes));
-  LExpr *c = x_var(b, lb_for(b, FOR_SERIAL, "c", x_int(b, 0), x_int(b, w->cop), w->lanes));
-  CallArg args[] = {{.arr = y, .x = x_add(b, mul(b, p, w->cop), c)},
+  LExpr *c = x_var(b, lb_for(b, FOR_SERIAL, "c", x_int(b, 0), x_int(b, w->cols), w->lanes));
+  CallArg args[] = {{.arr = y, .x = x_add(b, mul(b, p, w->cols), c)},
                     {.arr = turned, .x = x_add(b, mul(b, c, stride), p)},
-                    {.x = x_int(b, w->cop)},
+                    {.x = x_int(b, w->cols)},
                     {.x = x_int(b, stride)}};
   lb_call(b, square, args, 4);
   close_nest(l, 2);
-  LVar *o = lb_for(b, FOR_SERIAL, "o", x_int(b, 0), x_int(b, w->co), 1);
+  LExpr *end = x_int(b, w->cols);
+  if (w->co < w->cop) end = lb_let(b, "end", x_min(b, end, x_sub(b, x_int(b, w->co), it->column)));
+  LExpr *o = loop(b, "o", end);
   LVar *pv = lb_for(b, FOR_VECTOR, "p", x_int(b, 0), count, 1);
   lb_range(b, pv, dim_int(l->dims, w->oh * w->ow));
   LExpr *pixel = x_add(b, mul(b, y0, w->ow), x_var(b, pv)), *width = x_int(b, w->ow);
   if (w->rows == w->ty) pixel = x_var(b, pv);
   Axes out = axes_of(l, l->group->heavy);
-  Idx at = {{n, x_var(b, o), x_div(b, pixel, width), x_mod(b, pixel, width)}};
-  store_epilogue(l, &out, &at, x_load(b, turned, x_add(b, mul(b, x_var(b, o), stride), x_var(b, pv)), NULL));
+  Idx at = {{n, x_add(b, it->column, o), x_div(b, pixel, width), x_mod(b, pixel, width)}};
+  store_epilogue(l, &out, &at, x_load(b, turned, x_add(b, mul(b, o, stride), x_var(b, pv)), NULL));
   close_nest(l, 2);
 }
 
@@ -406,16 +282,17 @@ static void lower_forward(Lower *l, Wino *w) {
   lower_begin(l);
   LB *b = l->b;
   LArr *u = lower_temp_array(l, w->weights, F32, false);
-  LArr *v = scratch(b, a2 * w->tiles * w->cip, "v"), *p = scratch(b, a2 * w->tiles * w->cop, "p");
-  LArr *s = scratch(b, a2 * (w->cip > w->cop ? w->cip : w->cop), "s");
-  LArr *y = scratch(b, (pixels + 1) * w->cop, "y"), *turned = scratch(b, w->cop * pixels, "turned");
-  Axes items = {
-      .n = 2,
-      .size = {dim_ceil_div(l->dims, graph_type(l->g, w->image).shape[0], w->images), dim_int(l->dims, row_blocks)}};
+  LArr *v = scratch(b, a2 * w->tiles * w->cip, "v"), *p = scratch(b, a2 * w->tiles * w->cols, "p");
+  LArr *s = scratch(b, a2 * (w->cip > w->cols ? w->cip : w->cols), "s");
+  LArr *y = scratch(b, (pixels + 1) * w->cols, "y"), *turned = scratch(b, w->cols * pixels, "turned");
+  Axes items = {.n = 3,
+                .size = {dim_ceil_div(l->dims, graph_type(l->g, w->image).shape[0], w->images),
+                         dim_int(l->dims, row_blocks), dim_int(l->dims, w->cop / w->cols)}};
   Idx at = {0};
   Item it;
   open_items(l, &items, &at);
   open_item(l, w, at.i[0], at.i[1], &it);
+  it.column = mul(b, at.i[2], w->cols);
   Planes q = planes(l, w, &it, w->image, w->a, w->low[0], "copy");
   LExpr *im = loop(b, "im", it.images);
   copy_planes(l, w, &q, x_add(b, it.n0, im));
@@ -525,7 +402,7 @@ static void finish_dw(Lower *l, const Wino *w) {
 
 bool lower_winograd(Lower *l, const Node *n) {
   Wino w;
-  if (!choose(l, n, &w)) return false;
+  if (!winograd_choose(l, n, &w)) return false;
   if (w.op != OP_conv_dw) {
     lower_forward(l, &w);
     return true;

@@ -192,8 +192,28 @@ static void test_clang(void **state) {
   check("native", "clang-19", true, 3);
 }
 
+/* Few tiles and more weights than the second cache holds: items of a Winograd convolution have channels of their own.
+ */
+static void test_channels(void **state) {
+  (void)state;
+  static const Conv some[] = {
+      {2, 1, 24, 128, 1, {7, 7}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}, true, false},
+      {2, 3, 40, 250, 1, {6, 9}, {3, 3}, {1, 1}, {1, 1}, {0, 2}, {2, 1}, true, true},
+      {2, 1, 64, 128, 1, {14, 14}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}, true, true},
+  };
+  Target target = *target_find("native");
+  target.l2 = 64 * 1024;
+  CaseSet s = {.target = &target};
+  for (int i = 0; i < (int)(sizeof some / sizeof *some); i++)
+    for (int k = 0; k < 2; k++) {
+      make_conv(set_begin(&s, k ? OP_conv_dx : OP_conv, F32, i), &some[i]);
+      set_end(&s);
+    }
+  set_check(&s, "gcc", target.gcc_flags);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_native), cmocka_unit_test(test_levels),
-                                     cmocka_unit_test(test_clang)};
+                                     cmocka_unit_test(test_clang), cmocka_unit_test(test_channels)};
   return cmocka_run_group_tests(tests, start, NULL);
 }
