@@ -66,11 +66,13 @@ typedef struct Lowered {
 /* Bytes of the entry in the program's arena: values, workspace, scratch of so many threads; each from a multiple of 64
  * on. */
 int64_t lowered_arena_bytes(const Lowered *l, int threads);
-/* Calls that NAME_prepare makes: kernels of exported functions that read nothing but cells and write workspace, whose
- * results are kept. KARG_BUF names a cell here. */
+/* Calls that NAME_prepare makes: kernels of exported functions that read nothing but cells and what such calls made,
+ * and whose results are kept. KARG_BUF names a cell here. */
 typedef struct PreparedCall {
   int kernel;
   KArg *args; /* stb_ds */
+  bool waits; /* it reads what calls before it made: all threads meet */
+  bool alone; /* no other call writes what it writes */
 } PreparedCall;
 int kernels_prepared_count(const KernelTable *t);
 const PreparedCall *kernels_prepared(const KernelTable *t, int i);

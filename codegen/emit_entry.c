@@ -255,7 +255,7 @@ static bool uses_prepared(const Lowered *l) {
   return false;
 }
 
-/* NAME_prepare: the calls that depend on cells alone, in one parallel region; they do not depend on each other. */
+/* NAME_prepare: the calls that depend on cells alone, in one parallel region. */
 void emit_prepare(Emit *e, Buf *b) {
   const char *n = e->name;
   int count = kernels_prepared_count(e->kernels);
@@ -269,6 +269,7 @@ void emit_prepare(Emit *e, Buf *b) {
              "static void run_prepare_(DnnContext *m, DnnTeam *team) {\n");
   for (int i = 0; i < count; i++) {
     const PreparedCall *c = kernels_prepared(e->kernels, i);
+    if (c->waits) buf_str(b, "  if (dnn_barrier(team)) return;\n");
     buf_printf(b, "  %s(", kernel_name(kernels_get(e->kernels, c->kernel)));
     for (int k = 0; k < (int)arrlen(c->args); k++) {
       const KArg *a = &c->args[k];

@@ -67,7 +67,8 @@ static void put_address(const Steps *c, int buf) {
     buf_printf(c->b, " + i%d * ", x->loop);
     put_count(c, dim_mul(dims, type_count(dims, x->type), dim_int(dims, dtype_size(x->type.dtype))));
     return;
-  case BUF_COUNT: INTERNAL("the number of an iteration has no address");
+  case BUF_FIXED:
+  case BUF_COUNT: INTERNAL("a buffer without an address");
   }
 }
 

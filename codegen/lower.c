@@ -38,6 +38,11 @@ const char *kernels_site_what(const KernelTable *t, int site) { return t->sites[
 int kernels_prepared_count(const KernelTable *t) { return (int)arrlen(t->prepared); }
 const PreparedCall *kernels_prepared(const KernelTable *t, int i) { return &t->prepared[i]; }
 int64_t kernels_prepared_bytes(const KernelTable *t) { return t->prepared_bytes; }
+int64_t kernels_reserve(KernelTable *t, int64_t bytes) {
+  t->prepared_bytes += (bytes + 63) / 64 * 64;
+  return t->prepared_bytes - (bytes + 63) / 64 * 64;
+}
+void kernels_prepare(KernelTable *t, PreparedCall c) { arrput(t->prepared, c); }
 int kernels_site_of(KernelTable *t, Loc loc, int axis, const Type *x) {
   Buf b = {0};
   if (x) buf_printf(&b, "axis %d of ", axis);
@@ -175,7 +180,10 @@ void lower_end(Lower *l, const char *name, bool barrier) {
   for (int i = 0; i < arrlen(k->params); i++) {
     KArg a = {.kind = KARG_BUF, .buf = -1};
     LArr *arr = k->params[i].arr;
-    if (arr && arr->kind == ARR_BUF) a.buf = arr->buf;
+    if (arr && arr->kind == ARR_BUF && l->plan->bufs[arr->buf].kind == BUF_FIXED && l->fixed_at[arr->buf] >= 0) {
+      a.kind = KARG_PREPARED;
+      a.offset = l->fixed_at[arr->buf];
+    } else if (arr && arr->kind == ARR_BUF) a.buf = arr->buf;
     else if (arr) {
       a.kind = KARG_TEMP;
       a.offset = arr->offset;
@@ -190,80 +198,6 @@ void lower_end(Lower *l, const char *name, bool barrier) {
   }
   arrput(l->out->calls, call);
   l->b = NULL;
-}
-
-/* ---- what depends on cells alone ---- */
-bool lower_keeps(const Lower *l, int buf) {
-  const Entry *e = l->plan->entry;
-  const PlanBuf *b = &l->plan->bufs[buf];
-  if (!e || e->kind != DNN_EXPORT || !e->exported || b->kind != BUF_CELL) return false;
-  for (int i = 0; i < arrlen(e->writes); i++)
-    if (e->writes[i] == b->index) return false;
-  return true;
-}
-static bool can_prepare(const Lower *l, const KernelCall *c) {
-  const Kernel *k = kernels_get(l->table, c->kernel);
-  bool reads = false, writes = false;
-  int64_t none;
-  for (int i = 0; i < arrlen(c->args); i++) {
-    const KArg *a = &c->args[i];
-    if (a->kind == KARG_BUF && !lower_keeps(l, a->buf)) return false;
-    if (a->kind == KARG_TEMP && !k->params[i].arr->written) return false;
-    if (a->kind == KARG_CLOCK || a->kind == KARG_LOOP || (a->kind == KARG_SIZE && !dim_is_int(l->dims, a->dim, &none)))
-      return false;
-    reads |= a->kind == KARG_BUF;
-    writes |= a->kind == KARG_TEMP;
-  }
-  return reads && writes;
-}
-static bool same_args(const KArg *a, const KArg *b) { /* but for the place of the results */
-  for (int i = 0; i < arrlen(a); i++)
-    if (a[i].kind != b[i].kind || a[i].buf != b[i].buf || a[i].dim != b[i].dim ||
-        (a[i].offset != b[i].offset && a[i].kind != KARG_PREPARED))
-      return false;
-  return true;
-}
-/* Moves call c of the group to the prepared ones; `ends`: where each part of the group's workspace ends. */
-static void prepare_call(Lower *l, LoweredGroup *g, int c) {
-  KernelTable *t = l->table;
-  PreparedCall p = {.kernel = g->calls[c].kernel};
-  int64_t from = -1, to = 0, bytes = 0;
-  for (int i = 0; i < arrlen(g->calls[c].args); i++) {
-    KArg a = g->calls[c].args[i];
-    if (a.kind == KARG_TEMP) {
-      from = a.offset;
-      a.kind = KARG_PREPARED;
-      a.offset = to = t->prepared_bytes;
-    } else if (a.kind == KARG_BUF) a.buf = l->plan->bufs[a.buf].index;
-    arrput(p.args, a);
-  }
-  for (int i = 0; i < arrlen(l->parts); i++)
-    if (l->parts[i].offset == from) bytes = l->parts[i].bytes;
-  bool known = false;
-  for (int i = 0; i < arrlen(t->prepared) && !known; i++) {
-    const PreparedCall *q = &t->prepared[i];
-    known = q->kernel == p.kernel && same_args(q->args, p.args);
-    for (int k = 0; k < arrlen(q->args) && known; k++)
-      if (q->args[k].kind == KARG_PREPARED) to = q->args[k].offset;
-  }
-  if (known) arrfree(p.args);
-  else {
-    arrput(t->prepared, p);
-    t->prepared_bytes += bytes;
-  }
-  arrdel(g->calls, c);
-  for (int i = 0; i < arrlen(g->calls); i++)
-    for (int k = 0; k < arrlen(g->calls[i].args); k++) {
-      KArg *a = &g->calls[i].args[k];
-      if (a->kind != KARG_TEMP || a->offset != from) continue;
-      a->kind = KARG_PREPARED;
-      a->offset = to;
-    }
-}
-static void prepare_calls(Lower *l, LoweredGroup *g) {
-  for (int c = 0; c < arrlen(g->calls);)
-    if (can_prepare(l, &g->calls[c])) prepare_call(l, g, c);
-    else c++;
 }
 
 /* The first call of a group waits for the others only where it touches the workspace; the rest the plan knows. */
@@ -314,6 +248,31 @@ static void lower_group(Lower *l) {
   }
 }
 
+/* Group i; here[scope]: by node, does the current group compute it? */
+static void lower_one(Lower *l, Lowered *out, int i, bool **here) {
+  const Plan *plan = l->plan;
+  l->group = &plan->groups[i];
+  l->out = &out->groups[i];
+  l->about = NULL;
+  const Scope *scope = arrlen(plan->scopes) ? &plan->scopes[l->group->scope] : NULL;
+  l->g = scope ? scope->graph : plan->graph;
+  l->buf_of = scope ? scope->buf_of : plan->buf_of;
+  bool **mine = &here[scope ? l->group->scope : 0];
+  if (!*mine) *mine = arena_array(l->arena, bool, arrlen(l->g->nodes));
+  l->here = *mine;
+  l->temp_used = 0;
+  l->twin = 0;
+  for (int k = 0; k < arrlen(l->group->nodes); k++) {
+    OpClass c = op_info[graph_node(l->g, l->group->nodes[k])->op].cls;
+    Op op = (Op)graph_node(l->g, l->group->nodes[k])->op;
+    if (c == WINDOW && l->group->nodes[k] != l->group->heavy) l->twin = l->group->nodes[k];
+    l->here[l->group->nodes[k]] = !(c == LEAF && (op == OP_input || op == OP_cell));
+  }
+  arrsetlen(l->parts, 0);
+  lower_group(l);
+  for (int k = 0; k < arrlen(l->group->nodes); k++) l->here[l->group->nodes[k]] = false;
+}
+
 Lowered *lower_plan(Arena *a, const Plan *plan, KernelTable *t) {
   Lowered *out = arena_one(a, Lowered);
   int n = (int)arrlen(plan->groups);
@@ -322,30 +281,20 @@ Lowered *lower_plan(Arena *a, const Plan *plan, KernelTable *t) {
   Lower l = {.arena = a, .plan = plan, .table = t, .dims = plan->graph->dims, .target = t->target};
   l.tuning = t->tuning;
   l.buf_of_cell = buf_of_cells(a, plan);
-  bool **here = arena_array(a, bool *, arrlen(plan->scopes) + 1);
+  l.fixed_at = arena_array(a, int64_t, arrlen(plan->bufs) + 1);
+  for (int i = 0; i < arrlen(plan->bufs); i++) l.fixed_at[i] = -1;
+  bool **here = arena_array(a, bool *, arrlen(plan->scopes) + 1), *fixed = arena_array(a, bool, n + 1);
+  for (int i = 0; i < arrlen(plan->fixed); i++) {
+    fixed[plan->fixed[i]] = true;
+    lower_one(&l, out, plan->fixed[i], here);
+    prepare_group(&l, l.out);
+  }
+  l.temp_bytes = 0; /* the workspace of those is prepared memory */
   for (int i = 0; i < n; i++) {
-    l.group = &plan->groups[i];
-    l.out = &out->groups[i];
-    l.about = NULL;
-    const Scope *scope = arrlen(plan->scopes) ? &plan->scopes[l.group->scope] : NULL;
-    l.g = scope ? scope->graph : plan->graph;
-    l.buf_of = scope ? scope->buf_of : plan->buf_of;
-    bool **mine = &here[scope ? l.group->scope : 0];
-    if (!*mine) *mine = arena_array(a, bool, arrlen(l.g->nodes));
-    l.here = *mine;
-    l.temp_used = 0;
-    l.twin = 0;
-    for (int k = 0; k < arrlen(l.group->nodes); k++) {
-      OpClass c = op_info[graph_node(l.g, l.group->nodes[k])->op].cls;
-      Op op = (Op)graph_node(l.g, l.group->nodes[k])->op;
-      if (c == WINDOW && l.group->nodes[k] != l.group->heavy) l.twin = l.group->nodes[k];
-      l.here[l.group->nodes[k]] = !(c == LEAF && (op == OP_input || op == OP_cell));
-    }
-    arrsetlen(l.parts, 0);
-    lower_group(&l);
+    if (fixed[i]) continue;
+    lower_one(&l, out, i, here);
     prepare_calls(&l, l.out);
     first_call(l.out);
-    for (int k = 0; k < arrlen(l.group->nodes); k++) l.here[l.group->nodes[k]] = false;
   }
   out->temp_bytes = l.temp_bytes;
   out->scratch_bytes = l.scratch_bytes;

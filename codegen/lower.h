@@ -54,6 +54,7 @@ typedef struct Lower {
   LoweredGroup *out;
   TempPart *parts; /* stb_ds */
   int64_t temp_used, temp_bytes, scratch_bytes;
+  int64_t *fixed_at; /* by buffer: where in prepared memory a BUF_FIXED stands, -1 before it is made */
 } Lower;
 
 /* A kernel begins; lower_end adds it to the table and its call to the group. lower_begin may be repeated: what was
@@ -65,8 +66,13 @@ int64_t lower_temp(Lower *l, DType t, int64_t count);
 LArr *lower_temp_array(Lower *l, int64_t offset, DType t, bool written);
 /* The parameter array of plan buffer `buf`; buffers of one cell are one array. */
 LArr *lower_buf(Lower *l, int buf, DType t);
-/* A cell that the entry, an exported function, only reads: what is made from it can be kept from call to call. */
+/* A cell that the entry, an exported function, only reads, or what is made of such: it can be kept from call to call.
+ */
 bool lower_keeps(const Lower *l, int buf);
+void prepare_calls(Lower *l, LoweredGroup *g); /* moves those calls of the group that can be made by `prepare` */
+void prepare_group(Lower *l, LoweredGroup *g); /* moves all of them */
+int64_t kernels_reserve(KernelTable *t, int64_t bytes); /* of prepared memory: where */
+void kernels_prepare(KernelTable *t, PreparedCall c);
 int lower_same_buf(const Lower *l, int buf);
 
 /* A buffer that is the number of a loop's iteration, as a number of type t. */

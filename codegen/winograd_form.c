@@ -72,7 +72,9 @@ static double cost_of(const Wino *w, const Target *t) {
 static void cut_images(Wino *w, const Target *t) {
   int64_t each = 4 * w->a * w->a * (w->cip + w->cop), weights = 4 * w->a * w->a * w->cip * w->cop;
   int64_t want = clamp64((t->l2 * 3 / 4 - weights) / each, 16, 64);
-  int64_t images = clamp64(want / (w->ty * w->tx), 1, 64), rows = images > 1 ? w->ty : clamp64(want / w->tx, 1, w->ty);
+  int64_t images = clamp64(want / (w->ty * w->tx), 1, 64);
+  while (images > 1 && (w->batch + images - 1) / images < ITEMS) images = (images + 1) / 2;
+  int64_t rows = images > 1 ? w->ty : clamp64(want / w->tx, 1, w->ty);
   while (w->batch * ((w->ty + rows - 1) / rows) < ITEMS && rows > 1 && (rows + 1) / 2 * w->tx >= 8)
     rows = (rows + 1) / 2;
   cut(w, t, images, rows, w->cop);

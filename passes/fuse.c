@@ -13,6 +13,7 @@
  *     readers; the heavy node's own value is stored where it takes the place of several.
  * Needs: an expanded graph (no META but `get`). Keeps: every root in a buffer. */
 #include "base/ds.h"
+#include "passes/fixed.h"
 #include "passes/fuse.h"
 #include "passes/rewrite.h"
 #include <stdlib.h>
@@ -70,6 +71,7 @@ typedef struct Uses {
   int edges;
   bool once;     /* each element at most once */
   bool contract; /* by a node that reads elements many times or wants them in memory */
+  bool packs;    /* by convolutions, as weights, whose copy in another order `prepare` makes */
 } Uses;
 
 static int cluster_flops(Fuse *f, NodeId h) {
@@ -90,6 +92,12 @@ static bool is_trivial(Fuse *f, NodeId h) {
   return arrays ? arrays == 1 && !f->next[h] && flops <= 1 : flops <= GENERATED;
 }
 
+/* Is operand k of n the weights of a convolution that gets them in another order, made once? */
+static bool packs_weights(const Fuse *f, NodeId n, int k) {
+  const Node *x = &f->g->nodes[n];
+  return k == 1 && (x->op == OP_conv || x->op == OP_conv_dx) && node_int(f->g, x, A_groups) == 1;
+}
+
 /* Rule 4 of the header. */
 static void inline_clusters(Fuse *f) {
   Uses *uses = calloc((size_t)f->n, sizeof *uses);
@@ -105,6 +113,7 @@ static void inline_clusters(Fuse *f) {
       OpClass c = class_of(f, n);
       s->once = (s->edges == 0 || s->once) && e.once;
       s->contract |= c == CONTRACT || c == WINDOW || c == REGION || c == SCATTER;
+      s->packs |= packs_weights(f, n, i);
       s->edges++;
     }
   }
@@ -115,8 +124,9 @@ static void inline_clusters(Fuse *f) {
     if (fuse_is_lonely(f, h)) continue;
     Uses *s = &uses[h];
     bool scalar = f->g->nodes[h].type.rank == 0;
-    f->inlined[h] = (s->edges == 1 && s->once && !s->contract) || (s->edges <= 4 && !s->contract && is_trivial(f, h)) ||
-                    (scalar && cluster_flops(f, h) <= 2);
+    bool fixed = f->fixed[h] == FIXED, single = s->edges == 1 && (fixed ? s->packs : s->once && !s->contract);
+    f->inlined[h] =
+        single || (s->edges <= 4 && !s->contract && is_trivial(f, h)) || (scalar && cluster_flops(f, h) <= 2);
   }
   free(uses);
   free(kept);
@@ -189,7 +199,8 @@ static void add_effort(Fuse *f, NodeId h, NodeId n, Effort *sum, bool *outs) {
 }
 
 static bool is_cheap_again(Fuse *f, NodeId n) {
-  if (!f->reads[n] || f->reads[n] > 2 || f->narrow[n] || f->forced[n] || class_of(f, n) != MAP) return false;
+  if (!f->reads[n] || f->reads[n] > 2 || f->fixed[n] == FIXED || f->narrow[n] || f->forced[n] || class_of(f, n) != MAP)
+    return false;
   NodeId h = fuse_find(f, n);
   if (!f->heavy[h]) return false;
   Effort e = {0};
@@ -277,6 +288,23 @@ static void make_groups(Fuse *f, int *group_of, const bool *is_out) {
   }
 }
 
+/* A group whose results are fixed and wanted in the entry's kernels only becomes one of `prepare`. */
+static bool keep_group(Fuse *f, int group) {
+  Plan *p = f->p;
+  const Group *gr = &p->groups[group];
+  for (int i = 0; i < arrlen(gr->outs); i++)
+    if (f->fixed[gr->outs[i].node] != FIXED || f->forced[gr->outs[i].node] ||
+        p->bufs[gr->outs[i].buf].kind != BUF_ARENA)
+      return false;
+  for (int i = 0; i < arrlen(gr->reads); i++) {
+    BufKind k = p->bufs[gr->reads[i]].kind;
+    if (k != BUF_CELL && k != BUF_FIXED) return false;
+  }
+  for (int i = 0; i < arrlen(gr->outs); i++) p->bufs[gr->outs[i].buf].kind = BUF_FIXED;
+  arrput(p->fixed, group);
+  return true;
+}
+
 static void start(Fuse *f, Plan *p, int scope) {
   f->p = p;
   f->scope = scope;
@@ -284,6 +312,10 @@ static void start(Fuse *f, Plan *p, int scope) {
   f->n = (int)arrlen(f->g->nodes);
   size_t n = (size_t)f->n + 1;
   f->kind = calloc(n, sizeof *f->kind);
+  f->fixed = calloc(n, sizeof *f->fixed);
+  for (NodeId i = 1; !scope && i < (NodeId)f->n; i++) f->fixed[i] = (uint8_t)fixed_node(f->g, p->entry, i, f->fixed);
+  for (NodeId i = 1; i < (NodeId)f->n; i++)
+    if (!fixed_size(f->g, i)) f->fixed[i] = VARIES; /* what prepare makes has one size */
   f->forced = calloc(n, sizeof *f->forced);
   f->inlined = calloc(n, sizeof *f->inlined);
   f->head = calloc(n, sizeof *f->head);
@@ -301,7 +333,7 @@ static void start(Fuse *f, Plan *p, int scope) {
 }
 
 static void finish(Fuse *f) {
-  free(f->kind), free(f->forced), free(f->inlined), free(f->head), free(f->next), free(f->tail);
+  free(f->kind), free(f->fixed), free(f->forced), free(f->inlined), free(f->head), free(f->next), free(f->tail);
   free(f->last), free(f->heavy), free(f->lowest), free(f->stamp), free(f->reach), free(f->narrow), free(f->row);
   free(f->again), free(f->reads);
 }
@@ -333,7 +365,8 @@ void fuse_scope(Plan *p, int scope, PlanStep **steps, const NodeId *roots, const
   choose_outs(&f, is_out);
   make_groups(&f, group_of, is_out);
   for (NodeId n = 1; n < (NodeId)f.n; n++) {
-    if (f.kind[n] == K_CLUSTER && group_of[n] >= 0) arrput(*steps, plan_kernel_step(group_of[n]));
+    if (f.kind[n] == K_CLUSTER && group_of[n] >= 0 && !keep_group(&f, group_of[n]))
+      arrput(*steps, plan_kernel_step(group_of[n]));
     if (f.kind[n] == K_REGION) arrput(*steps, region_step(p, scope, n));
   }
   free(is_out);

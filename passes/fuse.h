@@ -11,6 +11,7 @@ typedef struct Fuse {
   Graph *g;
   int n;
   uint8_t *kind;
+  uint8_t *fixed;  /* a Fixed of each node; VARIES throughout in the bodies of regions */
   bool *forced;    /* must have a buffer: a root, or an operand of a region */
   bool *inlined;   /* by cluster head: computed in its users */
   bool *again;     /* a member that its readers make again (rule 5) */

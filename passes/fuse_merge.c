@@ -4,6 +4,7 @@
  * narrow, with one for each result; a wide one may read a narrow one through a broadcast of the same split, so that a
  * row can be dealt with from its first reduction to its last store while it lies in the cache. */
 #include "base/ds.h"
+#include "passes/fixed.h"
 #include "passes/fuse.h"
 #include "passes/rewrite.h"
 #include <stdlib.h>
@@ -167,7 +168,7 @@ static void try_merge(Fuse *f, NodeId n, int k) {
   Edge e = fuse_edge(f, n, k);
   if (!e.base || e.bent || f->kind[e.base] != K_CLUSTER || fuse_is_lonely(f, e.base)) return;
   Try t = {.c = fuse_find(f, n), .p = fuse_find(f, e.base)};
-  if (t.p == t.c) return;
+  if (t.p == t.c || (f->fixed[e.base] == FIXED && f->fixed[n] != FIXED)) return;
   const Split *rc = f->row[t.c], *rp = f->row[t.p];
   if (f->heavy[t.c] && f->heavy[t.p] && !(rc && rp && split_same(rc, rp))) return;
   t.row = rc ? rc : rp;
@@ -216,7 +217,7 @@ static void meet_readers(Fuse *f, Readers *r, NodeId n, NodeId member) {
     ReaderKey key = {e.base, number_of(r, f->row[c])};
     ptrdiff_t at = hmgeti(r->map, key);
     NodeId p = at >= 0 ? fuse_find(f, r->map[at].value) : c;
-    if (p != c && !depends(f, c, p, NULL) && !depends(f, p, c, NULL)) merge(f, p, c);
+    if (p != c && f->fixed[p] == f->fixed[c] && !depends(f, c, p, NULL) && !depends(f, p, c, NULL)) merge(f, p, c);
     hmput(r->map, key, member);
   }
 }

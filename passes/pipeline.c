@@ -21,6 +21,8 @@ const PassInfo pass_table[] = {
     {"hoist", "invariants and weight gradients of loops -> before and behind them", pass_hoist},
     /* equal captures are one, and what comes in meets its users in resimplify */
     {"sink", "what costs nothing -> inside of the regions that take it in", pass_sink},
+    /* uses are counted when equal values are one; simplify merges the broadcasts that it leaves */
+    {"absorb", "scales behind products -> their weights, where both depend on parameters alone", pass_absorb},
     /* resimplify puts the transposes into the products */
     {"settle", "transposes beside element-wise nodes -> onto products", pass_settle},
     /* again: folding made operands constant, cse made operands equal (where(c, a, a), max(a, a)) */

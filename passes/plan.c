@@ -200,8 +200,8 @@ static void check_steps(Check *c, const PlanStep *steps) {
       int b = gr->reads[k];
       while (c->p->bufs[b].kind == BUF_ROW) b = c->p->bufs[b].index;
       const PlanBuf *x = &c->p->bufs[b];
-      bool given =
-          x->kind == BUF_INPUT || x->kind == BUF_CELL || x->kind == BUF_COUNT || x->kind == BUF_CELLS || x->twin >= 0;
+      bool given = x->kind == BUF_INPUT || x->kind == BUF_CELL || x->kind == BUF_FIXED || x->kind == BUF_COUNT ||
+                   x->kind == BUF_CELLS || x->twin >= 0;
       if (!given && !c->written[b]) wrong(c, "a group reads a buffer before it is written", s->group, b);
     }
     for (int k = 0; k < arrlen(gr->outs); k++) {

@@ -5,8 +5,9 @@
 #include "ir/prog.h"
 
 /* ROW: the slice of buffer `index` that belongs to the current iteration of loop `loop`. COUNT: the number of that
- * iteration, from 0, which is no memory. CELLS: cells of one type at equal distances, which are read as rows only. */
-typedef enum BufKind { BUF_INPUT, BUF_OUTPUT, BUF_CELL, BUF_ARENA, BUF_ROW, BUF_COUNT, BUF_CELLS } BufKind;
+ * iteration, from 0, which is no memory. CELLS: cells of one type at equal distances, which are read as rows only.
+ * FIXED: made by `prepare`, see Plan.fixed. */
+typedef enum BufKind { BUF_INPUT, BUF_OUTPUT, BUF_CELL, BUF_ARENA, BUF_FIXED, BUF_ROW, BUF_COUNT, BUF_CELLS } BufKind;
 typedef struct PlanBuf {
   BufKind kind;
   int index;      /* INPUT: input; OUTPUT: result or report; CELL: cell; ROW: the buffer it lies in */
@@ -92,8 +93,10 @@ typedef struct Plan {
   PlanBuf *bufs;   /* stb_ds */
   Group *groups;   /* stb_ds */
   PlanStep *steps; /* stb_ds */
-  int *buf_of;     /* scopes[0].buf_of */
-  Scope *scopes;   /* stb_ds */
+  int *fixed;    /* stb_ds: groups that depend on cells alone which keep their values: no steps, `prepare` runs them in
+                    this order, and their outs are BUF_FIXED */
+  int *buf_of;   /* scopes[0].buf_of */
+  Scope *scopes; /* stb_ds */
   int n_loops;
   int64_t little; /* a kernel of less work, in operations and words moved, is thread 0's alone */
   int64_t peak;   /* arena bytes */

@@ -17,6 +17,7 @@ static void print_buf_name(const Plan *p, Buf *b, int i) {
     break;
   case BUF_COUNT: buf_printf(b, "i%d", x->loop); break;
   case BUF_ARENA: buf_printf(b, "b%d", i); break;
+  case BUF_FIXED: buf_printf(b, "fixed%d", i); break;
   }
 }
 
@@ -90,6 +91,10 @@ void plan_print(const Plan *p, Buf *b) {
     buf_printf(b, "  b%d %%%u ", i, x->node);
     type_print(p->graph->dims, b, x->type);
     buf_printf(b, " at %lld, %lld bytes, live %d..%d\n", (long long)x->offset, (long long)x->bytes, x->begin, x->end);
+  }
+  for (int i = 0; i < arrlen(p->fixed); i++) {
+    buf_str(b, "  prepare ");
+    print_group(p, b, p->fixed[i]);
   }
   print_steps(p, b, p->steps, 2, "");
 }

@@ -40,6 +40,6 @@ bool attr_same(const Attr *a, const Attr *b);
 void hoist_graph(Graph *g);
 
 /* The passes, in the files of their names. */
-PassFn pass_nest, pass_expand, pass_simplify, pass_fold, pass_cse, pass_trim, pass_hoist, pass_sink, pass_settle,
-    pass_dce, pass_keep;
+PassFn pass_nest, pass_expand, pass_simplify, pass_fold, pass_cse, pass_trim, pass_hoist, pass_sink, pass_absorb,
+    pass_settle, pass_dce, pass_keep;
 #endif

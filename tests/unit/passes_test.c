@@ -62,8 +62,18 @@ static Tensor *run_graph(const File *f, uint64_t seed, bool special) {
     in[i] = tensor_of_type(f->a, g->dims, g->input_types[i], vars);
     fill(&in[i], seed * 31 + (uint64_t)i, special);
   }
+  enum { MOST_CELLS = 16 };
+  Tensor *cells = arena_array(f->a, Tensor, MOST_CELLS);
+  for (NodeId n = 1; n < (NodeId)arrlen(g->nodes); n++) {
+    if (graph_node(g, n)->op != OP_cell) continue;
+    int64_t c = node_int(g, graph_node(g, n), A_cell);
+    assert_in_range(c, 0, MOST_CELLS - 1);
+    cells[c] = tensor_of_type(f->a, g->dims, graph_type(g, n), vars);
+    fill(&cells[c], seed * 37 + (uint64_t)c, special);
+  }
   Buf why = {0};
-  if (!graph_eval(f->a, g, &(EvalEnv){.vars = vars, .inputs = in}, out, &why)) fail_msg("%s: %s", f->name, why.s);
+  EvalEnv env = {.vars = vars, .inputs = in, .cells = cells};
+  if (!graph_eval(f->a, g, &env, out, &why)) fail_msg("%s: %s", f->name, why.s);
   return out;
 }
 
