@@ -16,7 +16,11 @@ RATES = ("peak", "read", "copy", "triad", "update")
 
 
 class Missing(Exception):
-    """A peer that is not installed; the text says what is missing."""
+    """A peer that is not installed: what is missing, and the cure."""
+
+    def __init__(self, what, cure="; `bench/install` does that"):
+        super().__init__(what)
+        self.cure = cure
 
 
 def made(name, source, flags):
@@ -63,9 +67,23 @@ def peer_onnx(threads):
     return Contestant("onnxruntime", [node, os.path.join(BENCH, "peers/onnx_peer.js"), modules, OUT, str(threads)])
 
 
+def peer_llmc(threads):
+    """Compiled with the flags of its Makefile."""
+    folder = os.environ.get("LLM_C", "")
+    source = os.path.join(folder, "train_gpt2.c")
+    if not folder or not os.path.isfile(source):
+        raise Missing("the variable LLM_C names no checkout of it", "")
+    with open(source) as f:
+        padded = ["-DPADDED"] if "padded_vocab_size" in f.read() else []
+    flags = ["-Ofast", "-fno-finite-math-only", "-DOMP", "-I", folder, *padded, "-lm"]
+    exe = made("llmc", "peers/llmc.c", flags)
+    return Contestant("llm.c", [exe, os.path.join(OUT, "gpt2_124M.bin"), str(threads)])
+
+
 PEERS = {
     "torch": peer_torch,
     "onnxruntime": peer_onnx,
+    "llm.c": peer_llmc,
     "OpenBLAS": peer_blas("OpenBLAS", ["-lopenblas"]),
     "oneDNN": peer_blas("oneDNN", ["-ldnnl"]),
     "LIBXSMM": peer_blas("LIBXSMM", ["-lxsmmext", "-lxsmm", "-lopenblas", "-ldl", "-lpthread", "-lm"]),
@@ -87,7 +105,7 @@ class Lab:
                 self.pool[name] = PEERS[name](self.threads)
             except Missing as e:
                 self.skipped[name] = str(e)
-                self.say("skipped: %s is not installed (%s); `bench/install` does that" % (name, e))
+                self.say("skipped: %s is not installed (%s)%s" % (name, e, e.cure))
         return self.pool.get(name)
 
     def program(self, path, threads, args=()):

@@ -19,12 +19,15 @@ MODELS = {
     "lenet-train": ("learn", "train", ("torch",)),
     "resnet20-train": ("learn", "train", ("torch",)),
     "lstm-train": ("learn", "train", ("torch",)),
+    "chargpt-train": ("learn", "train", ("torch",)),
+    "gpt2-train": ("learn", "train", ("torch", "llm.c")),
     "mlp-infer": ("classify", "infer", ("torch", "onnxruntime")),
     "lenet-infer": ("classify", "infer", ("torch", "onnxruntime")),
     "resnet50-infer": ("classify", "infer", ("torch", "onnxruntime")),
+    "bert-infer": ("encode", "infer", ("torch",)),
 }
 ROWWISE = (("softmax", "copy"), ("layer_norm", "copy"), ("gelu", "copy"), ("adam", "update"))
-SCALING = (("lenet-train", "learn"),)
+THREADED = (("lenet-train", "learn"), ("chargpt-train", "learn"))
 COMPILED = ("mlp-train", "lenet-train", "chargpt-train")
 
 
@@ -63,7 +66,7 @@ def forms(lab, row):
 
 def threads(lab, row):
     """Two threads over one, and whether the bits are the same."""
-    for name, entry in SCALING:
+    for name, entry in THREADED:
         one, two = (lab.program(program(name), n) for n in (1, 2))
         entrants = {"dnnc": lambda s: two.time(s, entry), "1 thread": lambda s: one.time(s, entry)}
         result = finish(lab, {"row": row, "case": name, "threads": 2}, entrants)
