@@ -16,8 +16,24 @@ def scaled(seconds):
 HEAD = ("row", "case", "dnnc", "best peer", "", "ratio", "quartiles", "rate", "limit", "of it")
 
 
+def bytes_text(n):
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3), ("B", 1)):
+        if n >= size or unit == "B":
+            return "%.4g %s" % (n / size, unit)
+
+
+def cells_of_sizes(r):
+    """The same for a result of bytes."""
+    size, peer = r["sizes"], r.get("peer")
+    return (r["row"], r["case"], bytes_text(size["dnnc"]), bytes_text(size[peer]) if peer else "", peer or "",
+            "%.2f" % r["ratio"]["median"] if peer else "", "", "", bytes_text(size["limit"]) if "limit" in size else "",
+            "%.4f" % r["fraction"]["median"] if "fraction" in r else "")
+
+
 def cells(r):
     """One result as texts, in the order of HEAD."""
+    if "sizes" in r:
+        return cells_of_sizes(r)
     times, best = r["times"], r["times"]["dnnc"]["best"]
     peer = r.get("peer")
     rate = ""

@@ -6,6 +6,7 @@ import struct
 import subprocess
 import time
 
+import memory
 import shapes
 from cases import finish, run_case
 from machine import BENCH, OUT, ROOT
@@ -134,5 +135,9 @@ def size(lab, row):
     yield result
 
 
+def memory_row(lab, row):
+    return memory.steps(lab, row, MODELS)
+
+
 ROWS = {**{row: model for row in MODELS}, "gemm": gemm, "rowwise": rowwise, "forms": forms, "threads": threads,
-        "compile": compile_time, "size": size}
+        "compile": compile_time, "size": size, "arena": memory.arena, "memory": memory_row}

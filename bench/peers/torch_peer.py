@@ -1,5 +1,6 @@
 """PyTorch as a contestant (the protocol: bench/serve.h): torch_peer.py THREADS. The words of a request are
   NAME                    a model of the rows: mlp-train, lenet-train, resnet20-train, ..., mlp-infer, ...
+  memory NAME             the most bytes of a training step of such a model; the answer is this number alone
   rows KIND R C           a row-wise kernel on f32[R, C]
   conv WHAT {JSON}        a convolution: fwd, dx or dw of a shape of bench/lib/shapes.py"""
 import json
@@ -155,6 +156,22 @@ def training(name):
     return step
 
 
+def peak_bytes(name):
+    """Most bytes in the hands of PyTorch's allocator during two training steps, from its own events: parameters,
+    optimiser's state, gradients, activations, but not the batch (the tensors that the step refers to)."""
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as p:
+        step = training(name)
+        step()
+        step()
+    events = [e for e in p.profiler.kineto_results.events() if e.name() == "[memory]"]
+    now = peak = 0
+    for e in sorted(events, key=lambda e: e.start_us()):
+        now += e.nbytes()
+        peak = max(peak, now)
+    batch = [c.cell_contents for c in step.__closure__ or () if isinstance(c.cell_contents, torch.Tensor)]
+    return peak - sum(t.numel() * t.element_size() for t in batch)
+
+
 def inference(name):
     make, shape, _, _ = MODELS[name]
     net, x = make().eval(), drawn(shape, 1)[0]
@@ -225,6 +242,10 @@ def serve():
     for line in sys.stdin:
         seconds, words = line.strip().split(" ", 1)
         try:
+            if words.startswith("memory "):
+                last = step = None
+                print(peak_bytes(words.split("-")[0].split(" ")[1]), flush=True)
+                continue
             if words != last or words.endswith("-train"):
                 step = None
                 step = case(words)
