@@ -57,7 +57,7 @@ const Option options[] = {
      false},
     {"plan", 'p', "FILE", "take the choices of this file, which `dnnc tune` wrote", COMPILES, false},
     {"memory", 0, "LIMIT",
-     "weights and intermediate values stay within LIMIT bytes (500M, 2G): gradients of loops compute again", COMPILES,
+     "all that an entry point needs stays within LIMIT bytes (500M, 2G): gradients compute values again", COMPILES,
      false},
     {"memory", 0, NULL, "print what lies in memory: parts, the arena's peak and the values alive there", C(summary),
      false},

@@ -79,7 +79,7 @@ dnnc_status dnnc_dim(dnnc_program *p, const char *name, const char *size);
 /* The same: an option by name, with the values of the command's option of that name:
  *   target    native (default), x86-64-v2, x86-64-v3, x86-64-v4, aarch64, plain
  *   plan      a file that `dnnc tune` wrote
- *   memory    "500M": cells and intermediate values stay within that; gradients of loops compute again
+ *   memory    "500M": all that an entry needs stays within that; gradients compute values again
  *   data      the folder where data files are looked for
  *   weights   a .dnnw file that the parameters start from
  *   seed      a whole number; default: what the program says, else 0

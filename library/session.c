@@ -3,9 +3,11 @@
 #include "base/size.h"
 #include "codegen/plugin.h"
 #include "frontend/frontend.h"
+#include "passes/peak.h"
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 double session_clock(void) {
   struct timespec t;
@@ -86,28 +88,6 @@ static bool sizes_are_bound(Session *s) {
   return !diag_errors(s->diag);
 }
 
-/* The passes of one entry. */
-static Status entry_passes(Session *s, Entry *e, const PipelineOpts *o, int64_t limit) {
-  int64_t least = 0;
-  bool ok = limit ? pipeline_within(s->prog, e, o, limit, &least) : pipeline_graph(s->prog, e, o);
-  if (!ok && !diag_errors(s->diag)) INTERNAL("a pass failed without a message");
-  if (!ok || o->stop_after || least <= limit) return STATUS_OK; /* errors of all entries are told together */
-  return session_fail(s, STATUS_PROGRAM, "`%s` does not fit into --memory %s: the least found is %lld bytes", e->name,
-                      s->o.memory, (long long)least);
-}
-
-Status session_passes(Session *s, const char *stop_after) {
-  PipelineOpts o = {.stop_after = stop_after, .verify = s->o.verify, .time = s->o.time};
-  int64_t limit = s->o.memory ? size_parse(s->o.memory) : 0;
-  if (limit < 0) return session_fail(s, STATUS_USE, "--memory takes a size such as 500M or 2G, not `%s`", s->o.memory);
-  if (limit && !sizes_are_bound(s)) return STATUS_PROGRAM;
-  for (int i = 0; i < (int)arrlen(s->prog->entries); i++) {
-    Status status = is_needed(s, i) ? entry_passes(s, &s->prog->entries[i], &o, limit) : STATUS_OK;
-    if (status) return status;
-  }
-  return diag_errors(s->diag) ? STATUS_PROGRAM : STATUS_OK;
-}
-
 const char *session_default_target(bool native) {
   if (native) return "native";
 #if defined(__x86_64__)
@@ -131,6 +111,69 @@ static Status take_options(Session *s, const char *target) {
   if (!ok) session_fail(s, STATUS_PROGRAM, "%s", why.s);
   buf_free(&why);
   return ok ? STATUS_OK : STATUS_PROGRAM;
+}
+
+/* ---- memory limit ---- */
+
+/* Workspace and scratch: of the threads that will run in this process, of all that an executable may be asked for. */
+static int64_t beside(void *context, const Plan *p) {
+  Session *s = context;
+  KernelTable *t = kernels_new(s->arena, s->prog, s->target);
+  kernels_tune(t, s->tuning);
+  int threads = s->built           ? s->target->max_threads
+                : s->o.threads > 0 ? s->o.threads
+                                   : (int)sysconf(_SC_NPROCESSORS_ONLN);
+  if (threads < 1 || threads > s->target->max_threads) threads = s->target->max_threads;
+  return lowered_arena_bytes(lower_plan(s->arena, p, t), threads) - p->peak;
+}
+
+/* Which values fill the memory of an entry that does not fit. */
+static void tell_peak(Session *s, const Entry *e, Buf *b) {
+  enum { MOST = 8 };
+  const Plan *p = plan_build(s->arena, s->prog, e);
+  const Node **made = plan_makers(p);
+  int at = 0, *list = plan_at_peak(p, &at), n = (int)arrlen(list);
+  buf_printf(b, "\n%lld bytes are cells; what is alive where the values need most, %lld bytes:",
+             (long long)prog_layout(s->prog, NULL), (long long)p->bound);
+  for (int i = 0; i < n && i < MOST; i++) {
+    buf_printf(b, "\n%12lld  ", (long long)p->bufs[list[i]].bytes);
+    type_print(s->prog->dims, b, p->bufs[list[i]].type);
+    buf_str(b, "  ");
+    plan_tell_maker(p, b, made[list[i]]);
+  }
+  if (n > MOST) buf_printf(b, "\n              and %d more", n - MOST);
+  arrfree(list);
+}
+
+/* The passes of one entry. */
+static Status entry_passes(Session *s, Entry *e, const PipelineOpts *o, int64_t limit) {
+  int64_t least = 0;
+  PipelineRoom room = {limit, beside, s};
+  bool ok = limit ? pipeline_within(s->prog, e, o, &room, &least) : pipeline_graph(s->prog, e, o);
+  if (!ok && !diag_errors(s->diag)) INTERNAL("a pass failed without a message");
+  if (!ok || o->stop_after || least <= limit) return STATUS_OK; /* errors of all entries are told together */
+  Buf b = {0};
+  tell_peak(s, e, &b);
+  session_fail(s, STATUS_PROGRAM, "`%s` does not fit into --memory %s: the least found is %lld bytes%s", e->name,
+               s->o.memory, (long long)least, b.s);
+  buf_free(&b);
+  return STATUS_PROGRAM;
+}
+
+Status session_passes(Session *s, const char *stop_after) {
+  PipelineOpts o = {.stop_after = stop_after, .verify = s->o.verify, .time = s->o.time};
+  int64_t limit = s->o.memory ? size_parse(s->o.memory) : 0;
+  if (limit < 0) return session_fail(s, STATUS_USE, "--memory takes a size such as 500M or 2G, not `%s`", s->o.memory);
+  if (limit && !sizes_are_bound(s)) return STATUS_PROGRAM;
+  if (limit && !s->target) {
+    Status status = take_options(s, session_default_target(true));
+    if (status) return status;
+  }
+  for (int i = 0; i < (int)arrlen(s->prog->entries); i++) {
+    Status status = is_needed(s, i) ? entry_passes(s, &s->prog->entries[i], &o, limit) : STATUS_OK;
+    if (status) return status;
+  }
+  return diag_errors(s->diag) ? STATUS_PROGRAM : STATUS_OK;
 }
 
 Status session_lower(Session *s, const char *target) {
@@ -166,6 +209,7 @@ Status session_lower(Session *s, const char *target) {
 }
 
 Status session_emit(Session *s, const char *target, bool weights, bool bare) {
+  s->built = !bare;
   Status status = session_lower(s, target);
   if (status) return status;
   double t = session_clock();

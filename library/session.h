@@ -28,7 +28,7 @@ typedef struct Options {
   /* compiling */
   const char *target; /* NULL: what the caller of session_lower takes */
   const char *plan;   /* a file of `dnnc tune`, or NULL */
-  const char *memory; /* "500M": limit of cells and arena of an entry, or NULL */
+  const char *memory; /* "500M": limit of all memory of an entry, cells included, or NULL */
   int units;          /* the kernels are spread over at most so many files; 0: by their number */
   bool training;      /* what the `train` block calls is compiled, nothing else */
   bool no_checks, verify;
@@ -66,6 +66,7 @@ typedef struct Session {
   const char *error; /* what went wrong beside `diag`; NULL when nothing did */
   Prog *prog;        /* what the front end made; NULL when the program came compiled from a cache */
   bool *needed;      /* by entry: it is compiled; NULL: all are */
+  bool built;        /* sources or an executable are made, which any number of threads may run */
   const Target *target;
   Tuning *tuning;    /* of --plan, or NULL */
   Plan **plans;      /* one per entry; NULL where it is not needed */

@@ -106,9 +106,20 @@ int64_t order_peak(const Order *o, const int *seq) {
 
 /* ---- list scheduling ---- */
 
-/* What is done next of all that can be: by place, what leaves no more alive first; the same, but the least alive while
- * it runs first. */
-typedef enum Rule { EAGER, LEAST, RULES } Rule;
+/* What is done next of all that can be. EAGER: by place, but first what leaves no more alive; READY: the same, with
+ * what leaves next to nothing, on which much may wait; LEAST: what leaves the least alive. */
+typedef enum Rule { EAGER, READY, LEAST, RULES } Rule;
+enum { NOTHING = 1000 }; /* of the largest value: what is next to nothing */
+static int64_t slack_of(const Order *o, Rule rule) {
+  int64_t most = 0;
+  for (int v = 0; v < arrlen(o->values); v++)
+    if (o->values[v].bytes > most) most = o->values[v].bytes;
+  return rule == READY ? most / NOTHING : 0;
+}
+/* The least comes first. */
+static int64_t key_of(Rule rule, int64_t slack, int64_t more) {
+  return more <= slack ? more - slack - 1 : rule == LEAST ? more : 0;
+}
 
 static void ready_add(int **list, int i) {
   int at = (int)arrlen(*list);
@@ -118,6 +129,7 @@ static void ready_add(int **list, int i) {
 
 static void schedule_forwards(Run *r, Rule rule, int *seq) {
   int *ready = NULL;
+  int64_t slack = slack_of(r->o, rule);
   run_begin(r);
   for (int i = 0; i < r->n; i++)
     if (!r->waits[i]) arrput(ready, i);
@@ -125,9 +137,7 @@ static void schedule_forwards(Run *r, Rule rule, int *seq) {
     int best = -1;
     int64_t best_key = 0;
     for (int k = 0; k < arrlen(ready); k++) {
-      int64_t less = change(r->o, r->left, ready[k]), key = 0;
-      if (less <= 0) key = less - 1;
-      else if (rule == LEAST) key = less;
+      int64_t key = key_of(rule, slack, change(r->o, r->left, ready[k]));
       if (best < 0 || key < best_key) best = k, best_key = key;
     }
     if (best < 0) INTERNAL("schedule: groups wait for each other in a circle");
@@ -144,6 +154,7 @@ static void schedule_forwards(Run *r, Rule rule, int *seq) {
 static void schedule_backwards(Run *r, Rule rule, int *seq) {
   const Order *o = r->o;
   int nv = (int)arrlen(o->values), *ready = NULL, *waits = zeros((size_t)r->n, sizeof(int));
+  int64_t slack = slack_of(o, rule);
   bool *needed = zeros((size_t)nv, sizeof(bool));
   for (int v = 0; v < nv; v++) needed[v] = o->values[v].stays;
   for (int i = 0; i < r->n; i++) {
@@ -155,13 +166,12 @@ static void schedule_backwards(Run *r, Rule rule, int *seq) {
     int64_t best_key = 0;
     for (int k = (int)arrlen(ready); k-- > 0;) {
       const OrderItem *x = &o->items[ready[k]];
-      int64_t more = 0, key = 0;
+      int64_t more = 0;
       for (int j = 0; j < arrlen(x->reads); j++)
         if (!needed[x->reads[j]]) more += o->values[x->reads[j]].bytes;
       for (int j = 0; j < arrlen(x->writes); j++)
         if (needed[x->writes[j]]) more -= o->values[x->writes[j]].bytes;
-      if (more <= 0) key = more - 1;
-      else if (rule == LEAST) key = more;
+      int64_t key = key_of(rule, slack, more);
       if (best < 0 || key < best_key) best = k, best_key = key;
     }
     if (best < 0) INTERNAL("schedule: groups wait for each other in a circle");

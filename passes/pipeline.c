@@ -2,6 +2,7 @@
 #include "passes/pipeline.h"
 #include "base/ds.h"
 #include "passes/hostile.h"
+#include "passes/remat.h"
 #include "passes/rewrite.h"
 #include <stdlib.h>
 #include <string.h>
@@ -90,27 +91,56 @@ bool pipeline_graph(Prog *prog, Entry *entry, const PipelineOpts *o) {
   return true;
 }
 
-static int64_t cell_bytes(const Prog *prog) {
-  int64_t sum = 0;
-  for (int i = 0; i < (int)arrlen(prog->cells); i++) {
-    Type t = prog->cells[i].type;
-    sum += dim_upper(prog->dims, type_count(prog->dims, t)) * dtype_size(t.dtype);
+/* The fewest bytes found so far, and the graph that has them. */
+typedef struct Least {
+  int64_t bytes;
+  Graph *graph;
+  int nest;
+} Least;
+
+/* Turns with the planner, each of which drops `eighths`/8 of what is too much. The bytes of the plan it began with. */
+static int64_t remat_within(Prog *prog, Entry *entry, const PipelineRoom *room, int eighths, Least *least) {
+  enum { TURNS = 60, IN_VAIN = 8, GROWTH = 4 };
+  int most = GROWTH * rewrite_count(entry->graph);
+  int64_t cells = prog_layout(prog, NULL), beside = 0, first = 0, here = INT64_MAX;
+  int vain = 0;
+  for (int turn = 0; turn < TURNS && vain < IN_VAIN && rewrite_count(entry->graph) <= most; turn++) {
+    Plan *p = plan_build(prog->arena, prog, entry);
+    bool near = cells + p->peak + beside <= room->limit;
+    if (room->beside && (!turn || near)) beside = room->beside(room->context, p);
+    int64_t bytes = cells + p->peak + beside;
+    if (!turn) first = bytes;
+    vain = bytes < here ? 0 : vain + 1;
+    if (bytes < here) here = bytes;
+    if (bytes < least->bytes) *least = (Least){bytes, graph_clone(prog->arena, entry->graph), entry->nest};
+    if (bytes <= room->limit || !remat_turn(p, (bytes - room->limit) * eighths / 8 + 1)) break;
   }
-  return sum;
+  return first;
 }
 
-bool pipeline_within(Prog *prog, Entry *entry, const PipelineOpts *o, int64_t limit, int64_t *least) {
+bool pipeline_within(Prog *prog, Entry *entry, const PipelineOpts *o, const PipelineRoom *room, int64_t *bytes) {
   enum { LEVELS = 12 };
+  /* more at once costs more work, but a choice for one place is not always good for the next */
+  static const int eighths[] = {8, 9, 12, 16};
   const Graph *source = graph_clone(prog->arena, entry->graph);
   int levels = rewrite_has_transforms(source) ? LEVELS : 1;
-  *least = INT64_MAX;
-  for (entry->nest = 1; entry->nest <= levels; entry->nest++) {
+  Least least = {INT64_MAX, NULL, 0};
+  int64_t before = 0;
+  for (entry->nest = 1; entry->nest <= levels && least.bytes > room->limit; entry->nest++) {
     entry->graph = graph_clone(prog->arena, source);
     if (!pipeline_graph(prog, entry, o)) return false;
     if (o->stop_after) return true;
-    int64_t bytes = cell_bytes(prog) + plan_build(prog->arena, prog, entry)->peak;
-    if (bytes < *least) *least = bytes;
-    if (bytes <= limit) return true;
+    const Graph *passed = graph_clone(prog->arena, entry->graph);
+    int64_t plain = 0;
+    for (int k = 0; k < 4 && least.bytes > room->limit; k++) {
+      entry->graph = graph_clone(prog->arena, passed);
+      plain = remat_within(prog, entry, room, eighths[k], &least);
+    }
+    if (plain == before) break; /* there are no loops to be nested */
+    before = plain;
   }
+  entry->graph = least.graph;
+  entry->nest = least.nest;
+  *bytes = least.bytes;
   return true;
 }

@@ -22,10 +22,16 @@ typedef struct PipelineOpts {
 /* Runs the graph passes on the entry's graph (in place). False when the diag has errors. */
 bool pipeline_graph(Prog *prog, Entry *entry, const PipelineOpts *o);
 
+/* Bytes that a plan takes beside its arena and the cells: workspace, scratch. */
+typedef struct PipelineRoom {
+  int64_t limit;                                   /* bytes of cells, arena and what is beside */
+  int64_t (*beside)(void *context, const Plan *p); /* or NULL: nothing */
+  void *context;
+} PipelineRoom;
 /* The same under a memory limit: loops whose gradient is taken keep less and compute more again (passes/nest.c), one
- * level after the other until cells and the arena of the plan stay within `limit` bytes. *least: the fewest bytes that
- * a plan had; the last one tried is left when none fits. */
-bool pipeline_within(Prog *prog, Entry *entry, const PipelineOpts *o, int64_t limit, int64_t *least);
+ * level after the other, and on each level what is alive at the peak is computed again (passes/remat.c), until all
+ * stays within the limit. *least: the fewest bytes that were found; the graph that has them is left. */
+bool pipeline_within(Prog *prog, Entry *entry, const PipelineOpts *o, const PipelineRoom *room, int64_t *least);
 
 /* fuse -> schedule -> memory; the graph must have gone through pipeline_graph. */
 Plan *plan_build(Arena *a, const Prog *prog, const Entry *entry);

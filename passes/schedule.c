@@ -252,10 +252,14 @@ static void order_cells(Problem *q) {
 
 /* ---- the order ---- */
 
-static NodeId last_node(const Plan *p, const PlanStep *s) {
+/* The first node whose value the step stores. */
+static NodeId first_node(const Plan *p, const PlanStep *s) {
   if (s->kind != PLAN_KERNEL) return s->node;
   const Group *gr = &p->groups[s->group];
-  return arrlen(gr->nodes) ? arrlast(gr->nodes) : 0;
+  NodeId first = arrlen(gr->outs) ? gr->outs[0].node : 0;
+  for (int i = 1; i < arrlen(gr->outs); i++)
+    if (gr->outs[i].node < first) first = gr->outs[i].node;
+  return first;
 }
 
 static bool is_ready(const Problem *q, const bool *done, int i) {
@@ -263,11 +267,11 @@ static bool is_ready(const Problem *q, const bool *done, int i) {
   for (int k = 0; k < arrlen(q->order.items[i].after) && ready; k++) ready = done[q->order.items[i].after[k]];
   return ready;
 }
-/* Of the steps that wait for nothing: the first by its last node. */
+/* Of the steps that wait for nothing: the first by its node. */
 static int first_ready(const Problem *q, const bool *done) {
   int best = -1;
   for (int i = 0; i < q->n; i++)
-    if (is_ready(q, done, i) && (best < 0 || last_node(q->p, &q->steps[i]) < last_node(q->p, &q->steps[best])))
+    if (is_ready(q, done, i) && (best < 0 || first_node(q->p, &q->steps[i]) < first_node(q->p, &q->steps[best])))
       best = i;
   return best;
 }
@@ -279,7 +283,7 @@ static int any_ready(const Problem *q, const bool *done, uint64_t *state) {
   return best;
 }
 
-/* First by their last node, each behind what it waits for: an order that is possible, and the program's own. */
+/* First by their nodes, each behind what it waits for: an order that is possible, and the program's own. */
 static int *natural_order(const Problem *q, uint64_t hostile) {
   int *seq = zeros(q->n, sizeof(int));
   bool *done = zeros(q->n, sizeof(bool));

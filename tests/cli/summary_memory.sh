@@ -29,7 +29,7 @@ assert [e["name"] for e in data["entries"]] == ["scores", "learn"] or len(data["
 assert data["cell_bytes"] >= 4 * (100 * 64 + 64 + 64 * 10 + 10) and data["max_threads"] > 0
 assert sum(v["bytes"] for v in learn["peak"]) == learn["bound"] <= learn["arena"]
 assert all(v["begin"] <= learn["peak_step"] <= v["end"] < learn["steps"] + 1 for v in learn["peak"])
-plan = re.search(r"plan learn: arena (\d+) bytes, bound (\d+)((?:\n .*)*)", open("plan.txt").read())
+plan = re.search(r"plan learn: arena (\d+) bytes, bound (\d+).*((?:\n .*)*)", open("plan.txt").read())
 assert (learn["arena"], learn["bound"]) == (int(plan[1]), int(plan[2]))
 buffers = len(re.findall(r"\n  b\d+ %", plan[3]))
 svg = list(xml.parse("arena.svg").getroot().iter())

@@ -291,7 +291,7 @@ static void test_memory_limit(void **state) {
     Prog p = {.arena = a, .dims = dimtab_new(a), .diag = diag_new(a), .name = "model"};
     Entry e = long_loop(&p, 10000);
     int64_t least;
-    assert_true(pipeline_within(&p, &e, &(PipelineOpts){.verify = true}, limits[i], &least));
+    assert_true(pipeline_within(&p, &e, &(PipelineOpts){.verify = true}, &(PipelineRoom){limits[i]}, &least));
     Plan *plan = plan_build(a, &p, &e);
     if (plan->peak > limits[i]) fail_msg("%d bytes, not %d", (int)plan->peak, (int)limits[i]);
     if (e.nest <= before) fail_msg("limit %d: %d levels after %d", (int)limits[i], e.nest, before);
@@ -302,7 +302,7 @@ static void test_memory_limit(void **state) {
   Prog p = {.arena = a, .dims = dimtab_new(a), .diag = diag_new(a), .name = "model"};
   Entry e = long_loop(&p, 10000);
   int64_t least;
-  assert_true(pipeline_within(&p, &e, &(PipelineOpts){.verify = true}, 4096, &least));
+  assert_true(pipeline_within(&p, &e, &(PipelineOpts){.verify = true}, &(PipelineRoom){4096}, &least));
   assert_true(least > 4096 && least < 100 << 10);
   arena_free(a);
 }

@@ -2,6 +2,7 @@
  * tests/lib/plan_run.c and are held against the evaluator on the graph. */
 #include "base/ds.h"
 #include "passes/hostile.h"
+#include "passes/remat.h"
 #include "passes/rewrite.h"
 #include "tests/lib/plan_run.h"
 #include "tests/lib/regiongen.h"
@@ -228,7 +229,7 @@ static World random_world(uint64_t seed) {
 static void test_random(void **state) {
   static const char *const hostile[10] = {"steps=9",         "text", "steps=1", "text,nodes=7", "", "steps=9", "",
                                           "nodes=2,steps=3", "",     ""};
-  int reused = 0, inplace = 0;
+  int reused = 0, inplace = 0, again = 0;
   for (uint64_t seed = 1; seed <= 300; seed++) {
     World w = random_world(seed);
     pass_expand(w.g, w.prog, w.entry);
@@ -242,12 +243,18 @@ static void test_random(void **state) {
       if (p->bufs[b].kind == BUF_ARENA && p->bufs[b].begin >= 0) all += p->bufs[b].bytes;
     reused += p->peak < all;
     for (int i = 0; i < arrlen(p->groups); i++) inplace += p->groups[i].inplace;
+    for (int turn = 0; turn < 4 && remat_turn(p, turn % 2 ? 1 : INT64_MAX); turn++, again++) {
+      Buf why = {0};
+      if (!graph_verify(w.g, &why)) wrong(why.s, "a graph with clones");
+      p = check_values(&w, v, seed % 2 ? 1e-4 : 0);
+    }
     arrfree(w.pool);
     arena_free(w.a);
   }
   unsetenv("DNN_HOSTILE");
   assert_true(reused > 50); /* places are shared, and operands taken over */
   assert_true(inplace > 0);
+  assert_true(again > 100); /* values are computed again, and are what they were */
 }
 
 /* The hostile orders are others, and as good as the usual one. */

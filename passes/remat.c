@@ -1,0 +1,281 @@
+/* remat: values that live long from the forward computation to the gradient are computed again.
+ *
+ *   before  a = relu(norm(y)); ... ; g = f(a)       a is kept until g
+ *   after   a = relu(norm(y)); ... ; b = relu(norm(y[:])); g = f(b)
+ *
+ * Where most bytes of the plan are alive, some hold values that lie there for later. A turn chooses among them, the
+ * cheapest operations for each byte first: the chain of nodes that makes the value again from what is alive there
+ * anyway, from inputs and cells. All nodes that run behind this place and read a dropped value, directly or through
+ * what has no buffer, read a clone of it. A clone stands before its first reader, so the schedule runs it there, and it
+ * reads what is kept through a slice of all of it: a view that fusion does not merge across, so that original and clone
+ * stay two kernels (Chen et al., Training deep nets with sublinear memory cost, 2016; here in turns with the planner,
+ * as Jain et al., Checkmate, 2020, do with a solver).
+ *
+ * Why here: behind all passes, since cse would find that clones are equal to their originals.
+ * Needs: a plan. Keeps: values, and bits where the same kernels come out. Breaks: equal nodes are not one any more. */
+#include "passes/remat.h"
+#include "base/ds.h"
+#include "passes/pipeline.h"
+#include "passes/plan_internal.h"
+#include "passes/rewrite.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum { LONGEST = 200 }; /* nodes of a chain */
+
+typedef struct Remat {
+  const Plan *p;
+  Graph *g;
+  const Node *nodes; /* of the graph as it is planned */
+  int n, at;         /* nodes; the step (of the outermost sequence) at which most is alive */
+  int *first;        /* by node: the first step that computes it, or -1 */
+  NodeId *content;   /* by buffer: the node whose value lies in it at that step, or 0 */
+  bool *kept;        /* by buffer: it holds a value there that is read later */
+  bool *idle;        /* by buffer: and the step itself does not touch it */
+  int *last, *next;  /* by buffer: the last step before that touches it, the first one behind that reads it */
+  bool *dropped;     /* by node */
+  uint32_t *stamp, now;
+} Remat;
+
+static void *zeros(size_t n, size_t size) {
+  void *p = calloc(n + 1, size);
+  if (!p) INTERNAL("out of memory");
+  return p;
+}
+
+static int home(const Plan *p, int b) {
+  while (p->bufs[b].kind == BUF_ROW) b = p->bufs[b].index;
+  return b;
+}
+
+/* ---- what lies where ---- */
+
+static bool covers(const PlanStep *s, int at);
+static bool any_covers(const PlanStep *steps, int at) {
+  for (int i = 0; i < arrlen(steps); i++)
+    if (covers(&steps[i], at)) return true;
+  return false;
+}
+static bool covers(const PlanStep *s, int at) {
+  return s->at == at || any_covers(s->before, at) || any_covers(s->body, at) || any_covers(s->other, at);
+}
+
+/* The step at which most bytes are alive, those of its workspace not counted. */
+static int step_of_peak(const Plan *p) {
+  int end = 0;
+  for (int b = 0; b < arrlen(p->bufs); b++)
+    if (p->bufs[b].end >= end) end = p->bufs[b].end + 1;
+  int64_t *alive = zeros((size_t)end + 1, sizeof *alive), most = -1, now = 0;
+  int at = 0;
+  for (int b = 0; b < arrlen(p->bufs); b++) {
+    const PlanBuf *x = &p->bufs[b];
+    if (x->kind == BUF_ARENA && x->begin >= 0) alive[x->begin] += x->bytes, alive[x->end + 1] -= x->bytes;
+  }
+  for (int t = 0; t < end; t++) {
+    now += alive[t];
+    if (now > most) most = now, at = t;
+  }
+  free(alive);
+  for (int i = 0; i < arrlen(p->steps); i++)
+    if (covers(&p->steps[i], at)) return i;
+  return (int)arrlen(p->steps);
+}
+
+static void look_at_step(Remat *r, int i, bool *touched) {
+  const Plan *p = r->p;
+  const PlanStep *s = &p->steps[i];
+  int *reads = NULL, *writes = NULL;
+  step_reads(p, s, &reads);
+  step_writes(p, s, &writes);
+  for (int k = 0; k < arrlen(reads); k++) {
+    int b = home(p, reads[k]);
+    if (i > r->at && r->content[b] && !r->kept[b]) r->kept[b] = true, r->next[b] = i;
+    if (i < r->at) r->last[b] = i;
+    if (i == r->at) touched[b] = true;
+  }
+  for (int k = 0; k < arrlen(writes); k++) {
+    int b = home(p, writes[k]);
+    if (i < r->at) r->last[b] = i;
+    if (i == r->at) touched[b] = true;
+    if (i > r->at && !r->kept[b]) r->content[b] = 0; /* another value from here on */
+    if (i <= r->at) r->content[b] = s->kind == PLAN_KERNEL ? 0 : p->bufs[b].node;
+  }
+  const Group *gr = s->kind == PLAN_KERNEL ? &p->groups[s->group] : NULL;
+  for (int k = 0; gr && k < arrlen(gr->outs) && i <= r->at; k++)
+    r->content[home(p, gr->outs[k].buf)] = gr->outs[k].node;
+  for (int k = 0; gr && k < arrlen(gr->nodes); k++)
+    if (r->first[gr->nodes[k]] < 0) r->first[gr->nodes[k]] = i;
+  if (!gr && r->first[s->node] < 0) r->first[s->node] = i;
+  arrfree(reads), arrfree(writes);
+}
+
+static Remat begin(const Plan *p) {
+  size_t nb = (size_t)arrlen(p->bufs), n = (size_t)arrlen(p->graph->nodes);
+  Remat r = {.p = p, .g = p->graph, .nodes = p->graph->nodes, .n = (int)n, .at = step_of_peak(p)};
+  r.first = zeros(n, sizeof *r.first), r.content = zeros(nb, sizeof *r.content), r.kept = zeros(nb, sizeof *r.kept);
+  r.last = zeros(nb, sizeof *r.last), r.next = zeros(nb, sizeof *r.next), r.idle = zeros(nb, sizeof *r.idle),
+  r.dropped = zeros(n, sizeof *r.dropped), r.stamp = zeros(n, sizeof *r.stamp);
+  for (size_t i = 0; i < n; i++) r.first[i] = -1;
+  bool *touched = zeros(nb, sizeof *touched);
+  for (int i = 0; i < arrlen(p->steps); i++) look_at_step(&r, i, touched);
+  for (size_t b = 0; b < nb; b++)
+    r.idle[b] = r.kept[b] && !touched[b] && p->bufs[b].kind == BUF_ARENA && p->bufs[b].twin < 0;
+  for (int i = 0; i < arrlen(r.g->outputs); i++) { /* they stay to the end */
+    int b = p->buf_of[r.g->outputs[i]];
+    if (b >= 0) r.idle[b] = false;
+  }
+  free(touched);
+  return r;
+}
+static void end(Remat *r) {
+  free(r->first), free(r->content), free(r->kept), free(r->idle), free(r->last), free(r->next), free(r->dropped),
+      free(r->stamp);
+}
+
+static bool is_late(const Remat *r, NodeId n) { return r->first[n] > r->at; }
+static bool is_leaf(const Remat *r, NodeId n) {
+  Op op = (Op)r->nodes[n].op;
+  return op == OP_input || op == OP_cell || op == OP_get;
+}
+/* Its value lies in memory at the place and is still read later. */
+static bool is_there(const Remat *r, NodeId n) {
+  int b = r->p->buf_of[n];
+  return b >= 0 && !r->dropped[n] && r->kept[b] && r->content[b] == n;
+}
+
+/* ---- what it takes to make a value again ---- */
+
+typedef struct Chain {
+  double work; /* operations, and words of what is read and written */
+  int nodes;
+  bool possible;
+} Chain;
+
+static double words(const Remat *r, NodeId n) {
+  Type t = r->nodes[n].type;
+  return t.dtype == TUPLE ? 0 : (double)dim_upper(r->g->dims, type_count(r->g->dims, t));
+}
+
+static void follow(Remat *r, NodeId n, Chain *c) {
+  if (r->stamp[n] == r->now || !c->possible) return;
+  r->stamp[n] = r->now;
+  const Node *d = &r->nodes[n];
+  OpClass cls = op_info[d->op].cls;
+  if (cls == REGION || (op_info[d->op].flags & IMPURE) || ++c->nodes > LONGEST) {
+    c->possible = false;
+    return;
+  }
+  if (cls != VIEW && cls != LEAF) c->work += (double)dim_upper(r->g->dims, node_flops(r->g, n));
+  for (int k = 0; k < d->n_in; k++) {
+    NodeId x = d->in[k];
+    if (is_leaf(r, x) || is_there(r, x)) {
+      if (r->nodes[x].op == OP_get && !is_there(r, x)) c->possible = false;
+      if (r->stamp[x] != r->now) c->work += words(r, x);
+      r->stamp[x] = r->now;
+    } else follow(r, x, c);
+  }
+}
+
+/* From what is there without it. */
+static Chain chain_of(Remat *r, NodeId n) {
+  Chain c = {.work = 2 * words(r, n), .possible = true};
+  r->now++;
+  r->dropped[n] = true;
+  follow(r, n, &c);
+  r->dropped[n] = false;
+  return c;
+}
+
+/* The idle buffer with the least work for a byte and the steps in which it lies there unused; -1: none. */
+static int cheapest(Remat *r) {
+  int best = -1;
+  double least = 0;
+  for (int b = 0; b < arrlen(r->p->bufs); b++) {
+    if (!r->idle[b] || r->dropped[r->content[b]] || is_late(r, r->content[b])) continue;
+    if (op_info[r->nodes[r->content[b]].op].cls == META) continue;
+    Chain c = chain_of(r, r->content[b]);
+    double price = c.work / (double)r->p->bufs[b].bytes / (double)(r->next[b] - r->last[b]);
+    if (c.possible && (best < 0 || price < least)) best = b, least = price;
+  }
+  return best;
+}
+
+/* ---- clones ---- */
+
+typedef struct Cloning {
+  Remat *r;
+  Rewrite w;
+  NodeId *clone, *whole; /* by old node: its clone, the slice of all of it; 0: none yet */
+  int8_t *needs;         /* by old node: 1: it is dropped or made of what is; -1: not; 0: not known */
+} Cloning;
+
+/* The value of an early node, without a buffer or dropped, that is not there for those who read it late. */
+static bool needs_clone(Cloning *c, NodeId n) {
+  if (c->needs[n]) return c->needs[n] > 0;
+  const Node *d = &c->w.old[n];
+  bool needs = c->r->dropped[n];
+  if (!needs && !is_late(c->r, n) && !is_there(c->r, n) && !is_leaf(c->r, n) && op_info[d->op].cls != REGION)
+    for (int k = 0; k < d->n_in && !needs; k++) needs = needs_clone(c, d->in[k]);
+  c->needs[n] = needs ? 1 : -1;
+  return needs;
+}
+
+/* What is there, for a clone: products and windows are not merged with their operands anyway. */
+static NodeId whole_of(Cloning *c, NodeId n, OpClass reader) {
+  Graph *g = c->r->g;
+  NodeId x = rewrite_get(&c->w, n);
+  Type t = graph_type(g, x);
+  if (!t.rank || reader == CONTRACT || reader == WINDOW) return x;
+  if (c->whole[n]) return c->whole[n];
+  Dim start[MAX_RANK];
+  int64_t step[MAX_RANK];
+  for (int k = 0; k < t.rank; k++) start[k] = dim_int(g->dims, 0), step[k] = 1;
+  return c->whole[n] = g_slice(g, c->w.old[n].loc, x, start, step, t.shape);
+}
+
+static NodeId clone_of(Cloning *c, NodeId n) {
+  if (c->clone[n]) return c->clone[n];
+  Node d = c->w.old[n];
+  NodeId *in = arena_array(c->r->g->arena, NodeId, d.n_in + 1);
+  for (int k = 0; k < d.n_in; k++) {
+    NodeId x = d.in[k];
+    in[k] = is_leaf(c->r, x) || is_there(c->r, x) ? whole_of(c, x, op_info[d.op].cls) : clone_of(c, x);
+  }
+  d.in = in;
+  arrput(c->r->g->nodes, d);
+  return c->clone[n] = (NodeId)arrlen(c->r->g->nodes) - 1;
+}
+
+static void clone_all(Remat *r) {
+  Cloning c = {.r = r, .clone = zeros((size_t)r->n, sizeof(NodeId)), .whole = zeros((size_t)r->n, sizeof(NodeId))};
+  c.needs = zeros((size_t)r->n, 1);
+  c.w = rewrite_begin(r->g);
+  for (NodeId n = 1; n < c.w.n_old; n++) {
+    if (!c.w.live[n]) continue;
+    Node d = c.w.old[n];
+    if (is_late(r, n)) {
+      NodeId *in = arena_array(r->g->arena, NodeId, d.n_in + 1);
+      for (int k = 0; k < d.n_in; k++)
+        in[k] = needs_clone(&c, d.in[k]) ? clone_of(&c, d.in[k]) : rewrite_get(&c.w, d.in[k]);
+      d.in = in;
+      arrput(r->g->nodes, d);
+      rewrite_to(&c.w, n, (NodeId)arrlen(r->g->nodes) - 1);
+    } else rewrite_to(&c.w, n, rewrite_copy(&c.w, n));
+  }
+  rewrite_end(&c.w);
+  free(c.clone), free(c.whole), free(c.needs);
+}
+
+bool remat_turn(const Plan *p, int64_t excess) {
+  Remat r = begin(p);
+  bool any = false;
+  while (excess > 0) {
+    int b = cheapest(&r);
+    if (b < 0) break;
+    r.dropped[r.content[b]] = any = true;
+    excess -= p->bufs[b].bytes;
+  }
+  if (any) clone_all(&r);
+  end(&r);
+  return any;
+}
