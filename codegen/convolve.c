@@ -34,6 +34,8 @@ typedef struct Conv {
   Spatial axis[MAX_RANK];
   NodeId image, other; /* the copied operand; w, or dy for dw */
   bool in_place;       /* no copy */
+  bool thin;           /* a copy of the places that windows of one element stand on, which is read like an image */
+  bool single;         /* in place or thin: each image is a product of its own */
   int64_t apart;       /* stride of the last axis: the copy has places apart by it side by side */
   Axes copy;
   int64_t temp;
@@ -42,11 +44,11 @@ typedef struct Conv {
 
 static DType sum_type(DType t) { return t == F64 ? F64 : F32; }
 
-/* The batch axes of the product are image (when in place), then group. */
-static LExpr *image_of(const Conv *c, const Idx *b, LExpr *otherwise) { return c->in_place ? b->i[0] : otherwise; }
+/* The batch axes of the product are image (when single), then group. */
+static LExpr *image_of(const Conv *c, const Idx *b, LExpr *otherwise) { return c->single ? b->i[0] : otherwise; }
 static LExpr *channel(Lower *l, const Conv *c, const Idx *b, LExpr *i, Dim each) {
   if (c->groups == 1) return i;
-  return x_add(l->b, x_mul(l->b, b->i[c->in_place && c->op != OP_conv_dw ? 1 : 0], x_dim(l->b, each)), i);
+  return x_add(l->b, x_mul(l->b, b->i[c->single && c->op != OP_conv_dw ? 1 : 0], x_dim(l->b, each)), i);
 }
 static LExpr *affine(LB *b, LExpr *x, int64_t mul, int64_t add) {
   return x_add(b, x_mul(b, x, x_int(b, mul)), x_int(b, add));
@@ -74,6 +76,8 @@ static LExpr *image_at(Lower *l, const Conv *c, LExpr *n, LExpr *channel, LExpr 
   }
   DType type = sum_type(c->n->type.dtype);
   if (c->in_place) return x_cast(b, value_at(l, c->image, &at), type);
+  if (c->thin)
+    for (int i = 0; i < c->spatial; i++) at.i[2 + i] = q[i];
   return x_load(b, lower_temp_array(l, c->temp, type, false), axes_linear(b, &c->copy, &at), NULL);
 }
 static LExpr *window_at(Lower *l, const Conv *c, LExpr *o, LExpr *i, LExpr *const *t, DType type) {
@@ -91,14 +95,14 @@ static LExpr *weight_a(Lower *l, const Product *p, const Idx *b, const Idx *m, c
 static LExpr *image_b(Lower *l, const Product *p, const Idx *b, const Idx *n, const Idx *k) {
   const Conv *c = p->ctx;
   LExpr *in = channel(l, c, b, k->i[0], c->op == OP_conv ? c->cg : c->og);
-  return image_at(l, c, image_of(c, b, n->i[0]), in, n->i + !c->in_place, k->i + 1);
+  return image_at(l, c, image_of(c, b, n->i[0]), in, n->i + !c->single, k->i + 1);
 }
 static void places_done(Lower *l, const Product *p, const Idx *b, const Idx *m, const Idx *n, LExpr *sum) {
   const Conv *c = p->ctx;
   Axes out = axes_of(l, l->group->heavy);
   Idx at = {{image_of(c, b, n->i[0]), channel(l, c, b, m->i[0], c->op == OP_conv ? c->og : c->cg)}};
   for (int i = 0; i < c->spatial; i++)
-    at.i[2 + i] = affine(l->b, n->i[!c->in_place + i], c->axis[i].apart, c->axis[i].first);
+    at.i[2 + i] = affine(l->b, n->i[!c->single + i], c->axis[i].apart, c->axis[i].first);
   store_epilogue(l, &out, &at, x_cast(l->b, sum, c->n->type.dtype));
 }
 /* conv_dw: m = o; n = c, taps; k = n, places */
@@ -130,6 +134,10 @@ static void border_body(Lower *l, const Axes *a, const Idx *at, bool trial, int 
   for (int i = 0; i < c->spatial; i++) {
     Dim border = c->axis[i].border;
     LExpr *u = at->i[2 + i];
+    if (c->thin) {
+      in.i[2 + i] = x_mul(b, u, x_int(b, c->axis[i].stride));
+      continue;
+    }
     if (c->apart > 1 && i == c->spatial - 1) u = x_add(b, x_mul(b, at->i[3 + i], x_int(b, c->apart)), u);
     u = x_sub(b, u, x_dim(b, border));
     if (dim_le(l->dims, border, dim_int(l->dims, 0)) != DIM_YES) inside = x_and(b, inside, x_ge(b, u, x_int(b, 0)));
@@ -139,7 +147,7 @@ static void border_body(Lower *l, const Axes *a, const Idx *at, bool trial, int 
   l->guard = inside;
   LExpr *v = value_at(l, c->image, &in);
   l->guard = NULL;
-  v = x_cast(b, x_select(b, inside, v, x_num(b, 0, v->dtype)), t);
+  v = x_cast(b, inside ? x_select(b, inside, v, x_num(b, 0, v->dtype)) : v, t);
   if (trial) *cost = x_divisions(v, lb_level(b));
   else lb_store(b, lower_temp_array(l, c->temp, t, true), axes_linear(b, a, at), v);
 }
@@ -217,13 +225,53 @@ static void lower_spread(Lower *l, const Conv *c, Dim images) {
   lower_fold(l, &f);
 }
 
+/* ---- pixels as rows ----
+ * A small image has few pixels, and as columns they fill vectors badly: 49 are four of 16. As rows they fit any number,
+ * and the channels of the weights, which are packed once, are the columns. The results lie along the rows then. */
+static LExpr *image_a(Lower *l, const Product *p, const Idx *b, const Idx *m, const Idx *k) {
+  return image_b(l, p, b, m, k);
+}
+static LExpr *weight_b(Lower *l, const Product *p, const Idx *b, const Idx *n, const Idx *k) {
+  return weight_a(l, p, b, n, k);
+}
+static void rows_done(Lower *l, const Product *p, const Idx *b, const Idx *m, const Idx *n, LExpr *sum) {
+  places_done(l, p, b, n, m, sum);
+}
+static void turn(Product *p) {
+  Axes places = p->n;
+  p->n = p->m;
+  p->m = places;
+  p->a = image_a;
+  p->bv = weight_b;
+  p->done = rows_done;
+  p->turned = true;
+}
+/* Are the weights the same in every call? */
+static bool keeps_weights(Lower *l, const Conv *c) {
+  LExpr *zero[MAX_RANK];
+  lower_begin(l);
+  for (int i = 0; i < c->spatial; i++) zero[i] = x_int(l->b, 0);
+  LExpr *o = x_var(l->b, lb_for(l->b, FOR_SERIAL, "o", x_int(l->b, 0), x_int(l->b, 1 << 30), 1));
+  return lower_keeps_value(l, window_at(l, c, o, o, zero, sum_type(c->n->type.dtype)));
+}
+static bool pays_turned(Lower *l, const Conv *c, const Product *p) {
+  DimTab *d = l->dims;
+  Dim m = axes_count(d, &p->m, 0, p->m.n), n = axes_count(d, &p->n, 0, p->n.n), k = axes_count(d, &p->k, 0, p->k.n);
+  int64_t M, N, K;
+  if (c->op != OP_conv || !c->single || c->groups != 1 || p->dtype != c->n->type.dtype) return false;
+  if (!dim_is_int(d, m, &M) || !dim_is_int(d, n, &N) || !dim_is_int(d, k, &K) || K < 1) return false;
+  double here = tile_cost(l->target, p->dtype, M, N), turned = tile_cost(l->target, p->dtype, N, M);
+  double squares = 16.0 / (double)K; /* what turning a result costs, in multiplications of an element */
+  return here > 0 && turned > 0 && turned + squares < here && keeps_weights(l, c);
+}
+
 /* Product of one phase of y or dx. */
 static void lower_phase(Lower *l, Conv *c, Dim images) {
   Product p = {.ctx = c, .name = op_info[c->op].name, .dtype = sum_type(c->n->type.dtype), .slack = true};
   p.a = weight_a;
   p.bv = image_b;
   p.done = places_done;
-  if (c->in_place) p.b.size[p.b.n++] = images;
+  if (c->single) p.b.size[p.b.n++] = images;
   else p.n.size[p.n.n++] = images;
   if (c->groups > 1) p.b.size[p.b.n++] = dim_int(l->dims, c->groups);
   p.m = (Axes){.n = 1, .size = {c->op == OP_conv ? c->og : c->cg}};
@@ -232,7 +280,8 @@ static void lower_phase(Lower *l, Conv *c, Dim images) {
     p.n.size[p.n.n++] = c->axis[i].places;
     p.k.size[p.k.n++] = c->axis[i].taps;
   }
-  if (c->in_place) p.slack = false;
+  if (c->single) p.slack = false;
+  if (pays_turned(l, c, &p)) turn(&p);
   lower_product(l, &p);
 }
 static void lower_dw(Lower *l, Conv *c, Dim images) {
@@ -346,6 +395,10 @@ static void plan_copy(Lower *l, Conv *c) {
   c->copy = axes_of(l, c->image);
   for (int i = 0; i < c->spatial; i++) {
     Spatial *a = &c->axis[i];
+    if (c->thin) {
+      c->copy.size[2 + i] = a->result;
+      continue;
+    }
     Dim low = dim_int(d, a->low), reach = dim_mul(d, dim_sub(d, a->window, one), dim_int(d, a->dilation));
     if (c->op == OP_conv_dx) {
       a->border = dim_ceil_div(d, dim_sub(d, reach, low), a->stride);
@@ -410,7 +463,10 @@ void lower_convolution(Lower *l, const Node *n) {
     axis_straight(d, &c.axis[i]);
     c.in_place = c.in_place && low[i] == 0 && high[i] == 0 && dim_is(d, w.shape[2 + i], 1);
   }
-  c.apart = c.in_place || c.op == OP_conv_dx ? 1 : stride[c.spatial - 1];
+  c.single = c.in_place;
+  for (int i = 0; i < c.spatial && c.single && c.op == OP_conv; i++) c.thin = c.thin || stride[i] > 1;
+  c.in_place = c.in_place && !c.thin;
+  c.apart = c.single || c.op == OP_conv_dx ? 1 : stride[c.spatial - 1];
   int64_t phases = 1;
   for (int i = 0; i < c.spatial && c.op == OP_conv_dx; i++) phases = phases > MOST_PHASES ? phases : phases * stride[i];
   if (phases > MOST_PHASES) {

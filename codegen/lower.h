@@ -69,6 +69,7 @@ LArr *lower_buf(Lower *l, int buf, DType t);
 /* A cell that the entry, an exported function, only reads, or what is made of such: it can be kept from call to call.
  */
 bool lower_keeps(const Lower *l, int buf);
+bool lower_keeps_value(const Lower *l, const LExpr *x); /* an expression over arrays: made of such alone */
 void prepare_calls(Lower *l, LoweredGroup *g); /* moves those calls of the group that can be made by `prepare` */
 void prepare_group(Lower *l, LoweredGroup *g); /* moves all of them */
 int64_t kernels_reserve(KernelTable *t, int64_t bytes); /* of prepared memory: where */
@@ -181,14 +182,17 @@ struct Product {
   void (*done)(Lower *l, const Product *p, const Idx *b, const Idx *m, const Idx *n, LExpr *sum);
   const void *ctx;
   const char *name;
-  int outer;  /* how many of K's first axes are gone through one element at a time */
-  bool slack; /* B is read from workspace that may be read a vector past its end */
+  int outer;   /* how many of K's first axes are gone through one element at a time */
+  bool turned; /* the result lies along M: a block goes out through transposed squares */
+  bool slack;  /* B is read from workspace that may be read a vector past its end */
 };
 void lower_product(Lower *l, const Product *p);
 void lower_convolution(Lower *l, const Node *n);
 const char *convolution_key(Lower *l, const Node *n); /* in the tuning record */
 bool lower_winograd(Lower *l, const Node *n);         /* of a convolution; false when another form is better */
 
+/* The time of M x N x 1 by register tiles over that of M N multiplications at the best rate; 0: not by tiles. */
+double tile_cost(const Target *t, DType dtype, int64_t M, int64_t N);
 /* By register tiles; false: too small or too thin for them. */
 bool lower_tiled(Lower *l, const Product *p);
 #endif

@@ -12,6 +12,14 @@ bool lower_keeps(const Lower *l, int buf) {
   return b->kind == BUF_CELL && l->plan->entry && fixed_cell(l->plan->entry, b->index);
 }
 
+bool lower_keeps_value(const Lower *l, const LExpr *x) {
+  if (x->kind == X_LOAD && x->arr->kind != ARR_TABLE && (x->arr->kind != ARR_BUF || !lower_keeps(l, x->arr->buf)))
+    return false;
+  for (int i = 0; i < 3; i++)
+    if (x->in[i] && !lower_keeps_value(l, x->in[i])) return false;
+  return true;
+}
+
 static bool can_prepare(const Lower *l, const KernelCall *c) {
   const Kernel *k = kernels_get(l->table, c->kernel);
   bool reads = false, writes = false;

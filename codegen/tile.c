@@ -27,8 +27,9 @@ int register_tiles(const Target *t, int lanes, const int (**tile)[2]) {
   return lanes == 1 ? 2 : t->registers >= 32 ? 11 : 6;
 }
 
-/* The register tile of least work: whole tiles, weighed by loads per multiplication and by idle registers. */
-static bool choose_register_tile(Tile *t, int64_t M, int64_t N, const Target *cpu) {
+/* The register tile of least work: whole tiles, weighed by loads per multiplication and by idle registers. Returns that
+ * work, or 0 when most of it would be idle. */
+static double choose_register_tile(Tile *t, int64_t M, int64_t N, const Target *cpu) {
   const int(*tile)[2];
   int n = register_tiles(cpu, t->lanes, &tile), busy = cpu->registers >= 32 ? 8 : 10; /* sums that do not wait */
   double best = 0;
@@ -44,7 +45,13 @@ static bool choose_register_tile(Tile *t, int64_t M, int64_t N, const Target *cp
     t->mr = mr;
     t->nr = nr;
   }
-  return best != 0 && (double)up(M, t->mr) * (double)up(N, t->nr) <= 4 * (double)M * (double)N;
+  return (double)up(M, t->mr) * (double)up(N, t->nr) <= 4 * (double)M * (double)N ? best : 0;
+}
+
+double tile_cost(const Target *t, DType dtype, int64_t M, int64_t N) {
+  Tile tile = {.lanes = target_lanes(t, dtype)};
+  if (tile.lanes == 1 || N < tile.lanes) return 0;
+  return choose_register_tile(&tile, M, N, t) / ((double)M * (double)N);
 }
 
 typedef struct Sizes { /* at their bounds; O: elements of the outer axes of K */
@@ -68,6 +75,13 @@ static Lie lie_of(const Lower *l, bool in_array, const Place *q) {
   lie.kept = q->arr->kind == ARR_BUF && lower_keeps(l, q->arr->buf);
   return lie;
 }
+/* Is B, which lies in no array, computed from what stays the same from call to call? */
+static bool computed_once(Lower *l, const Tiled *s, Part part) {
+  Idx n = {0}, k = {0};
+  for (int i = 0; i < s->p->n.n; i++) n.i[i] = x_int(l->b, 0);
+  for (int i = 0; i < s->p->k.n; i++) k.i[i] = x_int(l->b, 0);
+  return lower_keeps_value(l, s->p->bv(l, s->p, part.b, &n, &k));
+}
 static Lies look(Lower *l, const Tiled *s) {
   lower_begin(l);
   Idx b = {0};
@@ -78,6 +92,7 @@ static Lies look(Lower *l, const Tiled *s) {
   lies.a = lie_of(l, place_of(l, s, true, part, &q), &q);
   lies.c = lie_of(l, place_of_result(l, s, &b, &q), &q);
   lies.b = lie_of(l, place_of(l, s, false, part, &q), &q);
+  if (!lies.b.in_array) lies.b.kept = computed_once(l, s, part);
   return lies;
 }
 
@@ -112,16 +127,17 @@ static void choose_ways(Lower *l, const Tiled *s, Tile *t, const Sizes *z, const
     if (column_panels <= 3 || good) t->a = WAY_DIRECT;
     else if (a->along == 1 && t->lanes > 1) t->a = WAY_TURN;
   }
+  bool fixed_n = dim_lower(l->dims, s->N) == z->N, whole_b = !t->narrow && fixed_k && fixed_n && s->p->outer == 0;
+  if (!b->in_array) t->kept = b->kept && whole_b && t->straight;
   if (b->side_known) {
     bool good = row_panels <= 3 || (b->along_known && reached(l->target, b->along * size));
     if (b->side == 1 && b->along_known && good && !t->narrow) t->b = WAY_DIRECT;
     else if (b->along_known && b->along == 1 && b->side > 1 && t->lanes > 1 && !t->narrow && fixed_k &&
              t->kc >= t->lanes && (K % t->kc == 0 || K % t->kc >= t->lanes))
       t->b = WAY_TURN;
-    bool fixed_n = dim_lower(l->dims, s->N) == z->N && (t->straight || t->b == WAY_TURN);
     /* many blocks of rows would pack the same panels, and B does not stay in the second cache */
     bool many = z->M >= 512 && z->N * z->K * size > l->target->l2;
-    t->kept = (b->kept || many) && t->b != WAY_DIRECT && !t->narrow && fixed_k && fixed_n && s->p->outer == 0;
+    t->kept = (b->kept || many) && t->b != WAY_DIRECT && whole_b && (t->straight || t->b == WAY_TURN);
   }
 }
 
@@ -140,6 +156,8 @@ static void choose_blocks(Lower *l, const Tiled *s, Tile *t, const Sizes *z, int
     if (items >= 16) break;
     bool halves = !outer || z->O >= 2 * t->splits; /* pieces of K */
     int64_t piece = z->O * z->K / (2 * t->splits);
+    if (s->p->turned && items >= 8) break;
+    if (s->p->turned) halves = false; /* the sum of the pieces goes along N */
     if (piece >= 2048 && halves) t->splits *= 2;
     else if (t->nc >= 2 * t->nr) t->nc = up(t->nc / 2, t->nr);
     else if (t->mc >= 16 * unit) t->mc = up(t->mc / 2, unit);
@@ -184,7 +202,7 @@ static bool choose(Lower *l, Tiled *s) {
   const char *key = l->tuning ? product_key(l, p, &z, &lies) : NULL;
   const Choice *given = key ? tuning_find(l->tuning, key) : NULL;
   if (given) t->mr = given->mr, t->nr = given->nr;
-  else if (!choose_register_tile(t, z.M, z.N, l->target)) return false;
+  else if (choose_register_tile(t, z.M, z.N, l->target) == 0) return false;
   int64_t deep = z.K > 0 ? z.K : 1, most = most_deep(l->target, t->nr * dtype_size(p->dtype));
   int64_t pieces = (deep + most - 1) / most;
   t->kc = given ? min64(given->kc, deep) : (deep + pieces - 1) / pieces;
@@ -207,6 +225,9 @@ static bool choose(Lower *l, Tiled *s) {
   if (key) tuning_note(l->tuning, l->group, key, (Choice){FORM_TILE, t->mr, t->nr, t->kc, t->mc, t->nc, t->splits});
   return true;
 }
+
+/* The rows of a block in whole register tiles and whole squares. */
+static int64_t turned_rows(const Tile *t) { return up(up(t->mc, t->mr), t->lanes); }
 
 /* ---- the epilogue: columns j0 .. j1 of a block whose sums stand in cb[.., nr], the first at column `at` ---- */
 typedef struct Sums {
@@ -263,6 +284,38 @@ static int epilogue(Lower *l, const Tiled *s, int inner, const Idx *b, const Sum
   int cost = lb_divisions(x);
   close_nest(l, outer ? 3 : 2);
   return cost;
+}
+
+/* The same where the result lies along M: squares of the sums are transposed, and rows are the inner loop. */
+static void turned_epilogue(Lower *l, const Tiled *s, const Idx *b, const Sums *q) {
+  LB *x = l->b;
+  const Product *p = s->p;
+  const Tile *t = &s->t;
+  int64_t stride = turned_rows(t);
+  LArr *turned = lb_array(x, ARR_SCRATCH, p->dtype, stride * t->nr, "turned");
+  turned->written = true;
+  const Kernel *square = transpose_kernel(l->table, l->arena, l->dims, p->dtype, t->lanes);
+  LExpr *rows = q->shift ? x_add(x, q->rows, q->shift) : q->rows;
+  LExpr *r = x_var(x, lb_for(x, FOR_SERIAL, "r", x_int(x, 0), rows, t->lanes));
+  LExpr *c = x_var(x, lb_for(x, FOR_SERIAL, "c", x_int(x, 0), x_int(x, t->nr), t->lanes));
+  CallArg args[] = {{.arr = q->cb, .x = x_add(x, x_mul(x, r, x_int(x, t->nr)), c)},
+                    {.arr = turned, .x = x_add(x, x_mul(x, c, x_int(x, stride)), r)},
+                    {.x = x_int(x, t->nr)},
+                    {.x = x_int(x, stride)}};
+  lb_call(x, square, args, 4);
+  close_nest(l, 2);
+  LExpr *j = x_var(x, lb_for(x, FOR_SERIAL, "j", q->j0, q->j1, 1));
+  LExpr *line = lb_let(x, "line", x_mul(x, x_sub(x, j, q->at), x_int(x, stride)));
+  for (int part = 0; part < (q->shift ? 2 : 1); part++) {
+    LVar *iv = lb_for(x, FOR_VECTOR, "i", part ? q->whole : x_int(x, 0), q->shift && !part ? q->whole : q->rows, 1);
+    LExpr *i = x_var(x, iv), *at = x_add(x, line, i);
+    Idx m = {0}, n = {0};
+    axes_split(x, p->m.size, p->m.n, x_add(x, q->i0, i), m.i);
+    axes_split(x, p->n.size, p->n.n, j, n.i);
+    store_sum(l, s, b, &m, &n, q->split, x_load(x, turned, part ? x_add(x, at, q->shift) : at, NULL));
+    lb_end(x);
+  }
+  lb_end(x);
 }
 
 /* How many of the last n axes can be one loop without divisions. */
@@ -380,7 +433,8 @@ static void add_epilogue(Lower *l, const Block *q, int inner, LExpr *jp, LExpr *
     sums.whole = x_mul(x, x_div(x, q->rows, mr), mr);
     sums.shift = lb_let(x, "shift", shift);
   }
-  epilogue(l, q->s, inner, q->b, &sums);
+  if (q->s->p->turned) turned_epilogue(l, q->s, q->b, &sums);
+  else epilogue(l, q->s, inner, q->b, &sums);
 }
 
 static void blocks(Lower *l, const Tiled *s, int inner) {
@@ -395,7 +449,7 @@ static void blocks(Lower *l, const Tiled *s, int inner) {
   axes_split(x, p->b.size, p->b.n, at.i[1], b.i);
   Block q = {.s = s, .b = &b, .batch = at.i[1], .i0 = x_mul(x, at.i[3], x_int(x, t->mc))};
   if (!t->whole) {
-    q.cb = lb_array(x, ARR_SCRATCH, p->dtype, up(t->mc, t->mr) * t->nr, "cb");
+    q.cb = lb_array(x, ARR_SCRATCH, p->dtype, turned_rows(t) * t->nr, "cb");
     q.cb->written = true;
   }
   if (t->a != WAY_DIRECT) q.packed = lower_temp_array(l, s->a_temp, p->dtype, false);

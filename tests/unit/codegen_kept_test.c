@@ -1,0 +1,152 @@
+/* Exported functions whose weights are cells: what `prepare` packs, transforms and computes, and what the calls make of
+ * it. Evaluator == interpreted loop IR, for several numbers of threads with equal bits. Drawn: convolutions of small
+ * images, whose pixels are rows of the product, with strides, and products; behind them a scale and a shift of each
+ * channel, in forms that go into the weights, and a residual. */
+#include "base/ds.h"
+#include "codegen/codegen.h"
+#include "ir/eval.h"
+#include "passes/rewrite.h"
+#include "tests/lib/opgen.h"
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+// clang-format off
+#include <cmocka.h>
+// clang-format on
+
+static const Loc nowhere = {0};
+static uint64_t state_ = 1;
+static int64_t draw(int64_t lo, int64_t hi) {
+  state_ = state_ * 6364136223846793005u + 1442695040888963407u;
+  return lo + (int64_t)((state_ >> 33) % (uint64_t)(hi - lo + 1));
+}
+
+typedef struct Kept {
+  Arena *a;
+  Prog prog;
+  Graph *g;
+  int64_t vars[4];
+} Kept;
+
+static NodeId cell(Kept *c, DType t, int rank, const int64_t *size) {
+  Dim shape[MAX_RANK];
+  for (int i = 0; i < rank; i++) shape[i] = dim_int(c->g->dims, size[i]);
+  Type type = type_of(c->a, t, rank, shape);
+  arrput(c->prog.cells, ((Cell){.path = "w", .type = type}));
+  return g_cell(c->g, nowhere, (int)arrlen(c->prog.cells) - 1, type);
+}
+static NodeId map2(Kept *c, Op op, NodeId a, NodeId b) { return g_map2(c->g, op, nowhere, a, b); }
+/* A vector of the channels, along axis 1 of y. */
+static NodeId along(Kept *c, NodeId v, NodeId y) {
+  int axis = 1;
+  Type t = graph_type(c->g, y);
+  return g_broadcast(c->g, nowhere, v, t.rank, t.shape, &axis);
+}
+
+static void make(Kept *c, int form, DType t, int64_t n, bool free_batch, int64_t channels, int64_t out, int64_t side,
+                 int64_t k, int64_t step) {
+  DimTab *d = c->g->dims;
+  Dim batch = free_batch ? dim_var(d, "N", n) : dim_int(d, n);
+  Dim x[4] = {batch, dim_int(d, channels), dim_int(d, side), dim_int(d, side + (side % 3 == 0))};
+  int rank = form == 3 ? 2 : 4;
+  NodeId image = g_input(c->g, nowhere, type_of(c->a, t, rank, x)), y;
+  int64_t ws[4] = {form == 3 ? channels : out, form == 3 ? out : channels, k, k};
+  NodeId w = cell(c, t, rank, ws);
+  if (rank == 4) {
+    Dim border[2] = {dim_int(d, k / 2), dim_int(d, k / 2)};
+    int64_t stride[2] = {step, step}, one[2] = {1, 1};
+    y = g_conv(c->g, OP_conv, nowhere, image, w, 2, stride, border, border, one, 1, NULL);
+  } else {
+    int la[2] = {0, 1}, lb[2] = {1, 2}, ly[2] = {0, 2};
+    y = g_dot(c->g, nowhere, image, w, la, lb, ly, 2);
+  }
+  NodeId s = cell(c, t, 1, &out), b = cell(c, t, 1, &out), v = map2(c, OP_mul, s, s);
+  v = g_map1(c->g, OP_sqrt, nowhere, map2(c, OP_add, v, g_full_like(c->g, nowhere, 0.5, v)));
+  if (form == 1) y = map2(c, OP_div, map2(c, OP_sub, y, along(c, b, y)), along(c, v, y));
+  if (form >= 2) y = map2(c, OP_add, map2(c, OP_mul, along(c, v, y), y), along(c, map2(c, OP_mul, b, v), y));
+  NodeId more = g_input(c->g, nowhere, graph_type(c->g, y));
+  y = map2(c, OP_maximum, map2(c, OP_add, y, more), g_full_like(c->g, nowhere, 0, y));
+  arrput(c->g->outputs, y);
+  c->vars[0] = n;
+}
+
+static void check(Kept *c, const char *target, const char *what) {
+  Graph *g = c->g;
+  Buf why = {0};
+  int n = (int)arrlen(c->prog.cells);
+  Tensor *cells = arena_array(c->a, Tensor, n + 1), want, in[2];
+  void **cell_data = arena_array(c->a, void *, n + 1);
+  for (int i = 0; i < 2; i++) {
+    in[i] = tensor_of_type(c->a, g->dims, g->input_types[i], c->vars);
+    tensor_random(&in[i], (uint64_t)draw(1, 1 << 20), -1, 1);
+  }
+  for (int i = 0; i < n; i++) {
+    cells[i] = tensor_of_type(c->a, g->dims, c->prog.cells[i].type, c->vars);
+    tensor_random(&cells[i], (uint64_t)draw(1, 1 << 20), -1, 1);
+    cell_data[i] = cells[i].data;
+  }
+  EvalEnv env = {.vars = c->vars, .inputs = in, .cells = cells};
+  assert_true(graph_eval(c->a, g, &env, &want, &why));
+  Entry e = {.name = "f", .kind = DNN_EXPORT, .exported = 1, .graph = g, .n_results = 1};
+  for (int i = 0; i < 2; i++) arrput(e.inputs, ((Port){.name = "x", .type = g->input_types[i]}));
+  arrput(e.outputs, ((Port){.name = "y", .type = graph_type(g, g->outputs[0])}));
+  for (int v = 0; v < dim_var_count(g->dims); v++) arrput(e.vars, v);
+  pass_absorb(g, &c->prog, &e);
+  pass_simplify(g, &c->prog, &e);
+  pass_dce(g, &c->prog, &e);
+  Plan *p = plan_build(c->a, &c->prog, &e);
+  KernelTable *t = kernels_new(c->a, &c->prog, target_find(target));
+  Lowered *l = lower_plan(c->a, p, t);
+  Tensor first = {0};
+  for (int threads = 1; threads <= 3; threads += 2) {
+    Tensor got = tensor_of_type(c->a, g->dims, graph_type(g, g->outputs[0]), c->vars);
+    const void *from[2] = {in[0].data, in[1].data};
+    void *to[1] = {got.data};
+    int64_t clock[4] = {0};
+    if (!lowered_interpret(l, t, c->vars, from, to, cell_data, clock, threads, &why)) fail_msg("%s: %s", what, why.s);
+    double far = tensor_diff(&want, &got);
+    if (!(far < (want.dtype == F64 ? 1e-11 : 1e-4))) fail_msg("%s: %g from the evaluator's", what, far);
+    if (threads > 1) assert_memory_equal(first.data, got.data, (size_t)tensor_bytes(&got));
+    first = got;
+  }
+}
+
+static void run(const char *target, int form, DType t, int64_t n, bool free_batch, int64_t channels, int64_t out,
+                int64_t side, int64_t k, int64_t step) {
+  Arena *a = arena_new();
+  Kept c = {.a = a};
+  c.g = graph_new(a, dimtab_new(a), diag_new(a));
+  c.prog = (Prog){.arena = a, .dims = c.g->dims, .diag = c.g->diag, .name = "t"};
+  make(&c, form, t, n, free_batch, channels, out, side, k, step);
+  check(&c, target,
+        arena_printf(a, "%s form %d %s %lldx%lldx%lld -> %lld, window %lld, stride %lld", target, form, dtype_name(t),
+                     (long long)n, (long long)channels, (long long)side, (long long)out, (long long)k,
+                     (long long)step));
+  arrfree(c.prog.cells);
+  arena_free(a);
+}
+
+static void test_kept(void **state) {
+  (void)state;
+  static const char *const targets[] = {"x86-64-v4", "x86-64-v3", "plain"};
+  if (getenv("DNN_TEST_SEED")) state_ = (uint64_t)atoll(getenv("DNN_TEST_SEED"));
+  int rounds = getenv("DNN_TEST_SEEDS") ? atoi(getenv("DNN_TEST_SEEDS")) : 40;
+  run("x86-64-v4", 2, F32, 1, false, 70, 96, 7, 1, 1); /* pixels as rows, the last tile of which overlaps */
+  run("x86-64-v4", 1, F32, 2, true, 64, 64, 13, 1, 2); /* of every other pixel */
+  run("x86-64-v4", 2, F32, 1, false, 24, 128, 7, 3, 1);
+  for (int i = 0; i < rounds; i++) {
+    DType t = draw(0, 6) ? F32 : F64;
+    int form = (int)draw(0, 3);
+    int64_t k = form == 3 ? 1 : draw(0, 2) ? 1 : 3;
+    run(targets[draw(0, 5) / 2 % 3], form, t, draw(1, 3), draw(0, 1), draw(1, 90), draw(1, 80), draw(2, 9), k,
+        draw(1, 2));
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_kept)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
