@@ -182,6 +182,32 @@ static NodeId relabel(const Simplify *s, Node d, int k, NodeId a, const int64_t 
   return graph_add(s->g, OP_dot, d.loc, in, 2, attrs, 3, NULL);
 }
 
+/* Which operand of node v, a product or quotient, is one number for all elements; -1: none. */
+static int number_in(const Simplify *s, NodeId v) {
+  const Node *x = graph_node(s->g, v);
+  if (x->op != OP_mul && x->op != OP_div) return -1;
+  for (int k = 1; k >= (x->op == OP_div); k--) {
+    const Node *r = graph_node(s->g, x->in[k]);
+    if (r->op == OP_full || (r->op == OP_broadcast && graph_type(s->g, r->in[0]).rank == 0)) return k;
+  }
+  return -1;
+}
+WHEN(dot_scaled) {
+  if (!dtype_is_float(d->type.dtype) || dtype_size(d->type.dtype) < 4) return false;
+  return number_in(s, d->in[0]) >= 0 || number_in(s, d->in[1]) >= 0;
+}
+THEN(dot_scaled) {
+  int k = number_in(s, d.in[0]) >= 0 ? 0 : 1, n = number_in(s, d.in[k]);
+  if (n < 0) return 0;
+  const Node x = *simp_in(s, &d, k), r = *graph_node(s->g, x.in[n]);
+  NodeId in[2] = {d.in[0], d.in[1]};
+  in[k] = x.in[1 - n];
+  NodeId y = graph_add(s->g, OP_dot, d.loc, in, 2, d.attrs, d.n_attrs, NULL), all;
+  if (r.op == OP_full) all = g_full(s->g, d.loc, node_num(&r, A_value), d.type);
+  else all = g_broadcast(s->g, d.loc, r.in[0], d.type.rank, d.type.shape, NULL);
+  return g_map2(s->g, (Op)x.op, d.loc, y, all);
+}
+
 WHEN(dot_transpose) { return IS(0, transpose) || IS(1, transpose); }
 THEN(dot_transpose) {
   int k = simp_is(s, &d, 0, OP_transpose) ? 0 : 1;
