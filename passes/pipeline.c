@@ -24,6 +24,8 @@ const PassInfo pass_table[] = {
     {"sink", "what costs nothing -> inside of the regions that take it in", pass_sink},
     /* uses are counted when equal values are one; simplify merges the broadcasts that it leaves */
     {"absorb", "scales behind products -> their weights, where both depend on parameters alone", pass_absorb},
+    /* equal values are one node, and what it leaves of a sum resimplify tidies up */
+    {"sums", "sums of gradients that follow from other sums -> what they follow from", pass_sums},
     /* resimplify puts the transposes into the products */
     {"settle", "transposes beside element-wise nodes -> onto products", pass_settle},
     /* again: folding made operands constant, cse made operands equal (where(c, a, a), max(a, a)) */

@@ -42,4 +42,9 @@ static inline bool simp_dim(const Simplify *s, Dim d, int64_t v) { return dim_is
 static inline NodeId simp_shaped(const Simplify *s, Loc loc, NodeId a, Type like) {
   return shape_same(graph_type(s->g, a), like) ? a : g_reshape(s->g, loc, a, like.rank, like.shape);
 }
+/* Of reduction d: the number of elements that are folded into one; does v have one value along all axes that d folds;
+ * that value, in the shape of d. */
+Dim simp_folded_count(const Simplify *s, const Node *d);
+bool simp_same_along(const Simplify *s, const Node *d, NodeId v);
+NodeId simp_value_along(const Simplify *s, const Node *d, NodeId v);
 #endif

@@ -28,8 +28,7 @@ static bool is_fold(Op op) { return op == OP_prod || op == OP_reduce_max || op =
 WHEN(fold_unit) { return is_fold((Op)d->op) && folds_units(s, d); }
 THEN(fold_unit) { return without_units(s, d); }
 
-/* The number of elements that are folded into one. */
-static Dim folded_count(const Simplify *s, const Node *d) {
+Dim simp_folded_count(const Simplify *s, const Node *d) {
   int64_t axes[MAX_RANK];
   int n = node_ints(s->g, d, A_axes, axes, MAX_RANK);
   Dim count = dim_int(s->g->dims, 1);
@@ -38,12 +37,12 @@ static Dim folded_count(const Simplify *s, const Node *d) {
 }
 WHEN(sum_full) {
   int64_t n;
-  return IS(0, full) && dim_is_int(s->g->dims, folded_count(s, d), &n);
+  return IS(0, full) && dim_is_int(s->g->dims, simp_folded_count(s, d), &n);
 }
 THEN(sum_full) {
   int64_t n = 1;
   const Node *a = simp_in(s, &d, 0);
-  dim_is_int(s->g->dims, folded_count(s, &d), &n);
+  dim_is_int(s->g->dims, simp_folded_count(s, &d), &n);
   return g_full(s->g, d.loc, node_num(a, A_value) * (double)n, d.type);
 }
 
@@ -102,8 +101,7 @@ THEN(sum_neg) {
   return g_map1(s->g, OP_neg, d.loc, g_reduce(s->g, OP_sum, d.loc, simp_in(s, &d, 0)->in[0], over, n));
 }
 
-/* Does v have one value along all axes that d sums? */
-static bool same_along(const Simplify *s, const Node *d, NodeId v) {
+bool simp_same_along(const Simplify *s, const Node *d, NodeId v) {
   const Node *x = graph_node(s->g, v);
   int64_t axes[MAX_RANK], from[MAX_RANK];
   int n = node_ints(s->g, d, A_axes, axes, MAX_RANK);
@@ -114,8 +112,7 @@ static bool same_along(const Simplify *s, const Node *d, NodeId v) {
     if (has(axes, n, from[k]) && !simp_dim(s, graph_type(s->g, x->in[0]).shape[k], 1)) return false;
   return true;
 }
-/* That value, in the shape of d. */
-static NodeId value_along(const Simplify *s, const Node *d, NodeId v) {
+NodeId simp_value_along(const Simplify *s, const Node *d, NodeId v) {
   Node x = *graph_node(s->g, v);
   if (x.op == OP_full) return g_full(s->g, d->loc, node_num(&x, A_value), d->type);
   int64_t axes[MAX_RANK], from[MAX_RANK];
@@ -140,7 +137,7 @@ static NodeId common_factor(const Simplify *s, const Node *d, NodeId v, int dept
   const Node *x = graph_node(s->g, v);
   if (x->op != OP_mul && x->op != OP_div) return 0;
   for (int k = x->op == OP_div; k < 2; k++)
-    if (same_along(s, d, x->in[k])) return x->in[k];
+    if (simp_same_along(s, d, x->in[k])) return x->in[k];
   NodeId r = 0;
   for (int k = 0; k < 2 && depth && !r && (k == 0 || x->op == OP_mul); k++)
     r = common_factor(s, d, x->in[k], depth - 1);
@@ -150,7 +147,7 @@ static NodeId common_factor(const Simplify *s, const Node *d, NodeId v, int dept
 static NodeId without_factor(const Simplify *s, const Node *d, NodeId v, bool *divided) {
   Node x = *graph_node(s->g, v);
   for (int k = x.op == OP_div; k < 2; k++)
-    if (same_along(s, d, x.in[k])) {
+    if (simp_same_along(s, d, x.in[k])) {
       *divided = x.op == OP_div;
       return x.in[1 - k];
     }
@@ -170,7 +167,7 @@ THEN(sum_scaled) {
   if (!r) return 0;
   bool divided = false;
   NodeId a = without_factor(s, &d, d.in[0], &divided), y = g_reduce(s->g, OP_sum, d.loc, a, over, n);
-  return g_map2(s->g, divided ? OP_div : OP_mul, d.loc, y, value_along(s, &d, r));
+  return g_map2(s->g, divided ? OP_div : OP_mul, d.loc, y, simp_value_along(s, &d, r));
 }
 
 /* dot over operand k without the view on it: its labels become `l`. */
@@ -182,10 +179,12 @@ static NodeId relabel(const Simplify *s, Node d, int k, NodeId a, const int64_t 
   return graph_add(s->g, OP_dot, d.loc, in, 2, attrs, 3, NULL);
 }
 
-/* Which operand of node v, a product or quotient, is one number for all elements; -1: none. */
+/* Which operand of node v, a product or quotient, is one number for all elements; -1: none, or what it scales is a
+ * parameter, which `prepare` can do once. */
 static int number_in(const Simplify *s, NodeId v) {
   const Node *x = graph_node(s->g, v);
   if (x->op != OP_mul && x->op != OP_div) return -1;
+  if (graph_node(s->g, x->in[0])->op == OP_cell) return -1;
   for (int k = 1; k >= (x->op == OP_div); k--) {
     const Node *r = graph_node(s->g, x->in[k]);
     if (r->op == OP_full || (r->op == OP_broadcast && graph_type(s->g, r->in[0]).rank == 0)) return k;
