@@ -1,7 +1,7 @@
 # slow
-# Z23: in sequences of 100 numbers the GRU, the LSTM and the LSTM with peepholes find the sum of the two marked ones, the
-# plain RNN says 1 whatever comes (1/6) or finds a part of it, as its rounding has it. The judge is NumPy, on sequences
-# of its own.
+# Z23: in sequences of 100 numbers the GRU, the LSTM and the LSTM with peepholes find the sum of the two marked ones.
+# The plain RNN says 1 whatever comes (1/6), or finds a part of it, as its rounding has it. NumPy judges, on sequences of
+# its own.
 cd "$TMP"
 f="$ROOT/models/rnn/adding.dnn"
 /usr/bin/python3 "$ROOT/tests/models/adding.py" make 1000 100
