@@ -35,7 +35,7 @@ const char *kernels_site_what(const KernelTable *t, int site); /* "axis 0 of f32
 /* Arguments of a kernel call, in the order of the kernel's parameters. */
 typedef enum KArgKind {
   KARG_BUF,      /* pointer to plan buffer `buf` */
-  KARG_TEMP,     /* pointer into the entry's shared workspace at byte `offset` */
+  KARG_TEMP,     /* pointer into the entry's shared workspace at byte `offset`; of a solo group: into the thread's */
   KARG_PREPARED, /* pointer into what `prepare` made, at byte `offset` */
   KARG_SIZE,     /* int64_t: dimension expression `dim` */
   KARG_CLOCK,    /* int64_t: the clock's `buf` (0 step, 1 steps, 2 epoch, 3 key) */
@@ -61,8 +61,11 @@ typedef struct Lowered {
   const Plan *plan;
   LoweredGroup *groups;  /* one per plan group */
   int64_t temp_bytes;    /* shared workspace: the largest any group needs; groups use it in turns */
-  int64_t scratch_bytes; /* per thread */
+  int64_t scratch_bytes; /* per thread, of kernels */
+  int64_t solo_bytes;    /* per thread: the workspace of solo groups, which begins behind plan->own bytes */
 } Lowered;
+/* Bytes of a thread's scratch: of kernels, the plan's own buffers, the workspace of solo groups. */
+int64_t lowered_scratch_bytes(const Lowered *l);
 /* Bytes of the entry in the program's arena: values, workspace, scratch of so many threads; each from a multiple of 64
  * on. */
 int64_t lowered_arena_bytes(const Lowered *l, int threads);

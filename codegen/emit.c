@@ -22,8 +22,11 @@ static void layout_cells(Emit *e) {
   }
 }
 
+int64_t lowered_scratch_bytes(const Lowered *l) {
+  return round64(l->scratch_bytes) + round64(l->plan->own) + round64(l->solo_bytes);
+}
 int64_t lowered_arena_bytes(const Lowered *l, int threads) {
-  return round64(l->plan->peak) + round64(l->temp_bytes) + round64(l->scratch_bytes) * threads;
+  return round64(l->plan->peak) + round64(l->temp_bytes) + lowered_scratch_bytes(l) * threads;
 }
 
 /* One arena serves every entry: values, then the shared workspace, then each thread's scratch; the last error's
@@ -35,7 +38,8 @@ static void layout_arena(Emit *e) {
     if (!l) continue;
     x->temp_at = round64(e->plans[i]->peak);
     x->scratch_at = x->temp_at + round64(l->temp_bytes);
-    x->scratch_each = round64(l->scratch_bytes);
+    x->own_at = round64(l->scratch_bytes);
+    x->scratch_each = lowered_scratch_bytes(l);
     int64_t end = lowered_arena_bytes(l, e->target->max_threads);
     if (end > e->arena_bytes) e->arena_bytes = end;
   }

@@ -11,6 +11,7 @@ typedef struct EmitEntry {
   int n_out;
   int64_t temp_at, scratch_at; /* bytes from the arena's begin */
   int64_t scratch_each;        /* per thread, multiple of 64 */
+  int64_t own_at;              /* in it: the plan's own buffers, then the workspace of solo groups */
 } EmitEntry;
 
 typedef struct Emit {

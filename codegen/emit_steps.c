@@ -19,6 +19,8 @@ typedef struct Steps {
   bool inside; /* it holds a loop or branch, whose steps these are */
   bool temp;   /* since the last barrier, all threads have used the workspace */
   Lines lines; /* of the kernel calls */
+  bool spread; /* in a loop whose iterations are spread: team is a team of one */
+  bool solo;   /* the calls are of a solo group */
   int piece;   /* of the first group, with EmitOpts.profile */
   bool *named; /* by buffer: a pair that pointers name here */
   int *loops;  /* stb_ds: those around with a number of the iteration */
@@ -58,6 +60,7 @@ static void put_address(const Steps *c, int buf) {
     else buf_printf(c->b, "a + %lld", (long long)x->offset);
     return;
   case BUF_CELLS: buf_printf(c->b, "c + %lld", (long long)c->e->cell_offset[x->cells[0]]); return;
+  case BUF_OWN: buf_printf(c->b, "team->scratch + %lld", (long long)(c->e->entries[c->i].own_at + x->offset)); return;
   case BUF_ROW:
     put_address(c, x->index);
     if (c->p->bufs[x->index].kind == BUF_CELLS) {
@@ -95,7 +98,12 @@ static void put_argument(const Steps *c, const KArg *x) {
     return;
   }
   case KARG_PREPARED: buf_printf(b, "(void *)(m->prepared + %lld)", (long long)x->offset); return;
-  case KARG_TEMP: buf_printf(b, "(void *)(a + %lld)", (long long)(c->e->entries[c->i].temp_at + x->offset)); return;
+  case KARG_TEMP: {
+    const EmitEntry *n = &c->e->entries[c->i];
+    if (c->solo) buf_printf(b, "(void *)(team->scratch + %lld)", (long long)(n->own_at + c->p->own + x->offset));
+    else buf_printf(b, "(void *)(a + %lld)", (long long)(n->temp_at + x->offset));
+    return;
+  }
   case KARG_SIZE: emit_dim(c->e, &c->e->prog->entries[c->i], b, x->dim); return;
   case KARG_CLOCK: buf_str(b, clocks[x->buf]); return;
   case KARG_INT: emit_int(b, x->offset); return;
@@ -151,6 +159,10 @@ static void put_barrier(Steps *c, int group) {
 static void put_lap(Steps *c, int group, bool done) {
   if (!c->e->opts->profile) return;
   line(c, "");
+  if (c->spread) {
+    buf_printf(c->b, "dnn_lap_thread(team, thread, %d, %d);\n", c->piece + group, done);
+    return;
+  }
   buf_printf(c->b, "dnn_lap_team(team, %d, %d);\n", c->piece + group, done);
 }
 
@@ -159,8 +171,9 @@ static const LoweredGroup *calls_of(const Steps *c, const PlanStep *s) {
 }
 
 static bool any_temp(const Steps *c, const PlanStep *steps);
-/* Does the step use the workspace? */
+/* Does the step use the workspace that threads share? */
 static bool uses_temp(const Steps *c, const PlanStep *s) {
+  if (s->spread) return false;
   if (s->kind != PLAN_KERNEL) return any_temp(c, s->before) || any_temp(c, s->body) || any_temp(c, s->other);
   const LoweredGroup *g = calls_of(c, s);
   bool temp = false;
@@ -218,18 +231,22 @@ static bool is_alone(const Steps *c, const PlanStep *s) { return s->alone && !c-
 static void put_kernel(Steps *c, const PlanStep *s) {
   const LoweredGroup *g = calls_of(c, s);
   bool alone = is_alone(c, s), watch = c->e->opts->watch && arrlen(g->calls);
+  c->solo = c->p->groups[s->group].solo;
   if (alone && arrlen(g->calls)) open_alone(c);
   if (watch) begin_watch(c, s);
+  if (watch && c->solo) open_alone(c); /* as all threads have come here */
   for (int k = 0; k < (int)arrlen(g->calls); k++) {
-    if (!alone && g->calls[k].barrier && !(s->barrier && !k)) {
+    if (!alone && !c->solo && g->calls[k].barrier && !(s->barrier && !k)) {
       if (k) put_lap(c, s->group, false);
       put_barrier(c, s->group);
     }
     put_call(c, &g->calls[k], group_place(c->p, &c->p->groups[s->group]));
   }
+  if (watch && c->solo) close_alone(c);
   if (watch) end_watch(c);
   if (arrlen(g->calls)) put_lap(c, s->group, true);
-  c->temp |= uses_temp(c, s) && !alone;
+  c->temp |= uses_temp(c, s) && !alone && !c->solo;
+  c->solo = false;
 }
 
 static void put_flag(Steps *c, const char *before, int flag, const char *after) {
@@ -293,6 +310,33 @@ static void put_loop(Steps *c, const PlanStep *s) {
   line(c, "}\n");
 }
 
+/* Each thread does its part of the iterations, as a team of one. */
+static void put_spread(Steps *c, const PlanStep *s) {
+  const Node *x = &c->p->scopes[s->scope].graph->nodes[s->node];
+  const Entry *entry = &c->e->prog->entries[c->i];
+  line_at(c, x->loc, "{\n");
+  c->indent += 2;
+  line(c, "const int32_t thread = team->tid, threads = team->n;\n");
+  line(c, "const int64_t count = ");
+  emit_dim(c->e, entry, c->b, node_dim(x, A_length));
+  buf_str(c->b, ", last = dnn_part(count, thread + 1, threads);\n");
+  line(c, "team->tid = 0;\n");
+  line(c, "team->n = 1;\n");
+  line(c, "");
+  buf_printf(c->b, "for (int64_t i%d = dnn_part(count, thread, threads); i%d < last; i%d++) {\n", s->loop, s->loop,
+             s->loop);
+  c->indent += 2;
+  c->spread = true;
+  put_steps(c, s->body);
+  c->spread = false;
+  c->indent -= 2;
+  line(c, "}\n");
+  line(c, "team->tid = thread;\n");
+  line(c, "team->n = threads;\n");
+  c->indent -= 2;
+  line(c, "}\n");
+}
+
 static void put_branch(Steps *c, const PlanStep *s) {
   if (s->flag < 0) {
     put_steps(c, s->body);
@@ -321,7 +365,8 @@ static void put_region(Steps *c, const PlanStep *s) {
     line(c, "{\n");
     c->indent += 2;
   }
-  if (s->kind == PLAN_LOOP) put_loop(c, s);
+  if (s->spread && !alone && !c->e->opts->watch) put_spread(c, s);
+  else if (s->kind == PLAN_LOOP) put_loop(c, s);
   else put_branch(c, s);
   if (first && s->kind == PLAN_LOOP) {
     settle_pairs(c, s);
@@ -386,7 +431,7 @@ static double work_of(const Graph *g) {
     if (op_info[x->op].cls == REGION) {
       double each[2] = {0};
       for (int k = 0; k < x->n_regions; k++) each[k] = work_of(x->regions[k]);
-      bool loop = x->op == OP_scan || x->op == OP_while;
+      bool loop = x->op == OP_scan || x->op == OP_while || x->op == OP_vmap;
       int64_t times = loop ? dim_upper(g->dims, node_dim(x, x->op == OP_while ? A_limit : A_length)) : 1;
       double one = x->op == OP_while ? each[0] + each[1] : each[0] > each[1] ? each[0] : each[1];
       work += times < 0 ? INFINITY : (double)times * one;

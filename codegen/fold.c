@@ -305,7 +305,7 @@ static int64_t choose_chunks(Lower *l, const Rows *r, const RowsPlan *p) {
   for (int k = 0; k < n_red; k++) elements *= (double)dim_most(l, red[k]);
   double last = r->columns ? (double)dim_most(l, kept[n_kept - 1]) : 1;
   if (r->columns) items *= (last + BLOCK - 1) / BLOCK;
-  if (r->passes > 1 || items >= FEW || elements * last < LONG) return 1;
+  if (r->passes > 1 || items >= FEW || elements * last < LONG || l->group->solo) return 1;
   int64_t most = dim_most(l, red[0]);
   return most < MAX_CHUNKS ? most > 1 ? most : 1 : MAX_CHUNKS;
 }

@@ -119,7 +119,8 @@ int64_t lower_temp(Lower *l, DType t, int64_t count) {
   int64_t at = l->temp_used;
   arrput(l->parts, ((TempPart){at, (count * dtype_size(t) + 63) / 64 * 64}));
   l->temp_used += (count * dtype_size(t) + 63) / 64 * 64;
-  if (l->temp_used > l->temp_bytes) l->temp_bytes = l->temp_used;
+  int64_t *most = l->group->solo ? &l->solo_bytes : &l->temp_bytes;
+  if (l->temp_used > *most) *most = l->temp_used;
   return at;
 }
 LArr *lower_temp_array(Lower *l, int64_t offset, DType t, bool written) {
@@ -298,5 +299,6 @@ Lowered *lower_plan(Arena *a, const Plan *plan, KernelTable *t) {
   }
   out->temp_bytes = l.temp_bytes;
   out->scratch_bytes = l.scratch_bytes;
+  out->solo_bytes = l.solo_bytes;
   return out;
 }

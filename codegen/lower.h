@@ -53,7 +53,7 @@ typedef struct Lower {
   NodeId twin; /* a second heavy node that the same loops compute, or 0 */
   LoweredGroup *out;
   TempPart *parts; /* stb_ds */
-  int64_t temp_used, temp_bytes, scratch_bytes;
+  int64_t temp_used, temp_bytes, scratch_bytes, solo_bytes;
   int64_t *fixed_at; /* by buffer: where in prepared memory a BUF_FIXED stands, -1 before it is made */
 } Lower;
 

@@ -14,7 +14,8 @@ typedef struct World {
   const int64_t *clock;
   int threads;
   Buf *why;
-  unsigned char *arena, *temp, *prepared;
+  unsigned char *arena, *temp, *own, *prepared;
+  bool solo;     /* inside of a loop whose iterations are spread */
   int64_t *at;   /* by loop: its iteration */
   bool *swapped; /* by buffer of a pair: it stands where its twin's place is */
 } World;
@@ -25,6 +26,7 @@ static void *place_of(const World *w, int buf) {
   case BUF_INPUT: return (void *)(uintptr_t)w->in[b->index];
   case BUF_OUTPUT: return w->out[b->index];
   case BUF_CELL: return w->cells[b->index];
+  case BUF_OWN: return w->own + b->offset;
   case BUF_ARENA: return w->arena + (w->swapped[buf] ? w->l->plan->bufs[b->twin].offset : b->offset);
   case BUF_ROW: {
     const PlanBuf *whole = &w->l->plan->bufs[b->index];
@@ -50,7 +52,7 @@ static bool run_call(World *w, int kernel, const KArg *list, bool prepares) {
       args[i].ptr = prepares ? w->cells[a->buf] : place_of(w, a->buf);
       if (!args[i].ptr) good = false;
       break;
-    case KARG_TEMP: args[i].ptr = w->temp + a->offset; break;
+    case KARG_TEMP: args[i].ptr = (w->solo ? w->own + w->l->plan->own : w->temp) + a->offset; break;
     case KARG_PREPARED: args[i].ptr = w->prepared + a->offset; break;
     case KARG_SIZE: args[i].i = dim_eval(dims, a->dim, w->vars); break;
     case KARG_CLOCK: args[i].i = w->clock[a->buf]; break;
@@ -59,7 +61,7 @@ static bool run_call(World *w, int kernel, const KArg *list, bool prepares) {
     }
   }
   if (!good) buf_printf(w->why, "kernel %s: a buffer has no place", kernel_name(k));
-  good = good && kernel_interpret(k, args, w->threads, w->why);
+  good = good && kernel_interpret(k, args, w->solo ? 1 : w->threads, w->why);
   free(args);
   return good;
 }
@@ -83,11 +85,15 @@ static bool run_loop(World *w, const PlanStep *s) {
   const Plan *p = w->l->plan;
   const Node *x = &p->scopes[s->scope].graph->nodes[s->node];
   int64_t length = dim_eval(p->graph->dims, node_dim(x, x->op == OP_while ? A_limit : A_length), w->vars);
+  int64_t own = p->own + w->l->solo_bytes;
+  bool outer = w->solo;
+  w->solo |= s->spread;
   if (!run_steps(w, s->before)) return false;
   for (int64_t i = 0; i < length || (x->op == OP_while && length < 0); i++) {
     w->at[s->loop] = x->op == OP_scan && node_int(p->graph, x, A_reverse) ? length - 1 - i : i;
     settle(w, s->body);
     settle(w, s->other);
+    if (s->spread) memset(w->own, 0xff, (size_t)own); /* another thread's, perhaps */
     if (!run_steps(w, s->other)) return false;
     if (!flag_of(w, s)) break;
     if (!run_steps(w, s->body)) return false;
@@ -96,6 +102,7 @@ static bool run_loop(World *w, const PlanStep *s) {
       w->swapped[b] = w->swapped[p->bufs[b].twin] = !w->swapped[b];
     }
   }
+  w->solo = outer;
   return true;
 }
 
@@ -123,6 +130,7 @@ bool lowered_interpret(const Lowered *l, const KernelTable *t, const int64_t *va
       bytes = p->bufs[i].offset + p->bufs[i].bytes;
   w.arena = malloc((size_t)bytes + 64);
   w.temp = malloc((size_t)l->temp_bytes + 64);
+  w.own = malloc((size_t)(p->own + l->solo_bytes) + 64);
   w.prepared = malloc((size_t)kernels_prepared_bytes(t) + 64);
   w.at = calloc((size_t)p->n_loops + 1, sizeof *w.at);
   w.swapped = calloc((size_t)arrlen(p->bufs) + 1, sizeof *w.swapped);
@@ -135,6 +143,7 @@ bool lowered_interpret(const Lowered *l, const KernelTable *t, const int64_t *va
   good = good && run_steps(&w, p->steps);
   free(w.arena);
   free(w.temp);
+  free(w.own);
   free(w.prepared);
   free(w.at);
   free(w.swapped);

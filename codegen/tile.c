@@ -153,7 +153,7 @@ static void choose_blocks(Lower *l, const Tiled *s, Tile *t, const Sizes *z, int
   for (;;) {
     int64_t row_blocks = (z->M + t->mc - 1) / t->mc, column_blocks = (z->N + t->nc - 1) / t->nc;
     int64_t items = z->B * row_blocks * column_blocks * t->splits;
-    if (items >= 16) break;
+    if (items >= 16 || l->group->solo) break;
     bool halves = !outer || z->O >= 2 * t->splits; /* pieces of K */
     int64_t piece = z->O * z->K / (2 * t->splits);
     if (s->p->turned && items >= 8) break;
@@ -249,6 +249,11 @@ static void store_sum(Lower *l, const Tiled *s, const Idx *b, const Idx *m, cons
   lb_store(x, lower_temp_array(l, s->sum_temp, p->dtype, true), at, sum);
 }
 
+/* Every panel holds nr columns of one axis: a loop of constant length, which compilers make vectors of. */
+static bool even_panels(Lower *l, const Tiled *s) {
+  return !s->t.narrow && s->p->n.n == 1 && dim_is(l->dims, dim_mod(l->dims, s->N, dim_int(l->dims, s->t.nr)), 0);
+}
+
 /* The columns as loops: the last `inner` axes of n are one loop, those before it another. Returns the divisions in the
  * inner loop. */
 static int epilogue(Lower *l, const Tiled *s, int inner, const Idx *b, const Sums *q) {
@@ -262,7 +267,10 @@ static int epilogue(Lower *l, const Tiled *s, int inner, const Idx *b, const Sum
   int outer = p->n.n - inner;
   Dim P = axes_count(l->dims, &p->n, outer, p->n.n);
   LExpr *line = lb_let(x, "line", x_mul(x, row, x_int(x, s->t.nr)));
-  if (outer == 0) {
+  if (even_panels(l, s)) {
+    at = x_var(x, lb_for(x, FOR_VECTOR, "j", x_int(x, 0), x_int(x, s->t.nr), 1));
+    n.i[0] = x_add(x, q->at, at);
+  } else if (outer == 0) {
     j = lb_for(x, FOR_VECTOR, "j", q->j0, q->j1, 1);
     lb_range(x, j, P);
     at = x_sub(x, x_var(x, j), q->at);
@@ -468,7 +476,7 @@ static void blocks(Lower *l, const Tiled *s, int inner) {
     hi = lb_let(x, "hi", x_min(x, x_add(x, lo, x_dim(x, each)), hi));
   }
   LExpr *jp = x_var(x, lb_for(x, FOR_SERIAL, "jp", j0, end, t->nr));
-  LExpr *j = t->narrow ? jp : lb_let(x, "j", x_min(x, jp, x_sub(x, x_dim(x, s->N), nr)));
+  LExpr *j = t->narrow || even_panels(l, s) ? jp : lb_let(x, "j", x_min(x, jp, x_sub(x, x_dim(x, s->N), nr)));
   /* without a summand there is still a sum: 0 */
   bool empty = t->splits > 1 || dim_lower(l->dims, range) < 1;
   LExpr *last = empty ? x_max(x, hi, x_add(x, lo, x_int(x, 1))) : hi, *size = x_dim(x, s->K), *from = x_int(x, 0);

@@ -2,6 +2,7 @@
  * nodes that another nest has stored are loaded. */
 #include "base/ds.h"
 #include "codegen/lower.h"
+#include "passes/plan_internal.h"
 #include <math.h>
 #include <string.h>
 
@@ -222,7 +223,8 @@ static LExpr *view_at(Lower *l, NodeId id, const Axes *axes, const Idx *at) {
 }
 
 /* y[b.., p.., j.., r..] = x[b.., p.., i[b.., j..], r..] */
-static LExpr *gather_at(Lower *l, const Node *n, const Idx *at) {
+static LExpr *gather_at(Lower *l, NodeId id, const Idx *at) {
+  const Node *n = graph_node(l->g, id);
   int axis = (int)node_int(l->g, n, A_axis), batch = (int)node_int(l->g, n, A_batch);
   Type x = graph_type(l->g, n->in[0]), i = graph_type(l->g, n->in[1]);
   int nj = i.rank - batch;
@@ -230,6 +232,10 @@ static LExpr *gather_at(Lower *l, const Node *n, const Idx *at) {
   for (int k = 0; k < batch; k++) ix.i[k] = at->i[k];
   for (int k = 0; k < nj; k++) ix.i[batch + k] = at->i[axis + k];
   LExpr *where = x_cast(l->b, value_at(l, n->in[1], &ix), I64);
+  if (arrlen(l->plan->scopes) && picks_iteration(l->plan, l->group->scope, id)) { /* in range */
+    for (int k = 0; k < x.rank; k++) in.i[k] = k < axis ? at->i[k] : k == axis ? where : at->i[k - 1];
+    return value_at(l, n->in[0], &in);
+  }
   bool joint = graph_node(l->g, n->in[0])->op == OP_iota; /* elab_index.c: one of several that become one */
   LExpr *site =
       x_param(l->b, (KSize){.kind = KARG_INT, .value = kernels_site_of(l->table, n->loc, axis, joint ? NULL : &x)});
@@ -295,7 +301,7 @@ LExpr *value_at(Lower *l, NodeId id, const Idx *given) {
     case LEAF: v = leaf_at(l, id, &axes, &at); break;
     case MAP: v = map_at(l, n, &at); break;
     case VIEW: v = view_at(l, id, &axes, &at); break;
-    case GATHER: v = gather_at(l, n, &at); break;
+    case GATHER: v = gather_at(l, id, &at); break;
     default: INTERNAL("%s cannot be computed in place of its use", op_info[n->op].name);
     }
   lb_place(l->b, place);

@@ -105,7 +105,7 @@ static int64_t round64(int64_t n) { return (n + 63) / 64 * 64; }
 static void poison_scratch(const WatchCall *c) {
   const Lowered *l = c->w->lowered[c->entry];
   unsigned char *scratch = c->m->arena + c->w->out->temp_at[c->entry] + round64(l->temp_bytes);
-  watch_poison(scratch, round64(l->scratch_bytes) * c->m->threads);
+  watch_poison(scratch, lowered_scratch_bytes(l) * c->m->threads);
 }
 
 /* The entry's own part of the arena: values and workspace; scratch is filled before every group. */
@@ -163,7 +163,8 @@ static bool before(Watch *w, WatchCall *c, const Plan *p, const Group *g) {
     const PlanBuf *x = &p->bufs[g->reads[k]];
     BufKind kind = p->bufs[watch_root(p, g->reads[k])].kind;
     Seen s = watch_scan(c->at->bufs[k], x->type.dtype, watch_count(c, x->type));
-    bool unwritten = s.unwritten && (kind == BUF_ARENA || kind == BUF_OUTPUT), nan = s.nan && !watch_makes_records(c);
+    bool unwritten = s.unwritten && (kind == BUF_ARENA || kind == BUF_OWN || kind == BUF_OUTPUT),
+         nan = s.nan && !watch_makes_records(c);
     if (unwritten) watch_tell_unwritten(c, g->reads[k], true, &s);
     else if (nan) watch_tell_operand(c, k, &s);
     if (unwritten || nan) return false;
@@ -180,8 +181,9 @@ static bool before(Watch *w, WatchCall *c, const Plan *p, const Group *g) {
     if (!shared) watch_poison((void *)(uintptr_t)c->at->bufs[n + k], bytes);
   }
   const Lowered *l = w->lowered[c->entry];
-  if (uses_temp(&l->groups[c->at->group])) watch_poison(c->m->arena + w->out->temp_at[c->entry], l->temp_bytes);
-  poison_scratch(c);
+  if (uses_temp(&l->groups[c->at->group]) && !g->solo)
+    watch_poison(c->m->arena + w->out->temp_at[c->entry], l->temp_bytes);
+  if (!g->solo) poison_scratch(c); /* which holds what the groups of a loop hand on */
   return true;
 }
 

@@ -46,6 +46,7 @@ static bool share_bytes(const PlanBuf *x, const PlanBuf *y) {
 static bool overlap(const Plan *p, int a, int b) {
   a = home(p, a), b = home(p, b);
   const PlanBuf *x = &p->bufs[a], *y = &p->bufs[b];
+  if (x->kind == BUF_OWN || y->kind == BUF_OWN) return false; /* each thread has its own */
   if (a == b) return true;
   if (x->twin == b) return false;
   if (x->kind == BUF_CELL) return buf_holds_cell(y, x->index);
@@ -64,8 +65,8 @@ static bool any_overlap(const Plan *p, const int *a, const int *b) {
 
 /* ---- little work ---- */
 
-/* In operations and words moved, at the bounds of the sizes. */
-static bool is_little(const Plan *p, const PlanStep *s) {
+/* In operations and words moved, at the bounds of the sizes; -1: not little. */
+static int64_t work_of(const Plan *p, const PlanStep *s) {
   const Group *gr = &p->groups[s->group];
   const Graph *g = p->scopes[gr->scope].graph;
   int64_t work = 0;
@@ -79,15 +80,29 @@ static bool is_little(const Plan *p, const PlanStep *s) {
     int64_t count = dim_upper(g->dims, type_count(g->dims, t));
     work = count < 0 || count > p->little ? -1 : work + count * dtype_size(t.dtype) / 4;
   }
-  return work >= 0 && work < p->little;
+  return work < p->little ? work : -1;
+}
+
+/* A loop whose iterations are spread is one piece of work. */
+static bool is_little_loop(const Plan *p, const PlanStep *s) {
+  int64_t work = 0, times = dim_upper(p->graph->dims, node_dim(&p->scopes[s->scope].graph->nodes[s->node], A_length));
+  for (int i = 0; i < arrlen(s->body); i++) {
+    int64_t w = work_of(p, &s->body[i]);
+    if (w < 0) return false;
+    work += w;
+  }
+  return times >= 0 && (double)work * (double)times < (double)p->little;
 }
 
 static bool mark_alone(const Plan *p, PlanStep *steps) {
   bool all = true;
   for (int i = 0; i < arrlen(steps); i++) {
     PlanStep *s = &steps[i];
-    if (s->kind == PLAN_KERNEL) s->alone = is_little(p, s);
-    else {
+    if (s->kind == PLAN_KERNEL) s->alone = work_of(p, s) >= 0;
+    else if (s->spread) {
+      s->alone = is_little_loop(p, s);
+      for (int k = 0; k < arrlen(s->body); k++) s->body[k].alone = s->alone;
+    } else {
       bool before = mark_alone(p, s->before), body = mark_alone(p, s->body), other = mark_alone(p, s->other);
       s->alone = before && body && other;
     }
@@ -185,7 +200,7 @@ static void walk_branch(Plan *p, PlanStep *s, Touched *t) {
 static void walk(Plan *p, PlanStep *steps, Touched *t) {
   for (int i = 0; i < arrlen(steps); i++) {
     PlanStep *s = &steps[i];
-    bool whole = s->kind == PLAN_KERNEL || s->alone;
+    bool whole = s->kind == PLAN_KERNEL || s->alone || s->spread;
     begin_step(p, s, t, whole);
     if (whole) continue;
     if (s->kind == PLAN_LOOP) walk_loop(p, s, t);

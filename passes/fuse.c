@@ -42,6 +42,7 @@ static void mark_live(Fuse *f, NodeId n) {
       f->kind[m] = x->op == OP_input || x->op == OP_cell ? K_SOURCE : x->op == OP_uniform ? K_CLUSTER : K_VIRTUAL;
       break;
     case VIEW: f->kind[m] = x->op == OP_concat ? K_CLUSTER : K_VIRTUAL; break;
+    case GATHER: f->kind[m] = picks_iteration(f->p, f->scope, m) ? K_VIRTUAL : K_CLUSTER; break;
     default: f->kind[m] = K_CLUSTER;
     }
     bool region = f->kind[m] == K_REGION;

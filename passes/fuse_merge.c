@@ -36,7 +36,7 @@ Edge fuse_edge(const Fuse *f, NodeId n, int k) {
   if (x->op == OP_uniform) e.once = false;
   while (f->kind[e.base] == K_VIRTUAL) {
     const Node *v = &f->g->nodes[e.base];
-    if (op_info[v->op].cls != VIEW) {
+    if (op_info[v->op].cls != VIEW && op_info[v->op].cls != GATHER) {
       e.base = 0;
       break;
     }

@@ -210,7 +210,8 @@ static void rename_buf(Plan *p, int from, int to) {
 
 bool group_may_take(const Plan *p, const Group *gr, int from, int out) {
   const PlanBuf *x = &p->bufs[from], *y = &p->bufs[out];
-  if (x->kind != BUF_ARENA || y->kind != BUF_ARENA || x->twin >= 0 || y->twin >= 0) return false;
+  bool arena = x->kind == BUF_ARENA && y->kind == BUF_ARENA, own = x->kind == BUF_OWN && y->kind == BUF_OWN;
+  if ((!arena && !own) || x->twin >= 0 || y->twin >= 0) return false;
   if (x->bytes != y->bytes || x->type.dtype != y->type.dtype) return false;
   if (type_count(p->graph->dims, x->type) != type_count(p->graph->dims, y->type)) return false;
   const Graph *g = p->scopes[gr->scope].graph;
@@ -262,20 +263,22 @@ static void take_over(Plan *p, PlanStep *steps) {
 
 /* ---- offsets ---- */
 
-static void place(Plan *p) {
+/* Places the buffers of one kind; returns the bytes they take. */
+static int64_t place(Plan *p, BufKind kind, int64_t *bound, bool *least) {
   int *list = NULL;
   Block *blocks = NULL;
   for (int b = 0; b < arrlen(p->bufs); b++) {
     const PlanBuf *x = &p->bufs[b];
-    if (x->kind != BUF_ARENA || x->begin < 0) continue;
+    if (x->kind != kind || x->begin < 0) continue;
     arrput(list, b);
     arrput(blocks, ((Block){x->bytes, x->begin, x->end, 0}));
   }
   int n = (int)arrlen(blocks);
-  p->bound = offsets_bound(blocks, n);
-  p->peak = offsets_find(blocks, n, &p->least);
+  *bound = offsets_bound(blocks, n);
+  int64_t peak = offsets_find(blocks, n, least);
   for (int i = 0; i < n; i++) p->bufs[list[i]].offset = blocks[i].offset;
   arrfree(list), arrfree(blocks);
+  return peak;
 }
 
 /* What the caller reads after the last step lives to the end: values of effects. */
@@ -300,5 +303,8 @@ void plan_memory(Plan *p) {
     int shift = mutate_live(k++);
     if (x->end + shift >= x->begin) x->end += shift;
   }
-  place(p);
+  int64_t bound;
+  bool least;
+  p->own = place(p, BUF_OWN, &bound, &least);
+  p->peak = place(p, BUF_ARENA, &p->bound, &p->least);
 }

@@ -31,6 +31,8 @@ const PassInfo pass_table[] = {
     /* again: folding made operands constant, cse made operands equal (where(c, a, a), max(a, a)) */
     {"resimplify", "simplify, after fold and cse", pass_simplify},
     {"recse", "cse, after resimplify", pass_cse},
+    /* after everything that moves work into, out of or between loops */
+    {"block", "products with common batch axes -> a loop over these axes with all that is between them", pass_block},
     {"retrim", "trim, after simplify and cse", pass_trim},
     /* nothing later may see what the others left behind */
     {"dce", "nodes that no output needs -> nothing", pass_dce},

@@ -218,7 +218,8 @@ static void check_overlaps(Check *c) {
   const PlanBuf *b = c->p->bufs;
   for (int i = 0; i < arrlen(b); i++)
     for (int k = i + 1; k < arrlen(b); k++) {
-      if (b[i].kind != BUF_ARENA || b[k].kind != BUF_ARENA || b[i].begin < 0 || b[k].begin < 0) continue;
+      bool placed = b[i].kind == BUF_ARENA || b[i].kind == BUF_OWN;
+      if (!placed || b[k].kind != b[i].kind || b[i].begin < 0 || b[k].begin < 0) continue;
       if (b[i].begin > b[k].end || b[k].begin > b[i].end) continue;
       if (b[i].offset < b[k].offset + b[k].bytes && b[k].offset < b[i].offset + b[i].bytes)
         wrong(c, "two live buffers overlap", i, k);

@@ -6,19 +6,31 @@
 
 /* ROW: the slice of buffer `index` that belongs to the current iteration of loop `loop`. COUNT: the number of that
  * iteration, from 0, which is no memory. CELLS: cells of one type at equal distances, which are read as rows only.
- * FIXED: made by `prepare`, see Plan.fixed. */
-typedef enum BufKind { BUF_INPUT, BUF_OUTPUT, BUF_CELL, BUF_ARENA, BUF_FIXED, BUF_ROW, BUF_COUNT, BUF_CELLS } BufKind;
+ * FIXED: made by `prepare`, see Plan.fixed. OWN: inside of a loop whose iterations are spread over the threads: each
+ * has it in its scratch. */
+typedef enum BufKind {
+  BUF_INPUT,
+  BUF_OUTPUT,
+  BUF_CELL,
+  BUF_ARENA,
+  BUF_FIXED,
+  BUF_ROW,
+  BUF_COUNT,
+  BUF_CELLS,
+  BUF_OWN
+} BufKind;
 typedef struct PlanBuf {
   BufKind kind;
   int index;      /* INPUT: input; OUTPUT: result or report; CELL: cell; ROW: the buffer it lies in */
   int loop;       /* ROW, COUNT: number of the loop */
+  Dim length;     /* COUNT: the number of its iterations */
   int *cells;     /* stb_ds: CELLS: by row */
   int64_t stride; /* CELLS: bytes from one to the next */
   int twin;       /* a carried value of a loop: the buffer of the next iteration's value, they swap; else -1 */
   Type type;
   NodeId node;    /* whose value it holds (first, when shared in place) */
   int64_t bytes;  /* for the bounds of the variables, rounded up to 64 */
-  int64_t offset; /* ARENA */
+  int64_t offset; /* ARENA; OWN: in the thread's part */
   int begin, end; /* live from position `begin` to `end`, inclusive, in kernel order */
 } PlanBuf;
 
@@ -58,6 +70,7 @@ typedef struct Group {
   NodeId *nodes;  /* stb_ds: every node computed here, in topological order */
   int *reads;     /* stb_ds: buffers read */
   bool inplace;   /* an out shares the buffer of an operand that is read at the same element only */
+  bool solo;      /* inside of a loop whose iterations are spread: one thread runs it */
 } Group;
 
 typedef enum PlanKind { PLAN_KERNEL, PLAN_LOOP, PLAN_BRANCH } PlanKind;
@@ -71,6 +84,7 @@ struct PlanStep {
   NodeId node;      /* LOOP, BRANCH: the scan, while or cond; a checkpoint or custom_grad is a BRANCH without `other` */
   int at;           /* position in kernel order, for live ranges (LOOP, BRANCH: of their end) */
   int loop;         /* LOOP: its number, 0 .. plan->n_loops - 1 */
+  bool spread;      /* LOOP: each thread does whole iterations; nothing inside waits for another */
   PlanStep *before; /* stb_ds: LOOP: fills the carried values, once */
   PlanStep *body;   /* stb_ds: LOOP body, BRANCH then */
   PlanStep *other;  /* stb_ds: LOOP condition, BRANCH else */
@@ -101,6 +115,7 @@ typedef struct Plan {
   int64_t little; /* a kernel of less work, in operations and words moved, is thread 0's alone */
   int64_t peak;   /* arena bytes */
   int64_t bound;  /* liveness lower bound of the arena */
+  int64_t own;    /* bytes of each thread's part */
   bool least;     /* no offsets need less than `peak` for these lives: it is the bound, or a search has shown it */
   bool ordered;   /* no order of the entry's steps has fewer bytes alive at a time: a search has shown it */
 } Plan;

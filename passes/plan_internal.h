@@ -29,6 +29,8 @@ void schedule_steps(Plan *p, PlanStep **steps);
 void step_reads(const Plan *p, const PlanStep *s, int **out);
 void step_writes(const Plan *p, const PlanStep *s, int **out);
 bool buf_holds_cell(const PlanBuf *b, int cell); /* as CELL, or among CELLS */
+/* A gather of the element with the number of the loop's iteration: as good as a view. */
+bool picks_iteration(const Plan *p, int scope, NodeId n);
 /* Every read of `n` in the group happens at the element being computed; in a row group, at one of its row. */
 bool group_reads_same(const Plan *p, const Group *gr, NodeId n);
 /* May the group store the new value of `cell` right into the cell, if no later step reads the old one? */

@@ -16,6 +16,7 @@ static void print_buf_name(const Plan *p, Buf *b, int i) {
     buf_printf(b, "%s..%s", p->prog->cells[x->cells[0]].path, p->prog->cells[arrlast(x->cells)].path);
     break;
   case BUF_COUNT: buf_printf(b, "i%d", x->loop); break;
+  case BUF_OWN:
   case BUF_ARENA: buf_printf(b, "b%d", i); break;
   case BUF_FIXED: buf_printf(b, "fixed%d", i); break;
   }
@@ -62,6 +63,7 @@ static void print_steps(const Plan *p, Buf *b, const PlanStep *steps, int indent
     buf_str(b, when);
     if (s->barrier) buf_str(b, "barrier ");
     if (s->alone) buf_str(b, "alone ");
+    if (s->spread) buf_str(b, "spread ");
     if (s->kind == PLAN_KERNEL) {
       print_group(p, b, s->group);
       continue;
@@ -83,14 +85,17 @@ static void print_steps(const Plan *p, Buf *b, const PlanStep *steps, int indent
 }
 
 void plan_print(const Plan *p, Buf *b) {
-  buf_printf(b, "plan %s: arena %lld bytes, bound %lld%s%s\n", p->entry->name, (long long)p->peak, (long long)p->bound,
+  buf_printf(b, "plan %s: arena %lld bytes, bound %lld%s%s", p->entry->name, (long long)p->peak, (long long)p->bound,
              p->least && p->peak > p->bound ? ", no offsets need less" : "", p->ordered ? ", best order" : "");
+  if (p->own) buf_printf(b, ", own %lld", (long long)p->own);
+  buf_char(b, '\n');
   for (int i = 0; i < arrlen(p->bufs); i++) {
     const PlanBuf *x = &p->bufs[i];
-    if (x->kind != BUF_ARENA || x->begin < 0) continue;
+    if ((x->kind != BUF_ARENA && x->kind != BUF_OWN) || x->begin < 0) continue;
     buf_printf(b, "  b%d %%%u ", i, x->node);
     type_print(p->graph->dims, b, x->type);
-    buf_printf(b, " at %lld, %lld bytes, live %d..%d\n", (long long)x->offset, (long long)x->bytes, x->begin, x->end);
+    buf_printf(b, " at %s%lld, %lld bytes, live %d..%d\n", x->kind == BUF_OWN ? "own " : "", (long long)x->offset,
+               (long long)x->bytes, x->begin, x->end);
   }
   for (int i = 0; i < arrlen(p->fixed); i++) {
     buf_str(b, "  prepare ");

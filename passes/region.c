@@ -73,6 +73,16 @@ int region_buf(const Plan *p, int scope, NodeId n) {
   return s->buf_of[n];
 }
 
+bool picks_iteration(const Plan *p, int scope, NodeId n) {
+  const Scope *s = &p->scopes[scope];
+  const Node *x = &s->graph->nodes[n];
+  if (x->op != OP_gather || s->graph->nodes[x->in[1]].type.rank || node_int(s->graph, x, A_batch)) return false;
+  int b = s->buf_of[x->in[1]];
+  if (b < 0 || p->bufs[b].kind != BUF_COUNT) return false;
+  Dim size = s->graph->nodes[x->in[0]].type.shape[node_int(s->graph, x, A_axis)];
+  return dim_le(s->graph->dims, p->bufs[b].length, size) == DIM_YES;
+}
+
 int region_carried(const Plan *p, int scope, NodeId n) {
   const Graph *g = p->scopes[scope].graph;
   return carried_of(g, &g->nodes[n]);
@@ -131,9 +141,10 @@ static PlanStep *plan_body(Plan *p, Graph *body, const int *in, const int *out) 
   return steps;
 }
 
-static int in_loop(Plan *p, BufKind kind, int loop, int buf, Type row, NodeId n) {
+static int in_loop(Plan *p, int scope, BufKind kind, int loop, int buf, Type row, NodeId n) {
   int b = plan_new_buf(p, kind, buf, row, n);
   p->bufs[b].loop = loop;
+  if (kind == BUF_COUNT) p->bufs[b].length = graph_type(p->scopes[scope].graph, n).shape[0];
   return b;
 }
 
@@ -169,12 +180,30 @@ static int *bind_operands(Plan *p, int scope, NodeId n, PlanStep *step) {
       arrput(step->carried, cur);
       b = cur;
     } else if (i < carried + rows) {
-      b = in_loop(p, counts(g, x->in[i]) ? BUF_COUNT : BUF_ROW, step->loop, row_source(p, scope, n, i),
+      b = in_loop(p, scope, counts(g, x->in[i]) ? BUF_COUNT : BUF_ROW, step->loop, row_source(p, scope, n, i),
                   body->input_types[i], x->in[i]);
     }
     arrput(in, b);
   }
   return in;
+}
+
+/* May each thread do whole iterations? Nothing is carried, and what is made inside, the buffers from `first` on, has
+ * room in the threads' scratch. */
+static bool may_spread(const Plan *p, const PlanStep *s, const Node *x, int first) {
+  enum { OWN_BYTES = 2 << 20 };
+  int64_t bytes = 0;
+  if (x->op != OP_vmap) return false;
+  for (int i = 0; i < arrlen(s->body); i++)
+    if (s->body[i].kind != PLAN_KERNEL) return false;
+  for (int b = first; b < arrlen(p->bufs); b++) bytes += p->bufs[b].kind == BUF_ARENA ? p->bufs[b].bytes : 0;
+  return bytes <= OWN_BYTES;
+}
+static void spread(Plan *p, PlanStep *s, int first) {
+  s->spread = true;
+  for (int b = first; b < arrlen(p->bufs); b++)
+    if (p->bufs[b].kind == BUF_ARENA) p->bufs[b].kind = BUF_OWN;
+  for (int i = 0; i < arrlen(s->body); i++) p->groups[s->body[i].group].solo = true;
 }
 
 PlanStep region_step(Plan *p, int scope, NodeId n) {
@@ -189,10 +218,12 @@ PlanStep region_step(Plan *p, int scope, NodeId n) {
   for (int i = 0; i < n_out; i++) {
     int r = i < carried ? p->bufs[step.carried[i]].twin : result_buf(p, scope, n, i);
     if (i >= carried && loop)
-      r = in_loop(p, BUF_ROW, step.loop, r, graph_type(body, body->outputs[i]), p->bufs[r].node);
+      r = in_loop(p, scope, BUF_ROW, step.loop, r, graph_type(body, body->outputs[i]), p->bufs[r].node);
     arrput(out, r);
   }
+  int first = (int)arrlen(p->bufs);
   step.body = plan_body(p, body, in, out);
+  if (may_spread(p, &step, x, first)) spread(p, &step, first);
   if (x->op == OP_while) {
     step.flag = new_pair(p, type_scalar(BOOL), n);
     step.other = plan_body(p, x->regions[0], in, &step.flag);

@@ -41,5 +41,5 @@ void hoist_graph(Graph *g);
 
 /* The passes, in the files of their names. */
 PassFn pass_nest, pass_expand, pass_simplify, pass_fold, pass_cse, pass_trim, pass_hoist, pass_sink, pass_absorb,
-    pass_settle, pass_sums, pass_dce, pass_keep;
+    pass_settle, pass_sums, pass_block, pass_dce, pass_keep;
 #endif

@@ -62,8 +62,11 @@ static inline void dnn_lap_call(DnnContext *m, int32_t entry, const int64_t *var
   m->profile->call(m->profile, entry, vars);
 }
 /* Each thread of the team; `done`: 0 when the piece goes on behind a meeting. */
+static inline void dnn_lap_thread(DnnTeam *team, int32_t thread, int32_t piece, int32_t done) {
+  if (team->context->profile) dnn_lap_of(&team->context->profile->threads[thread], piece, 0, done);
+}
 static inline void dnn_lap_team(DnnTeam *team, int32_t piece, int32_t done) {
-  if (team->context->profile) dnn_lap_of(&team->context->profile->threads[team->tid], piece, 0, done);
+  dnn_lap_thread(team, team->tid, piece, done);
 }
 static inline int dnn_lap_barrier(DnnTeam *team, int32_t piece) {
   if (team->n <= 1) return 0;

@@ -29,6 +29,7 @@ static char *place(PlanRun *r, int b) {
   if (x->kind == BUF_ROW && buf(r, x->index)->kind == BUF_CELLS)
     return cell_place(r, buf(r, x->index)->cells[r->at[x->loop]]);
   if (x->kind == BUF_ROW) return place(r, x->index) + r->at[x->loop] * bytes_of(r, x->type);
+  if (x->kind == BUF_OWN) return r->own + x->offset;
   if (x->kind == BUF_ARENA) return r->space + (r->swapped[b] ? buf(r, x->twin)->offset : x->offset);
   int same = b; /* several buffers name one cell */
   for (int i = 0; i < b && x->kind == BUF_CELL; i++)
@@ -46,8 +47,9 @@ static void touch(PlanRun *r, int b, int at) {
 
 /* ---- barriers ---- */
 
-static bool conflicts(const PlanRun *r, const PlanTouch *x) {
-  for (int i = 0; i < arrlen(r->touched); i++) {
+/* In a loop whose iterations are spread, what this iteration has touched before is the same thread's. */
+static bool conflicts(const PlanRun *r, const PlanTouch *x, bool solo) {
+  for (int i = 0; i < (solo ? r->others : arrlen(r->touched)); i++) {
     const PlanTouch *t = &r->touched[i];
     if (t->alone && x->alone) continue;
     if ((x->write || t->write) && x->from < t->to && t->from < x->to) return true;
@@ -64,10 +66,12 @@ static void check_barrier(PlanRun *r, const PlanStep *s, const Group *gr) {
   if (s->barrier) arrsetlen(r->touched, 0);
   PlanTouch *mine = NULL;
   for (int i = 0; i < arrlen(gr->reads); i++)
-    if (buf(r, gr->reads[i])->kind != BUF_COUNT) arrput(mine, touch_of(r, gr->reads[i], false, s->alone));
-  for (int i = 0; i < arrlen(gr->outs); i++) arrput(mine, touch_of(r, gr->outs[i].buf, true, s->alone));
+    if (buf(r, gr->reads[i])->kind != BUF_COUNT && buf(r, gr->reads[i])->kind != BUF_OWN)
+      arrput(mine, touch_of(r, gr->reads[i], false, s->alone));
+  for (int i = 0; i < arrlen(gr->outs); i++)
+    if (buf(r, gr->outs[i].buf)->kind != BUF_OWN) arrput(mine, touch_of(r, gr->outs[i].buf, true, s->alone));
   for (int i = 0; i < arrlen(mine); i++)
-    if (conflicts(r, &mine[i]))
+    if (conflicts(r, &mine[i], gr->solo))
       buf_printf(&r->why, "kernel %d touches what another one does, without a barrier; ", s->group);
   for (int i = 0; i < arrlen(mine); i++) arrput(r->touched, mine[i]);
   arrfree(mine);
@@ -77,7 +81,7 @@ static void check_barrier(PlanRun *r, const PlanStep *s, const Group *gr) {
 static bool read_flag(PlanRun *r, const PlanStep *s) {
   PlanTouch t = touch_of(r, s->flag, false, s->alone);
   if (s->meet) arrsetlen(r->touched, 0);
-  if (conflicts(r, &t)) buf_printf(&r->why, "a flag is read without a barrier; ");
+  if (conflicts(r, &t, false)) buf_printf(&r->why, "a flag is read without a barrier; ");
   arrput(r->touched, t);
   return *place(r, s->flag);
 }
@@ -193,6 +197,7 @@ static void run_group(PlanRun *r, const Group *gr) {
 static void poison(PlanRun *r, int at) {
   for (int b = 0; b < arrlen(r->plan->bufs); b++) {
     const PlanBuf *x = buf(r, b);
+    if (x->kind == BUF_OWN && x->begin >= 0 && x->end == at) memset(r->own + x->offset, 0xff, (size_t)x->bytes);
     if (x->kind == BUF_ARENA && x->begin >= 0 && x->end == at) memset(r->space + x->offset, 0xff, (size_t)x->bytes);
   }
 }
@@ -238,6 +243,7 @@ static void run_loop(PlanRun *r, const PlanStep *s, const Node *x) {
   run_steps(r, s->before);
   int64_t length = dim_eval(g->dims, node_dim(x, x->op == OP_while ? A_limit : A_length), r->env->vars);
   for (int64_t i = 0; i < length || (x->op == OP_while && length < 0 && i < 1 << 20); i++) {
+    r->others = arrlen(r->touched);
     r->at[s->loop] = x->op == OP_scan && node_int(g, x, A_reverse) ? length - 1 - i : i;
     begin_inside(r, s->body);
     begin_inside(r, s->other);
@@ -290,6 +296,8 @@ static void bind(PlanRun *r) {
   r->last = arena_array(r->arena, int, arrlen(p->bufs) + 1);
   r->space = arena_alloc(r->arena, (size_t)p->peak + 64);
   memset(r->space, 0xff, (size_t)p->peak);
+  r->own = arena_alloc(r->arena, (size_t)p->own + 64);
+  memset(r->own, 0xff, (size_t)p->own);
   for (int b = 0; b < arrlen(p->bufs); b++) {
     const PlanBuf *x = buf(r, b);
     const Tensor *from = x->kind == BUF_INPUT  ? &r->env->inputs[x->index]

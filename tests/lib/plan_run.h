@@ -12,6 +12,8 @@ typedef struct PlanRun {
   const EvalEnv *env;        /* inputs and cells are copied */
   char **memory;             /* by buffer: where INPUT, OUTPUT and CELL buffers are */
   char *space;               /* the arena, plan->peak bytes */
+  char *own;                 /* of one thread, plan->own bytes */
+  ptrdiff_t others;          /* how much of `touched` other iterations may have done */
   int64_t *at;               /* by loop: its iteration */
   bool *swapped;             /* by buffer of a pair: it stands where its twin's place is */
   bool inside;               /* a loop or branch that thread 0 goes through alone */
