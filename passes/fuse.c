@@ -81,17 +81,20 @@ static int cluster_flops(Fuse *f, NodeId h) {
   return sum;
 }
 
-/* One element-wise node over one array (the rest are scalars or generated): computing it again costs one load. So do
- * some nodes over what is generated, such as a mask. */
-static bool is_trivial(Fuse *f, NodeId h) {
-  int arrays = 0, flops = cluster_flops(f, h);
+/* The arrays that the members of cluster h read. */
+static int arrays_of(Fuse *f, NodeId h) {
+  int arrays = 0;
   for (NodeId m = h; m; m = f->next[m])
     for (int i = 0; i < f->g->nodes[m].n_in; i++) {
       NodeId b = fuse_edge(f, m, i).base;
       arrays += b && f->g->nodes[b].type.rank > 0 && fuse_find(f, b) != h;
     }
-  return arrays ? arrays == 1 && !f->next[h] && flops <= 1 : flops <= GENERATED;
+  return arrays;
 }
+/* One element-wise node over one array (the rest are scalars or generated): computing it again costs one load. */
+static bool is_trivial(Fuse *f, NodeId h) { return !f->next[h] && cluster_flops(f, h) <= 1 && arrays_of(f, h) <= 1; }
+/* Some nodes over what is generated, such as a mask: computing them again costs less than a load. */
+static bool is_generated(Fuse *f, NodeId h) { return cluster_flops(f, h) <= GENERATED && !arrays_of(f, h); }
 
 /* Is operand k of n the weights of a convolution that gets them in another order, made once? */
 static bool packs_weights(const Fuse *f, NodeId n, int k) {
@@ -126,8 +129,8 @@ static void inline_clusters(Fuse *f) {
     Uses *s = &uses[h];
     bool scalar = f->g->nodes[h].type.rank == 0;
     bool fixed = f->fixed[h] == FIXED, single = s->edges == 1 && (fixed ? s->packs : s->once && !s->contract);
-    f->inlined[h] =
-        single || (s->edges <= 4 && !s->contract && is_trivial(f, h)) || (scalar && cluster_flops(f, h) <= 2);
+    bool again = (s->edges <= 4 && is_trivial(f, h)) || is_generated(f, h);
+    f->inlined[h] = single || (again && !s->contract) || (scalar && cluster_flops(f, h) <= 2);
   }
   free(uses);
   free(kept);
