@@ -33,6 +33,8 @@ const PassInfo pass_table[] = {
     {"recse", "cse, after resimplify", pass_cse},
     /* after everything that moves work into, out of or between loops */
     {"block", "products with common batch axes -> a loop over these axes with all that is between them", pass_block},
+    /* masks and views that the new loops take in */
+    {"resink", "sink, after block", pass_sink},
     {"retrim", "trim, after simplify and cse", pass_trim},
     /* nothing later may see what the others left behind */
     {"dce", "nodes that no output needs -> nothing", pass_dce},

@@ -4,7 +4,7 @@
  *   after   i = iota; t = scan(h, i, v) { r = i * 2 + 3; n = size N; w = transpose v; ... }
  *
  *   captures   sizes, counters, the clock, small tables; views, through which the kernels inside read; an element-wise
- *              scalar of such
+ *              scalar of such; what a few operations make of indices, such as a mask
  *   rows       that are functions of their number are made of it, so that nothing of the loop's length is stored
  *
  * From the outside in, so that what an outer region takes in goes on to its inner ones.
@@ -34,10 +34,20 @@ static bool is_leaf(const Sink *s, NodeId n) {
   if (x->op == OP_literal) return node_attr(x, A_data)->n <= SMALL;
   return x->op == OP_full || x->op == OP_size || x->op == OP_iota || x->op == OP_clock;
 }
-/* A leaf, or a scalar that a few operations make of leaves. */
-static bool is_constant(const Sink *s, NodeId n) {
+/* Do at most `most` operations make an element of n from its indices? Those that remain, or -1. */
+static int few_operations(const Sink *s, NodeId n, int most) {
   const Node *x = old_node(s, n);
-  if (is_leaf(s, n)) return true;
+  if (x->op == OP_full || x->op == OP_size || x->op == OP_iota) return most;
+  if (x->op != OP_broadcast && x->op != OP_reshape && op_info[x->op].cls != MAP) return -1;
+  if (op_info[x->op].cls == MAP) most -= op_info[x->op].flops;
+  for (int k = 0; k < x->n_in && most >= 0; k++) most = few_operations(s, x->in[k], most);
+  return most;
+}
+/* A leaf, or what a few operations make of leaves: a scalar, or a value of indices. */
+static bool is_constant(const Sink *s, NodeId n) {
+  enum { FEW = 4 };
+  const Node *x = old_node(s, n);
+  if (is_leaf(s, n) || few_operations(s, n, FEW) >= 0) return true;
   if (op_info[x->op].cls != MAP || x->type.rank) return false;
   for (int k = 0; k < x->n_in; k++)
     if (!is_constant(s, x->in[k])) return false;
@@ -201,7 +211,7 @@ static NodeId sink_node(Rewrite *r, NodeId n) {
   const Node *x = &r->old[n];
   Sink s = {.r = r, .g = r->g, .x = x, .first = x->op == OP_cond};
   if (x->op == OP_scan || x->op == OP_while) s.carried = (int)node_int(r->g, x, A_carried);
-  if (x->op == OP_scan) s.rows = (int)node_int(r->g, x, A_rows);
+  if (x->op == OP_scan || x->op == OP_vmap) s.rows = (int)node_int(r->g, x, A_rows);
   NodeId now = sinks(&s) ? rebuild_node(&s) : rewrite_copy(r, n);
   arrfree(s.captures);
   return now;
@@ -215,7 +225,7 @@ void pass_sink(Graph *g, const Prog *prog, const Entry *entry) {
   for (NodeId n = 1; n < r.n_old; n++) {
     if (!r.live[n]) continue;
     Op op = (Op)r.old[n].op;
-    bool region = op == OP_scan || op == OP_while || op == OP_cond || op == OP_checkpoint;
+    bool region = op == OP_scan || op == OP_vmap || op == OP_while || op == OP_cond || op == OP_checkpoint;
     rewrite_to(&r, n, region ? sink_node(&r, n) : rewrite_copy(&r, n));
   }
   rewrite_end(&r);
