@@ -111,7 +111,7 @@ const char **cc_unit_flags(Arena *a, bool clang, const Target *target, EmitKind 
   arrput(list, clang ? "-ffp-contract=on" : "-ffp-contract=fast");
   /* a program may compare an integer with itself, or with what its type cannot hold */
   if (clang) arrput(list, "-Wno-tautological-compare");
-  if (kind == EMIT_KERNELS) add_words(a, &list, clang ? target->clang_flags : target->gcc_flags);
+  if (kind == EMIT_KERNELS || kind == EMIT_BRIEF) add_words(a, &list, clang ? target->clang_flags : target->gcc_flags);
   if (openmp) arrput(list, "-fopenmp");
   if (debug) arrput(list, clang ? "-gline-tables-only" : "-g");
   const char **flags = arena_array(a, const char *, arrlen(list) + 1);

@@ -168,11 +168,11 @@ void emit_hash_steps(Emit *e, int entry, const Buf *steps) {
   if (is_hashed(e, entry)) e->hash = hash_code(e->hash, steps);
 }
 
-/* Prototypes of the kernels that kernels first .. last-1 call: they may stand in another unit. */
-static void callee_prototypes(Emit *e, int first, int last, Buf *b) {
+/* Prototypes of the kernels that these `n` kernels call: they may stand in another unit. */
+static void callee_prototypes(const Emit *e, const int *kernels, int n, Buf *b) {
   const Kernel **done = NULL;
-  for (int i = first; i < last; i++) {
-    const Kernel *k = kernels_get(e->kernels, i);
+  for (int i = 0; i < n; i++) {
+    const Kernel *k = kernels_get(e->kernels, kernels[i]);
     for (int c = 0; c < (int)arrlen(k->callees); c++) {
       bool seen = false;
       for (int d = 0; d < (int)arrlen(done); d++) seen |= done[d] == k->callees[c];
@@ -184,9 +184,9 @@ static void callee_prototypes(Emit *e, int first, int last, Buf *b) {
   arrfree(done);
 }
 
-static bool uses_header(const Emit *e, int first, int last, const char *header) {
-  for (int i = first; i < last; i++)
-    if (kernel_uses(kernels_get(e->kernels, i), header)) return true;
+static bool uses_header(const Emit *e, const int *kernels, int n, const char *header) {
+  for (int i = 0; i < n; i++)
+    if (kernel_uses(kernels_get(e->kernels, kernels ? kernels[i] : i), header)) return true;
   return false;
 }
 
@@ -198,38 +198,49 @@ static size_t compile_weight(const Buf *text) {
   return w;
 }
 
-/* The kernels in their order, cut into units of about equal weight: compilers then run side by side. */
+/* NAME_kernels_`unit`.c with these kernels, whose texts are freed. */
+static void emit_unit(Emit *e, EmitOut *out, int unit, EmitKind kind, const int *kernels, int n, Buf *texts) {
+  Buf b = {0};
+  front_matter(e, &b, "Kernels");
+  buf_str(&b, "#include \"dnn_kernel.h\"\n");
+  for (int h = 0; runtime_headers[h]; h++)
+    if (uses_header(e, kernels, n, runtime_headers[h])) buf_printf(&b, "#include \"dnn_%s\"\n", runtime_headers[h]);
+  callee_prototypes(e, kernels, n, &b);
+  for (int i = 0; i < n; i++) {
+    Buf *text = &texts[kernels[i]];
+    buf_char(&b, '\n');
+    buf_bytes(&b, text->s, text->n);
+    buf_free(text);
+  }
+  put_file(e, out, arena_printf(e->arena, "%s_kernels_%d.c", e->name, unit), &b, kind);
+}
+
+/* The kernels in their order, cut into units of about equal weight: compilers then run side by side. What is compiled
+ * for this process has a unit of those that do little. */
 static void emit_kernel_units(Emit *e, EmitOut *out) {
   enum { UNIT = 36000, MOST = 32 };
-  int n = kernels_count(e->kernels);
+  int n = kernels_count(e->kernels), n_main = 0, n_brief = 0, unit = 0;
   Buf *texts = arena_array(e->arena, Buf, n + 1);
+  const bool *is_brief = e->opts->bare ? emit_find_brief(e) : NULL;
+  int *mine = arena_array(e->arena, int, n + 1), *brief = arena_array(e->arena, int, n + 1);
   size_t total = 0;
   for (int i = 0; i < n; i++) {
     kernel_print_lines(kernels_get(e->kernels, i), e->opts->lines ? e->prog->diag : NULL, &texts[i]);
-    total += compile_weight(&texts[i]);
     if (e->hashed[i]) e->hash = hash_code(e->hash, &texts[i]);
+    if (is_brief && is_brief[i]) brief[n_brief++] = i;
+    else total += compile_weight(&texts[mine[n_main++] = i]);
   }
   int units = e->opts->units > 0 ? e->opts->units : 1 + (int)(total / UNIT);
   if (units > MOST && e->opts->units <= 0) units = MOST;
   size_t share = total / (size_t)units + 1, done = 0;
-  for (int i = 0, unit = 0; i < n; unit++) {
+  for (int i = 0; i < n_main; unit++) {
     int first = i;
     size_t limit = share * (size_t)(unit + 1);
-    do done += compile_weight(&texts[i++]);
-    while (i < n && done + compile_weight(&texts[i]) / 2 < limit);
-    Buf b = {0};
-    front_matter(e, &b, "Kernels");
-    buf_str(&b, "#include \"dnn_kernel.h\"\n");
-    for (int h = 0; runtime_headers[h]; h++)
-      if (uses_header(e, first, i, runtime_headers[h])) buf_printf(&b, "#include \"dnn_%s\"\n", runtime_headers[h]);
-    callee_prototypes(e, first, i, &b);
-    for (int k = first; k < i; k++) {
-      buf_char(&b, '\n');
-      buf_bytes(&b, texts[k].s, texts[k].n);
-      buf_free(&texts[k]);
-    }
-    put_file(e, out, arena_printf(e->arena, "%s_kernels_%d.c", e->name, unit), &b, EMIT_KERNELS);
+    do done += compile_weight(&texts[mine[i++]]);
+    while (i < n_main && done + compile_weight(&texts[mine[i]]) / 2 < limit);
+    emit_unit(e, out, unit, EMIT_KERNELS, mine + first, i - first, texts);
   }
+  if (n_brief) emit_unit(e, out, unit, EMIT_BRIEF, brief, n_brief, texts);
 }
 
 static void put_runtime(EmitOut *out, const char *file) {
@@ -252,7 +263,7 @@ static void emit_runtime(const Emit *e, EmitOut *out) {
   for (size_t i = 0; !e->opts->bare && i < sizeof reader / sizeof *reader; i++) put_runtime(out, reader[i]);
   if (e->opts->profile) put_runtime(out, "profile.h");
   for (int h = 0; runtime_headers[h]; h++)
-    if (uses_header(e, 0, kernels_count(e->kernels), runtime_headers[h])) put_runtime(out, runtime_headers[h]);
+    if (uses_header(e, NULL, kernels_count(e->kernels), runtime_headers[h])) put_runtime(out, runtime_headers[h]);
 }
 
 /* The section of embedded weights. The assembler finds NAME.dnnw beside this file or through -I. */

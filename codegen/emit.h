@@ -25,6 +25,7 @@ typedef enum EmitKind {
   EMIT_HEADER,  /* not compiled */
   EMIT_PLAIN,   /* compiled for the architecture's base level */
   EMIT_KERNELS, /* compiled with the target's flags */
+  EMIT_BRIEF,   /* the same, of kernels that do little: loops need not become fast when that takes time */
   EMIT_ASM,     /* assembled */
 } EmitKind;
 typedef struct EmitFile {

@@ -53,6 +53,8 @@ void emit_int(Buf *b, int64_t v);
 /* A C string literal with quotes, or NULL. */
 void emit_string(Buf *b, const char *s);
 
+bool *emit_find_brief(const Emit *e); /* by kernel: does so little that it is EMIT_BRIEF */
+
 void emit_header(Emit *e, Buf *b); /* NAME.h */
 /* NAME.c: the functions of the header, and what the entries' texts call. */
 void emit_interface(Emit *e, const Buf *entries, Buf *b);
