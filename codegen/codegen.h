@@ -63,6 +63,7 @@ typedef struct Lowered {
   int64_t temp_bytes;    /* shared workspace: the largest any group needs; groups use it in turns */
   int64_t scratch_bytes; /* per thread, of kernels */
   int64_t solo_bytes;    /* per thread: the workspace of solo groups, which begins behind plan->own bytes */
+  int64_t *fixed_at;     /* by buffer of the plan: FIXED: byte offset in what `prepare` makes */
 } Lowered;
 /* Bytes of a thread's scratch: of kernels, the plan's own buffers, the workspace of solo groups. */
 int64_t lowered_scratch_bytes(const Lowered *l);

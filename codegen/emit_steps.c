@@ -70,7 +70,7 @@ static void put_address(const Steps *c, int buf) {
     buf_printf(c->b, " + i%d * ", x->loop);
     put_count(c, dim_mul(dims, type_count(dims, x->type), dim_int(dims, dtype_size(x->type.dtype))));
     return;
-  case BUF_FIXED:
+  case BUF_FIXED: buf_printf(c->b, "m->prepared + %lld", (long long)c->e->lowered[c->i]->fixed_at[buf]); return;
   case BUF_COUNT: INTERNAL("a buffer without an address");
   }
 }

@@ -297,6 +297,7 @@ Lowered *lower_plan(Arena *a, const Plan *plan, KernelTable *t) {
     prepare_calls(&l, l.out);
     first_call(l.out);
   }
+  out->fixed_at = l.fixed_at;
   out->temp_bytes = l.temp_bytes;
   out->scratch_bytes = l.scratch_bytes;
   out->solo_bytes = l.solo_bytes;
