@@ -178,6 +178,28 @@ static void test_training(void **state) {
   backend_close(some.backend);
 }
 
+/* The text of the unit of what does little, NULL when there is none. */
+static const char *brief_of(const World *w) {
+  for (int i = 0; i < (int)arrlen(w->out.files); i++)
+    if (w->out.files[i].kind == EMIT_BRIEF) return w->out.files[i].text;
+  return NULL;
+}
+
+/* A cell that is filled once is no reason to wait for vectors; the one kernel of a step is all of its work. What is
+ * emitted for others knows no such difference. */
+static void test_brief(void **state) {
+  World all = make(), some = make();
+  World *both[] = {&all, &some};
+  for (int i = 0; i < 2; i++)
+    arrput(both[i]->prog->actions, ((DnnAction){.kind = DNN_RUN, .name = "grow", .place = "line.dnn:1", .entry = 2}));
+  some.training = true;
+  emit(&all, "native"), emit(&some, "native");
+  assert_null(brief_of(&all));
+  assert_non_null(brief_of(&some));
+  assert_non_null(strstr(brief_of(&some), "_full("));
+  assert_null(strstr(brief_of(&some), "_add"));
+}
+
 static void test_header(void **state) {
   World w = make();
   emit(&w, "plain");
@@ -204,8 +226,8 @@ static void test_identifier(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_identifier), cmocka_unit_test(test_call),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_identifier),    cmocka_unit_test(test_call),
                                      cmocka_unit_test(test_deterministic), cmocka_unit_test(test_header),
-                                     cmocka_unit_test(test_training)};
+                                     cmocka_unit_test(test_training),      cmocka_unit_test(test_brief)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
