@@ -258,7 +258,7 @@ static bool pays_turned(Lower *l, const Conv *c, const Product *p) {
   DimTab *d = l->dims;
   Dim m = axes_count(d, &p->m, 0, p->m.n), n = axes_count(d, &p->n, 0, p->n.n), k = axes_count(d, &p->k, 0, p->k.n);
   int64_t M, N, K;
-  if (c->op != OP_conv || !c->single || c->groups != 1 || p->dtype != c->n->type.dtype) return false;
+  if (c->op != OP_conv || c->groups != 1 || p->dtype != c->n->type.dtype) return false;
   if (!dim_is_int(d, m, &M) || !dim_is_int(d, n, &N) || !dim_is_int(d, k, &K) || K < 1) return false;
   double here = tile_cost(l->target, p->dtype, M, N), turned = tile_cost(l->target, p->dtype, N, M);
   double squares = 16.0 / (double)K; /* what turning a result costs, in multiplications of an element */

@@ -70,16 +70,59 @@ static void turn_square(Lower *l, const Tiled *s, const Place *q, LExpr *i, LExp
 }
 
 /* ---- A ---- */
+/* Rows of several axes whose place is a part that the row decides plus one that K decides: the first stands in a table
+ * for the `width` rows from w0 on. */
+typedef struct RowTable {
+  LArr *src, *table;
+  LVar *coord[MAX_AXES]; /* stand for the m axes' indices */
+  LExpr *near;
+} RowTable;
+static bool open_row_table(Lower *l, const Tiled *s, Part part, LExpr *w0, RowTable *c) {
+  LB *x = l->b;
+  const Product *p = s->p;
+  Idx m = {0}, k = {0};
+  LExpr *far, *at[MAX_AXES];
+  if (p->m.n < 2 || s->t.lanes == 1) return false;
+  for (int i = 0; i < p->m.n; i++) {
+    c->coord[i] = stand_in(l, "m", p->m.size[i]);
+    m.i[i] = dim_is(l->dims, p->m.size[i], 1) ? x_int(x, 0) : x_var(x, c->coord[i]);
+  }
+  for (int i = 0; i < p->k.n; i++) k.i[i] = x_var(x, stand_in(l, "k", p->k.size[i]));
+  LExpr *v = p->a(l, p, part.b, &m, &k);
+  if (v->kind != X_LOAD || v->in[1] || v->dtype != p->dtype) return false;
+  if (!x_separate(x, v->in[0], c->coord, p->m.n, &c->near, &far)) return false;
+  c->src = v->arr;
+  c->table = lb_array(x, ARR_SCRATCH, I64, s->t.width, "row");
+  c->table->written = true;
+  LExpr *i = x_var(x, lb_for(x, FOR_SERIAL, "i", x_int(x, 0), x_int(x, s->t.width), 1));
+  LExpr *row = lb_let(x, "at", x_min(x, x_add(x, w0, i), x_sub(x, x_dim(x, s->M), x_int(x, 1))));
+  axes_split(x, p->m.size, p->m.n, row, at);
+  lb_store(x, c->table, i, x_subst(x, c->near, c->coord, at, p->m.n));
+  lb_end(x);
+  return true;
+}
+/* Element (w0 + i, k). */
+static LExpr *row_element(Lower *l, const Tiled *s, Part part, const RowTable *c, LExpr *w0, LExpr *i, LExpr *k) {
+  LB *x = l->b;
+  const Product *p = s->p;
+  if (!c) return element(l, s, true, part, x_add(x, w0, i), k);
+  Idx m = {0}, ks = {0};
+  for (int j = 0; j < p->m.n; j++) m.i[j] = x_int(x, 0);
+  k_index(l, s, part.ko, k, &ks);
+  LExpr *v = p->a(l, p, part.b, &m, &ks), *far = x_sub(x, v->in[0], x_subst(x, c->near, c->coord, m.i, p->m.n));
+  return x_load(x, c->src, x_add(x, x_load(x, c->table, i, NULL), far), NULL);
+}
+
 /* Rows i of columns k of the panel that begins at row w0, without turning. */
-static void copy_rows(Lower *l, const Tiled *s, LArr *w, LExpr *panel, Part part, LExpr *w0, LExpr *from, LExpr *to,
-                      LExpr *k0, LExpr *k1) {
+static void copy_rows(Lower *l, const Tiled *s, LArr *w, LExpr *panel, Part part, const RowTable *c, LExpr *w0,
+                      LExpr *from, LExpr *to, LExpr *k0, LExpr *k1) {
   LB *x = l->b;
   LVar *kv = lb_for(x, FOR_SERIAL, "k", k0, k1, 1);
   lb_range(x, kv, s->K);
   LExpr *k = x_var(x, kv), *at = x_add(x, panel, x_mul(x, k, x_int(x, s->t.width)));
   LExpr *rows = x_max(x, x_min(x, x_sub(x, x_dim(x, s->M), w0), to), from);
   LExpr *i = x_var(x, lb_for(x, FOR_VECTOR, "i", from, rows, 1));
-  lb_store(x, w, x_add(x, at, i), element(l, s, true, part, x_add(x, w0, i), k));
+  lb_store(x, w, x_add(x, at, i), row_element(l, s, part, c, w0, i, k));
   lb_end(x);
   if (!dim_is(l->dims, dim_mod(l->dims, s->M, dim_int(l->dims, s->t.width)), 0)) {
     i = x_var(x, lb_for(x, FOR_VECTOR, "i", rows, to, 1));
@@ -110,7 +153,9 @@ void pack_a(Lower *l, const Tiled *s) {
   Place q;
   Part part = {&b, at.i[2]};
   if (s->t.a != WAY_TURN || !place_of(l, s, true, part, &q)) {
-    copy_rows(l, s, w, panel, part, w0, zero, all, lo, hi);
+    RowTable c;
+    bool table = open_row_table(l, s, part, w0, &c);
+    copy_rows(l, s, w, panel, part, table ? &c : NULL, w0, zero, all, lo, hi);
   } else {
     LExpr *step = x_int(x, lanes), *rows = x_min(x, x_sub(x, x_dim(x, s->M), w0), all);
     LExpr *full = lb_let(x, "rows", x_mul(x, x_div(x, rows, step), step));
@@ -120,8 +165,8 @@ void pack_a(Lower *l, const Tiled *s) {
     LExpr *to = x_add(x, x_add(x, panel, x_mul(x, k, all)), i);
     turn_square(l, s, &q, x_add(x, w0, i), k, w, to, width);
     close_nest(l, 2);
-    copy_rows(l, s, w, panel, part, w0, zero, full, turned, hi);
-    copy_rows(l, s, w, panel, part, w0, full, all, lo, hi);
+    copy_rows(l, s, w, panel, part, NULL, w0, zero, full, turned, hi);
+    copy_rows(l, s, w, panel, part, NULL, w0, full, all, lo, hi);
   }
   lb_end(x);
   lower_end(l, "pack", false);
