@@ -142,6 +142,7 @@ static void choose_ways(Lower *l, const Tiled *s, Tile *t, const Sizes *z, const
   }
 }
 
+enum { EVEN = 48 };
 /* The blocks that are spread over the threads: large enough for the caches, and enough of them. */
 static void choose_blocks(Lower *l, const Tiled *s, Tile *t, const Sizes *z, int64_t unit) {
   int outer = s->p->outer;
@@ -168,6 +169,9 @@ static void choose_blocks(Lower *l, const Tiled *s, Tile *t, const Sizes *z, int
       t->mc = up(t->mc / 2, unit);
     else break;
   }
+  /* One block of rows gains nothing by wide blocks of columns: many items are shared evenly. */
+  while (z->M <= t->mc && t->nc >= 2 * t->nr && z->B * ((z->N + t->nc - 1) / t->nc) * t->splits < EVEN)
+    t->nc = up(t->nc / 2, t->nr);
 }
 
 static void print_lie(Buf *b, const char *name, const Lie *x) {

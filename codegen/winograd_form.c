@@ -64,7 +64,8 @@ static double cost_of(const Wino *w, const Target *t) {
   double read = 4 * (double)(w->tiles * w->cip), made = a2 * (read + 4 * (double)(w->tiles * w->cols));
   if (made > (double)t->l2) cost += blocks * column_blocks * a2 * read * panels;
   double items = (double)w->batch * blocks * column_blocks;
-  return items < ITEMS ? cost * ITEMS / items : cost;
+  if (items < ITEMS) return cost * ITEMS / items;
+  return cost * (double)up((int64_t)items, 2) / items; /* of an odd number one thread has more */
 }
 
 /* Tiles of an item: what is kept of them, beside the weights, should stay in the second cache; few images are cut into
