@@ -284,6 +284,10 @@ Lowered *lower_plan(Arena *a, const Plan *plan, KernelTable *t) {
   l.buf_of_cell = buf_of_cells(a, plan);
   l.fixed_at = arena_array(a, int64_t, arrlen(plan->bufs) + 1);
   for (int i = 0; i < arrlen(plan->bufs); i++) l.fixed_at[i] = -1;
+  ptrdiff_t most = arrlen(plan->graph->nodes);
+  for (int i = 0; i < arrlen(plan->scopes); i++)
+    if (arrlen(plan->scopes[i].graph->nodes) > most) most = arrlen(plan->scopes[i].graph->nodes);
+  for (int k = 0; k < 3; k++) l.marks[k] = arena_array(a, int, most);
   bool **here = arena_array(a, bool *, arrlen(plan->scopes) + 1), *fixed = arena_array(a, bool, n + 1);
   for (int i = 0; i < arrlen(plan->fixed); i++) {
     fixed[plan->fixed[i]] = true;

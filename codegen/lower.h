@@ -42,6 +42,7 @@ typedef struct Lower {
   const Group *group;
   const char *about; /* the comment of its kernels, or NULL until one ends */
   bool *here;        /* by node: the group computes it */
+  int *marks[3];     /* by node: what a row group finds out about its nodes; 0 between groups */
   LB *b;             /* the kernel being built */
   LArr **bufs;       /* stb_ds: its plan buffers */
   LArr **temps;      /* stb_ds: its workspace arrays */

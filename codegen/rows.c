@@ -131,7 +131,7 @@ static void row_done(Lower *l, const Rows *r, const Idx *kept) {
 
 static void find_levels(Lower *l, RowGroup *c) {
   const Group *g = l->group;
-  c->level = arena_array(l->arena, int, arrlen(l->g->nodes));
+  c->level = l->marks[0];
   int most = 0;
   for (int i = 0; i < arrlen(g->nodes); i++) {
     NodeId n = g->nodes[i];
@@ -221,8 +221,8 @@ static void need(Lower *l, RowGroup *c, NodeId n, int pass) {
 static void find_keeps(Lower *l, RowGroup *c, const Rows *r) {
   int64_t row = dim_most(l, axes_count(l->dims, &r->red, 0, r->red.n)), side = r->columns ? rows_block(l, r) : 1;
   c->row_elements = row > 0 ? row * side : 1;
-  c->seen = arena_array(l->arena, int, arrlen(l->g->nodes));
-  c->first = arena_array(l->arena, int, arrlen(l->g->nodes));
+  c->seen = l->marks[1];
+  c->first = l->marks[2];
   for (int pass = 0; pass < r->passes; pass++) {
     for (int i = 0; i < r->n; i++)
       if (c->fold[i].pass == pass) need(l, c, graph_node(l->g, c->folds[i])->in[0], pass);
@@ -282,4 +282,6 @@ void lower_row_group(Lower *l) {
   lower_rows(l, &r);
   arrfree(c.folds), arrfree(c.values), arrfree(c.fold), arrfree(c.row_value), arrfree(c.wide), arrfree(c.narrow);
   arrfree(c.keep);
+  for (int i = 0; i < arrlen(l->group->nodes); i++) /* no others have any */
+    for (int k = 0; k < 3; k++) l->marks[k][l->group->nodes[i]] = 0;
 }
