@@ -273,8 +273,12 @@ struct Elab {
     const Native *key;
     struct NativeSig *value;
   } * native_sigs; /* stb_ds map: parsed parameter lists */
-  void *data;      /* data.c's */
-  void *train;     /* train.c's */
+  struct {
+    const char *key;
+    int value;
+  } * opt_cells; /* stb_ds string map: the optimiser's cells by path */
+  void *data;    /* data.c's */
+  void *train;   /* train.c's */
 };
 
 /* --- errors ------------------------------------------------------------------------------------------------------ */

@@ -1,4 +1,5 @@
 /* What only steps do: `update`, the optimiser's cells. */
+#include "base/ds.h"
 #include "frontend/elab_priv.h"
 #include <string.h>
 
@@ -6,17 +7,18 @@
 static int opt_cell(Elab *e, const char *path, Value *v, Loc at) {
   if (!want_tensor(e, &v, "the optimiser's state", at)) return -1;
   Type t = v_type(v);
-  for (ptrdiff_t i = 0; i < arrlen(e->prog->cells); i++) {
-    Cell *c = &e->prog->cells[i];
-    if (c->kind != DNN_OPT || strcmp(c->path, path) != 0) continue;
-    if (type_same(c->type, t)) return (int)i;
+  ptrdiff_t known = shgeti(e->opt_cells, path);
+  if (known >= 0) {
+    int i = e->opt_cells[known].value;
+    if (type_same(e->prog->cells[i].type, t)) return i;
     elab_error(e, at, E0614, "the optimiser's state `%s` is %s here and %s before", path, type_text(e, t),
-               type_text(e, c->type));
+               type_text(e, e->prog->cells[i].type));
     return -1;
   }
   Cell c = {.path = path, .type = t, .kind = DNN_OPT, .loc = elab_place(e, at)};
   arrput(e->prog->cells, c);
   int k = (int)arrlen(e->prog->cells) - 1;
+  shput(e->opt_cells, path, k);
   cell_write(e, k, nid(v), at);
   return k;
 }
