@@ -1,5 +1,6 @@
 """hostile.py DNNC MODEL OPTIONS...: every entry point that takes arrays and numbers is called on the same random inputs
 as usual and in the hostile modes of tests/models/hostile; what they print and write must be the same bytes."""
+import io
 import os
 import re
 import subprocess
@@ -40,6 +41,11 @@ def usual(name):
         given += ["--in", "%s=%s" % (missing[1], path)]
 
 
+def is_finite(files):
+    arrays = [np.load(io.BytesIO(f)) for name, f in files.items() if name.endswith(".npy")]
+    return all(np.isfinite(x).all() for x in arrays if x.dtype.kind == "f")
+
+
 called = 0
 listing = subprocess.run([dnnc, "run", model, "no entry point", *options], capture_output=True, text=True).stderr
 names = re.findall(r"^entry points: (.*)", listing, re.M)
@@ -49,6 +55,8 @@ for name in names[0].split(", ") if names else []:
         continue
     for mode in MODES:
         have = call(name, mode, given)
+        if "[E0618]" in have[3] and not is_finite(want[2]):
+            continue  # a checked run stops at the first NaN, though it may be meant
         if have[:3] != want[:3]:
             sys.exit("%s: %s in mode `%s`: status %d, other results: %s\n%s%s" %
                      (model, name, mode, have[0], [f for f in want[2] if want[2][f] != have[2].get(f)], have[1], have[3]))
