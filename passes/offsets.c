@@ -36,15 +36,23 @@ int64_t offsets_bound(const Block *blocks, int n) {
 
 /* ---- lowest gaps in a given order ---- */
 
-/* Orders: by size, by size times life, by life, by size times life where most is alive. No one is best for all. */
-enum { ORDERS = 3 };
+/* Orders: by size, by size times life, by life, the earliest first, the latest end first, by size times life squared.
+ * No one is best for all. */
+enum { ORDERS = 6 };
 typedef struct Rank {
   int64_t key, bytes;
   int block;
 } Rank;
 static int64_t weight(const Block *x, int order) {
   int64_t life = x->end - x->begin + 1;
-  return order == 0 ? x->bytes : order == 1 ? x->bytes / 64 * life : life;
+  switch (order) {
+  case 0: return x->bytes;
+  case 1: return x->bytes / 64 * life;
+  case 2: return life;
+  case 3: return -x->begin;
+  case 4: return x->end;
+  default: return x->bytes / 64 * life * life;
+  }
 }
 static int larger_first(const void *a, const void *b) {
   const Rank *x = a, *y = b;
@@ -96,7 +104,7 @@ static void keep_offsets(const Block *blocks, int n, int64_t *kept) {
 }
 
 static int64_t place_by_gaps(Block *blocks, int n, int64_t bound) {
-  enum { MOST_TURNS = 60, MOST_WORK = 6000000 };
+  enum { MOST_TURNS = 60, MOST_WORK = 60000000 };
   int *list = zeros((size_t)n, sizeof *list), *other = zeros((size_t)n, sizeof *other);
   Rank *ranks = zeros((size_t)n, sizeof *ranks);
   int64_t *kept = zeros((size_t)n, sizeof *kept), peak = INT64_MAX, turns = MOST_WORK / ((int64_t)n * n + 1) / ORDERS;
