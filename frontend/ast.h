@@ -388,6 +388,7 @@ typedef struct AstItem {
 
 typedef enum AstTrainKind {
   AR_SEED,   /* value */
+  AR_BUDGET, /* value */
   AR_EPOCHS, /* value */
   AR_STEPS,  /* value */
   AR_BATCH,  /* batch */

@@ -310,9 +310,10 @@ static void feeds(Dump *d, const AstTrain *r) {
 
 static void tstmt(Dump *d, const AstTrain *r) {
   static const char *const names[] = {
-      [AR_SEED] = "seed", [AR_EPOCHS] = "epochs", [AR_STEPS] = "steps", [AR_BATCH] = "batch-size", [AR_STAGE] = "stage",
-      [AR_RUN] = "run",   [AR_EACH] = "each",     [AR_EVERY] = "every", [AR_STOP] = "stop",        [AR_KEEP] = "keep",
-      [AR_SAVE] = "save", [AR_LOAD] = "load",     [AR_WRITE] = "write", [AR_FOR] = "for",          [AR_IF] = "if"};
+      [AR_SEED] = "seed",        [AR_BUDGET] = "budget", [AR_EPOCHS] = "epochs", [AR_STEPS] = "steps",
+      [AR_BATCH] = "batch-size", [AR_STAGE] = "stage",   [AR_RUN] = "run",       [AR_EACH] = "each",
+      [AR_EVERY] = "every",      [AR_STOP] = "stop",     [AR_KEEP] = "keep",     [AR_SAVE] = "save",
+      [AR_LOAD] = "load",        [AR_WRITE] = "write",   [AR_FOR] = "for",       [AR_IF] = "if"};
   static const char *const units[] = {"steps", "epochs"};
   buf_printf(d->out, "(%s", names[r->kind]);
   if (r->name.name) buf_printf(d->out, " %s", r->name.name);

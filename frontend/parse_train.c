@@ -97,9 +97,10 @@ static void if_chain(Parser *p, AstTrain *r) {
 static const struct {
   const char *word;
   AstTrainKind kind;
-} words[] = {{"seed", AR_SEED}, {"epochs", AR_EPOCHS}, {"steps", AR_STEPS}, {"batch", AR_BATCH}, {"stage", AR_STAGE},
-             {"run", AR_RUN},   {"each", AR_EACH},     {"every", AR_EVERY}, {"stop", AR_STOP},   {"keep", AR_KEEP},
-             {"save", AR_SAVE}, {"load", AR_LOAD},     {"write", AR_WRITE}, {"for", AR_FOR},     {"if", AR_IF}};
+} words[] = {{"seed", AR_SEED},   {"budget", AR_BUDGET}, {"epochs", AR_EPOCHS}, {"steps", AR_STEPS},
+             {"batch", AR_BATCH}, {"stage", AR_STAGE},   {"run", AR_RUN},       {"each", AR_EACH},
+             {"every", AR_EVERY}, {"stop", AR_STOP},     {"keep", AR_KEEP},     {"save", AR_SAVE},
+             {"load", AR_LOAD},   {"write", AR_WRITE},   {"for", AR_FOR},       {"if", AR_IF}};
 
 static AstTrainKind kind_of(Parser *p) {
   enum { N = sizeof words / sizeof *words };
@@ -159,7 +160,7 @@ static void for_loop(Parser *p, AstTrain *r) {
   r->body = parse_train_block(p);
 }
 
-/* tstmt = ( "seed" | "epochs" | "steps" ) expr | "batch" batch
+/* tstmt = ( "seed" | "budget" | "epochs" | "steps" ) expr | "batch" batch
  *       | "stage" [ NAME | STRING ] "{" { tstmt END } "}"
  *       | "run" NAME [ "(" [ arg { "," arg } ] ")" ] [ "on" feed { "," feed } ] [ "times" expr ]
  *       | ( "each" "epoch" | "every" expr ( "steps" | "epochs" ) ) "{" { tstmt END } "}"
@@ -174,6 +175,7 @@ static void *parse_tstmt(Parser *p) {
   if (r->kind != AR_IF) tok_take(p);
   switch (r->kind) {
   case AR_SEED:
+  case AR_BUDGET:
   case AR_EPOCHS:
   case AR_STEPS:
   case AR_SAVE: r->value = parse_expr(p); break;

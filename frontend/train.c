@@ -4,6 +4,7 @@
  * `every`, `stop` and `keep`; `load`, `save` and `write` happen once, before the stage when they stand before its first
  * run, else after it. Without a length, and beside explicit stages, a run is one pass over its data. */
 #include "frontend/train.h"
+#include "base/size.h"
 #include <string.h>
 
 /* --- settings ----------------------------------------------------------------------------------------------------- */
@@ -69,9 +70,24 @@ static void set_batch(Elab *e, Env *env, const AstBatch *b, Batch *out) {
   if (b->kind == AB_SIZE && !positive(e, env, b->size, "the batch size", &out->size)) out->size = 1;
 }
 
+/* "500M" */
+static void set_budget(Elab *e, Env *env, const AstTrain *t) {
+  const char *text = NULL;
+  Value *v = elab_expr(e, env, t->value);
+  if (is_poison(v) || !want_str(e, v, &text, "the budget", t->value->loc)) return;
+  int64_t bytes = size_parse(text);
+  if (bytes > 0) {
+    e->prog->budget = bytes;
+    e->prog->budget_loc = t->loc;
+    return;
+  }
+  elab_error(e, t->value->loc, E0844, "`%s` is no size of memory", text);
+  elab_help(e, "bytes, or with K, M or G behind the number: budget \"500M\"");
+}
+
 /* The settings of one body, on top of those around it. */
 static void collect(Elab *e, const Flat *flat, bool top, Settings *s) {
-  Loc length = {0}, batch = {0}, seed = {0};
+  Loc length = {0}, batch = {0}, seed = {0}, budget = {0};
   for (int i = 0; i < arrlen(flat); i++) {
     const AstTrain *t = flat[i].t;
     int64_t v;
@@ -92,6 +108,9 @@ static void collect(Elab *e, const Flat *flat, bool top, Settings *s) {
       if (!top) elab_error(e, t->loc, E0822, "`seed` belongs at the top of `train`, for the whole training");
       else if (once(e, "seed", &seed, t->loc) && !is_poison(x) && want_int(e, x, &v, "the seed", t->value->loc))
         e->prog->seed = (uint64_t)v;
+    } else if (t->kind == AR_BUDGET) {
+      if (!top) elab_error(e, t->loc, E0822, "`budget` belongs at the top of `train`, for the whole training");
+      else if (once(e, "budget", &budget, t->loc)) set_budget(e, flat[i].env, t);
     }
   }
 }
@@ -243,7 +262,9 @@ static Act *every_act(Elab *e, Env *env, const AstTrain *t, const Settings *s) {
   return a;
 }
 
-static bool is_setting(AstTrainKind k) { return k == AR_SEED || k == AR_EPOCHS || k == AR_STEPS || k == AR_BATCH; }
+static bool is_setting(AstTrainKind k) {
+  return k == AR_SEED || k == AR_BUDGET || k == AR_EPOCHS || k == AR_STEPS || k == AR_BATCH;
+}
 static bool is_once(AstTrainKind k) { return k == AR_SAVE || k == AR_LOAD || k == AR_WRITE; }
 
 static Act *plain_act(Elab *e, const Flat *f, const Settings *s) {

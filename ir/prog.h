@@ -85,6 +85,8 @@ typedef struct Prog {
   DnnData *data;    /* stb_ds; strings in the arena; ports of records hold constant axes */
   DnnAction *actions; /* stb_ds */
   int n_stages;
+  int64_t budget; /* bytes within which the entries of the training stay, or 0; budget_loc: where it says so */
+  Loc budget_loc;
   uint64_t seed;
   Sweep *sweep; /* or NULL */
 } Prog;

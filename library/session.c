@@ -115,34 +115,57 @@ static Status take_options(Session *s, const char *target) {
 
 /* ---- memory limit ---- */
 
-/* Workspace and scratch: of the threads that will run in this process, of all that an executable may be asked for. */
+/* Workspace and scratch: of as many threads as this machine has processors, of all that an executable may be asked
+ * for. */
 static int64_t beside(void *context, const Plan *p) {
   Session *s = context;
   KernelTable *t = kernels_new(s->arena, s->prog, s->target);
   kernels_tune(t, s->tuning);
-  int threads = s->built           ? s->target->max_threads
-                : s->o.threads > 0 ? s->o.threads
-                                   : (int)sysconf(_SC_NPROCESSORS_ONLN);
+  int threads = s->built ? s->target->max_threads : (int)sysconf(_SC_NPROCESSORS_ONLN);
   if (threads < 1 || threads > s->target->max_threads) threads = s->target->max_threads;
   return lowered_arena_bytes(lower_plan(s->arena, p, t), threads) - p->peak;
 }
 
-/* Which values fill the memory of an entry that does not fit. */
-static void tell_peak(Session *s, const Entry *e, Buf *b) {
+/* "4194304  f32[B, 16, 32, 32]  conv, model.dnn:12" */
+static void tell_value(const Plan *p, const PlanBuf *x, const Node *maker, Buf *b) {
+  buf_printf(b, "%12lld  ", (long long)x->bytes);
+  type_print(p->graph->dims, b, x->type);
+  buf_str(b, "  ");
+  plan_tell_maker(p, b, maker);
+}
+
+/* An entry does not fit: the least that was found, and which values fill it. The file's budget is an error of the
+ * program, with a note at each of them. */
+static Status tell_misfit(Session *s, const Entry *e, int64_t least) {
   enum { MOST = 8 };
   const Plan *p = plan_build(s->arena, s->prog, e);
   const Node **made = plan_makers(p);
   int at = 0, *list = plan_at_peak(p, &at), n = (int)arrlen(list);
-  buf_printf(b, "\n%lld bytes are cells; what is alive where the values need most, %lld bytes:",
-             (long long)prog_layout(s->prog, NULL), (long long)p->bound);
+  long long cells = prog_layout(s->prog, NULL);
+  Buf b = {0};
+  if (!s->o.memory)
+    diag_error(s->diag, s->prog->budget_loc, E0845,
+               "`%s` does not fit into the budget: the least found is %lld bytes, of which %lld are cells", e->name,
+               (long long)least, cells);
+  else
+    buf_printf(&b, "\n%lld bytes are cells; what is alive where the values need most, %lld bytes:", cells,
+               (long long)p->bound);
   for (int i = 0; i < n && i < MOST; i++) {
-    buf_printf(b, "\n%12lld  ", (long long)p->bufs[list[i]].bytes);
-    type_print(s->prog->dims, b, p->bufs[list[i]].type);
-    buf_str(b, "  ");
-    plan_tell_maker(p, b, made[list[i]]);
+    const Node *maker = made[list[i]];
+    Buf one = {0};
+    tell_value(p, &p->bufs[list[i]], maker, &one);
+    if (s->o.memory) buf_printf(&b, "\n%s", one.s);
+    else diag_note(s->diag, maker && maker->loc.file ? maker->loc : e->loc, "%s", one.s + strspn(one.s, " "));
+    buf_free(&one);
   }
-  if (n > MOST) buf_printf(b, "\n              and %d more", n - MOST);
+  if (n > MOST) buf_printf(&b, "\n              and %d more", n - MOST);
+  if (s->o.memory)
+    session_fail(s, STATUS_PROGRAM, "`%s` does not fit into --memory %s: the least found is %lld bytes%s", e->name,
+                 s->o.memory, (long long)least, b.s);
+  else diag_help(s->diag, "`dnnc summary --memory` shows what a step keeps; a smaller batch keeps less");
+  buf_free(&b);
   arrfree(list);
+  return STATUS_PROGRAM;
 }
 
 /* The passes of one entry. */
@@ -152,25 +175,22 @@ static Status entry_passes(Session *s, Entry *e, const PipelineOpts *o, int64_t 
   bool ok = limit ? pipeline_within(s->prog, e, o, &room, &least) : pipeline_graph(s->prog, e, o);
   if (!ok && !diag_errors(s->diag)) INTERNAL("a pass failed without a message");
   if (!ok || o->stop_after || least <= limit) return STATUS_OK; /* errors of all entries are told together */
-  Buf b = {0};
-  tell_peak(s, e, &b);
-  session_fail(s, STATUS_PROGRAM, "`%s` does not fit into --memory %s: the least found is %lld bytes%s", e->name,
-               s->o.memory, (long long)least, b.s);
-  buf_free(&b);
-  return STATUS_PROGRAM;
+  return tell_misfit(s, e, least);
 }
 
 Status session_passes(Session *s, const char *stop_after) {
   PipelineOpts o = {.stop_after = stop_after, .verify = s->o.verify, .time = s->o.time};
   int64_t limit = s->o.memory ? size_parse(s->o.memory) : 0;
   if (limit < 0) return session_fail(s, STATUS_USE, "--memory takes a size such as 500M or 2G, not `%s`", s->o.memory);
-  if (limit && !sizes_are_bound(s)) return STATUS_PROGRAM;
-  if (limit && !s->target) {
+  bool budget = !limit && s->prog->budget;
+  if ((limit || budget) && !sizes_are_bound(s)) return STATUS_PROGRAM;
+  if ((limit || budget) && !s->target) {
     Status status = take_options(s, session_default_target(true));
     if (status) return status;
   }
   for (int i = 0; i < (int)arrlen(s->prog->entries); i++) {
-    Status status = is_needed(s, i) ? entry_passes(s, &s->prog->entries[i], &o, limit) : STATUS_OK;
+    int64_t within = budget && prog_trains(s->prog, i) ? s->prog->budget : limit;
+    Status status = is_needed(s, i) ? entry_passes(s, &s->prog->entries[i], &o, within) : STATUS_OK;
     if (status) return status;
   }
   return diag_errors(s->diag) ? STATUS_PROGRAM : STATUS_OK;

@@ -104,11 +104,13 @@ typedef struct Least {
   int nest;
 } Least;
 
-/* Turns with the planner, each of which drops `eighths`/8 of what is too much. The bytes of the plan it began with. */
+/* Turns with the planner, each of which drops `eighths`/8 of what is too much; with 0 in steps, each of which is to
+ * leave seven eighths of what there is. The bytes of the plan it began with. */
 static int64_t remat_within(Prog *prog, Entry *entry, const PipelineRoom *room, int eighths, Least *least) {
-  enum { TURNS = 60, IN_VAIN = 8, GROWTH = 4 };
+  enum { TURNS = 40, IN_VAIN = 6, GROWTH = 3 };
   int most = GROWTH * rewrite_count(entry->graph);
-  int64_t cells = prog_layout(prog, NULL), beside = 0, first = 0, here = INT64_MAX;
+  int64_t cells = prog_layout(prog, NULL), beside = 0, first = 0, here = INT64_MAX,
+          aim = eighths ? room->limit : INT64_MAX;
   int vain = 0;
   for (int turn = 0; turn < TURNS && vain < IN_VAIN && rewrite_count(entry->graph) <= most; turn++) {
     Plan *p = plan_build(prog->arena, prog, entry);
@@ -119,7 +121,8 @@ static int64_t remat_within(Prog *prog, Entry *entry, const PipelineRoom *room, 
     vain = bytes < here ? 0 : vain + 1;
     if (bytes < here) here = bytes;
     if (bytes < least->bytes) *least = (Least){bytes, graph_clone(prog->arena, entry->graph), entry->nest};
-    if (bytes <= room->limit || !remat_turn(p, (bytes - room->limit) * eighths / 8 + 1)) break;
+    if (bytes <= aim) aim = eighths || bytes / 8 * 7 < room->limit ? room->limit : bytes / 8 * 7;
+    if (bytes <= room->limit || !remat_turn(p, (bytes - aim) * (eighths ? eighths : 8) / 8 + 1)) break;
   }
   return first;
 }
@@ -127,7 +130,7 @@ static int64_t remat_within(Prog *prog, Entry *entry, const PipelineRoom *room, 
 bool pipeline_within(Prog *prog, Entry *entry, const PipelineOpts *o, const PipelineRoom *room, int64_t *bytes) {
   enum { LEVELS = 12 };
   /* more at once costs more work, but a choice for one place is not always good for the next */
-  static const int eighths[] = {8, 9, 12, 16};
+  static const int eighths[] = {8, 9, 12, 0, 16};
   const Graph *source = graph_clone(prog->arena, entry->graph);
   int levels = rewrite_has_transforms(source) ? LEVELS : 1;
   Least least = {INT64_MAX, NULL, 0};
@@ -138,7 +141,7 @@ bool pipeline_within(Prog *prog, Entry *entry, const PipelineOpts *o, const Pipe
     if (o->stop_after) return true;
     const Graph *passed = graph_clone(prog->arena, entry->graph);
     int64_t plain = 0;
-    for (int k = 0; k < 4 && least.bytes > room->limit; k++) {
+    for (int k = 0; k < 5 && least.bytes > room->limit; k++) {
       entry->graph = graph_clone(prog->arena, passed);
       plain = remat_within(prog, entry, room, eighths[k], &least);
     }

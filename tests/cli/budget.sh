@@ -1,0 +1,54 @@
+# `budget` in the file: held like --memory, with the same weights in the end, or an error with the values to blame.
+. "$ROOT/tests/cli/expect"
+cd "$TMP"
+program() { # BUDGET
+  cat <<EOF
+use nn, loss, optim
+module Layer() {
+  one = nn.Linear(32, 32)
+  two = nn.Linear(32, 32)
+  fn call(x: f32[...S, 32]) -> f32[...S, 32] { tanh(two(relu(one(x)))) }
+}
+model net = nn.Sequential([Layer(), Layer(), Layer(), Layer(), Layer(), Layer(), nn.Linear(32, 10)])
+step learn(x: f32[B, 32], label: u8[B] < 10) {
+  let l = loss.cross_entropy(net(x), label)
+  update net by optim.sgd(0.1) on l
+  report loss = l
+}
+export fn scores(x: f32[4000, 32]) -> f32[4000, 10] { net(x) }
+data drawn: (x: f32[32], label: u8[] < 10) = generate(1500, fn() {
+  (x = random.normal([32]), label = u8(random.integer([], 0, 10)))
+})
+train {
+  $1
+  steps 3
+  batch 500
+  run learn on drawn
+}
+EOF
+}
+arena() { sed -n 's/^plan learn: arena \([0-9]*\) bytes.*/\1/p' "$out"; }
+program '' >free.dnn
+program 'budget "700K"' >held.dnn
+program 'budget "200K"' >tight.dnn
+for f in free held tight; do status 0 "$DNNC" check $f.dnn; done
+status 0 "$DNNC" fmt --check held.dnn
+status 0 "$DNNC" ir free.dnn --after=memory
+free=$(arena)
+status 0 "$DNNC" ir held.dnn --after=memory --verify
+[ "$(arena)" -lt $((free * 7 / 10)) ] || fail "the arena has $(arena) bytes, without a budget $free"
+[ "$(arena)" -le 716800 ] || fail "over the budget: $(arena) bytes"
+grep -Eq '^plan scores: arena [0-9]+ bytes' "$out" || fail 'an entry that the training does not call is not planned'
+for f in free held; do
+  status 0 "$DNNC" train $f.dnn --out $f --quiet
+  status 0 "$DNNC" weights $f/last.dnnw --to $f.npz
+done
+cmp free.npz held.npz || fail 'other weights under a budget'
+
+status 1 "$DNNC" train tight.dnn
+has "$err" 'tight.dnn:18:3: error: `learn` does not fit into the budget: the least found is '
+has "$err" '[E0845]'
+grep -Eq '^tight.dnn:5:[0-9]+: note: 64000  f32\[B, 32\]  (tanh|maximum|dot)' "$err" || fail 'no value to blame'
+has "$err" '`dnnc summary --memory` shows what a step keeps'
+status 0 "$DNNC" ir tight.dnn --after=memory --memory 10M
+[ "$(arena)" -eq "$free" ] || fail '--memory does not take the place of the budget'
