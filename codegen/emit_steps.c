@@ -47,6 +47,23 @@ static void put_count(const Steps *c, Dim d) {
   buf_char(c->b, ')');
 }
 
+/* The bytes from the buffer's begin to the row of the iteration. */
+static void put_row_offset(const Steps *c, const PlanBuf *x) {
+  buf_str(c->b, " + (");
+  for (int k = 0; k < x->place->n; k++) {
+    buf_printf(c->b, "%si%d", k ? " + " : "", x->loop);
+    for (int j = k + 1; j < x->place->n; j++) {
+      buf_str(c->b, " / ");
+      put_count(c, x->place->size[j]);
+    }
+    if (k) buf_str(c->b, " % ");
+    if (k) put_count(c, x->place->size[k]);
+    buf_str(c->b, " * ");
+    put_count(c, x->place->stride[k]);
+  }
+  buf_printf(c->b, ") * %d", dtype_size(x->type.dtype));
+}
+
 /* A buffer's address as a sum of (const) unsigned char * and a number. */
 static void put_address(const Steps *c, int buf) {
   const PlanBuf *x = &c->p->bufs[buf];
@@ -65,6 +82,10 @@ static void put_address(const Steps *c, int buf) {
     put_address(c, x->index);
     if (c->p->bufs[x->index].kind == BUF_CELLS) {
       buf_printf(c->b, " + i%d * %lld", x->loop, (long long)c->p->bufs[x->index].stride);
+      return;
+    }
+    if (x->place) {
+      put_row_offset(c, x);
       return;
     }
     buf_printf(c->b, " + i%d * ", x->loop);

@@ -1,6 +1,7 @@
 /* Runs a lowered entry through the interpreter of the loop IR. */
 #include "base/ds.h"
 #include "codegen/loop.h"
+#include "passes/plan_internal.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,6 +35,8 @@ static void *place_of(const World *w, int buf) {
     DimTab *dims = w->l->plan->graph->dims;
     unsigned char *base = place_of(w, b->index);
     int64_t bytes = dim_eval(dims, type_count(dims, b->type), w->vars) * dtype_size(b->type.dtype);
+    if (base && b->place)
+      return base + row_offset(w->l->plan, b->place, w->at[b->loop], w->vars) * dtype_size(b->type.dtype);
     return base ? base + w->at[b->loop] * bytes : NULL;
   }
   default: return NULL;

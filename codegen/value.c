@@ -281,6 +281,15 @@ void value_known_at(Lower *l, NodeId n, const Idx *given, LExpr *value) {
   hmput(l->memo, key, value);
 }
 
+/* Where an element is in its buffer. */
+static LExpr *place_in(Lower *l, int buf, const Axes *axes, const Idx *at) {
+  const RowPlace *place = l->plan->bufs[buf].place;
+  if (!place) return axes_linear(l->b, axes, at);
+  LExpr *e = x_int(l->b, 0);
+  for (int k = 0; k < axes->n; k++) e = x_add(l->b, e, x_mul(l->b, at->i[k], x_dim(l->b, place->axis[k])));
+  return e;
+}
+
 LExpr *value_at(Lower *l, NodeId id, const Idx *given) {
   const Node *n = graph_node(l->g, id);
   ptrdiff_t known = hmgeti(l->known, id);
@@ -295,7 +304,7 @@ LExpr *value_at(Lower *l, NodeId id, const Idx *given) {
   Loc place = lb_place(l->b, n->loc);
   if (buf >= 0 && !l->here[id] && l->plan->bufs[buf].kind == BUF_COUNT) v = count_at(l, buf, n->type.dtype);
   else if (buf >= 0 && !l->here[id])
-    v = (l->read ? l->read : plain_read)(l, lower_buf(l, buf, n->type.dtype), axes_linear(l->b, &axes, &at), l->guard);
+    v = (l->read ? l->read : plain_read)(l, lower_buf(l, buf, n->type.dtype), place_in(l, buf, &axes, &at), l->guard);
   else if (id == l->group->heavy) INTERNAL("the value of %s is used before it is there", op_info[n->op].name);
   else switch (op_info[n->op].cls) {
     case LEAF: v = leaf_at(l, id, &axes, &at); break;
@@ -311,7 +320,7 @@ LExpr *value_at(Lower *l, NodeId id, const Idx *given) {
 
 void store_outs(Lower *l, const Axes *axes, const Idx *at) {
   const Group *g = l->group;
-  LExpr *linear = axes_linear(l->b, axes, at), *v[64];
+  LExpr *linear = axes_linear(l->b, axes, at), *v[64], *placed = NULL; /* of the one out that may lie otherwise */
   int n = (int)arrlen(g->outs);
   LExpr **values = n > 64 ? arena_array(l->arena, LExpr *, n) : v;
   for (int i = 0; i < n; i++) {
@@ -320,10 +329,12 @@ void store_outs(Lower *l, const Axes *axes, const Idx *at) {
     Idx to = *at;
     if (!same) to = axes_reshape(l, axes, at, &out);
     values[i] = value_at(l, g->outs[i].node, &to);
+    if (l->plan->bufs[g->outs[i].buf].place) placed = place_in(l, g->outs[i].buf, &out, &to);
   }
   if (n > 1)
     for (int i = 0; i < n; i++) values[i] = lb_let(l->b, NULL, values[i]);
-  for (int i = 0; i < n; i++) store_out(l, &g->outs[i], linear, values[i]);
+  for (int i = 0; i < n; i++)
+    store_out(l, &g->outs[i], l->plan->bufs[g->outs[i].buf].place ? placed : linear, values[i]);
 }
 void store_out(Lower *l, const GroupOut *o, LExpr *linear, LExpr *value) {
   Loc place = lb_place(l->b, graph_node(l->g, o->node)->loc);

@@ -89,7 +89,7 @@ static int64_t bytes_of(const WatchCall *c, Type t) { return watch_count(c, t) *
 
 /* Has the buffer a place and a type that can be read? The number of an iteration and cells at distances have none. */
 static bool is_memory(const Plan *p, int buf) {
-  return p->bufs[buf].kind != BUF_COUNT && p->bufs[buf].kind != BUF_CELLS;
+  return p->bufs[buf].kind != BUF_COUNT && p->bufs[buf].kind != BUF_CELLS && !p->bufs[buf].place;
 }
 
 static WatchCall *call_of(Watch *w, const DnnContext *m) {
@@ -120,6 +120,20 @@ static void begin_call(WatchCall *c, const DnnWatched *at) {
 static bool overlap(const void *a, int64_t n, const void *b, int64_t m) {
   uintptr_t x = (uintptr_t)a, y = (uintptr_t)b;
   return x < y + (uintptr_t)m && y < x + (uintptr_t)n;
+}
+
+void watch_gather(const WatchCall *c, const PlanBuf *x, const void *from, void *to) {
+  DimTab *dims = c->w->prog->dims;
+  size_t size = (size_t)dtype_size(x->type.dtype);
+  for (int64_t i = 0, n = watch_count(c, x->type); i < n; i++) {
+    int64_t rest = i, at = 0;
+    for (int k = x->type.rank; k-- > 0;) {
+      int64_t of = dim_eval(dims, x->type.shape[k], c->vars);
+      at += rest % of * dim_eval(dims, x->place->axis[k], c->vars);
+      rest /= of;
+    }
+    memcpy((char *)to + (size_t)i * size, (const char *)from + (size_t)at * size, size);
+  }
 }
 
 /* Does the group write into what it reads as `read`? */
@@ -178,7 +192,7 @@ static bool before(Watch *w, WatchCall *c, const Plan *p, const Group *g) {
     for (int i = 0; i < n; i++)
       shared |= is_memory(p, g->reads[i]) &&
                 overlap(c->at->bufs[n + k], bytes, c->at->bufs[i], bytes_of(c, p->bufs[g->reads[i]].type));
-    if (!shared) watch_poison((void *)(uintptr_t)c->at->bufs[n + k], bytes);
+    if (!shared && !p->bufs[g->outs[k].buf].place) watch_poison((void *)(uintptr_t)c->at->bufs[n + k], bytes);
   }
   const Lowered *l = w->lowered[c->entry];
   if (uses_temp(&l->groups[c->at->group]) && !g->solo)
@@ -227,7 +241,10 @@ static bool after(Watch *w, WatchCall *c, const Plan *p, const Group *g) {
   uint64_t sign = c->infs;
   for (int k = 0; good && k < n_outs; k++) {
     const PlanBuf *x = &p->bufs[g->outs[k].buf];
-    Seen s = seen[k] = watch_scan(c->at->bufs[n + k], x->type.dtype, watch_count(c, x->type));
+    void *row = x->place ? malloc((size_t)bytes_of(c, x->type) + 1) : NULL;
+    if (row) watch_gather(c, x, c->at->bufs[n + k], row);
+    Seen s = seen[k] = watch_scan(row ? row : c->at->bufs[n + k], x->type.dtype, watch_count(c, x->type));
+    free(row);
     good = !s.unwritten && !s.nan;
     inf |= s.inf > 0;
     sign = mix(sign, s.inf);

@@ -34,17 +34,26 @@ static Tensor *tensor_at(Find *f, NodeId n, const void *data) {
   return t;
 }
 
+static const void *in_a_row(Find *f, int buf, const void *data) {
+  const PlanBuf *x = &f->plan->bufs[buf];
+  if (!x->place) return data;
+  int64_t bytes = watch_count(f->c, x->type) * dtype_size(x->type.dtype);
+  void *to = arena_alloc(f->arena, (size_t)bytes + 1);
+  watch_gather(f->c, x, data, to);
+  return to;
+}
+
 /* What stands in memory: results of the group, and what it read as it was then. */
 static Tensor *stored(Find *f, NodeId n) {
   const Group *g = f->group;
   const WatchCall *c = f->c;
   int n_reads = (int)arrlen(g->reads), buf = f->plan->scopes[g->scope].buf_of[n];
   for (int k = 0; k < (int)arrlen(g->outs); k++)
-    if (g->outs[k].node == n) return tensor_at(f, n, c->at->bufs[n_reads + k]);
+    if (g->outs[k].node == n) return tensor_at(f, n, in_a_row(f, g->outs[k].buf, c->at->bufs[n_reads + k]));
   for (int k = 0; k < n_reads && !f->inside[n]; k++) {
     if (g->reads[k] != buf) continue;
     if (f->plan->bufs[buf].kind != BUF_COUNT)
-      return tensor_at(f, n, c->copies[k].data ? c->copies[k].data : c->at->bufs[k]);
+      return tensor_at(f, n, c->copies[k].data ? c->copies[k].data : in_a_row(f, buf, c->at->bufs[k]));
     Tensor *t = tensor_at(f, n, NULL);
     *t = tensor_new(f->arena, t->dtype, 0, NULL);
     tensor_set_int(t, 0, *(const int64_t *)c->at->bufs[k]);

@@ -82,4 +82,6 @@ static inline int watch_root(const Plan *p, int buf) { /* the whole of a row */
 int64_t watch_count(const WatchCall *c, Type t);
 /* Is the entry a function of `filter` or `map`? These may be there to deal with a NaN in the data. */
 static inline bool watch_makes_records(const WatchCall *c) { return c->w->prog->entries[c->entry].kind == DNN_RECORD; }
+/* A row whose elements do not lie one after the other (PlanBuf.place), which begins at `from`, as one that does. */
+void watch_gather(const WatchCall *c, const PlanBuf *x, const void *from, void *to);
 #endif

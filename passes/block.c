@@ -85,14 +85,20 @@ static int batch_axes(const Graph *g, const Node *x, Lead *lead) {
   return n;
 }
 
-/* Do the axes go on from this node to its operands and users? Both operands of a product must have all of them. */
+/* Do the axes go on from this node to its operands and users? One operand of a product must have all of them and the
+ * other some: a product of rows with fixed weights is none of many small ones. */
 static bool goes_on(const Family *f, NodeId n) {
   const Node *x = graph_node(f->g, n);
   Lead at;
   if (op_info[x->op].cls == VIEW) return x->op != OP_concat;
   if (!block_member_kind(f->g, n)) return false;
   if (x->op != OP_dot) return true;
-  return lead_of_operand(f->g, n, &f->lead[n], f->n, 0, &at) && lead_of_operand(f->g, n, &f->lead[n], f->n, 1, &at);
+  int a = lead_axes_of_operand(f->g, n, &f->lead[n], f->n, 0, &at);
+  int b = lead_axes_of_operand(f->g, n, &f->lead[n], f->n, 1, &at);
+  if (f->rows) return a || b;
+  bool room =
+      graph_type(f->g, x->in[0]).rank - a + f->n <= MAX_RANK && graph_type(f->g, x->in[1]).rank - b + f->n <= MAX_RANK;
+  return a && b && (a == f->n || b == f->n) && room;
 }
 
 /* Node n has its lead axes there; `blame` is given up when it has others already. */
@@ -183,7 +189,7 @@ static NodeId behind_views(const Search *s, NodeId n) {
 }
 
 /* Does it pay to make the members of a level a block? What goes from one to a product need not be stored. */
-static bool pays(const Search *s, const Family *f, int level) {
+static bool pays(const Search *s, const Family *f, int level, bool *large) {
   double largest = 0, saved = 0, elements = (double)dim_upper(s->g->dims, f->length);
   for (NodeId n = 1; n < s->n_nodes; n++) {
     if (!f->member[n] || f->level[n] != level) continue;
@@ -198,14 +204,16 @@ static bool pays(const Search *s, const Family *f, int level) {
     }
   }
   double element = largest / elements;
+  *large = element >= LARGE_ELEMENT;
   return saved >= SAVED_BYTES && (elements >= FEW ? element >= LEAST_ELEMENT : element >= LARGE_ELEMENT);
 }
 
 static void add_blocks(Search *s, const Family *f, int levels) {
   for (int level = 0; level < levels; level++) {
-    if (!pays(s, f, level)) continue;
+    bool large;
+    if (!pays(s, f, level, &large)) continue;
     Block *b = arena_one(s->g->arena, Block);
-    *b = (Block){.f = f, .level = level};
+    *b = (Block){.f = f, .level = level, .large = large};
     block_fill(b);
     arrput(s->blocks, b);
     for (NodeId n = 1; n < s->n_nodes; n++)
@@ -213,9 +221,24 @@ static void add_blocks(Search *s, const Family *f, int levels) {
   }
 }
 
-static void find_family(Search *s, NodeId seed) {
+/* What is parallel with the seed in these axes of it. Returns how many levels there are. */
+static int grow(Search *s, Family *f, NodeId seed, const Lead *lead) {
   Arena *a = s->g->arena;
-  Family *f = arena_one(a, Family);
+  f->known = arena_array(a, bool, s->n_nodes + 1);
+  f->bad = arena_array(a, bool, s->n_nodes + 1);
+  f->lead = arena_array(a, Lead, s->n_nodes + 1);
+  f->member = arena_array(a, bool, s->n_nodes + 1);
+  f->level = arena_array(a, int, s->n_nodes + 1);
+  bool *inside = arena_array(a, bool, s->n_nodes + 1);
+  follow(s, f, seed, lead);
+  choose_members(s, f, inside);
+  for (NodeId n = 1; n < s->n_nodes; n++)
+    if (f->member[n] && s->block_of[n]) return 0; /* of a block with other axes */
+  return find_levels(s, f, inside);
+}
+
+static void find_family(Search *s, NodeId seed) {
+  Family *f = arena_one(s->g->arena, Family);
   Lead lead;
   *f = (Family){.g = s->g, .n = batch_axes(s->g, node_of(s, seed), &lead), .length = dim_int(s->g->dims, 1)};
   if (!f->n) return;
@@ -224,19 +247,9 @@ static void find_family(Search *s, NodeId seed) {
     f->length = dim_mul(s->g->dims, f->length, f->size[i]);
   }
   if (dim_upper(s->g->dims, f->length) < 2) return;
-  f->known = arena_array(a, bool, s->n_nodes + 1);
-  f->bad = arena_array(a, bool, s->n_nodes + 1);
-  f->lead = arena_array(a, Lead, s->n_nodes + 1);
-  f->member = arena_array(a, bool, s->n_nodes + 1);
-  f->level = arena_array(a, int, s->n_nodes + 1);
-  bool *inside = arena_array(a, bool, s->n_nodes + 1);
-  follow(s, f, seed, &lead);
-  choose_members(s, f, inside);
-  for (NodeId n = 1; n < s->n_nodes; n++) {
-    if (f->member[n] && s->block_of[n]) return; /* of a block with other axes */
-    s->done[n] |= f->member[n];
-  }
-  add_blocks(s, f, find_levels(s, f, inside));
+  int levels = grow(s, f, seed, &lead);
+  for (NodeId n = 1; n < s->n_nodes && levels; n++) s->done[n] |= f->member[n];
+  add_blocks(s, f, levels);
 }
 
 /* ---- what is needed, and in which order ---- */
@@ -284,6 +297,8 @@ static void find_outs(Search *s) {
 
 /* ---- the new graph ---- */
 
+static void split_rows(Graph *body);
+
 typedef struct Out {
   Search *s;
   Rewrite *r;
@@ -296,7 +311,7 @@ static NodeId unstack(Out *o, const Block *b, int index, NodeId old) {
   Graph *g = o->r->g;
   const Node *x = &o->r->old[old];
   Dim shape[MAX_RANK];
-  int perm[MAX_RANK], rank = f->n;
+  int perm[MAX_RANK + 1], rank = f->n;
   bool turned = false;
   NodeId n = g_get(g, x->loc, b->region, index);
   for (int i = 0; i < f->n; i++) shape[i] = f->size[i], perm[f->lead[old].axis[i]] = i;
@@ -308,6 +323,11 @@ static NodeId unstack(Out *o, const Block *b, int index, NodeId old) {
     shape[rank++] = x->type.shape[k];
   }
   for (int k = 0; k < rank; k++) turned |= perm[k] != k;
+  if (f->rows) {
+    for (int k = 0, at = f->lead[old].axis[0]; k <= x->type.rank; k++) perm[k] = k < at ? k + 1 : k == at ? 0 : k;
+    if (f->lead[old].axis[0]) n = g_transpose(g, x->loc, n, perm);
+    return g_reshape(g, x->loc, n, x->type.rank, x->type.shape);
+  }
   if (f->n > 1) n = g_reshape(g, x->loc, n, rank, shape);
   return turned ? g_transpose(g, x->loc, n, perm) : n;
 }
@@ -322,6 +342,7 @@ static void put_block(Out *o, Block *b) {
   arrput(in, g_iota(g, loc, type_of(g->arena, I64, 1, &b->f->length), 0));
   for (int i = 0; i < (int)arrlen(b->captures); i++) arrput(in, rewrite_get(o->r, b->captures[i]));
   for (int i = 0; i < (int)arrlen(b->outs); i++) arrput(b->body->outputs, b->inner[b->outs[i]]);
+  if (b->large && !b->f->rows) split_rows(b->body);
   Attr attrs[2] = {attr_int(g, A_rows, 1), attr_dim(g, A_length, b->f->length)};
   b->region = graph_add_region(g, OP_vmap, loc, in, (int)arrlen(in), attrs, 2, &b->body, 1);
   for (int i = 0; i < (int)arrlen(b->outs); i++) rewrite_to(o->r, b->outs[i], unstack(o, b, i, b->outs[i]));
@@ -359,21 +380,83 @@ static void rebuild(Search *s) {
   rewrite_end(&r);
 }
 
-void pass_block(Graph *g, const Prog *prog, const Entry *entry) {
-  rewrite_regions(g, pass_block, prog, entry);
+static Search begin(Graph *g) {
   Search s = {.g = g, .n_nodes = (NodeId)arrlen(g->nodes)};
-  int batched = 0;
-  Lead none;
-  for (NodeId n = 1; n < s.n_nodes; n++) batched += g->nodes[n].op == OP_dot && batch_axes(g, &g->nodes[n], &none) > 0;
-  if (batched < 2) return;
   find_users(&s);
   s.done = arena_array(g->arena, bool, s.n_nodes + 1);
   s.block_of = arena_array(g->arena, int, s.n_nodes + 1);
+  return s;
+}
+static void finish(Search *s) {
+  if (!arrlen(s->blocks)) return;
+  find_outs(s);
+  rebuild(s);
+  for (int i = 0; i < (int)arrlen(s->blocks); i++) arrfree(s->blocks[i]->outs), arrfree(s->blocks[i]->captures);
+  arrfree(s->blocks);
+}
+
+/* ---- rows ---- */
+
+/* How many rows of `bytes` each an element takes: a divisor of all, so that the elements are equal; 0: none fits. */
+static int64_t choose_rows(int64_t all, double bytes) {
+  enum { ROWS_BYTES = 256 << 10, LEAST_ROWS = 8 };
+  for (int64_t n = all / 2; n >= LEAST_ROWS; n--)
+    if (all % n == 0 && (double)n * bytes <= ROWS_BYTES) return n;
+  return 0;
+}
+
+/* Are large values inside only? */
+static bool keeps_inside(const Search *s, const Family *f) {
+  for (NodeId n = 1; n < s->n_nodes; n++) {
+    if (!f->member[n]) continue;
+    bool read = false;
+    for (int i = s->first[n]; i < s->first[n + 1]; i++) {
+      NodeId u = s->users[i].node;
+      read |= !f->member[u] && !joined(f, u, s->users[i].operand);
+    }
+    for (int i = 0; i < (int)arrlen(s->g->outputs); i++) read |= s->g->outputs[i] == n;
+    Type t = graph_type(s->g, n);
+    if (read && (double)dim_upper(s->g->dims, type_count(s->g->dims, t)) * dtype_size(t.dtype) >= LARGE_ELEMENT)
+      return false;
+  }
+  return true;
+}
+
+static bool find_rows(Search *s, NodeId seed, int axis) {
+  Family *f = arena_one(s->g->arena, Family);
+  Type t = node_of(s, seed)->type;
+  Lead lead = {{(int8_t)axis}};
+  int64_t all, count = dim_upper(s->g->dims, type_count(s->g->dims, t));
+  if (!dim_is_int(s->g->dims, t.shape[axis], &all) || all < 2 || count < 0) return false;
+  int64_t rows = choose_rows(all, (double)count / (double)all * dtype_size(t.dtype));
+  if (!rows) return false;
+  *f = (Family){.g = s->g, .n = 1, .size = {t.shape[axis]}, .rows = rows};
+  f->length = dim_int(s->g->dims, all / rows);
+  bool large;
+  if (grow(s, f, seed, &lead) != 1 || !keeps_inside(s, f) || !pays(s, f, 0, &large)) return false;
+  add_blocks(s, f, 1);
+  return true;
+}
+
+/* Queries, a few rows at a time: what is as long as the sequence for each of them is there for these rows only. */
+static void split_rows(Graph *body) {
+  Search s = begin(body);
+  bool found = false;
+  for (NodeId n = 1; n < s.n_nodes && !found; n++)
+    for (int k = 0; k < body->nodes[n].type.rank && !found && s.live[n] && body->nodes[n].op == OP_dot; k++)
+      found = find_rows(&s, n, k);
+  finish(&s);
+}
+
+void pass_block(Graph *g, const Prog *prog, const Entry *entry) {
+  rewrite_regions(g, pass_block, prog, entry);
+  int batched = 0;
+  Lead none;
+  for (NodeId n = 1; n < (NodeId)arrlen(g->nodes); n++)
+    batched += g->nodes[n].op == OP_dot && batch_axes(g, &g->nodes[n], &none) > 0;
+  if (batched < 2) return;
+  Search s = begin(g);
   for (NodeId n = 1; n < s.n_nodes; n++)
     if (s.live[n] && g->nodes[n].op == OP_dot && !s.done[n]) find_family(&s, n);
-  if (!arrlen(s.blocks)) return;
-  find_outs(&s);
-  rebuild(&s);
-  for (int i = 0; i < (int)arrlen(s.blocks); i++) arrfree(s.blocks[i]->outs), arrfree(s.blocks[i]->captures);
-  arrfree(s.blocks);
+  finish(&s);
 }

@@ -14,6 +14,7 @@ typedef struct Family {
   Graph *g;
   int n; /* lead axes */
   Dim size[MAX_LEAD], length;
+  int64_t rows;      /* 0, or: the lead axis is one of rows, of which an element takes so many: it stays in the body */
   bool *known, *bad; /* `lead` is known; it is ambiguous, or the node is not parallel in these axes */
   Lead *lead;
   bool *member;
@@ -24,6 +25,7 @@ typedef struct Family {
 typedef struct Block {
   const Family *f;
   int level;
+  bool large; /* elements: all threads deal with one */
   Graph *body;
   NodeId *inner;    /* by old node: in the body, or 0 */
   NodeId *captures; /* stb_ds: old ids of what the body takes in, after the number of the element */
@@ -37,6 +39,8 @@ typedef struct Block {
 /* Where the lead axes of a node are in its operand k; or where those of operand k are in the node. False: nowhere, or
  * not each in one axis as a whole. */
 bool lead_of_operand(const Graph *g, NodeId n, const Lead *lead, int count, int k, Lead *out);
+/* The same of each lead axis by itself, -1 where it is nowhere; returns how many there are. */
+int lead_axes_of_operand(const Graph *g, NodeId n, const Lead *lead, int count, int k, Lead *out);
 bool lead_of_user(const Graph *g, NodeId n, int k, const Lead *lead, int count, Lead *out);
 /* May a member be of this kind? */
 bool block_member_kind(const Graph *g, NodeId n);

@@ -22,11 +22,14 @@ static int left(const Lead *lead, int n, int axis) {
   for (int i = 0; i < n; i++) at -= lead->axis[i] < axis;
   return at;
 }
+/* How many of the lead axes are none of the body's. */
+static int gone(const Family *f) { return f->rows ? 0 : f->n; }
 static Type reduced(const Family *f, Type t, const Lead *lead) {
   Dim shape[MAX_RANK];
   int rank = 0;
   for (int k = 0; k < t.rank; k++)
-    if (!has(lead, f->n, k)) shape[rank++] = t.shape[k];
+    if (!has(lead, gone(f), k)) shape[rank++] = t.shape[k];
+  if (f->rows) shape[lead->axis[0]] = dim_int(f->g->dims, f->rows);
   return type_of(f->g->arena, t.dtype, rank, shape);
 }
 
@@ -84,10 +87,12 @@ static bool is_inside(const Block *b, NodeId n) {
 
 static NodeId value(Block *b, NodeId n, const Lead *lead);
 
+static NodeId enter_some(Block *b, NodeId n, const Lead *lead);
+
 static NodeId operand(Block *b, NodeId n, const Lead *lead, int k) {
   Lead at;
-  if (!lead_of_operand(b->f->g, n, lead, b->f->n, k, &at)) INTERNAL("block: an operand of node %u lost its axes", n);
-  return value(b, graph_node(b->f->g, n)->in[k], &at);
+  NodeId o = graph_node(b->f->g, n)->in[k];
+  return lead_of_operand(b->f->g, n, lead, b->f->n, k, &at) ? value(b, o, &at) : enter_some(b, o, &at);
 }
 
 static int labels(const Family *f, const Node *x, AttrKey key, const Lead *lead, int *out) {
@@ -95,9 +100,9 @@ static int labels(const Family *f, const Node *x, AttrKey key, const Lead *lead,
   int n = node_ints(f->g, x, key, v, MAX_RANK), m = 0;
   node_ints(f->g, x, A_ly, ly, MAX_RANK);
   for (int i = 0; i < n; i++) {
-    bool gone = false;
-    for (int k = 0; k < f->n; k++) gone |= ly[lead->axis[k]] == v[i];
-    if (!gone) out[m++] = (int)v[i];
+    bool lost = false;
+    for (int k = 0; k < gone(f); k++) lost |= ly[lead->axis[k]] == v[i];
+    if (!lost) out[m++] = (int)v[i];
   }
   return m;
 }
@@ -126,19 +131,19 @@ static NodeId make_view(Block *b, NodeId n, const Lead *lead) {
   case OP_transpose:
     node_ints(f->g, x, A_perm, v, MAX_RANK);
     for (int k = 0; k < x->type.rank; k++)
-      if (!has(lead, f->n, k)) axes[rank++] = left(&from, f->n, (int)v[k]);
+      if (!has(lead, gone(f), k)) axes[rank++] = left(&from, gone(f), (int)v[k]);
     return g_transpose(b->body, x->loc, a, axes);
   case OP_broadcast: {
     int n_axes = node_ints(f->g, x, A_axes, v, MAX_RANK);
     for (int k = 0; k < n_axes; k++)
-      if (!has(&from, f->n, k)) axes[rank++] = left(lead, f->n, (int)v[k]);
+      if (!has(&from, gone(f), k)) axes[rank++] = left(lead, gone(f), (int)v[k]);
     return g_broadcast(b->body, x->loc, a, t.rank, t.shape, axes);
   }
   case OP_slice: node_ints(f->g, x, A_step, step, MAX_RANK); /* fall through */
   case OP_pad: {
     const Attr *begin = node_attr(x, x->op == OP_slice ? A_start : A_low);
     for (int k = 0; k < x->type.rank; k++) {
-      if (has(lead, f->n, k)) continue;
+      if (has(lead, gone(f), k)) continue;
       at[rank] = begin->dims[k];
       v[rank++] = x->op == OP_slice ? step[k] : 0;
     }
@@ -166,7 +171,7 @@ static NodeId make(Block *b, NodeId n, const Lead *lead) {
   int64_t v[MAX_RANK];
   int axes[MAX_RANK], n_axes = node_ints(f->g, x, A_axes, v, MAX_RANK);
   lead_of_operand(f->g, n, lead, f->n, 0, &from);
-  for (int k = 0; k < n_axes; k++) axes[k] = left(&from, f->n, (int)v[k]);
+  for (int k = 0; k < n_axes; k++) axes[k] = left(&from, gone(f), (int)v[k]);
   return g_reduce(b->body, (Op)x->op, x->loc, in[0], axes, n_axes);
 }
 
@@ -187,6 +192,18 @@ static NodeId capture(Block *b, NodeId n) {
   return b->captured[n];
 }
 
+/* The element's rows. */
+static NodeId enter_rows(Block *b, NodeId n, int axis) {
+  const Family *f = b->f;
+  Type t = graph_type(f->g, n);
+  Dim shape[MAX_RANK + 1];
+  for (int k = 0; k < t.rank; k++) shape[k + (k > axis)] = t.shape[k];
+  shape[axis] = f->length;
+  shape[axis + 1] = dim_int(f->g->dims, f->rows);
+  Loc loc = graph_node(f->g, n)->loc;
+  return g_gather(b->body, loc, g_reshape(b->body, loc, capture(b, n), t.rank + 1, shape), b->count, axis, 0);
+}
+
 static NodeId enter(Block *b, NodeId n, const Lead *lead) {
   const Family *f = b->f;
   const Node *x = graph_node(f->g, n);
@@ -197,15 +214,16 @@ static NodeId enter(Block *b, NodeId n, const Lead *lead) {
     int axes[MAX_RANK], rank = node_ints(f->g, x, A_axes, v, MAX_RANK);
     bool same = true;
     for (int k = 0; k < rank; k++) same &= !has(lead, f->n, (int)v[k]);
-    for (int k = 0; k < rank; k++) axes[k] = left(lead, f->n, (int)v[k]);
+    for (int k = 0; k < rank; k++) axes[k] = left(lead, gone(f), (int)v[k]);
     if (same) return g_broadcast(b->body, x->loc, capture(b, x->in[0]), t.rank, t.shape, axes);
   }
+  if (f->rows) return enter_rows(b, n, lead->axis[0]);
   int perm[MAX_RANK], n_perm = 0;
   Dim shape[MAX_RANK];
   bool turned = false;
   for (int k = 0; k < f->n; k++) perm[n_perm++] = lead->axis[k];
   for (int k = 0; k < x->type.rank; k++)
-    if (!has(lead, f->n, k)) perm[n_perm++] = k;
+    if (!has(lead, gone(f), k)) perm[n_perm++] = k;
   for (int k = 0; k < n_perm; k++) turned |= perm[k] != k;
   NodeId a = capture(b, n);
   Loc loc = graph_node(f->g, n)->loc;
@@ -213,6 +231,34 @@ static NodeId enter(Block *b, NodeId n, const Lead *lead) {
   shape[0] = f->length;
   for (int k = 0; k < t.rank; k++) shape[k + 1] = t.shape[k];
   if (f->n > 1) a = g_reshape(b->body, loc, a, t.rank + 1, shape);
+  return g_gather(b->body, loc, a, b->count, 0, 0);
+}
+
+/* What has some of the lead axes only, -1 for the others, and is the same along those. */
+static NodeId enter_some(Block *b, NodeId n, const Lead *lead) {
+  const Family *f = b->f;
+  NodeId a = capture(b, n);
+  if (f->rows) return a;
+  Type t = graph_type(f->g, n);
+  Loc loc = graph_node(f->g, n)->loc;
+  Dim shape[MAX_RANK + MAX_LEAD];
+  int axes[MAX_RANK], perm[MAX_RANK], rank = f->n, n_perm = 0;
+  for (int i = 0; i < f->n; i++) { /* those that it has in front, in their order */
+    shape[i] = f->size[i];
+    if (lead->axis[i] < 0) continue;
+    axes[n_perm] = i;
+    perm[n_perm++] = lead->axis[i];
+  }
+  for (int k = 0; k < t.rank; k++) {
+    if (has(lead, gone(f), k)) continue;
+    shape[rank] = t.shape[k];
+    axes[n_perm] = rank++;
+    perm[n_perm++] = k;
+  }
+  if (rank > MAX_RANK) INTERNAL("block: an operand of %d axes", rank);
+  a = g_broadcast(b->body, loc, g_transpose(b->body, loc, a, perm), rank, shape, axes);
+  shape[f->n - 1] = f->length;
+  if (f->n > 1) a = g_reshape(b->body, loc, a, rank - f->n + 1, shape + f->n - 1);
   return g_gather(b->body, loc, a, b->count, 0, 0);
 }
 

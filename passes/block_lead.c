@@ -63,13 +63,16 @@ static int operand_axis(const Graph *g, const Node *x, int axis, int k) {
   }
 }
 
-bool lead_of_operand(const Graph *g, NodeId n, const Lead *lead, int count, int k, Lead *out) {
+int lead_axes_of_operand(const Graph *g, NodeId n, const Lead *lead, int count, int k, Lead *out) {
+  int found = 0;
   for (int i = 0; i < count && i < MAX_LEAD; i++) {
-    int at = operand_axis(g, graph_node(g, n), lead->axis[i], k);
-    if (at < 0) return false;
-    out->axis[i] = (int8_t)at;
+    out->axis[i] = (int8_t)operand_axis(g, graph_node(g, n), lead->axis[i], k);
+    found += out->axis[i] >= 0;
   }
-  return true;
+  return found;
+}
+bool lead_of_operand(const Graph *g, NodeId n, const Lead *lead, int count, int k, Lead *out) {
+  return lead_axes_of_operand(g, n, lead, count, k, out) == count;
 }
 
 bool lead_of_user(const Graph *g, NodeId n, int k, const Lead *lead, int count, Lead *out) {

@@ -119,7 +119,8 @@ static bool depends(Fuse *f, NodeId c, NodeId p, Try *t) {
       for (int i = 0; i < x->n_in; i++) {
         Edge e = fuse_edge(f, m, i);
         NodeId b = e.base;
-        if (b && f->kind[b] == K_SOURCE && f->g->nodes[b].n_in) b = f->g->nodes[b].in[0]; /* get -> region */
+        bool source = b && f->kind[b] == K_SOURCE; /* get, or a turned one -> region */
+        while (source && f->kind[b] != K_REGION && f->g->nodes[b].n_in) b = f->g->nodes[b].in[0];
         if (!b || f->kind[b] == K_SOURCE) continue;
         NodeId h = fuse_find(f, b);
         if (h == k) continue;

@@ -19,14 +19,21 @@ typedef enum BufKind {
   BUF_CELLS,
   BUF_OWN
 } BufKind;
+/* Rows that do not lie one after the other: the distances, in elements, of the iteration's number, which is split into
+ * `n` indices, and of the row's axes. */
+typedef struct RowPlace {
+  int n;
+  Dim size[MAX_RANK], stride[MAX_RANK], axis[MAX_RANK];
+} RowPlace;
 typedef struct PlanBuf {
   BufKind kind;
-  int index;      /* INPUT: input; OUTPUT: result or report; CELL: cell; ROW: the buffer it lies in */
-  int loop;       /* ROW, COUNT: number of the loop */
-  Dim length;     /* COUNT: the number of its iterations */
-  int *cells;     /* stb_ds: CELLS: by row */
-  int64_t stride; /* CELLS: bytes from one to the next */
-  int twin;       /* a carried value of a loop: the buffer of the next iteration's value, they swap; else -1 */
+  int index;             /* INPUT: input; OUTPUT: result or report; CELL: cell; ROW: the buffer it lies in */
+  int loop;              /* ROW, COUNT: number of the loop */
+  const RowPlace *place; /* ROW: or NULL, one after the other */
+  Dim length;            /* COUNT: the number of its iterations */
+  int *cells;            /* stb_ds: CELLS: by row */
+  int64_t stride;        /* CELLS: bytes from one to the next */
+  int twin;              /* a carried value of a loop: the buffer of the next iteration's value, they swap; else -1 */
   Type type;
   NodeId node;    /* whose value it holds (first, when shared in place) */
   int64_t bytes;  /* for the bounds of the variables, rounded up to 64 */

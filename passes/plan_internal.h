@@ -29,6 +29,8 @@ void schedule_steps(Plan *p, PlanStep **steps);
 void step_reads(const Plan *p, const PlanStep *s, int **out);
 void step_writes(const Plan *p, const PlanStep *s, int **out);
 bool buf_holds_cell(const PlanBuf *b, int cell); /* as CELL, or among CELLS */
+/* How far from the buffer's begin the row of iteration `at` is, in elements. */
+int64_t row_offset(const Plan *p, const RowPlace *place, int64_t at, const int64_t *vars);
 /* A gather of the element with the number of the loop's iteration: as good as a view. */
 bool picks_iteration(const Plan *p, int scope, NodeId n);
 /* Every read of `n` in the group happens at the element being computed; in a row group, at one of its row. */

@@ -95,6 +95,61 @@ static int new_pair(Plan *p, Type t, NodeId n) {
   return b;
 }
 
+/* ---- results with their axes in another order ---- */
+
+static NodeId only_user(const Graph *g, NodeId n, Op op) {
+  NodeId user = 0;
+  for (int i = 0; i < arrlen(g->outputs); i++)
+    if (g->outputs[i] == n) return 0;
+  for (NodeId m = n + 1; m < (NodeId)arrlen(g->nodes); m++)
+    for (int k = 0; k < g->nodes[m].n_in; k++) {
+      if (g->nodes[m].in[k] != n) continue;
+      if (user) return 0;
+      user = m;
+    }
+  return user && g->nodes[user].op == op ? user : 0;
+}
+/* A product's results that are stacked, split into several axes and turned, and read in no other way, are stored as
+ * they are wanted: that transposition of result `index` of a region, or 0. */
+static NodeId turned_result(const Graph *g, NodeId region, int index) {
+  const Node *x = &g->nodes[region];
+  NodeId get = 0;
+  if (x->op != OP_vmap || graph_node(x->regions[0], x->regions[0]->outputs[index])->op != OP_dot) return 0;
+  for (int i = 0; i < arrlen(x->regions[0]->outputs); i++)
+    if (i != index && x->regions[0]->outputs[i] == x->regions[0]->outputs[index]) return 0;
+  for (NodeId m = region + 1; m < (NodeId)arrlen(g->nodes); m++) {
+    if (g->nodes[m].op != OP_get || g->nodes[m].in[0] != region || node_int(g, &g->nodes[m], A_index) != index)
+      continue;
+    if (get) return 0;
+    get = m;
+  }
+  NodeId split = get ? only_user(g, get, OP_reshape) : 0;
+  if (!split || g->nodes[split].type.rank <= g->nodes[get].type.rank) return 0;
+  return only_user(g, split, OP_transpose);
+}
+static const RowPlace *turned_place(Plan *p, const Graph *g, NodeId turned, int row_rank) {
+  Type t = graph_type(g, turned);
+  int64_t perm[MAX_RANK];
+  RowPlace *x = arena_one(p->arena, RowPlace);
+  node_ints(g, &g->nodes[turned], A_perm, perm, MAX_RANK);
+  x->n = t.rank - row_rank;
+  Dim stride = dim_int(g->dims, 1);
+  for (int k = t.rank; k-- > 0; stride = dim_mul(g->dims, stride, t.shape[k])) {
+    if (perm[k] >= x->n) x->axis[perm[k] - x->n] = stride;
+    else x->stride[perm[k]] = stride, x->size[perm[k]] = t.shape[k];
+  }
+  return x;
+}
+int64_t row_offset(const Plan *p, const RowPlace *place, int64_t at, const int64_t *vars) {
+  int64_t offset = 0;
+  for (int k = place->n; k-- > 0;) {
+    int64_t size = dim_eval(p->graph->dims, place->size[k], vars);
+    offset += at % size * dim_eval(p->graph->dims, place->stride[k], vars);
+    at /= size;
+  }
+  return offset;
+}
+
 void region_results(Plan *p, int scope, const NodeId *roots, const int *home, int n_roots) {
   Graph *g = p->scopes[scope].graph;
   int *buf_of = p->scopes[scope].buf_of;
@@ -103,9 +158,12 @@ void region_results(Plan *p, int scope, const NodeId *roots, const int *home, in
     if (x->op != OP_get || op_info[g->nodes[x->in[0]].op].cls != REGION || buf_of[n] >= 0) continue;
     int index = (int)node_int(g, x, A_index), b = -1;
     bool carried = index < carried_of(g, &g->nodes[x->in[0]]);
+    NodeId turned = carried ? 0 : turned_result(g, x->in[0], index);
     for (int i = 0; i < n_roots && b < 0 && !carried; i++) /* made where it is wanted */
-      if (roots[i] == n) b = home[i];
-    if (b < 0) b = carried ? new_pair(p, x->type, n) : plan_new_buf(p, BUF_ARENA, 0, x->type, n);
+      if (roots[i] == (turned ? turned : n)) b = home[i];
+    if (b < 0)
+      b = carried ? new_pair(p, x->type, n) : plan_new_buf(p, BUF_ARENA, 0, g->nodes[turned ? turned : n].type, n);
+    if (turned) buf_of[turned] = b;
     for (NodeId m = n; m < (NodeId)arrlen(g->nodes); m++) { /* other reads of the same result */
       const Node *y = &g->nodes[m];
       if (y->op == OP_get && y->in[0] == x->in[0] && node_int(g, y, A_index) == index) buf_of[m] = b;
@@ -217,8 +275,11 @@ PlanStep region_step(Plan *p, int scope, NodeId n) {
   int *out = NULL;
   for (int i = 0; i < n_out; i++) {
     int r = i < carried ? p->bufs[step.carried[i]].twin : result_buf(p, scope, n, i);
-    if (i >= carried && loop)
+    if (i >= carried && loop) {
+      NodeId turned = turned_result(g, n, i);
       r = in_loop(p, scope, BUF_ROW, step.loop, r, graph_type(body, body->outputs[i]), p->bufs[r].node);
+      if (turned) p->bufs[r].place = turned_place(p, g, turned, p->bufs[r].type.rank);
+    }
     arrput(out, r);
   }
   int first = (int)arrlen(p->bufs);

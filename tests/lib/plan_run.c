@@ -28,6 +28,8 @@ static char *place(PlanRun *r, int b) {
   const PlanBuf *x = buf(r, b);
   if (x->kind == BUF_ROW && buf(r, x->index)->kind == BUF_CELLS)
     return cell_place(r, buf(r, x->index)->cells[r->at[x->loop]]);
+  if (x->kind == BUF_ROW && x->place)
+    return place(r, x->index) + row_offset(r->plan, x->place, r->at[x->loop], r->env->vars) * dtype_size(x->type.dtype);
   if (x->kind == BUF_ROW) return place(r, x->index) + r->at[x->loop] * bytes_of(r, x->type);
   if (x->kind == BUF_OWN) return r->own + x->offset;
   if (x->kind == BUF_ARENA) return r->space + (r->swapped[b] ? buf(r, x->twin)->offset : x->offset);
@@ -59,6 +61,7 @@ static bool conflicts(const PlanRun *r, const PlanTouch *x, bool solo) {
 
 static PlanTouch touch_of(PlanRun *r, int b, bool write, bool alone) {
   char *from = place(r, b);
+  if (buf(r, b)->place) return (PlanTouch){from, from + dtype_size(buf(r, b)->type.dtype), write, alone}; /* at least */
   return (PlanTouch){from, from + bytes_of(r, buf(r, b)->type), write, alone};
 }
 
@@ -167,6 +170,17 @@ static void check_in_place(PlanRun *r, const Group *gr, Graph *g, EvalEnv env, T
   }
 }
 
+/* A row whose elements do not lie one after the other. */
+static void scatter_row(PlanRun *r, const PlanBuf *x, const Tensor *t, char *to) {
+  size_t size = (size_t)dtype_size(x->type.dtype);
+  for (int64_t i = 0; i < tensor_count(t); i++) {
+    int64_t rest = i, at = 0;
+    for (int k = x->type.rank; k-- > 0; rest /= t->shape[k])
+      at += rest % t->shape[k] * dim_eval(r->plan->graph->dims, x->place->axis[k], r->env->vars);
+    memcpy(to + (size_t)at * size, (char *)t->data + (size_t)i * size, size);
+  }
+}
+
 static void run_group(PlanRun *r, const Group *gr) {
   if (!arrlen(gr->nodes) && buf(r, gr->reads[0])->kind == BUF_COUNT) {
     Tensor t = shaped(r, buf(r, gr->reads[0])->type);
@@ -188,7 +202,8 @@ static void run_group(PlanRun *r, const Group *gr) {
   for (int i = 0; i < arrlen(gr->outs); i++) {
     int b = gr->outs[i].buf;
     if (tensor_bytes(&out[i]) > buf(r, b)->bytes) buf_printf(&r->why, "buffer %d is too small; ", b);
-    memcpy(place(r, b), out[i].data, (size_t)tensor_bytes(&out[i]));
+    if (buf(r, b)->place) scatter_row(r, buf(r, b), &out[i], place(r, b));
+    else memcpy(place(r, b), out[i].data, (size_t)tensor_bytes(&out[i]));
   }
   arrfree(inputs);
 }
