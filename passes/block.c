@@ -407,6 +407,7 @@ static int64_t choose_rows(int64_t all, double bytes) {
 
 /* Are large values inside only? */
 static bool keeps_inside(const Search *s, const Family *f) {
+  double largest = 0, kept = 0;
   for (NodeId n = 1; n < s->n_nodes; n++) {
     if (!f->member[n]) continue;
     bool read = false;
@@ -416,10 +417,11 @@ static bool keeps_inside(const Search *s, const Family *f) {
     }
     for (int i = 0; i < (int)arrlen(s->g->outputs); i++) read |= s->g->outputs[i] == n;
     Type t = graph_type(s->g, n);
-    if (read && (double)dim_upper(s->g->dims, type_count(s->g->dims, t)) * dtype_size(t.dtype) >= LARGE_ELEMENT)
-      return false;
+    double bytes = (double)dim_upper(s->g->dims, type_count(s->g->dims, t)) * dtype_size(t.dtype);
+    if (bytes > largest) largest = bytes;
+    if (read && bytes > kept) kept = bytes;
   }
-  return true;
+  return kept <= largest / 4;
 }
 
 static bool find_rows(Search *s, NodeId seed, int axis) {
