@@ -79,7 +79,7 @@ def summary(results):
         rows.setdefault(r["row"], []).append(r)
     for row, all_of_it in rows.items():
         rated = [r for r in all_of_it if "ratio" in r]
-        if len(rated) > 1:
+        if len(rated) > 1 and not any("notes" in r for r in rated):
             worst = min(rated, key=lambda r: r["ratio"]["median"])
             at_least = sum(r["ratio"]["median"] >= 1 for r in rated)
             lines.append("%s: against the best peer %.2f in the geometric mean, at least equal on %d of %d, worst %.2f "

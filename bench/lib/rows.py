@@ -29,6 +29,8 @@ MODELS = {
 }
 ROWWISE = (("softmax", "copy"), ("layer_norm", "copy"), ("gelu", "copy"), ("adam", "update"))
 THREADED = (("lenet-train", "learn"), ("chargpt-train", "learn"))
+DOUBLED = (("mlp", ("batch", "layers")), ("lstm", ("batch", "length", "layers")), ("chargpt", ("batch", "layers")),
+           ("linear", ("batch", "length", "layers")))
 COMPILED = ("mlp-train", "lenet-train", "chargpt-train", "resnet50-infer")
 
 
@@ -75,6 +77,20 @@ def threads(lab, row):
             same = len({c.ask("bits %s 5" % entry) for c in (one, two)}) == 1
             result["notes"] = ["%s: %s bits after 5 steps" % (name, "the same" if same else "DIFFERENT")]
         yield result
+
+
+def scaling(lab, row):
+    """Twice the batch, length or layers: the ratio is the longer time over the shorter one."""
+    path, sizes = program(row), {"batch": 16, "length": 64, "layers": 4}
+    for name, axes in DOUBLED:
+        for axis in axes:
+            more = ("--set", "%s=%d" % (axis, 2 * sizes[axis]))
+            one, two = lab.program(path, lab.threads), lab.program(path, lab.threads, more)
+            entrants = {"dnnc": lambda s: one.time(s, name), "twice": lambda s: two.time(s, name)}
+            result = finish(lab, {"row": row, "case": "%s, %s" % (name, axis), "threads": lab.threads}, entrants)
+            if result:
+                result["notes"] = ["%s: twice the %s takes %.2f times as long" % (name, axis, result["ratio"]["median"])]
+            yield result
 
 
 def wall(command, env=None, before=None):
@@ -143,4 +159,4 @@ def memory_row(lab, row):
 
 
 ROWS = {**{row: model for row in MODELS}, "gemm": gemm, "rowwise": rowwise, "forms": forms, "threads": threads,
-        "compile": compile_time, "size": size, "arena": memory.arena, "memory": memory_row}
+        "scaling": scaling, "compile": compile_time, "size": size, "arena": memory.arena, "memory": memory_row}
