@@ -152,6 +152,17 @@ static bool both_dims(LB *b, const LExpr *x, const LExpr *y, Dim *dx, Dim *dy) {
   return *dx && *dy;
 }
 
+/* v + (u + c) = (v + c) + u where u varies in a further loop: what moves with it stands alone, which is how compilers
+ * see that neighbours lie side by side (clang 19 gathers them where it meets two sums of disjoint bits). NULL where
+ * there is no such constant. */
+static LExpr *add_constant_outside(LB *b, LExpr *v, LExpr *y) {
+  bool plus = y->kind == X_ADD, any = (plus || y->kind == X_SUB) && y->in[1]->kind == X_INT;
+  if (!any || v->kind == X_INT || y->in[0]->level <= v->level) return NULL;
+  LExpr *u = y->in[0], *sum = x_add(b, v, u);
+  bool plain = sum->kind == X_ADD && sum->in[0] == v && sum->in[1] == u;
+  if (!plain) return plus ? x_add(b, sum, y->in[1]) : x_sub(b, sum, y->in[1]);
+  return two(b, X_ADD, plus ? x_add(b, v, y->in[1]) : x_sub(b, v, y->in[1]), u);
+}
 LExpr *x_add(LB *b, LExpr *x, LExpr *y) {
   Dim dx, dy;
   if (x->kind == X_INT && y->kind == X_INT) return x_int(b, x->i + y->i);
@@ -179,7 +190,9 @@ LExpr *x_add(LB *b, LExpr *x, LExpr *y) {
     LExpr *t = y->in[0], *n = y->in[1], *q = x->in[0]->in[1];
     if (q->kind == X_DIV && q->in[0] == t && q->in[1] == n) return x_add(b, x_mul(b, x->in[0]->in[0], n), t);
   }
-  return two(b, X_ADD, x, y);
+  LExpr *apart = add_constant_outside(b, x, y);
+  if (!apart) apart = add_constant_outside(b, y, x);
+  return apart ? apart : two(b, X_ADD, x, y);
 }
 LExpr *x_sub(LB *b, LExpr *x, LExpr *y) {
   Dim dx, dy;
