@@ -52,21 +52,56 @@ static bool is_output(const Joint *j, NodeId n, int kept) {
   return false;
 }
 
-void joint_needs(Joint *j, int kept) {
+/* What is needed, from the last node to the first; a node of `instead` is kept. */
+static void find_needs(Joint *j, int kept, const bool *instead) {
   NodeId n_nodes = (NodeId)arrlen(j->g->nodes);
-  j->need = calloc(n_nodes, 1);
-  if (!j->need) INTERNAL("out of memory");
+  memset(j->need, 0, n_nodes);
+  arrsetlen(j->keep, 0);
   for (int i = 0; i < j->n_in; i++)
     if (j->dxs[i]) j->need[j->dxs[i]] = NEED_COMPUTED;
   for (NodeId n = n_nodes; n-- > 1;) {
     if (!j->need[n]) continue;
     const Node *d = graph_node(j->g, n);
-    bool keep = kept >= 0 && n < j->limit && d->op != OP_input && (costs_much(j->g, n) || is_output(j, n, kept));
+    bool keep = kept >= 0 && n < j->limit && d->op != OP_input;
+    keep = keep && (instead[n] || costs_much(j->g, n) || is_output(j, n, kept));
     if (keep) arrput(j->keep, n);
     if (keep || d->op == OP_input) j->need[n] = NEED_GIVEN;
     else
       for (int k = 0; k < d->n_in; k++) j->need[d->in[k]] = NEED_COMPUTED;
   }
+}
+
+/* Where a kept value serves to compute one element-wise value of its size and nothing else, that one is kept: what it
+ * has besides is not needed then. Returns whether there was one. */
+static bool keep_later(const Joint *j, int kept, bool *instead) {
+  NodeId n_nodes = (NodeId)arrlen(j->g->nodes), *user = calloc(n_nodes, sizeof *user);
+  bool *several = calloc(n_nodes, sizeof *several), moved = false;
+  if (!user || !several) INTERNAL("out of memory");
+  for (NodeId n = 1; n < n_nodes; n++)
+    for (int k = 0; k < graph_node(j->g, n)->n_in && j->need[n] == NEED_COMPUTED; k++) {
+      NodeId x = graph_node(j->g, n)->in[k];
+      several[x] |= user[x] && user[x] != n;
+      user[x] = n;
+    }
+  for (int i = 0; i < (int)arrlen(j->keep); i++) {
+    NodeId n = j->keep[i], u = user[n];
+    if (!u || several[n] || u >= j->limit || is_output(j, n, kept)) continue;
+    const Node *d = graph_node(j->g, u);
+    if (op_info[d->op].cls == MAP && type_same(d->type, graph_type(j->g, n))) instead[u] = moved = true;
+  }
+  free(user);
+  free(several);
+  return moved;
+}
+
+void joint_needs(Joint *j, int kept) {
+  size_t n_nodes = (size_t)arrlen(j->g->nodes);
+  j->need = calloc(n_nodes, 1);
+  bool *instead = calloc(n_nodes, sizeof *instead);
+  if (!j->need || !instead) INTERNAL("out of memory");
+  do find_needs(j, kept, instead);
+  while (kept >= 0 && keep_later(j, kept, instead));
+  free(instead);
 }
 
 bool joint_needs_input(const Joint *j, int i) { return j->in[i] && j->need[j->in[i]]; }

@@ -26,7 +26,8 @@ enum { NEED_NOT, NEED_COMPUTED, NEED_GIVEN };
  * derivative, which is told. */
 bool joint_build(Grad *c, const Graph *body, const bool *seeded, const bool *wanted, Joint *j);
 /* What the reverse needs. Kept are results of nodes that cost much, and outputs of the body from number `kept` on,
- * which are kept anyway; everything else it computes again. kept = -1: it keeps nothing. */
+ * which are kept anyway; or, instead, the one element-wise value that such a result is for. Everything else it computes
+ * again. kept = -1: it keeps nothing. */
 void joint_needs(Joint *j, int kept);
 bool joint_needs_input(const Joint *j, int i);
 /* The forward graph, with the body's outputs alone. */
