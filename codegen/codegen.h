@@ -37,6 +37,7 @@ typedef enum KArgKind {
   KARG_BUF,      /* pointer to plan buffer `buf` */
   KARG_TEMP,     /* pointer into the entry's shared workspace at byte `offset`; of a solo group: into the thread's */
   KARG_PREPARED, /* pointer into what `prepare` made, at byte `offset` */
+  KARG_KEPT,     /* pointer into what was made before a loop, at byte `offset` */
   KARG_SIZE,     /* int64_t: dimension expression `dim` */
   KARG_CLOCK,    /* int64_t: the clock's `buf` (0 step, 1 steps, 2 epoch, 3 key) */
   KARG_INT,      /* int64_t: the constant `offset` (number of an error site, of a random site) */
@@ -57,10 +58,17 @@ typedef struct KernelCall {
 typedef struct LoweredGroup {
   KernelCall *calls; /* stb_ds */
 } LoweredGroup;
+/* Calls made once, before a loop begins: they read what no iteration changes and write workspace of their own. */
+typedef struct LoweredLoop {
+  KernelCall *calls; /* stb_ds */
+  int64_t bytes;     /* OUTERMOST loop: of that workspace, for all loops inside */
+} LoweredLoop;
 typedef struct Lowered {
   const Plan *plan;
-  LoweredGroup *groups;  /* one per plan group */
-  int64_t temp_bytes;    /* shared workspace: the largest any group needs; groups use it in turns */
+  LoweredGroup *groups; /* one per plan group */
+  LoweredLoop *loops;   /* by the plan's number */
+  int64_t temp_bytes; /* shared workspace: the largest any group needs, they use it in turns; then from `kept_at` on */
+  int64_t kept_at;    /* what was made before loops, the most that any outermost one needs */
   int64_t scratch_bytes; /* per thread, of kernels */
   int64_t solo_bytes;    /* per thread: the workspace of solo groups, which begins behind plan->own bytes */
   int64_t *fixed_at;     /* by buffer of the plan: FIXED: byte offset in what `prepare` makes */

@@ -119,6 +119,11 @@ static void put_argument(const Steps *c, const KArg *x) {
     return;
   }
   case KARG_PREPARED: buf_printf(b, "(void *)(m->prepared + %lld)", (long long)x->offset); return;
+  case KARG_KEPT: {
+    int64_t at = c->e->entries[c->i].temp_at + c->e->lowered[c->i]->kept_at;
+    buf_printf(b, "(void *)(a + %lld)", (long long)(at + x->offset));
+    return;
+  }
   case KARG_TEMP: {
     const EmitEntry *n = &c->e->entries[c->i];
     if (c->solo) buf_printf(b, "(void *)(team->scratch + %lld)", (long long)(n->own_at + c->p->own + x->offset));
@@ -198,7 +203,10 @@ static bool uses_temp(const Steps *c, const PlanStep *s) {
   if (s->kind != PLAN_KERNEL) return any_temp(c, s->before) || any_temp(c, s->body) || any_temp(c, s->other);
   const LoweredGroup *g = calls_of(c, s);
   bool temp = false;
-  for (int k = 0; k < (int)arrlen(g->calls); k++) temp |= g->calls[k].barrier;
+  for (int k = 0; k < (int)arrlen(g->calls); k++) {
+    temp |= g->calls[k].barrier;
+    for (int i = 0; i < (int)arrlen(g->calls[k].args); i++) temp |= g->calls[k].args[i].kind == KARG_KEPT;
+  }
   return temp;
 }
 static bool any_temp(const Steps *c, const PlanStep *steps) {
@@ -302,10 +310,22 @@ static void settle_pairs(Steps *c, const PlanStep *s) {
   put_lap(c, (int)arrlen(c->p->groups), true);
 }
 
+/* What none of the iterations changes, between two meetings: others may still read what stood there before. */
+static void put_kept(Steps *c, const PlanStep *s) {
+  const LoweredLoop *first = &c->e->lowered[c->i]->loops[s->loop];
+  int n = (int)arrlen(first->calls), group = (int)arrlen(c->p->groups);
+  if (!n) return;
+  if (!c->inside && !s->barrier) put_barrier(c, group);
+  for (int i = 0; i < n; i++) put_call(c, &first->calls[i], c->p->scopes[s->scope].graph->nodes[s->node].loc);
+  put_lap(c, group, true);
+  if (!c->inside) put_barrier(c, group);
+}
+
 static void put_loop(Steps *c, const PlanStep *s) {
   const Node *x = &c->p->scopes[s->scope].graph->nodes[s->node];
   Dim length = node_dim(x, x->op == OP_while ? A_limit : A_length);
   put_pairs(c, s);
+  put_kept(c, s);
   put_steps(c, s->before);
   line_at(c, x->loc, "");
   bool reverse = x->op == OP_scan && node_int(c->p->graph, x, A_reverse);

@@ -282,6 +282,8 @@ Lowered *lower_plan(Arena *a, const Plan *plan, KernelTable *t) {
   Lower l = {.arena = a, .plan = plan, .table = t, .dims = plan->graph->dims, .target = t->target};
   l.tuning = t->tuning;
   l.buf_of_cell = buf_of_cells(a, plan);
+  l.loops = plan_loops(plan);
+  l.kept = out->loops = arena_array(a, LoweredLoop, plan->n_loops + 1);
   l.fixed_at = arena_array(a, int64_t, arrlen(plan->bufs) + 1);
   for (int i = 0; i < arrlen(plan->bufs); i++) l.fixed_at[i] = -1;
   ptrdiff_t most = arrlen(plan->graph->nodes);
@@ -299,10 +301,15 @@ Lowered *lower_plan(Arena *a, const Plan *plan, KernelTable *t) {
     if (fixed[i]) continue;
     lower_one(&l, out, i, here);
     prepare_calls(&l, l.out);
+    lower_keep_calls(&l, l.out);
     first_call(l.out);
   }
   out->fixed_at = l.fixed_at;
-  out->temp_bytes = l.temp_bytes;
+  int64_t kept = 0;
+  for (int i = 0; i < plan->n_loops; i++)
+    if (out->loops[i].bytes > kept) kept = out->loops[i].bytes;
+  out->kept_at = (l.temp_bytes + 63) / 64 * 64;
+  out->temp_bytes = out->kept_at + kept;
   out->scratch_bytes = l.scratch_bytes;
   out->solo_bytes = l.solo_bytes;
   return out;

@@ -53,7 +53,9 @@ typedef struct Lower {
   void *read_ctx;
   NodeId twin; /* a second heavy node that the same loops compute, or 0 */
   LoweredGroup *out;
-  TempPart *parts; /* stb_ds */
+  const PlanLoops *loops;
+  LoweredLoop *kept; /* by loop */
+  TempPart *parts;   /* stb_ds */
   int64_t temp_used, temp_bytes, scratch_bytes, solo_bytes;
   int64_t *fixed_at; /* by buffer: where in prepared memory a BUF_FIXED stands, -1 before it is made */
 } Lower;
@@ -71,8 +73,10 @@ LArr *lower_buf(Lower *l, int buf, DType t);
  */
 bool lower_keeps(const Lower *l, int buf);
 bool lower_keeps_value(const Lower *l, const LExpr *x); /* an expression over arrays: made of such alone */
-void prepare_calls(Lower *l, LoweredGroup *g); /* moves those calls of the group that can be made by `prepare` */
-void prepare_group(Lower *l, LoweredGroup *g); /* moves all of them */
+bool lower_stays(const Lower *l, int buf);              /* no iteration of a loop around the group changes it */
+void lower_keep_calls(Lower *l, LoweredGroup *g); /* moves those calls of the group that can be made before a loop */
+void prepare_calls(Lower *l, LoweredGroup *g);    /* moves those calls of the group that can be made by `prepare` */
+void prepare_group(Lower *l, LoweredGroup *g);    /* moves all of them */
 int64_t kernels_reserve(KernelTable *t, int64_t bytes); /* of prepared memory: where */
 void kernels_prepare(KernelTable *t, PreparedCall c);
 int lower_same_buf(const Lower *l, int buf);

@@ -57,6 +57,7 @@ static bool run_call(World *w, int kernel, const KArg *list, bool prepares) {
       break;
     case KARG_TEMP: args[i].ptr = (w->solo ? w->own + w->l->plan->own : w->temp) + a->offset; break;
     case KARG_PREPARED: args[i].ptr = w->prepared + a->offset; break;
+    case KARG_KEPT: args[i].ptr = w->temp + w->l->kept_at + a->offset; break;
     case KARG_SIZE: args[i].i = dim_eval(dims, a->dim, w->vars); break;
     case KARG_CLOCK: args[i].i = w->clock[a->buf]; break;
     case KARG_INT: args[i].i = a->offset; break;
@@ -91,6 +92,9 @@ static bool run_loop(World *w, const PlanStep *s) {
   int64_t own = p->own + w->l->solo_bytes;
   bool outer = w->solo;
   w->solo |= s->spread;
+  const LoweredLoop *first = &w->l->loops[s->loop];
+  for (int i = 0; i < arrlen(first->calls); i++)
+    if (!run_call(w, first->calls[i].kernel, first->calls[i].args, false)) return false;
   if (!run_steps(w, s->before)) return false;
   for (int64_t i = 0; i < length || (x->op == OP_while && length < 0); i++) {
     w->at[s->loop] = x->op == OP_scan && node_int(p->graph, x, A_reverse) ? length - 1 - i : i;

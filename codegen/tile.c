@@ -61,7 +61,8 @@ typedef struct Sizes { /* at their bounds; O: elements of the outer axes of K */
 /* How an operand or the result lies: the distances of neighbours along its side and along K (the result's columns). */
 typedef struct Lie {
   bool in_array, side_known, along_known;
-  bool kept; /* it does not change from call to call */
+  bool kept;  /* it does not change from call to call, or while a loop runs */
+  bool stays; /* the latter */
   int64_t side, along;
 } Lie;
 typedef struct Lies {
@@ -73,7 +74,8 @@ static Lie lie_of(const Lower *l, bool in_array, const Place *q) {
   if (!in_array) return lie;
   lie.side_known = x_is_int(q->side, &lie.side);
   lie.along_known = x_is_int(q->along, &lie.along);
-  lie.kept = q->arr->kind == ARR_BUF && lower_keeps(l, q->arr->buf);
+  lie.stays = q->arr->kind == ARR_BUF && lower_stays(l, q->arr->buf);
+  lie.kept = lie.stays || (q->arr->kind == ARR_BUF && lower_keeps(l, q->arr->buf));
   return lie;
 }
 /* Is B, which lies in no array, computed from what stays the same from call to call? */
@@ -132,6 +134,7 @@ static void choose_ways(Lower *l, const Tiled *s, Tile *t, const Sizes *z, const
   if (!b->in_array) t->kept = b->kept && whole_b && t->straight;
   if (b->side_known) {
     bool good = row_panels <= 3 || (b->along_known && reached(l->target, b->along * size));
+    if (b->stays && z->M >= 8 && b->along_known && b->along * size >= 512) good = false; /* packed once for the loop */
     if (b->side == 1 && b->along_known && good && !t->narrow) t->b = WAY_DIRECT;
     else if (b->along_known && b->along == 1 && b->side > 1 && t->lanes > 1 && !t->narrow && fixed_k &&
              t->kc >= t->lanes && (K % t->kc == 0 || K % t->kc >= t->lanes))
@@ -146,6 +149,13 @@ enum { EVEN = 48 };
 /* The blocks that are spread over the threads: large enough for the caches, and enough of them. */
 static void choose_blocks(Lower *l, const Tiled *s, Tile *t, const Sizes *z, int64_t unit) {
   int outer = s->p->outer;
+  if (t->by_rows) {
+    t->mc = up((z->M + 7) / 8, unit);
+    int64_t row_blocks = (z->M + t->mc - 1) / t->mc, column_blocks = (16 + row_blocks - 1) / row_blocks;
+    t->nc = up((z->N + column_blocks - 1) / column_blocks, t->nr);
+    t->splits = 1;
+    return;
+  }
   /* What packing B costs is shared by the rows of a block, but those of A stay in the second cache. */
   int64_t rows = t->b == WAY_DIRECT ? 256 : l->target->l2 / 2 / (t->kc * dtype_size(s->p->dtype)) + 1;
   rows = rows < 128 ? 128 : min64(rows, 1024);
@@ -191,6 +201,7 @@ static const char *product_key(Lower *l, const Product *p, const Sizes *z, const
   buf_printf(&b, "x%lld", (long long)z->K);
   print_lie(&b, "a", &at->a);
   print_lie(&b, "b", &at->b);
+  if (at->b.stays) buf_str(&b, " loop");
   const char *key = arena_strdup(l->arena, b.s);
   buf_free(&b);
   return key;
@@ -216,6 +227,7 @@ static bool choose(Lower *l, Tiled *s) {
   t->narrow = dim_lower(l->dims, s->N) < t->nr;
   choose_ways(l, s, t, &z, &lies);
   if (t->a != WAY_DIRECT) t->short_ = false;
+  t->by_rows = t->kept && lies.b.stays && z.B == 1 && z.M >= 2 * t->mr;
   if (!given && z.M < 4 && t->b != WAY_DIRECT && (t->straight || z.K * z.O <= 49)) return false;
   int64_t unit = t->a == WAY_DIRECT ? t->mr : t->width;
   if (given) {
@@ -457,8 +469,14 @@ static void blocks(Lower *l, const Tiled *s, int inner) {
   LB *x = l->b;
   Dim m_blocks = dim_ceil_div(l->dims, s->M, t->mc), n_blocks = dim_ceil_div(l->dims, s->N, t->nc);
   Axes items = {.n = 4, .size = {dim_int(l->dims, t->splits), s->B, n_blocks, m_blocks}};
+  if (t->by_rows) items.size[2] = m_blocks, items.size[3] = n_blocks;
   Idx at = {0}, b = {0};
   open_items(l, &items, &at);
+  if (t->by_rows) {
+    LExpr *row = at.i[2];
+    at.i[2] = at.i[3];
+    at.i[3] = row;
+  }
   axes_split(x, p->b.size, p->b.n, at.i[1], b.i);
   Block q = {.s = s, .b = &b, .batch = at.i[1], .i0 = x_mul(x, at.i[3], x_int(x, t->mc))};
   if (!t->whole) {

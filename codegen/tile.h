@@ -24,6 +24,7 @@ typedef struct Tile {
   bool straight; /* columns of B are one index */
   bool narrow;   /* N may be less than nr: panels of B repeat the last column */
   bool whole;    /* sums go to their place in the result at once: no epilogue, no part of a tile computed twice */
+  bool by_rows;  /* in a loop: a thread takes rows, as element-wise kernels do, so that they stay in its caches */
   bool short_;   /* M may be less than mr at run time: its rows then go one by one */
 } Tile;
 

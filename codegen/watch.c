@@ -196,7 +196,7 @@ static bool before(Watch *w, WatchCall *c, const Plan *p, const Group *g) {
   }
   const Lowered *l = w->lowered[c->entry];
   if (uses_temp(&l->groups[c->at->group]) && !g->solo)
-    watch_poison(c->m->arena + w->out->temp_at[c->entry], l->temp_bytes);
+    watch_poison(c->m->arena + w->out->temp_at[c->entry], l->kept_at);
   if (!g->solo) poison_scratch(c); /* which holds what the groups of a loop hand on */
   return true;
 }

@@ -126,4 +126,14 @@ typedef struct Plan {
   bool least;     /* no offsets need less than `peak` for these lives: it is the bound, or a search has shown it */
   bool ordered;   /* no order of the entry's steps has fewer bytes alive at a time: a search has shown it */
 } Plan;
+
+/* The loops of a plan: which is around a group, or another loop, and what each writes (loops.c). */
+typedef struct PlanLoops {
+  int *of_group, *around; /* -1: none */
+  bool **writes;          /* by loop and buffer */
+} PlanLoops;
+PlanLoops *plan_loops(const Plan *p);
+/* The outermost loop around the group in which none of the buffers changes, or -1. */
+int plan_stays(const Plan *p, const PlanLoops *l, int group, const int *bufs, int n);
+int buf_home(const Plan *p, int buf); /* the buffer that it is a row of, or itself */
 #endif

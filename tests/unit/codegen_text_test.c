@@ -2,6 +2,7 @@
  *   ; target: x86-64-v4     for which processor (default x86-64-v3)
  *   ; kernels: N            how many distinct kernels
  *   ; calls: N              how many kernel calls
+ *   ; first: N              how many of them are made once, before a loop
  *   ; count: N TEXT         TEXT occurs N times in the loop IR of the kernels
  *   ; c: N TEXT             TEXT occurs N times in their C
  * The file starts with the lines; a blank stands around TEXT for nothing. */
@@ -40,9 +41,10 @@ static void check_file(const char *path) {
   Plan *plan = plan_build(a, &prog, &e);
   KernelTable *t = kernels_new(a, &prog, target_find(target));
   Lowered *l = lower_plan(a, plan, t);
-  int calls = 0, checks = 0;
+  int calls = 0, first = 0, checks = 0;
   plan_print(plan, &planned);
   for (int i = 0; i < arrlen(plan->groups); i++) calls += (int)arrlen(l->groups[i].calls);
+  for (int i = 0; i < plan->n_loops; i++) first += (int)arrlen(l->loops[i].calls);
   for (int i = 0; i < kernels_count(t); i++) { /* a kernel's text has its callees before it: once each */
     Buf one = {0};
     kernel_print(kernels_get(t, i), &one);
@@ -56,6 +58,7 @@ static void check_file(const char *path) {
     int want, used = 0, got = -1;
     if (sscanf(line, "; kernels: %d", &want) == 1) got = kernels_count(t);
     else if (sscanf(line, "; calls: %d", &want) == 1) got = calls;
+    else if (sscanf(line, "; first: %d", &want) == 1) got = first;
     else if (sscanf(line, "; count: %d %n", &want, &used) == 1 && used) got = occurrences(ir.s, line + used);
     else if (sscanf(line, "; plan: %d %n", &want, &used) == 1 && used) got = occurrences(planned.s, line + used);
     else if (sscanf(line, "; c: %d %n", &want, &used) == 1 && used) got = occurrences(c.s, line + used);
