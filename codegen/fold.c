@@ -270,6 +270,7 @@ static int emit_rows(Lower *l, const Rows *r, const RowsPlan *p) {
   e.right = blocks ? x_min(b, x_add(b, e.left, x_int(b, r->block)), x_dim(b, last)) : x_dim(b, last);
   one_row(l, &e);
   lb_end(b);
+  if (r->end) r->end(l, r);
   return e.cost;
 }
 
@@ -357,6 +358,7 @@ void lower_rows(Lower *l, Rows *r) {
   second.each = NULL;
   second.know = second_know;
   second.done = second_done;
+  second.end = NULL;
   RowsPlan q = {.chunks = 1};
   choose_merges(l, &second, &q);
   lower_begin(l);

@@ -209,6 +209,7 @@ static LExpr *expr(Parse *p) {
 
 static void call_args(Parse *p, LStmt *s) {
   expect(p, "(");
+  if (accept(p, ")")) return;
   do {
     CallArg a = {0};
     const char *back = p->s;

@@ -160,6 +160,7 @@ struct Rows {
   void (*know)(Lower *l, const Rows *r, int i, const Idx *kept, LExpr *v);
   LExpr *(*result)(Lower *l, const Rows *r, int i); /* that result again */
   void (*done)(Lower *l, const Rows *r, const Idx *kept);
+  void (*end)(Lower *l, const Rows *r); /* behind all rows of a thread; or NULL */
   void *ctx;
   const char *name;
 };

@@ -5,7 +5,8 @@
 #include "base/ds.h"
 #include "codegen/lower.h"
 
-enum { COSTLY = 8, NEAR_CACHES = 2 }; /* operations; what is kept of a row, in first caches */
+/* operations; what is kept of a row, in first caches; bytes of a row that are worth a way past the caches */
+enum { COSTLY = 8, NEAR_CACHES = 2, STREAM_LEAST = 512 };
 
 typedef struct Kept { /* a wide value that is stored in its first pass and loaded in later ones */
   NodeId node;
@@ -22,6 +23,7 @@ typedef struct RowGroup {
   RowValue *row_value;    /* stb_ds, parallel */
   LExpr **raw;            /* by fold: the result in the accumulator's dtype */
   GroupOut *wide, *narrow; /* stb_ds */
+  bool *streamed;          /* by wide out: a row of it is made in scratch, then copied past the caches */
   int store_pass;
   int64_t row_elements, kept_bytes; /* of a row or a block of rows side by side; of all that should be kept */
   Kept *keep;                       /* stb_ds */
@@ -40,15 +42,21 @@ static Idx index_of(Lower *l, NodeId n, const Axes *axes, const Idx *at) {
   Axes to = axes_of(l, n);
   return axes_reshape(l, axes, at, &to);
 }
-static LArr *keep_array(Lower *l, const Rows *r, const Kept *k) {
+/* The array of a row's length that is known by `key`. */
+static LArr *row_array(Lower *l, const RowGroup *c, NodeId n, int key, const char *name) {
   for (int i = 0; i < arrlen(l->temps); i++)
-    if (l->temps[i]->kind == ARR_SCRATCH && l->temps[i]->buf == (int)k->node) return l->temps[i];
-  const RowGroup *c = r->ctx;
-  LArr *a = lb_array(l->b, ARR_SCRATCH, graph_type(l->g, k->node).dtype, c->row_elements, "row");
-  a->buf = (int)k->node;
+    if (l->temps[i]->kind == ARR_SCRATCH && l->temps[i]->buf == key) return l->temps[i];
+  LArr *a = lb_array(l->b, ARR_SCRATCH, graph_type(l->g, n).dtype, c->row_elements, name);
+  a->buf = key;
   a->written = true;
   arrput(l->temps, a);
   return a;
+}
+static LArr *keep_array(Lower *l, const Rows *r, const Kept *k) {
+  return row_array(l, r->ctx, k->node, (int)k->node, "row");
+}
+static LArr *stream_array(Lower *l, const RowGroup *c, int out) {
+  return row_array(l, c, c->wide[out].node, -1 - (int)c->wide[out].node, "out");
 }
 static LExpr *keep_place(Lower *l, const Rows *r, const Idx *red, LExpr *column) {
   LExpr *at = axes_linear(l->b, &r->red, red);
@@ -91,7 +99,10 @@ static void row_each(Lower *l, const Rows *r, int pass, const Idx *kept, const I
     v[i] = value_at(l, c->wide[i].node, &in);
   }
   for (int i = 0; i < n && n > 1; i++) v[i] = lb_let(l->b, NULL, v[i]);
-  for (int i = 0; i < n; i++) store_out(l, &c->wide[i], axes_linear(l->b, &c->all, &at), v[i]);
+  for (int i = 0; i < n; i++) {
+    if (c->streamed[i]) lb_store(l->b, stream_array(l, c, i), axes_linear(l->b, &r->red, red), v[i]);
+    else store_out(l, &c->wide[i], axes_linear(l->b, &c->all, &at), v[i]);
+  }
 }
 
 static LExpr *row_found(Lower *l, const Rows *r, int value, const Idx *kept) {
@@ -115,8 +126,27 @@ static LExpr *row_result(Lower *l, const Rows *r, int i) {
   (void)l;
   return ((const RowGroup *)r->ctx)->raw[i];
 }
+/* Copies the streamed outs of this row to their places. */
+static void stream_row(Lower *l, const Rows *r, const Idx *kept) {
+  const RowGroup *c = r->ctx;
+  LB *b = l->b;
+  LExpr *count = x_dim(b, axes_count(l->dims, &r->red, 0, r->red.n));
+  for (int i = 0; i < arrlen(c->wide); i++) {
+    if (!c->streamed[i]) continue;
+    DType t = graph_type(l->g, c->wide[i].node).dtype;
+    CallArg args[] = {{.arr = lower_buf(l, c->wide[i].buf, t), .x = x_mul(b, axes_linear(b, &r->kept, kept), count)},
+                      {.arr = stream_array(l, c, i), .x = x_int(b, 0)},
+                      {.x = x_mul(b, count, x_int(b, dtype_size(t)))}};
+    lb_run(b, "stream", args, 3);
+  }
+}
+static void stream_end(Lower *l, const Rows *r) {
+  (void)r;
+  lb_run(l->b, "stream_end", NULL, 0);
+}
 static void row_done(Lower *l, const Rows *r, const Idx *kept) {
   const RowGroup *c = r->ctx;
+  stream_row(l, r, kept);
   int n = (int)arrlen(c->narrow);
   LExpr **v = arena_array(l->arena, LExpr *, n + 1);
   for (int i = 0; i < n; i++) {
@@ -230,6 +260,23 @@ static void find_keeps(Lower *l, RowGroup *c, const Rows *r) {
   }
 }
 
+/* An out that surely does not fit the caches is not there when its reader comes: its rows go past them, unless they are
+ * there already because they are an operand's. */
+static bool find_streams(Lower *l, RowGroup *c, const Rows *r) {
+  Dim row = axes_count(l->dims, &r->red, 0, r->red.n);
+  int64_t least = dim_lower(l->dims, c->count), most_row = dim_most(l, row);
+  bool rows = !r->columns && r->passes > 1 && c->n_red && c->red[0] == c->n_kept, any = false;
+  c->streamed = arena_array(l->arena, bool, arrlen(c->wide) + 1);
+  for (int i = 0; rows && i < arrlen(c->wide); i++) {
+    int64_t size = dtype_size(graph_type(l->g, c->wide[i].node).dtype);
+    bool fits = most_row * size <= l->target->l1 && dim_lower(l->dims, row) * size >= STREAM_LEAST;
+    c->streamed[i] = fits && (double)least * (double)size > (double)l->target->l3;
+    for (int k = 0; k < arrlen(l->group->reads); k++) c->streamed[i] &= l->group->reads[k] != c->wide[i].buf;
+    any |= c->streamed[i];
+  }
+  return any;
+}
+
 /* A tensor that the operand is a copy or a part of decides which axis is contiguous; else the last one is. */
 static int contiguous_axis(const Lower *l, NodeId id, int rank) {
   const Node *n = graph_node(l->g, id);
@@ -278,6 +325,7 @@ void lower_row_group(Lower *l) {
   r.ctx = &c;
   c.raw = arena_array(l->arena, LExpr *, r.n);
   find_keeps(l, &c, &r);
+  if (find_streams(l, &c, &r)) r.end = stream_end;
   r.name = op_info[graph_node(l->g, l->group->folds[0])->op].name;
   lower_rows(l, &r);
   arrfree(c.folds), arrfree(c.values), arrfree(c.fold), arrfree(c.row_value), arrfree(c.wide), arrfree(c.narrow);

@@ -16,6 +16,11 @@ RUN(logdet) { dnn_logdet(p[0], p[1], i[0]); }
 RUN(orthonormal) { dnn_orthonormal(p[0], p[1], p[2], i[0], i[1]); }
 RUN(eigh) { dnn_eigh(p[0], p[1], p[2], i[0]); }
 RUN(fetch_rows) { dnn_fetch_rows(p[0], i[0], i[1], i[2]); }
+RUN(stream) { dnn_stream(p[0], p[1], i[0]); }
+RUN(stream_end) {
+  (void)p, (void)i;
+  dnn_stream_end();
+}
 
 static const RuntimeFn functions[] = {
     {"argsort_f64", "sort.h", 3, 2, argsort_f64},
@@ -27,6 +32,8 @@ static const RuntimeFn functions[] = {
     {"orthonormal", "matrix.h", 3, 2, orthonormal},
     {"eigh", "matrix.h", 3, 1, eigh},
     {"fetch_rows", "kernel.h", 1, 3, fetch_rows},
+    {"stream", "kernel.h", 2, 1, stream},
+    {"stream_end", "kernel.h", 0, 0, stream_end},
 };
 const char *const runtime_headers[] = {"sort.h", "matrix.h", NULL};
 

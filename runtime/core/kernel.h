@@ -134,6 +134,50 @@ DNN_VECTOR(double, 8, dnn_f64x8)
 #undef DNN_VECTOR
 #endif
 
+/* Copies past the caches, in whole lines, what nobody reads soon: memory then does not read those lines first. The
+ * copies of a thread are seen by others after its dnn_stream_end. */
+#if defined(__AVX512F__)
+typedef dnn_f32x16 dnn_stream_vector;
+typedef dnn_f32x16u dnn_stream_from;
+#elif defined(__AVX__)
+typedef dnn_f32x8 dnn_stream_vector;
+typedef dnn_f32x8u dnn_stream_from;
+#elif defined(__SSE2__)
+typedef dnn_f32x4 dnn_stream_vector;
+typedef dnn_f32x4u dnn_stream_from;
+#endif
+static inline void dnn_stream(void *to, const void *from, int64_t bytes) {
+#if defined(__SSE2__)
+  enum { LINE = 64, SIZE = (int)sizeof(dnn_stream_vector) };
+  unsigned char *t = to;
+  const unsigned char *f = from;
+  int64_t at = (int64_t)(-(uintptr_t)to % LINE);
+  if (at > bytes) at = bytes;
+  memcpy(t, f, (size_t)at);
+  for (; at + LINE <= bytes; at += LINE)
+    for (int k = 0; k < LINE; k += SIZE) {
+      const dnn_stream_vector v = *(const dnn_stream_from *)(const void *)(f + at + k);
+#if defined(__clang__)
+      __builtin_nontemporal_store(v, (dnn_stream_vector *)(void *)(t + at + k));
+#elif defined(__AVX512F__)
+      __builtin_ia32_movntps512((float *)(void *)(t + at + k), v);
+#elif defined(__AVX__)
+      __builtin_ia32_movntps256((float *)(void *)(t + at + k), v);
+#else
+      __builtin_ia32_movntps((float *)(void *)(t + at + k), v);
+#endif
+    }
+  memcpy(t + at, f + at, (size_t)(bytes - at));
+#else
+  memcpy(to, from, (size_t)bytes);
+#endif
+}
+static inline void dnn_stream_end(void) {
+#if defined(__SSE2__)
+  __builtin_ia32_sfence();
+#endif
+}
+
 static inline int64_t dnn_min(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int64_t dnn_max(int64_t a, int64_t b) { return a > b ? a : b; }
 

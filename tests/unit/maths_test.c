@@ -148,11 +148,26 @@ static void test_check(void **state) {
   assert_int_equal(team.error_value[0], 7);
   assert_int_equal(team.error_value[1], 5);
 }
+/* Every alignment of both sides: what is copied, and nothing beside it. */
+static void test_stream(void **state) {
+  (void)state;
+  enum { MOST = 400 };
+  static unsigned char from[MOST], to[MOST];
+  for (int i = 0; i < MOST; i++) from[i] = (unsigned char)(1 + i % 250);
+  for (int f = 0; f < 64; f += 4)
+    for (int t = 0; t < 64; t += 4)
+      for (int bytes = 0; bytes <= 260; bytes += 4) {
+        memset(to, 0, MOST);
+        dnn_stream(to + t, from + f, bytes);
+        dnn_stream_end();
+        for (int i = 0; i < MOST; i++) assert_int_equal(to[i], i >= t && i < t + bytes ? from[f + i - t] : 0);
+      }
+}
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_errors),  cmocka_unit_test(test_pow),
                                      cmocka_unit_test(test_special), cmocka_unit_test(test_integers),
                                      cmocka_unit_test(test_halves),  cmocka_unit_test(test_parts),
-                                     cmocka_unit_test(test_check)};
+                                     cmocka_unit_test(test_check),   cmocka_unit_test(test_stream)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
