@@ -1,5 +1,5 @@
 /* Products too small or too thin for tiles: a fold of A * B, whole rows of the result at a time. */
-#include "codegen/lower.h"
+#include "codegen/tile.h"
 
 static void split_kept(const Product *p, const Idx *kept, Idx *b, Idx *m, Idx *n) {
   for (int i = 0; i < p->b.n; i++) b->i[i] = kept->i[i];
@@ -89,5 +89,36 @@ void lower_product(Lower *l, const Product *p) {
     return;
   }
   f.rows = contiguous_rows(l, p);
+  lower_fold(l, &f);
+}
+
+/* ---- the sum of the pieces of K of a tiled product ---- */
+static LExpr *piece_value(Lower *l, const Fold *f, const Idx *kept, const Idx *red) {
+  const Tiled *s = f->ctx;
+  LExpr *at = x_mul(l->b, red->i[0], x_dim(l->b, axes_count(l->dims, &f->kept, 0, f->kept.n)));
+  LArr *w = lower_temp_array(l, s->sum_temp, f->dtype, false);
+  return x_load(l->b, w, x_add(l->b, at, axes_linear(l->b, &f->kept, kept)), NULL);
+}
+static void piece_done(Lower *l, const Fold *f, const Idx *kept, LExpr *result) {
+  const Product *p = ((const Tiled *)f->ctx)->p;
+  Idx b = {0}, m = {0}, n = {0};
+  for (int i = 0; i < p->b.n; i++) b.i[i] = kept->i[i];
+  for (int i = 0; i < p->m.n; i++) m.i[i] = kept->i[p->b.n + i];
+  for (int i = 0; i < p->n.n; i++) n.i[i] = kept->i[p->b.n + p->m.n + i];
+  p->done(l, p, &b, &m, &n, result);
+}
+void sum_pieces(Lower *l, const Tiled *s) {
+  const Product *p = s->p;
+  Fold f = {.op = OP_add,
+            .dtype = p->dtype,
+            .rows = true,
+            .ctx = s,
+            .name = "combine",
+            .value = piece_value,
+            .done = piece_done};
+  f.red = (Axes){.n = 1, .size = {dim_int(l->dims, s->t.splits)}};
+  const Axes *parts[] = {&p->b, &p->m, &p->n};
+  for (int k = 0; k < 3; k++)
+    for (int i = 0; i < parts[k]->n; i++) f.kept.size[f.kept.n++] = parts[k]->size[i];
   lower_fold(l, &f);
 }

@@ -12,6 +12,7 @@
  * order at the end. */
 #include "codegen/tile.h"
 #include "base/ds.h"
+#include <stdlib.h>
 
 static int64_t up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -28,8 +29,8 @@ int register_tiles(const Target *t, int lanes, const int (**tile)[2]) {
 }
 
 /* The register tile of least work: whole tiles, weighed by loads per multiplication and by idle registers. Returns that
- * work, or 0 when most of it would be idle. */
-static double choose_register_tile(Tile *t, int64_t M, int64_t N, const Target *cpu) {
+ * work, or 0 when most of it would be idle. `streams`: B comes from memory, which gives long parts of rows sooner. */
+static double choose_register_tile(Tile *t, int64_t M, int64_t N, bool streams, const Target *cpu) {
   const int(*tile)[2];
   int n = register_tiles(cpu, t->lanes, &tile), busy = cpu->registers >= 32 ? 8 : 10; /* sums that do not wait */
   double best = 0;
@@ -41,6 +42,7 @@ static double choose_register_tile(Tile *t, int64_t M, int64_t N, const Target *
     if (mr > 12) cost *= 1.03;           /* strides of so many rows do not fit the general registers */
     if (nr > N) cost *= 1.15;            /* B must be packed */
     if (mr < 6 && M >= 12) cost *= 1.12; /* the second cache gives a row of B in no less time than six of A take */
+    if (streams) cost *= 1 + 0.5 / nr;
     if (best != 0 && cost >= best) continue;
     best = cost;
     t->mr = mr;
@@ -52,7 +54,7 @@ static double choose_register_tile(Tile *t, int64_t M, int64_t N, const Target *
 double tile_cost(const Target *t, DType dtype, int64_t M, int64_t N) {
   Tile tile = {.lanes = target_lanes(t, dtype)};
   if (tile.lanes == 1 || N < tile.lanes) return 0;
-  return choose_register_tile(&tile, M, N, t) / ((double)M * (double)N);
+  return choose_register_tile(&tile, M, N, false, t) / ((double)M * (double)N);
 }
 
 typedef struct Sizes { /* at their bounds; O: elements of the outer axes of K */
@@ -99,6 +101,7 @@ static Lies look(Lower *l, const Tiled *s) {
   return lies;
 }
 
+enum { L2_WAYS = 8 };
 enum { WIDE = 64 }; /* bytes of a vector: processors with such have second caches to match */
 
 /* How much of K is taken at a time, where a row of a panel of B has so many bytes: the panel stays in a part of the
@@ -122,11 +125,12 @@ static void choose_ways(Lower *l, const Tiled *s, Tile *t, const Sizes *z, const
   int64_t size = dtype_size(s->p->dtype), K = z->K;
   int64_t column_panels = (z->N + t->nr - 1) / t->nr, row_panels = (z->M + t->mr - 1) / t->mr;
   bool fixed_k = dim_lower(l->dims, s->K) == K;
+  bool wide = l->target->vector_bytes >= WIDE; /* kc is chosen so that the lines of A stay in the second cache */
   t->a = t->b = WAY_COPY;
   t->straight = s->p->n.n <= 1 || (b->side_known && b->side == 1);
   if (a->side_known && a->along_known) {
     bool good = a->along == 1 ? t->mr <= 8 || (!crowded(a->side, size) && (column_panels < 12 || t->mr < 14))
-                              : !crowded(a->along, size) && a->along * size < 8192;
+                              : wide || (!crowded(a->along, size) && a->along * size < 8192);
     if (column_panels <= 3 || good) t->a = WAY_DIRECT;
     else if (a->along == 1 && t->lanes > 1) t->a = WAY_TURN;
   }
@@ -217,9 +221,14 @@ static bool choose(Lower *l, Tiled *s) {
   const Lies lies = look(l, s);
   const char *key = l->tuning ? product_key(l, p, &z, &lies) : NULL;
   const Choice *given = key ? tuning_find(l->tuning, key) : NULL;
+  bool streams = (double)z.N * (double)z.K * dtype_size(p->dtype) > (double)l->target->l3;
   if (given) t->mr = given->mr, t->nr = given->nr;
-  else if (choose_register_tile(t, z.M, z.N, l->target) == 0) return false;
+  else if (choose_register_tile(t, z.M, z.N, streams, l->target) == 0) return false;
   int64_t deep = z.K > 0 ? z.K : 1, most = most_deep(l->target, t->nr * dtype_size(p->dtype));
+  if (lies.a.side_known && lies.a.side == 1 && lies.a.along_known) {
+    int64_t stride = llabs(lies.a.along) * dtype_size(p->dtype); /* a line of each row of K stays in the second cache */
+    most = min64(most, up(l->target->l2 / gcd64(stride, l->target->l2 / L2_WAYS), 64));
+  }
   int64_t pieces = (deep + most - 1) / most;
   t->kc = given ? min64(given->kc, deep) : (deep + pieces - 1) / pieces;
   t->width = t->lanes / gcd64(t->lanes, t->mr) * t->mr;
@@ -462,29 +471,57 @@ static void add_epilogue(Lower *l, const Block *q, int inner, LExpr *jp, LExpr *
   else epilogue(l, q->s, inner, q->b, &sums);
 }
 
+/* Panel jp of B, which begins at column q->j: where it lies, or packed. `j0`: the first column of the block. */
+static void open_panel(Lower *l, Block *q, const Columns *c, LExpr *j0, LExpr *jp) {
+  LB *x = l->b;
+  const Tiled *s = q->s;
+  const Tile *t = &s->t;
+  LExpr *nr = x_int(x, t->nr);
+  Part part = {q->b, q->ko};
+  Place place;
+  if (t->b == WAY_DIRECT && place_of(l, s, false, part, &place)) {
+    q->bp = place.arr;
+    q->b0 = x_add(x, x_add(x, place.base, x_mul(x, q->k0, place.along)), q->j);
+    q->b_stride = place.along;
+    return;
+  }
+  q->b_stride = nr;
+  if (t->kept) {
+    LExpr *panel = x_mul(x, q->batch, x_dim(x, dim_ceil_div(l->dims, s->N, t->nr)));
+    q->bp = lower_temp_array(l, s->b_temp, s->p->dtype, false);
+    panel = x_add(x, panel, x_div(x, jp, nr));
+    q->b0 = x_mul(x, x_add(x, x_mul(x, panel, x_dim(x, s->K)), q->k0), nr);
+    return;
+  }
+  q->bp = lb_array(x, ARR_SCRATCH, s->p->dtype, t->kc * t->nr + 64, "bp");
+  q->bp->written = true;
+  q->b0 = x_int(x, 0);
+  LExpr *first = t->narrow ? j0 : x_min(x, j0, x_sub(x, x_dim(x, s->N), nr));
+  Panel panel = {part, c, q->bp, q->b0, q->j, x_sub(x, q->j, first), q->k0, q->kc};
+  pack_b(l, s, &panel);
+}
+
 static void blocks(Lower *l, const Tiled *s, int inner) {
   const Product *p = s->p;
   const Tile *t = &s->t;
   lower_begin(l);
   LB *x = l->b;
   Dim m_blocks = dim_ceil_div(l->dims, s->M, t->mc), n_blocks = dim_ceil_div(l->dims, s->N, t->nc);
+  /* A thread's blocks are neighbours: the smaller operand is the one that more than one thread reads. */
+  bool rows_first = t->by_rows || dim_most(l, s->M) > dim_most(l, s->N);
   Axes items = {.n = 4, .size = {dim_int(l->dims, t->splits), s->B, n_blocks, m_blocks}};
-  if (t->by_rows) items.size[2] = m_blocks, items.size[3] = n_blocks;
+  if (rows_first) items.size[2] = m_blocks, items.size[3] = n_blocks;
   Idx at = {0}, b = {0};
   open_items(l, &items, &at);
-  if (t->by_rows) {
-    LExpr *row = at.i[2];
-    at.i[2] = at.i[3];
-    at.i[3] = row;
-  }
   axes_split(x, p->b.size, p->b.n, at.i[1], b.i);
-  Block q = {.s = s, .b = &b, .batch = at.i[1], .i0 = x_mul(x, at.i[3], x_int(x, t->mc))};
+  LExpr *row_block = at.i[rows_first ? 2 : 3], *column_block = at.i[rows_first ? 3 : 2];
+  Block q = {.s = s, .b = &b, .batch = at.i[1], .i0 = x_mul(x, row_block, x_int(x, t->mc))};
   if (!t->whole) {
     q.cb = lb_array(x, ARR_SCRATCH, p->dtype, turned_rows(t) * t->nr, "cb");
     q.cb->written = true;
   }
   if (t->a != WAY_DIRECT) q.packed = lower_temp_array(l, s->a_temp, p->dtype, false);
-  LExpr *j0 = x_mul(x, at.i[2], x_int(x, t->nc)), *nr = x_int(x, t->nr), *mr = x_int(x, t->mr);
+  LExpr *j0 = x_mul(x, column_block, x_int(x, t->nc)), *nr = x_int(x, t->nr), *mr = x_int(x, t->mr);
   q.rows = lb_let(x, "rows", x_min(x, x_sub(x, x_dim(x, s->M), q.i0), x_int(x, t->mc)));
   q.panels = x_div(x, x_add(x, q.rows, x_int(x, t->mr - 1)), mr);
   LExpr *cols = x_min(x, x_sub(x, x_dim(x, s->N), j0), x_int(x, t->nc)), *end = lb_let(x, "end", x_add(x, j0, cols));
@@ -514,28 +551,8 @@ static void blocks(Lower *l, const Tiled *s, int inner) {
   LExpr *kc = x_min(x, rest, x_int(x, t->kc));
   q.kc = lb_let(x, "kc", empty ? x_max(x, kc, from) : kc);
   q.more = p->outer ? x_op(x, OP_or, BOOL, x_lt(x, lo, q.ko), x_lt(x, from, q.k0), NULL) : x_lt(x, lo, q.k0);
-  Part part = {&b, q.ko};
-  Place place;
-  if (t->a == WAY_DIRECT) place_of(l, s, true, part, &q.a);
-  if (t->b == WAY_DIRECT && place_of(l, s, false, part, &place)) {
-    q.bp = place.arr;
-    q.b0 = x_add(x, x_add(x, place.base, x_mul(x, q.k0, place.along)), j);
-    q.b_stride = place.along;
-  } else if (t->kept) {
-    LExpr *panel = x_mul(x, q.batch, x_dim(x, dim_ceil_div(l->dims, s->N, t->nr)));
-    q.bp = lower_temp_array(l, s->b_temp, p->dtype, false);
-    panel = x_add(x, panel, x_div(x, jp, nr));
-    q.b0 = x_mul(x, x_add(x, x_mul(x, panel, x_dim(x, s->K)), q.k0), nr);
-    q.b_stride = nr;
-  } else {
-    q.bp = lb_array(x, ARR_SCRATCH, p->dtype, t->kc * t->nr + 64, "bp");
-    q.bp->written = true;
-    q.b0 = x_int(x, 0);
-    q.b_stride = nr;
-    LExpr *first = t->narrow ? j0 : x_min(x, j0, x_sub(x, x_dim(x, s->N), nr));
-    Panel panel = {part, c, q.bp, q.b0, j, x_sub(x, j, first), q.k0, q.kc};
-    pack_b(l, s, &panel);
-  }
+  if (t->a == WAY_DIRECT) place_of(l, s, true, (Part){&b, q.ko}, &q.a);
+  open_panel(l, &q, c, j0, jp);
   if (t->whole) {
     place_of_result(l, s, &b, &q.c);
     q.cb = q.c.arr;
@@ -547,37 +564,6 @@ static void blocks(Lower *l, const Tiled *s, int inner) {
   close_nest(l, 2);
   lower_end(l, p->name, true);
 }
-/* ---- the sum of the pieces ---- */
-static LExpr *piece_value(Lower *l, const Fold *f, const Idx *kept, const Idx *red) {
-  const Tiled *s = f->ctx;
-  LExpr *at = x_mul(l->b, red->i[0], x_dim(l->b, axes_count(l->dims, &f->kept, 0, f->kept.n)));
-  LArr *w = lower_temp_array(l, s->sum_temp, f->dtype, false);
-  return x_load(l->b, w, x_add(l->b, at, axes_linear(l->b, &f->kept, kept)), NULL);
-}
-static void piece_done(Lower *l, const Fold *f, const Idx *kept, LExpr *result) {
-  const Product *p = ((const Tiled *)f->ctx)->p;
-  Idx b = {0}, m = {0}, n = {0};
-  for (int i = 0; i < p->b.n; i++) b.i[i] = kept->i[i];
-  for (int i = 0; i < p->m.n; i++) m.i[i] = kept->i[p->b.n + i];
-  for (int i = 0; i < p->n.n; i++) n.i[i] = kept->i[p->b.n + p->m.n + i];
-  p->done(l, p, &b, &m, &n, result);
-}
-static void sum_pieces(Lower *l, const Tiled *s) {
-  const Product *p = s->p;
-  Fold f = {.op = OP_add,
-            .dtype = p->dtype,
-            .rows = true,
-            .ctx = s,
-            .name = "combine",
-            .value = piece_value,
-            .done = piece_done};
-  f.red = (Axes){.n = 1, .size = {dim_int(l->dims, s->t.splits)}};
-  const Axes *parts[] = {&p->b, &p->m, &p->n};
-  for (int k = 0; k < 3; k++)
-    for (int i = 0; i < parts[k]->n; i++) f.kept.size[f.kept.n++] = parts[k]->size[i];
-  lower_fold(l, &f);
-}
-
 bool lower_tiled(Lower *l, const Product *given) {
   DimTab *d = l->dims;
   Product merged = *given, *p = &merged;

@@ -69,4 +69,7 @@ const Columns *open_columns(Lower *l, const Tiled *s, const Idx *b, LExpr *j0);
 void pack_b(Lower *l, const Tiled *s, const Panel *q);
 /* All panels of B, [batch][N / nr][K][nr], by a kernel of its own. */
 void pack_whole_b(Lower *l, const Tiled *s);
+
+/* Adds up the pieces of K, and what follows the product. */
+void sum_pieces(Lower *l, const Tiled *s);
 #endif
