@@ -186,6 +186,8 @@ static void choose_blocks(Lower *l, const Tiled *s, Tile *t, const Sizes *z, int
   /* One block of rows gains nothing by wide blocks of columns: many items are shared evenly. */
   while (z->M <= t->mc && t->nc >= 2 * t->nr && z->B * ((z->N + t->nc - 1) / t->nc) * t->splits < EVEN)
     t->nc = up(t->nc / 2, t->nr);
+  int64_t row_blocks = (z->M + t->mc - 1) / t->mc; /* even: a short last one would leave a thread without work */
+  t->mc = up((z->M + row_blocks - 1) / row_blocks, unit);
 }
 
 static void print_lie(Buf *b, const char *name, const Lie *x) {
