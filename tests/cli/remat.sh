@@ -35,19 +35,26 @@ d = json.load(open("all.json"))
 e = next(e for e in d["entries"] if e["name"] == "learn")
 print(d["cell_bytes"] + e["arena"] * int(sys.argv[1]) // 100 + e["workspace"] + 2 * (e["scratch"] + 63) + 64)' "$2"
 }
-holds() { # FILE SHARES...: the limit is held; what was learnt with the least is what was learnt without a limit
-  file=$1; shift
+# Values made again inside of another kernel may be rounded differently: a*b + c is one rounding where it is one
+# expression. Then losses are compared, to a relative 1e-5.
+same_losses() {
+  paste -d, free/metrics.csv held/metrics.csv | awk -F, 'NR > 1 {
+    n++; d = $5 - $10; if (d < 0) d = -d; if ($4 != $9 || d > 1e-5 * $5) bad = 1 } END { exit bad || n < 2 }'
+}
+holds() { # same|close FILE SHARES...: the limit is held; what was learnt is what was learnt without a limit
+  how=$1 file=$2; shift 2
   status 0 "$DNNC" train "$file" --out free --overwrite --quiet --threads 2
   for share in "$@"; do
     limit=$(bytes "$file" "$share")
     status 0 "$DNNC" train "$file" --out held --overwrite --quiet --threads 2 --memory "$limit"
-    cmp free/last.dnnw held/last.dnnw || fail "$file: other weights at $share %"
+    if [ "$how" = same ]; then cmp free/last.dnnw held/last.dnnw; else same_losses; fi ||
+      fail "$file: something else is learnt at $share %"
   done
 }
-holds deep.dnn 100 70 50
-holds lenet-train.dnn 100 90
-holds resnet20-train.dnn 100 70 50
-holds chargpt-train.dnn 100 70 50
+holds same deep.dnn 100 70 50
+holds same lenet-train.dnn 100 90
+holds same resnet20-train.dnn 100 70 50
+holds close chargpt-train.dnn 100 70 50
 
 status 1 "$DNNC" train resnet20-train.dnn --memory 30M --threads 2
 grep -Eq '`learn` does not fit into --memory 30M: the least found is [0-9]{8} bytes$' "$err" || fail 'no least'
