@@ -12,3 +12,5 @@ count resnet '--set depth=101' 44549160 7801405440
 count resnet '--set depth=152' 60192808 11513626624
 count cifar_resnet '' 269722 40551040
 count cifar_resnet '--set n=9' 853018 125485696
+if "$DNNC" check "$ROOT/models/vision/resnet.dnn" --set depth=51 2>"$TMP/refused"; then exit 1; fi
+grep -q 'there is no ResNet-51 \[E0414\]' "$TMP/refused"
