@@ -36,6 +36,7 @@ typedef struct Conv {
   bool in_place;       /* no copy */
   bool thin;           /* a copy of the places that windows of one element stand on, which is read like an image */
   bool single;         /* in place or thin: each image is a product of its own */
+  bool last;           /* the image is stored with its channels last */
   int64_t apart;       /* stride of the last axis: the copy has places apart by it side by side */
   Axes copy;
   int64_t temp;
@@ -52,6 +53,13 @@ static LExpr *channel(Lower *l, const Conv *c, const Idx *b, LExpr *i, Dim each)
 }
 static LExpr *affine(LB *b, LExpr *x, int64_t mul, int64_t add) {
   return x_add(b, x_mul(b, x, x_int(b, mul)), x_int(b, add));
+}
+/* An index of the image as one of a thin copy that has its channels last, as the image has. */
+static Idx channels_last(const Conv *c, const Idx *at) {
+  Idx last = *at;
+  for (int i = 0; i < c->spatial; i++) last.i[1 + i] = at->i[2 + i];
+  last.i[1 + c->spatial] = at->i[1];
+  return last;
 }
 /* Element of the image in `channel` under place q, tap t. */
 static LExpr *image_at(Lower *l, const Conv *c, LExpr *n, LExpr *channel, LExpr *const *q, LExpr *const *t) {
@@ -78,6 +86,7 @@ static LExpr *image_at(Lower *l, const Conv *c, LExpr *n, LExpr *channel, LExpr 
   if (c->in_place) return x_cast(b, value_at(l, c->image, &at), type);
   if (c->thin)
     for (int i = 0; i < c->spatial; i++) at.i[2 + i] = q[i];
+  if (c->thin && c->last) at = channels_last(c, &at);
   return x_load(b, lower_temp_array(l, c->temp, type, false), axes_linear(b, &c->copy, &at), NULL);
 }
 static LExpr *window_at(Lower *l, const Conv *c, LExpr *o, LExpr *i, LExpr *const *t, DType type) {
@@ -130,12 +139,16 @@ static void border_body(Lower *l, const Axes *a, const Idx *at, bool trial, int 
   LB *b = l->b;
   Idx in = *at;
   LExpr *inside = NULL;
+  if (c->thin && c->last) {
+    in.i[1] = at->i[1 + c->spatial];
+    for (int i = 0; i < c->spatial; i++) in.i[2 + i] = x_mul(b, at->i[1 + i], x_int(b, c->axis[i].stride));
+  }
   DType t = sum_type(c->n->type.dtype);
   for (int i = 0; i < c->spatial; i++) {
     Dim border = c->axis[i].border;
     LExpr *u = at->i[2 + i];
     if (c->thin) {
-      in.i[2 + i] = x_mul(b, u, x_int(b, c->axis[i].stride));
+      if (!c->last) in.i[2 + i] = x_mul(b, u, x_int(b, c->axis[i].stride));
       continue;
     }
     if (c->apart > 1 && i == c->spatial - 1) u = x_add(b, x_mul(b, at->i[3 + i], x_int(b, c->apart)), u);
@@ -237,14 +250,14 @@ static LExpr *weight_b(Lower *l, const Product *p, const Idx *b, const Idx *n, c
 static void rows_done(Lower *l, const Product *p, const Idx *b, const Idx *m, const Idx *n, LExpr *sum) {
   places_done(l, p, b, n, m, sum);
 }
-static void turn(Product *p) {
+static void turn(Product *p, bool last) {
   Axes places = p->n;
   p->n = p->m;
   p->m = places;
   p->a = image_a;
   p->bv = weight_b;
   p->done = rows_done;
-  p->turned = true;
+  p->turned = !last;
 }
 /* Are the weights the same in every call? */
 static bool keeps_weights(Lower *l, const Conv *c) {
@@ -254,6 +267,7 @@ static bool keeps_weights(Lower *l, const Conv *c) {
   LExpr *o = x_var(l->b, lb_for(l->b, FOR_SERIAL, "o", x_int(l->b, 0), x_int(l->b, 1 << 30), 1));
   return lower_keeps_value(l, window_at(l, c, o, o, zero, sum_type(c->n->type.dtype)));
 }
+static bool out_last(const Lower *l) { return lower_last(l, l->group->outs[0].buf); }
 static bool pays_turned(Lower *l, const Conv *c, const Product *p) {
   DimTab *d = l->dims;
   Dim m = axes_count(d, &p->m, 0, p->m.n), n = axes_count(d, &p->n, 0, p->n.n), k = axes_count(d, &p->k, 0, p->k.n);
@@ -262,7 +276,10 @@ static bool pays_turned(Lower *l, const Conv *c, const Product *p) {
   if (!dim_is_int(d, m, &M) || !dim_is_int(d, n, &N) || !dim_is_int(d, k, &K) || K < 1) return false;
   double here = tile_cost(l->target, p->dtype, M, N), turned = tile_cost(l->target, p->dtype, N, M);
   double squares = 16.0 / (double)K; /* what turning a result costs, in multiplications of an element */
-  return here > 0 && turned > 0 && turned + squares < here && keeps_weights(l, c);
+  if (out_last(l)) here += squares;
+  else turned += squares;
+  if (c->last) here += 1e9;
+  return here > 0 && turned > 0 && turned < here && keeps_weights(l, c);
 }
 
 /* Product of one phase of y or dx. */
@@ -281,7 +298,8 @@ static void lower_phase(Lower *l, Conv *c, Dim images) {
     p.k.size[p.k.n++] = c->axis[i].taps;
   }
   if (c->single) p.slack = false;
-  if (pays_turned(l, c, &p)) turn(&p);
+  if (pays_turned(l, c, &p)) turn(&p, out_last(l));
+  else p.turned = out_last(l);
   lower_product(l, &p);
 }
 static void lower_dw(Lower *l, Conv *c, Dim images) {
@@ -415,6 +433,11 @@ static void plan_copy(Lower *l, Conv *c) {
     c->copy.size[c->copy.n++] = dim_ceil_div(d, *last, c->apart);
     *last = dim_int(d, c->apart);
   }
+  if (c->thin && c->last) {
+    Dim channels = c->copy.size[1];
+    for (int i = 0; i < c->spatial; i++) c->copy.size[1 + i] = c->copy.size[2 + i];
+    c->copy.size[1 + c->spatial] = channels;
+  }
   /* a vector beyond the end may be read */
   c->temp = lower_temp(l, sum_type(c->n->type.dtype), dim_most(l, axes_count(d, &c->copy, 0, c->copy.n)) + 64);
   lower_nest(l, &c->copy, "border", border_body, c);
@@ -464,6 +487,7 @@ void lower_convolution(Lower *l, const Node *n) {
     c.in_place = c.in_place && low[i] == 0 && high[i] == 0 && dim_is(d, w.shape[2 + i], 1);
   }
   c.single = c.in_place;
+  c.last = l->buf_of[c.image] >= 0 && !l->here[c.image] && lower_last(l, l->buf_of[c.image]);
   for (int i = 0; i < c.spatial && c.single && c.op == OP_conv; i++) c.thin = c.thin || stride[i] > 1;
   c.in_place = c.in_place && !c.thin;
   c.apart = c.single || c.op == OP_conv_dx ? 1 : stride[c.spatial - 1];

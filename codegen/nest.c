@@ -115,8 +115,20 @@ void open_items(Lower *l, const Axes *a, Idx *at) {
 }
 
 /* ---- element-wise groups ---- */
+/* From the order of axes in which the results lie, channels last, to that of the nodes. */
+static void channels_back(const Axes *a, const Idx *at, Axes *axes, Idx *to) {
+  *axes = *a, *to = *at;
+  axes->size[1] = a->size[a->n - 1], to->i[1] = at->i[a->n - 1];
+  for (int k = 2; k < a->n; k++) axes->size[k] = a->size[k - 1], to->i[k] = at->i[k - 1];
+}
 static void map_body(Lower *l, const Axes *a, const Idx *at, bool trial, int *cost, void *ctx) {
+  Axes axes;
+  Idx index;
   (void)ctx;
+  if (lower_last(l, l->group->outs[0].buf)) {
+    channels_back(a, at, &axes, &index);
+    a = &axes, at = &index;
+  }
   if (!trial) {
     store_outs(l, a, at);
     return;
@@ -145,6 +157,13 @@ static const char *map_name(const Lower *l) {
 }
 void lower_map(Lower *l) {
   Axes a = axes_of(l, l->group->outs[0].node);
+  if (lower_last(l, l->group->outs[0].buf)) { /* as the results lie */
+    Dim channels = a.size[1];
+    for (int k = 1; k < a.n - 1; k++) a.size[k] = a.size[k + 1];
+    a.size[a.n - 1] = channels;
+    lower_nest(l, &a, map_name(l), map_body, NULL);
+    return;
+  }
   if (!lower_turned(l, &a, map_name(l))) lower_nest(l, &a, map_name(l), map_body, NULL);
 }
 

@@ -281,6 +281,7 @@ static bool find_streams(Lower *l, RowGroup *c, const Rows *r) {
 static int contiguous_axis(const Lower *l, NodeId id, int rank) {
   const Node *n = graph_node(l->g, id);
   if (rank == 0) return -1;
+  if (lower_last(l, l->buf_of[id]) && !l->here[id]) return 1;
   if (n->op == OP_transpose && l->buf_of[id] < 0) {
     int64_t perm[MAX_RANK];
     node_ints(l->g, n, A_perm, perm, MAX_RANK);

@@ -281,10 +281,27 @@ void value_known_at(Lower *l, NodeId n, const Idx *given, LExpr *value) {
   hmput(l->memo, key, value);
 }
 
+bool lower_last(const Lower *l, int buf) {
+  return buf >= 0 && l->plan->bufs[buf].kind == BUF_ARENA && l->plan->bufs[buf].place;
+}
+/* Axis 1 becomes the last one. */
+static void channels_last(Axes *axes, Idx *at) {
+  Dim size = axes->size[1];
+  LExpr *i = at->i[1];
+  for (int k = 1; k < axes->n - 1; k++) axes->size[k] = axes->size[k + 1], at->i[k] = at->i[k + 1];
+  axes->size[axes->n - 1] = size;
+  at->i[axes->n - 1] = i;
+}
 /* Where an element is in its buffer. */
 static LExpr *place_in(Lower *l, int buf, const Axes *axes, const Idx *at) {
   const RowPlace *place = l->plan->bufs[buf].place;
   if (!place) return axes_linear(l->b, axes, at);
+  if (lower_last(l, buf)) { /* in this order places that are one index lose their divisions */
+    Axes a = *axes;
+    Idx in = *at;
+    channels_last(&a, &in);
+    return axes_linear(l->b, &a, &in);
+  }
   LExpr *e = x_int(l->b, 0);
   for (int k = 0; k < axes->n; k++) e = x_add(l->b, e, x_mul(l->b, at->i[k], x_dim(l->b, place->axis[k])));
   return e;
@@ -320,21 +337,21 @@ LExpr *value_at(Lower *l, NodeId id, const Idx *given) {
 
 void store_outs(Lower *l, const Axes *axes, const Idx *at) {
   const Group *g = l->group;
-  LExpr *linear = axes_linear(l->b, axes, at), *v[64], *placed = NULL; /* of the one out that may lie otherwise */
+  LExpr *linear = axes_linear(l->b, axes, at);
   int n = (int)arrlen(g->outs);
-  LExpr **values = n > 64 ? arena_array(l->arena, LExpr *, n) : v;
+  LExpr **values = arena_array(l->arena, LExpr *, n), **where = arena_array(l->arena, LExpr *, n);
   for (int i = 0; i < n; i++) {
     Axes out = axes_of(l, g->outs[i].node);
     bool same = out.n == axes->n && !memcmp(out.size, axes->size, sizeof(Dim) * (size_t)out.n);
     Idx to = *at;
     if (!same) to = axes_reshape(l, axes, at, &out);
     values[i] = value_at(l, g->outs[i].node, &to);
-    if (l->plan->bufs[g->outs[i].buf].place) placed = place_in(l, g->outs[i].buf, &out, &to);
+    where[i] = l->plan->bufs[g->outs[i].buf].place ? place_in(l, g->outs[i].buf, &out, &to) : linear;
   }
   if (n > 1)
     for (int i = 0; i < n; i++) values[i] = lb_let(l->b, NULL, values[i]);
   for (int i = 0; i < n; i++)
-    store_out(l, &g->outs[i], l->plan->bufs[g->outs[i].buf].place ? placed : linear, values[i]);
+    store_out(l, &g->outs[i], where[i], values[i]);
 }
 void store_out(Lower *l, const GroupOut *o, LExpr *linear, LExpr *value) {
   Loc place = lb_place(l->b, graph_node(l->g, o->node)->loc);

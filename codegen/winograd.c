@@ -88,12 +88,21 @@ typedef struct Planes { /* one operand's planes, of which an item takes rows lo 
   int64_t most; /* pixels of the copy */
   LExpr *lo, *hi;
   bool blocks; /* whole squares of lanes x lanes at every place */
+  bool last;   /* its channels are last already, in whole vectors */
 } Planes;
 
 /* The copy of image n with its channels last. */
 static void copy_planes(Lower *l, const Wino *w, const Planes *q, LExpr *n) {
   LB *b = l->b;
   int64_t lanes = w->lanes, full = q->blocks ? q->c / lanes * lanes : 0;
+  if (q->last) { /* it lies so */
+    LArr *src = lower_buf(l, l->buf_of[q->node], F32);
+    LExpr *from = mul(b, x_add(b, mul(b, n, q->h), q->lo), q->w * q->c), *end = mul(b, x_sub(b, q->hi, q->lo), q->w * q->c);
+    LExpr *z = x_var(b, lb_for(b, FOR_SERIAL, "z", x_int(b, 0), end, lanes));
+    lb_store(b, q->copy, z, x_vload(b, src, x_add(b, from, z), lanes));
+    lb_end(b);
+    return;
+  }
   LExpr *count = lb_let(b, "count", mul(b, x_sub(b, q->hi, q->lo), q->w)), *first = mul(b, q->lo, q->w);
   if (full) {
     const Kernel *square = transpose_kernel(l->table, l->arena, l->dims, F32, w->lanes);
@@ -192,7 +201,9 @@ static Planes planes(Lower *l, const Wino *w, const Item *it, NodeId node, int r
     int64_t n = clamp64(end * w->m + reach - w->m - low, lo, q.h) - lo;
     if (n < least) least = n;
   }
-  q.blocks = least * q.w >= w->lanes && l->buf_of[node] >= 0 && !l->here[node];
+  bool stored = l->buf_of[node] >= 0 && !l->here[node];
+  q.last = stored && lower_last(l, l->buf_of[node]) && q.c == q.cp;
+  q.blocks = least * q.w >= w->lanes && stored && !lower_last(l, l->buf_of[node]);
   q.copy = scratch(b, (q.most + 1) * q.cp, name);
   LExpr *lo = plus(b, mul(b, it->ty0, w->m), -low), *end = mul(b, x_add(b, it->ty0, it->rows), w->m);
   q.lo = lb_let(b, "lo", x_min(b, x_max(b, lo, x_int(b, 0)), x_int(b, q.h)));
@@ -247,12 +258,30 @@ static void tiles_out(Lower *l, const Wino *w, const Item *it, LExpr *im, LArr *
   transform_rows(l, w, &w->at, w->cols, s, in, y, out);
   close_nest(l, 3);
 }
+/* Pixels with channels last go through the epilogue, which stores them so. */
+static void pixels_out(Lower *l, const Wino *w, const Item *it, LExpr *n, LArr *y, LExpr *y0, LExpr *count) {
+  LB *b = l->b;
+  LVar *pv = lb_for(b, FOR_SERIAL, "p", x_int(b, 0), count, 1);
+  lb_range(b, pv, dim_int(l->dims, w->oh * w->ow));
+  LExpr *pixel = x_add(b, mul(b, y0, w->ow), x_var(b, pv)), *width = x_int(b, w->ow), *cols = x_int(b, w->cols);
+  if (w->rows == w->ty) pixel = x_var(b, pv);
+  if (w->co < w->cop) cols = x_min(b, cols, x_sub(b, x_int(b, w->co), it->column));
+  LExpr *o = x_var(b, lb_for(b, FOR_VECTOR, "o", x_int(b, 0), cols, 1));
+  Axes out = axes_of(l, l->group->heavy);
+  Idx at = {{n, x_add(b, it->column, o), x_div(b, pixel, width), x_mod(b, pixel, width)}};
+  store_epilogue(l, &out, &at, x_load(b, y, x_add(b, mul(b, x_var(b, pv), w->cols), o), NULL));
+  close_nest(l, 2);
+}
 /* Pixels of image n with channels last become rows of pixels, and these go through the epilogue. */
 static void planes_out(Lower *l, const Wino *w, const Item *it, LExpr *n, LArr *y, LArr *turned, int64_t stride) {
   LB *b = l->b;
-  const Kernel *square = transpose_kernel(l->table, l->arena, l->dims, F32, w->lanes);
   LExpr *y0 = mul(b, it->ty0, w->m), *y1 = x_min(b, mul(b, x_add(b, it->ty0, it->rows), w->m), x_int(b, w->oh));
   LExpr *count = lb_let(b, "count", mul(b, x_sub(b, y1, y0), w->ow));
+  if (!turned) {
+    pixels_out(l, w, it, n, y, y0, count);
+    return;
+  }
+  const Kernel *square = transpose_kernel(l->table, l->arena, l->dims, F32, w->lanes);
   LExpr *p = x_var(b, lb_for(b, FOR_SERIAL, "p", x_int(b, 0), count, w->lanes));
   LExpr *c = x_var(b, lb_for(b, FOR_SERIAL, "c", x_int(b, 0), x_int(b, w->cols), w->lanes));
   CallArg args[] = {{.arr = y, .x = x_add(b, mul(b, p, w->cols), c)},
@@ -284,7 +313,8 @@ static void lower_forward(Lower *l, Wino *w) {
   LArr *u = lower_temp_array(l, w->weights, F32, false);
   LArr *v = scratch(b, a2 * w->tiles * w->cip, "v"), *p = scratch(b, a2 * w->tiles * w->cols, "p");
   LArr *s = scratch(b, a2 * (w->cip > w->cols ? w->cip : w->cols), "s");
-  LArr *y = scratch(b, (pixels + 1) * w->cols, "y"), *turned = scratch(b, w->cols * pixels, "turned");
+  LArr *y = scratch(b, (pixels + 1) * w->cols, "y"), *turned = NULL;
+  if (!lower_last(l, l->group->outs[0].buf)) turned = scratch(b, w->cols * pixels, "turned");
   Axes items = {.n = 3,
                 .size = {dim_ceil_div(l->dims, graph_type(l->g, w->image).shape[0], w->images),
                          dim_int(l->dims, row_blocks), dim_int(l->dims, w->cop / w->cols)}};

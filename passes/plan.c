@@ -107,6 +107,7 @@ Plan *plan_build_for(Arena *a, const Prog *prog, const Entry *entry, int64_t lit
   p->little = little;
   plan_schedule(p);
   plan_memory(p);
+  plan_layout(p);
   plan_barriers(p);
   Buf why = {0};
   if (!plan_verify(p, &why)) INTERNAL("the plan of %s is wrong: %s", entry->name, why.s);

@@ -29,7 +29,7 @@ typedef struct PlanBuf {
   BufKind kind;
   int index;             /* INPUT: input; OUTPUT: result or report; CELL: cell; ROW: the buffer it lies in */
   int loop;              /* ROW, COUNT: number of the loop */
-  const RowPlace *place; /* ROW: or NULL, one after the other */
+  const RowPlace *place; /* ROW, and ARENA in an order of layout.c (of its axes alone); or NULL, one after the other */
   Dim length;            /* COUNT: the number of its iterations */
   int *cells;            /* stb_ds: CELLS: by row */
   int64_t stride;        /* CELLS: bytes from one to the next */
