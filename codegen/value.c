@@ -350,8 +350,7 @@ void store_outs(Lower *l, const Axes *axes, const Idx *at) {
   }
   if (n > 1)
     for (int i = 0; i < n; i++) values[i] = lb_let(l->b, NULL, values[i]);
-  for (int i = 0; i < n; i++)
-    store_out(l, &g->outs[i], where[i], values[i]);
+  for (int i = 0; i < n; i++) store_out(l, &g->outs[i], where[i], values[i]);
 }
 void store_out(Lower *l, const GroupOut *o, LExpr *linear, LExpr *value) {
   Loc place = lb_place(l->b, graph_node(l->g, o->node)->loc);

@@ -87,9 +87,11 @@ int64_t watch_count(const WatchCall *c, Type t) {
 }
 static int64_t bytes_of(const WatchCall *c, Type t) { return watch_count(c, t) * dtype_size(t.dtype); }
 
+/* Is there something else between its elements? */
+static bool has_gaps(const Plan *p, int buf) { return p->bufs[buf].place && p->bufs[buf].kind == BUF_ROW; }
 /* Has the buffer a place and a type that can be read? The number of an iteration and cells at distances have none. */
 static bool is_memory(const Plan *p, int buf) {
-  return p->bufs[buf].kind != BUF_COUNT && p->bufs[buf].kind != BUF_CELLS && !p->bufs[buf].place;
+  return p->bufs[buf].kind != BUF_COUNT && p->bufs[buf].kind != BUF_CELLS && !has_gaps(p, buf);
 }
 
 static WatchCall *call_of(Watch *w, const DnnContext *m) {
@@ -136,6 +138,15 @@ void watch_gather(const WatchCall *c, const PlanBuf *x, const void *from, void *
   }
 }
 
+/* What stands in a buffer, in the order of its axes. */
+static Seen scan(const WatchCall *c, const PlanBuf *x, const void *data) {
+  void *row = x->place ? malloc((size_t)bytes_of(c, x->type) + 1) : NULL;
+  if (row) watch_gather(c, x, data, row);
+  Seen s = watch_scan(row ? row : data, x->type.dtype, watch_count(c, x->type));
+  free(row);
+  return s;
+}
+
 /* Does the group write into what it reads as `read`? */
 static bool is_overwritten(const WatchCall *c, const Plan *p, const Group *g, int read, int64_t bytes) {
   int n = (int)arrlen(g->reads);
@@ -176,7 +187,7 @@ static bool before(Watch *w, WatchCall *c, const Plan *p, const Group *g) {
     if (!is_memory(p, g->reads[k])) continue;
     const PlanBuf *x = &p->bufs[g->reads[k]];
     BufKind kind = p->bufs[watch_root(p, g->reads[k])].kind;
-    Seen s = watch_scan(c->at->bufs[k], x->type.dtype, watch_count(c, x->type));
+    Seen s = scan(c, x, c->at->bufs[k]);
     bool unwritten = s.unwritten && (kind == BUF_ARENA || kind == BUF_OWN || kind == BUF_OUTPUT),
          nan = s.nan && !watch_makes_records(c);
     if (unwritten) watch_tell_unwritten(c, g->reads[k], true, &s);
@@ -192,7 +203,7 @@ static bool before(Watch *w, WatchCall *c, const Plan *p, const Group *g) {
     for (int i = 0; i < n; i++)
       shared |= is_memory(p, g->reads[i]) &&
                 overlap(c->at->bufs[n + k], bytes, c->at->bufs[i], bytes_of(c, p->bufs[g->reads[i]].type));
-    if (!shared && !p->bufs[g->outs[k].buf].place) watch_poison((void *)(uintptr_t)c->at->bufs[n + k], bytes);
+    if (!shared && !has_gaps(p, g->outs[k].buf)) watch_poison((void *)(uintptr_t)c->at->bufs[n + k], bytes);
   }
   const Lowered *l = w->lowered[c->entry];
   if (uses_temp(&l->groups[c->at->group]) && !g->solo)
@@ -241,10 +252,7 @@ static bool after(Watch *w, WatchCall *c, const Plan *p, const Group *g) {
   uint64_t sign = c->infs;
   for (int k = 0; good && k < n_outs; k++) {
     const PlanBuf *x = &p->bufs[g->outs[k].buf];
-    void *row = x->place ? malloc((size_t)bytes_of(c, x->type) + 1) : NULL;
-    if (row) watch_gather(c, x, c->at->bufs[n + k], row);
-    Seen s = seen[k] = watch_scan(row ? row : c->at->bufs[n + k], x->type.dtype, watch_count(c, x->type));
-    free(row);
+    Seen s = seen[k] = scan(c, x, c->at->bufs[n + k]);
     good = !s.unwritten && !s.nan;
     inf |= s.inf > 0;
     sign = mix(sign, s.inf);

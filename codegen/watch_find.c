@@ -53,7 +53,7 @@ static Tensor *stored(Find *f, NodeId n) {
   for (int k = 0; k < n_reads && !f->inside[n]; k++) {
     if (g->reads[k] != buf) continue;
     if (f->plan->bufs[buf].kind != BUF_COUNT)
-      return tensor_at(f, n, c->copies[k].data ? c->copies[k].data : in_a_row(f, buf, c->at->bufs[k]));
+      return tensor_at(f, n, in_a_row(f, buf, c->copies[k].data ? c->copies[k].data : c->at->bufs[k]));
     Tensor *t = tensor_at(f, n, NULL);
     *t = tensor_new(f->arena, t->dtype, 0, NULL);
     tensor_set_int(t, 0, *(const int64_t *)c->at->bufs[k]);

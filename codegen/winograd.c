@@ -97,7 +97,8 @@ static void copy_planes(Lower *l, const Wino *w, const Planes *q, LExpr *n) {
   int64_t lanes = w->lanes, full = q->blocks ? q->c / lanes * lanes : 0;
   if (q->last) { /* it lies so */
     LArr *src = lower_buf(l, l->buf_of[q->node], F32);
-    LExpr *from = mul(b, x_add(b, mul(b, n, q->h), q->lo), q->w * q->c), *end = mul(b, x_sub(b, q->hi, q->lo), q->w * q->c);
+    LExpr *from = mul(b, x_add(b, mul(b, n, q->h), q->lo), q->w * q->c),
+          *end = mul(b, x_sub(b, q->hi, q->lo), q->w * q->c);
     LExpr *z = x_var(b, lb_for(b, FOR_SERIAL, "z", x_int(b, 0), end, lanes));
     lb_store(b, q->copy, z, x_vload(b, src, x_add(b, from, z), lanes));
     lb_end(b);

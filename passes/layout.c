@@ -15,9 +15,9 @@
 #include "passes/plan_internal.h"
 #include <stdlib.h>
 
-/* Moves of an element that an order with channels last saves or costs. SQUARES: the transposed squares of a convolution by
- * tiles; LINES: long rows instead of short ones; ACROSS: an image that is read across its order; STEP: a result that is
- * stored so; TIED: operands of one element-wise kernel in different orders. */
+/* Moves of an element that an order with channels last saves or costs. SQUARES: the transposed squares of a convolution
+ * by tiles; LINES: long rows instead of short ones; ACROSS: an image that is read across its order; STEP: a result that
+ * is stored so; TIED: operands of one element-wise kernel in different orders. */
 enum { SQUARES = 4, LINES = 2, ACROSS = -8, STEP = -1, TIED = 6 };
 enum { LEAST_CHANNELS = 16 }; /* whole vectors, and whole lines of a cache */
 
@@ -27,10 +27,10 @@ typedef struct Tie {
 typedef struct Layout {
   Plan *p;
   int n;
-  bool *open;  /* by buffer: may have either order */
-  bool *last;  /* channels last */
-  double *gain; /* by buffer: of channels last */
-  Tie *ties;   /* stb_ds */
+  bool *open;     /* by buffer: may have either order */
+  bool *last;     /* channels last */
+  double *gain;   /* by buffer: of channels last */
+  Tie *ties;      /* stb_ds */
   uint8_t *fixed; /* by node of the entry's graph */
 } Layout;
 

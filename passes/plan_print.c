@@ -94,8 +94,8 @@ void plan_print(const Plan *p, Buf *b) {
     if ((x->kind != BUF_ARENA && x->kind != BUF_OWN) || x->begin < 0) continue;
     buf_printf(b, "  b%d %%%u ", i, x->node);
     type_print(p->graph->dims, b, x->type);
-    buf_printf(b, " at %s%lld, %lld bytes, live %d..%d\n", x->kind == BUF_OWN ? "own " : "", (long long)x->offset,
-               (long long)x->bytes, x->begin, x->end);
+    buf_printf(b, "%s at %s%lld, %lld bytes, live %d..%d\n", x->place ? " channels last" : "",
+               x->kind == BUF_OWN ? "own " : "", (long long)x->offset, (long long)x->bytes, x->begin, x->end);
   }
   for (int i = 0; i < arrlen(p->fixed); i++) {
     buf_str(b, "  prepare ");

@@ -1,7 +1,8 @@
 /* Exported functions whose weights are cells: what `prepare` packs, transforms and computes, and what the calls make of
  * it. Evaluator == interpreted loop IR, for several numbers of threads with equal bits. Drawn: convolutions of small
  * images, whose pixels are rows of the product, with strides, and products; behind them a scale and a shift of each
- * channel, in forms that go into the weights, and a residual. */
+ * channel, in forms that go into the weights, and a residual. Then chains of convolutions of all kinds, with residuals
+ * and element-wise values between them, whose values lie with channels last or first as passes/layout.c has it. */
 #include "base/ds.h"
 #include "codegen/codegen.h"
 #include "ir/eval.h"
@@ -73,6 +74,76 @@ static void make(Kept *c, int form, DType t, int64_t n, bool free_batch, int64_t
   c->vars[0] = n;
 }
 
+/* ---- chains ---- */
+static NodeId conv(Kept *c, Op op, NodeId a, NodeId w, int64_t border, int64_t step, int64_t gap, int64_t groups,
+                   const Type *want) {
+  Dim around[2] = {dim_int(c->g->dims, border), dim_int(c->g->dims, border)};
+  int64_t stride[2] = {step, step}, dilation[2] = {gap, gap};
+  return g_conv(c->g, op, nowhere, a, w, 2, stride, around, around, dilation, groups, want);
+}
+static int64_t size_of(const Kept *c, NodeId n, int axis) {
+  int64_t v = 0;
+  assert_true(dim_is_int(c->g->dims, graph_type(c->g, n).shape[axis], &v));
+  return v;
+}
+static bool same_shape(const Kept *c, NodeId a, NodeId b) {
+  Type x = graph_type(c->g, a), y = graph_type(c->g, b);
+  for (int k = 0; k < 4; k++)
+    if (x.shape[k] != y.shape[k]) return false;
+  return true;
+}
+static NodeId one_more(Kept *c, NodeId x) {
+  static const int64_t channels[] = {16, 32, 48, 64, 20};
+  int64_t ci = size_of(c, x, 1), co = channels[draw(0, 11) % 5], step = size_of(c, x, 2) > 6 && !draw(0, 3) ? 2 : 1;
+  int kind = (int)draw(0, 7);
+  NodeId y;
+  if (kind < 3) {
+    y = conv(c, OP_conv, x, cell(c, F32, 4, (int64_t[]){co, ci, 1, 1}), 0, step, 1, 1, NULL);
+  } else if (kind == 3) {
+    y = conv(c, OP_conv, x, cell(c, F32, 4, (int64_t[]){co, ci, 5, 5}), 2, 1, 1, 1, NULL);
+  } else if (kind == 4 && ci % 4 == 0) {
+    y = conv(c, OP_conv, x, cell(c, F32, 4, (int64_t[]){ci, ci / 4, 3, 3}), 2, 1, draw(1, 2), 4, NULL);
+  } else if (kind == 5) {
+    Type want = graph_type(c->g, x);
+    Dim shape[4] = {want.shape[0], dim_int(c->g->dims, co), want.shape[2], want.shape[3]};
+    want = type_of(c->a, F32, 4, shape);
+    y = conv(c, OP_conv_dx, x, cell(c, F32, 4, (int64_t[]){ci, co, 3, 3}), 1, 1, 1, 1, &want);
+  } else {
+    y = conv(c, OP_conv, x, cell(c, F32, 4, (int64_t[]){co, ci, 3, 3}), 1, step, 1, 1, NULL);
+  }
+  co = size_of(c, y, 1);
+  y = map2(c, OP_add, map2(c, OP_mul, y, g_full_like(c->g, nowhere, 0.25, y)), along(c, cell(c, F32, 1, &co), y));
+  return draw(0, 3) ? map2(c, OP_maximum, y, g_full_like(c->g, nowhere, 0, y)) : g_map1(c->g, OP_tanh, nowhere, y);
+}
+static void chain(Kept *c) {
+  DimTab *d = c->g->dims;
+  bool free_batch = draw(0, 1);
+  int64_t n = draw(1, 3), side = draw(5, 11);
+  Dim shape[4] = {free_batch ? dim_var(d, "N", n) : dim_int(d, n), dim_int(d, draw(0, 1) ? 32 : 3), dim_int(d, side),
+                  dim_int(d, side + draw(0, 1))};
+  NodeId x = g_input(c->g, nowhere, type_of(c->a, F32, 4, shape)), made[16] = {x}, y = x;
+  int links = (int)draw(2, 6), count = 1;
+  for (int i = 0; i < links; i++) {
+    y = one_more(c, y);
+    for (int k = 0; k < count; k++)
+      if (same_shape(c, made[k], y) && draw(0, 1)) y = map2(c, OP_add, y, made[k]);
+    made[count++] = y;
+    if (!draw(0, 4)) made[count++] = y = map2(c, OP_mul, y, g_map1(c->g, OP_sigmoid, nowhere, y));
+  }
+  x = made[count - 2];
+  int64_t end = draw(0, 2);
+  if (end == 0) y = g_reduce(c->g, OP_sum, nowhere, y, (int[]){2, 3}, 2);
+  if (end == 1 && size_of(c, x, 2) == size_of(c, y, 2)) {
+    Dim w[4] = {dim_int(d, size_of(c, y, 1)), dim_int(d, size_of(c, x, 1)), dim_int(d, 3), dim_int(d, 3)};
+    Type want = type_of(c->a, F32, 4, w);
+    y = conv(c, OP_conv_dw, x, y, 1, 1, 1, 1, &want);
+  }
+  NodeId more = g_input(c->g, nowhere, graph_type(c->g, y));
+  arrput(c->g->outputs, map2(c, OP_add, y, more));
+  c->vars[0] = n;
+}
+
+static int turned; /* buffers with channels last */
 static void check(Kept *c, const char *target, const char *what) {
   Graph *g = c->g;
   Buf why = {0};
@@ -98,6 +169,7 @@ static void check(Kept *c, const char *target, const char *what) {
   pass_simplify(g, &c->prog, &e);
   pass_dce(g, &c->prog, &e);
   Plan *p = plan_build(c->a, &c->prog, &e);
+  for (int i = 0; i < arrlen(p->bufs); i++) turned += p->bufs[i].place != NULL;
   KernelTable *t = kernels_new(c->a, &c->prog, target_find(target));
   Lowered *l = lower_plan(c->a, p, t);
   Tensor first = {0};
@@ -108,7 +180,12 @@ static void check(Kept *c, const char *target, const char *what) {
     int64_t clock[4] = {0};
     if (!lowered_interpret(l, t, c->vars, from, to, cell_data, clock, threads, &why)) fail_msg("%s: %s", what, why.s);
     double far = tensor_diff(&want, &got);
-    if (!(far < (want.dtype == F64 ? 1e-11 : 1e-4))) fail_msg("%s: %g from the evaluator's", what, far);
+    double largest = 1;
+    for (int64_t i = 0; i < tensor_count(&want); i++) largest = fmax(largest, fabs(tensor_get(&want, i)));
+    if (!(far < largest * (want.dtype == F64 ? 1e-11 : 1e-4))) {
+      plan_print(p, &why);
+      fail_msg("%s: %g from the evaluator's\n%s", what, far, why.s);
+    }
     if (threads > 1) assert_memory_equal(first.data, got.data, (size_t)tensor_bytes(&got));
     first = got;
   }
@@ -146,7 +223,26 @@ static void test_kept(void **state) {
   }
 }
 
+static void test_chains(void **state) {
+  (void)state;
+  static const char *const targets[] = {"x86-64-v4", "x86-64-v3", "plain"};
+  if (getenv("DNN_TEST_SEED")) state_ = (uint64_t)atoll(getenv("DNN_TEST_SEED"));
+  int rounds = getenv("DNN_TEST_SEEDS") ? atoi(getenv("DNN_TEST_SEEDS")) : 16;
+  turned = 0;
+  for (int i = 0; i < rounds; i++) {
+    Arena *a = arena_new();
+    Kept c = {.a = a};
+    c.g = graph_new(a, dimtab_new(a), diag_new(a));
+    c.prog = (Prog){.arena = a, .dims = c.g->dims, .diag = c.g->diag, .name = "t"};
+    chain(&c);
+    check(&c, targets[draw(0, 5) / 2 % 3], arena_printf(a, "chain %d", i));
+    arrfree(c.prog.cells);
+    arena_free(a);
+  }
+  assert_true(turned > rounds / 4);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_kept)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_kept), cmocka_unit_test(test_chains)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
