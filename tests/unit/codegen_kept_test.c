@@ -96,6 +96,7 @@ static NodeId one_more(Kept *c, NodeId x) {
   static const int64_t channels[] = {16, 32, 48, 64, 20};
   int64_t ci = size_of(c, x, 1), co = channels[draw(0, 11) % 5], step = size_of(c, x, 2) > 6 && !draw(0, 3) ? 2 : 1;
   int kind = (int)draw(0, 7);
+  int64_t summands = ci * (kind < 3 ? 1 : kind == 3 ? 25 : 9); /* values stay near 1 */
   NodeId y;
   if (kind < 3) {
     y = conv(c, OP_conv, x, cell(c, F32, 4, (int64_t[]){co, ci, 1, 1}), 0, step, 1, 1, NULL);
@@ -112,7 +113,8 @@ static NodeId one_more(Kept *c, NodeId x) {
     y = conv(c, OP_conv, x, cell(c, F32, 4, (int64_t[]){co, ci, 3, 3}), 1, step, 1, 1, NULL);
   }
   co = size_of(c, y, 1);
-  y = map2(c, OP_add, map2(c, OP_mul, y, g_full_like(c->g, nowhere, 0.25, y)), along(c, cell(c, F32, 1, &co), y));
+  y = map2(c, OP_add, map2(c, OP_mul, y, g_full_like(c->g, nowhere, 1.5 / sqrt((double)summands), y)),
+           along(c, cell(c, F32, 1, &co), y));
   return draw(0, 3) ? map2(c, OP_maximum, y, g_full_like(c->g, nowhere, 0, y)) : g_map1(c->g, OP_tanh, nowhere, y);
 }
 static void chain(Kept *c) {
