@@ -31,14 +31,15 @@ static bool dot(Eval *e) {
   for (int i = ny; i < n; i++) terms *= size[i];
   for (int64_t o = 0; o < count; o++) {
     double sum = 0;
-    for (int64_t k = 0; k < terms; k++) {
+    int64_t line = n > ny ? size[n - 1] : 1, pa = n > ny ? step_a[n - 1] : 0, pb = n > ny ? step_b[n - 1] : 0;
+    for (int64_t k = 0; k < terms; k += line) {
       int64_t p = 0, q = 0;
       for (int i = 0; i < n; i++) {
         p += index[i] * step_a[i];
         q += index[i] * step_b[i];
       }
-      sum += x[p] * w[q];
-      if (k + 1 < terms) eval_next(index + ny, size + ny, n - ny);
+      for (int64_t j = 0; j < line; j++) sum += x[p + j * pa] * w[q + j * pb];
+      if (k + line < terms) eval_next(index + ny, size + ny, n - 1 - ny);
     }
     for (int i = ny; i < n; i++) index[i] = 0;
     tensor_set(e->out, o, sum);
@@ -80,6 +81,36 @@ static void conv_plane(Op op, const Conv *c, double *x, double *w, double *y) {
   } while (eval_next(p, c->y + 2, c->ns));
 }
 
+/* The same for the convolution and its dw, a row of y at a time: each element of y sums over the taps, and each tap
+ * over the places of y, in the order of conv_plane. */
+static void conv_lines(Op op, const Conv *c, const double *x, double *w, double *y) {
+  int last = c->ns - 1;
+  int64_t k[MAX_RANK] = {0}, at_w = 0, wide = c->x[2 + last], n = c->y[2 + last], step = c->stride[last];
+  do {
+    int64_t p[MAX_RANK] = {0}, at_y = 0, j0 = k[last] * c->dilation[last] - c->low[last];
+    int64_t from = j0 < 0 ? (-j0 + step - 1) / step : 0, to = wide > j0 ? (wide - j0 + step - 1) / step : 0;
+    if (to > n) to = n;
+    double tap = w[at_w];
+    do {
+      int64_t at_x = 0;
+      bool inside = true;
+      for (int i = 0; i < last; i++) {
+        int64_t j = p[i] * c->stride[i] + k[i] * c->dilation[i] - c->low[i];
+        inside &= j >= 0 && j < c->x[2 + i];
+        at_x = at_x * c->x[2 + i] + j;
+      }
+      if (inside && op == OP_conv) {
+        for (int64_t o = from; o < to; o++) y[at_y + o] += x[at_x * wide + o * step + j0] * tap;
+      } else if (inside) {
+        for (int64_t o = from; o < to; o++) tap += y[at_y + o] * x[at_x * wide + o * step + j0];
+      }
+      at_y += n;
+    } while (eval_next(p, c->y + 2, last));
+    if (op == OP_conv_dw) w[at_w] = tap;
+    at_w++;
+  } while (eval_next(k, c->w + 2, c->ns));
+}
+
 static int64_t plane(const int64_t *shape, int ns) {
   int64_t n = 1;
   for (int i = 0; i < ns; i++) n *= shape[2 + i];
@@ -103,8 +134,10 @@ static bool conv(Eval *e) {
     for (int64_t o = 0; o < c.w[0]; o++) {
       for (int64_t i = 0; i < c.w[1]; i++) {
         int64_t channel = o / per_group * c.w[1] + i;
-        conv_plane(op, &c, c.vx + (n * c.x[1] + channel) * px, c.vw + (o * c.w[1] + i) * pw,
-                   c.vy + (n * c.w[0] + o) * py);
+        double *x_at = c.vx + (n * c.x[1] + channel) * px, *w_at = c.vw + (o * c.w[1] + i) * pw;
+        double *y_at = c.vy + (n * c.w[0] + o) * py;
+        if (op == OP_conv_dx || !c.ns) conv_plane(op, &c, x_at, w_at, y_at);
+        else conv_lines(op, &c, x_at, w_at, y_at);
       }
     }
   }
