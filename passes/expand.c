@@ -173,6 +173,8 @@ static void expand_graph(Graph *g, const Prog *prog, const Entry *entry) {
   rewrite_end(&e.r);
 }
 
+void expand_transforms(Graph *g) { expand_graph(g, NULL, NULL); }
+
 /* ---- calls ---- */
 
 static bool is_call(const Graph *g, const Node *d) {

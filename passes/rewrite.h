@@ -39,6 +39,9 @@ bool attr_same(const Attr *a, const Attr *b);
 /* pass_hoist, which expand calls as well: loops of g, and of regions in it, whose bodies hold no transformation. */
 void hoist_graph(Graph *g);
 
+/* grad, vjp, jvp, jacobian and vmap alone: checkpoints and own gradients stay. A part of pass_expand. */
+void expand_transforms(Graph *g);
+
 /* The passes, in the files of their names. */
 PassFn pass_nest, pass_expand, pass_simplify, pass_fold, pass_cse, pass_trim, pass_hoist, pass_sink, pass_absorb,
     pass_settle, pass_sums, pass_block, pass_dce, pass_keep;

@@ -2,7 +2,7 @@
 # slow
 # alone
 #
-#   each gradient rule works on -dy          grad_rules_test
+#   each gradient rule works on -dy          grad_rules_test; grad_check_test must name the operation
 #   each row of simplify loses its condition passes_test
 #   what each batching rule gives is reversed vmap_test, vmap_region_test
 #   the k-th life of a buffer ends one early or late   plan_test
@@ -14,7 +14,7 @@ dir=$BUILD/mutate
   tail -n 20 "$BUILD/mutate.log"
   exit 1
 }
-ninja -C "$dir" tests/grad_rules_test tests/passes_test tests/vmap_test tests/vmap_region_test tests/plan_test >"$BUILD/mutate.log" 2>&1 || {
+ninja -C "$dir" tests/grad_rules_test tests/grad_check_test tests/passes_test tests/vmap_test tests/vmap_region_test tests/plan_test >"$BUILD/mutate.log" 2>&1 || {
   tail -n 20 "$BUILD/mutate.log"
   exit 1
 }
@@ -29,7 +29,7 @@ mutant() {
     killed=$((killed + 1))
   fi
 }
-for t in grad_rules_test passes_test vmap_test vmap_region_test plan_test; do
+for t in grad_rules_test grad_check_test passes_test vmap_test vmap_region_test plan_test; do
   timeout 300 "$dir/tests/$t" >/dev/null 2>&1 || {
     echo "$t fails without a mutant"
     exit 1
@@ -38,6 +38,16 @@ done
 
 for op in $(awk -F'[(,] *' '/^OP\(/ && $6 != "zero" && $6 != "never" { print $2 }' "$ROOT/ir/ops.def"); do
   mutant grad_rules_test DNN_MUTATE_GRAD "$op"
+done
+# `dnnc check --grad` finds each of them, and the operation: grad_check_test succeeds then. (A broken `get` shows at the
+# op whose result it takes.)
+for op in $(awk -F'[(,] *' '/^OP\(/ && $6 != "zero" && $6 != "never" && $6 != "get" { print $2 }' "$ROOT/ir/ops.def"); do
+  mutants=$((mutants + 1))
+  if DNN_MUTATE_GRAD=$op timeout 120 "$dir/tests/grad_check_test" >/dev/null 2>&1; then
+    killed=$((killed + 1))
+  else
+    echo "grad_check_test does not find DNN_MUTATE_GRAD=$op"
+  fi
 done
 for op in $(awk -F'[(,] *' '/^OP\(/ && $4 != "LEAF" && $4 != "META" && $4 != "REGION" || /^OP\(uniform/ { print $2 }' \
   "$ROOT/ir/ops.def"); do
