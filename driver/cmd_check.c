@@ -1,7 +1,8 @@
 /* dnnc check: reads, elaborates, and runs the graph passes that can still find a mistake: gradients and batches. All of
- * it is dnnc.h. */
+ * it is dnnc.h; `--grad` is check_grad.c. */
 #include "base/ds.h"
 #include "driver/driver.h"
+#include "driver/program.h"
 #include "library/dnnc.h"
 #include <malloc.h>
 #include <stdlib.h>
@@ -48,7 +49,17 @@ static void quick_heap(void) {
 #endif
 }
 
+/* Options that say how gradients are checked. */
+static int without_grad(const Args *a) {
+  static const char *const names[] = {"entry", "weights", "data", "seed", "rows"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    if (args_has(a, names[i])) return usage_error(a, "`--%s` belongs to `--grad`", names[i]);
+  return EXIT_OK;
+}
+
 int cmd_check(const Args *a) {
+  if (args_has(a, "grad")) return check_gradients(a);
+  if (without_grad(a)) return EXIT_USAGE;
   quick_heap();
   int worst = EXIT_OK;
   for (int i = 0; i < (int)arrlen(a->operands); i++) {

@@ -16,6 +16,8 @@ int program_machine_end(const Args *a, Machine *m, int status);
 
 /* Runs the training of a compiled program by the command line; `choose`, `chosen`: a metric that a sweep wants. */
 int program_train(const Args *a, Machine *m, bool evaluate_only, const char *choose, double *chosen);
+/* dnnc check --grad. */
+int check_gradients(const Args *a);
 /* `sweep { }` of a loaded program: a training for every combination of its constants. */
 int program_sweep(const Args *a, Machine *m);
 /* Copies a weights file to DIR/NAME.dnnw; an exit status. */

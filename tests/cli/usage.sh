@@ -15,7 +15,7 @@ wrong 'FILE... is missing' check
 wrong 'FILE is missing' train
 wrong 'unexpected `b.dnn`' summary a.dnn b.dnn
 wrong 'unknown option `--jsn`; did you mean `--json`?' check --jsn "$line"
-wrong 'unknown option `--entry=x`' check --entry=x "$line"
+wrong 'unknown option `--after=x`' check --after=x "$line"
 wrong 'unknown option `-z`' check -z "$line"
 wrong '`--json` takes no value' check --json=yes "$line"
 wrong '`--target` needs a value' emit "$line" --target
