@@ -157,7 +157,9 @@ Tensor *node_eval(Arena *a, const Graph *g, const EvalEnv *env, NodeId id, Tenso
     Type t = n->type.dtype == TUPLE ? n->results[i] : n->type;
     out[i] = tensor_of_type(a, g->dims, t, env->vars);
   }
+  if (env->noise > 0) eval_noise_operands(&e);
   bool ok = eval_node(&e);
+  if (ok && env->noise > 0) eval_noise_result(&e);
   arena_free(e.tmp);
   return ok ? out : NULL;
 }

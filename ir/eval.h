@@ -22,6 +22,8 @@ typedef struct EvalEnv {
   const Tensor *cells;  /* by cell index */
   int64_t clock[4];     /* step, steps, epoch, random key */
   const volatile sig_atomic_t *stop; /* not NULL: the evaluation fails as "interrupted" when this becomes true */
+  double noise; /* > 0: rounding is that many times as coarse, at random (eval_noise.c); a function of noise_seed */
+  uint64_t noise_seed;
 } EvalEnv;
 
 /* The outputs of g (as many as g->outputs, allocated in `a`); false and the reason, with the place in the source, for

@@ -31,6 +31,10 @@ bool eval_scatter(Eval *e);
 bool eval_call(Eval *e);
 bool eval_region(Eval *e);
 
+/* With env->noise: operands before, the result behind the op (eval_noise.c). */
+void eval_noise_operands(Eval *e);
+void eval_noise_result(Eval *e);
+
 /* All elements as double, in e->tmp. */
 double *eval_floats(Eval *e, const Tensor *t);
 /* Constant or symbolic attribute lists at the run's sizes. */

@@ -18,11 +18,11 @@ static const char *value_of(const char *list, const char *word) {
 
 /* A word that is misspelt would leave a test that tests nothing. */
 static void check_words(const char *list) {
-  static const char *const words[] = {"text", "nodes", "steps"};
+  static const char *const words[] = {"text", "nodes", "steps", "without"};
   for (const char *s = list; s && *s; s += strspn(s, ",")) {
     size_t n = strcspn(s, ",="), k = 0;
-    while (k < 3 && (strlen(words[k]) != n || strncmp(s, words[k], n))) k++;
-    if (k == 3) INTERNAL("DNN_HOSTILE takes text, nodes=SEED and steps=SEED, not `%.*s`", (int)n, s);
+    while (k < 4 && (strlen(words[k]) != n || strncmp(s, words[k], n))) k++;
+    if (k == 4) INTERNAL("DNN_HOSTILE takes text, nodes=SEED, steps=SEED and without=PASSES, not `%.*s`", (int)n, s);
     s += strcspn(s, ",");
   }
 }
@@ -41,6 +41,17 @@ static uint64_t seed_of(const char *word) {
 bool hostile_text(void) { return hostile("text") != NULL; }
 uint64_t hostile_nodes(void) { return seed_of("nodes"); }
 uint64_t hostile_steps(void) { return seed_of("steps"); }
+
+bool hostile_without(const char *pass) {
+  static const char *const needed[] = {"expand", "trim", "dce", "keep"};
+  const char *v = hostile("without");
+  size_t n = strlen(pass);
+  for (int i = 0; i < 4; i++)
+    if (!strcmp(pass, needed[i])) return false;
+  for (; v && *v && *v != ','; v += strcspn(v, "+,"), v += *v == '+')
+    if (strcspn(v, "+,") == n && !strncmp(v, pass, n)) return true;
+  return false;
+}
 
 /* splitmix64 (Steele, Lea, Flood, "Fast Splittable Pseudorandom Number Generators", 2014). */
 int hostile_pick(uint64_t *state, int n) {

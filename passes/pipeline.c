@@ -84,7 +84,7 @@ bool pipeline_graph(Prog *prog, Entry *entry, const PipelineOpts *o) {
   if (strict) check_text(g, "elaborate", name);
   for (int i = 0; i < pass_count; i++) {
     double begin = now_ms();
-    pass_table[i].run(g, prog, entry);
+    if (!hostile_without(pass_table[i].name)) pass_table[i].run(g, prog, entry);
     if (o->time) {
       fprintf(stderr, "%8.1f ms  %s: %s (%d nodes)\n", now_ms() - begin, name, pass_table[i].name, rewrite_count(g));
     }
