@@ -114,31 +114,76 @@ static int new_site(Emit *e, Loc at) {
   return e->n_sites + 3 + (int)arrlen(e->sites);
 }
 
+/* `d` must not be negative, which is tested where it cannot be proved; with `count` only when that is at least 1. The
+ * error: WHAT is FOUND, allowed is 0 .. LIMIT. */
+static void put_check(Emit *e, int i, Buf *b, Loc at, Dim d, Dim count, const char *what, Dim found, Dim limit,
+                      Dim **seen) {
+  const Entry *x = &e->prog->entries[i];
+  DimTab *t = e->prog->dims;
+  Dim one = dim_int(t, 1);
+  bool always = count == DIM_NONE || dim_le(t, one, count) == DIM_YES, known = dim_le(t, dim_int(t, 0), d) == DIM_YES;
+  if (count != DIM_NONE) known |= dim_le(t, dim_sub(t, count, one), d) == DIM_YES;
+  for (int j = 0; j < (int)arrlen(*seen); j++) known |= (*seen)[j] == d;
+  if (known) return;
+  if (always) arrput(*seen, d);
+  if (!at.file) at = x->loc;
+  buf_str(b, "  if (");
+  if (!always) {
+    emit_dim(e, x, b, count);
+    buf_str(b, " > 0 && ");
+  }
+  emit_dim(e, x, b, d);
+  buf_printf(b, " < 0) return range_error(m, %d, ", new_site(e, at));
+  emit_string(b, arena_printf(e->arena, "%s: error: %s", emit_column(e, at), what));
+  buf_str(b, ", ");
+  emit_dim(e, x, b, found);
+  buf_str(b, ", ");
+  emit_dim(e, x, b, limit);
+  buf_str(b, ", ");
+  emit_string(b, emit_excerpt(e, at));
+  buf_str(b, ");\n");
+}
+
+static const char *told(Emit *e, const char *what, Dim d, const char *of, Dim size) {
+  Buf text = {0};
+  buf_str(&text, what);
+  dim_print(e->prog->dims, &text, d);
+  buf_str(&text, of);
+  if (*of) dim_print(e->prog->dims, &text, size);
+  const char *s = arena_strdup(e->arena, text.s);
+  buf_free(&text);
+  return s;
+}
+
+/* The first and the last place that a slice reads, such as 3 in x[3] of an axis of size N. */
+static void put_slice_checks(Emit *e, int i, Buf *b, const Graph *g, const Node *x, Dim **seen) {
+  DimTab *d = e->prog->dims;
+  const Dim *start = node_attr(x, A_start)->dims, *step = node_attr(x, A_step)->dims;
+  for (int k = 0; k < x->type.rank; k++) {
+    Dim size = graph_type(g, x->in[0]).shape[k], end = dim_sub(d, size, dim_int(d, 1));
+    Dim last = dim_add(d, start[k], dim_mul(d, dim_sub(d, x->type.shape[k], dim_int(d, 1)), step[k]));
+    if (dim_le(d, x->type.shape[k], dim_int(d, 0)) == DIM_YES) continue;
+    for (int side = 0; side < 2; side++) {
+      Dim at = side ? last : start[k];
+      const char *what = told(e, "the index ", at, " of an axis of size ", size);
+      put_check(e, i, b, x->loc, at, x->type.shape[k], what, at, end, seen);
+      put_check(e, i, b, x->loc, dim_sub(d, end, at), x->type.shape[k], what, at, end, seen);
+    }
+  }
+}
+
 /* Sizes that come out negative at some values of the variables, such as N - 4: no tensor of the entry may have them,
  * inside neither, for two of them multiplied would be a large one. */
 static void put_size_checks(Emit *e, int i, Buf *b, const Graph *g, Dim **seen) {
-  const Entry *x = &e->prog->entries[i];
   for (NodeId n = 1; n < (NodeId)arrlen(g->nodes); n++) {
-    Type t = graph_type(g, n);
-    for (int k = 0; k < graph_node(g, n)->n_regions; k++) put_size_checks(e, i, b, graph_node(g, n)->regions[k], seen);
-    for (int k = 0; k < t.rank; k++) {
-      Dim d = t.shape[k];
-      bool known = dim_le(g->dims, dim_int(g->dims, 0), d) == DIM_YES;
-      for (int j = 0; j < (int)arrlen(*seen); j++) known |= (*seen)[j] == d;
-      if (known) continue;
-      arrput(*seen, d);
-      Buf size = {0}, text = {0};
-      emit_dim(e, x, &size, d);
-      dim_print(g->dims, &text, d);
-      Loc at = graph_node(g, n)->loc.file ? graph_node(g, n)->loc : x->loc;
-      buf_printf(b, "  if (%s < 0) return range_error(m, %d, ", size.s, new_site(e, at));
-      emit_string(b, arena_printf(e->arena, "%s: error: the size %s", emit_column(e, at), text.s));
-      buf_printf(b, ", %s, %lld, ", size.s, (long long)dim_upper(g->dims, d));
-      emit_string(b, emit_excerpt(e, at));
-      buf_str(b, ");\n");
-      buf_free(&size);
-      buf_free(&text);
+    const Node *x = graph_node(g, n);
+    for (int k = 0; k < x->n_regions; k++) put_size_checks(e, i, b, x->regions[k], seen);
+    for (int k = 0; k < x->type.rank; k++) {
+      Dim d = x->type.shape[k];
+      put_check(e, i, b, x->loc, d, DIM_NONE, told(e, "the size ", d, "", d), d,
+                dim_int(g->dims, dim_upper(g->dims, d)), seen);
     }
+    if (x->op == OP_slice) put_slice_checks(e, i, b, g, x, seen);
   }
 }
 

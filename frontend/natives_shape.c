@@ -417,14 +417,8 @@ static Value *roll(Elab *e, Value **a, int n, Loc at) {
   if (k < -(1ll << 40) || k > 1ll << 40) return elab_error(e, at, E0304, "`roll` by %lld is too far", (long long)k);
   DimTab *d = e->dims;
   Dim size = v_type(x).shape[axis], by;
-  int64_t m;
-  if (dim_is_int(d, size, &m)) {
-    if (m == 0) return x;
-    by = dim_int(d, ((k % m) + m) % m);
-  } else {
-    if (k < 0) by = dim_sub(d, size, dim_int(d, -k));
-    else by = dim_int(d, k);
-  }
+  if (dim_is(d, size, 0)) return x;
+  by = dim_mod(d, dim_int(d, k), size);
   if (dim_is(d, by, 0)) return x;
   NodeId in[2] = {part(e, nid(x), axis, dim_sub(d, size, by), by, 1, at),
                   part(e, nid(x), axis, dim_int(d, 0), dim_sub(d, size, by), 1, at)};

@@ -99,3 +99,36 @@ has "$err" '      |   ^~~~'
 status 0 "$DNNC" build p.dnn --target native --no-checks -o exe
 status 0 ./exe rows --in i=high.npy
 has "$out" '[20, 30]'
+
+# a static index or step in an axis whose size is known at run time only: an error where it is outside, also without
+# checks of data; what reads nothing is no error
+cat >q.dnn <<'D'
+export fn third(x: f32[N <= 9]) -> f32[] { x[2] }
+export fn last(x: f32[N <= 9]) -> f32[] { x[-2] }
+export fn odd(x: f32[N <= 9]) { x[1::2] }
+export fn back(x: f32[N <= 9]) { x[::-2] }
+export fn rolled(x: f32[N <= 9]) -> (f32[N], f32[N]) { (roll(x, 3), roll(x, -4)) }
+D
+python3 -c '
+import numpy
+for n in range(4): numpy.save("x%d" % n, numpy.arange(n, dtype="f4"))'
+for checks in "" --no-checks; do
+  status 1 "$DNNC" run q.dnn third $checks --in x=x2.npy
+  has "$err" 'q.dnn:1:44: error: the index 2 of an axis of size N is 2, allowed is 0 .. 1'
+  status 1 "$DNNC" run q.dnn last $checks --in x=x1.npy
+  has "$err" 'q.dnn:2:43: error: the index N - 2 of an axis of size N is -1, allowed is 0 .. 0'
+done
+status 0 "$DNNC" run q.dnn third --in x=x3.npy
+has "$out" '= 2'
+status 0 "$DNNC" run q.dnn odd --in x=x0.npy
+has "$out" 'f32[0] = []'
+status 0 "$DNNC" run q.dnn odd --in x=x2.npy
+has "$out" '= [1]'
+status 0 "$DNNC" run q.dnn back --in x=x0.npy
+status 0 "$DNNC" run q.dnn back --in x=x3.npy
+has "$out" '= [2, 0]'
+# rolled by more than there is
+status 0 "$DNNC" run q.dnn rolled --in x=x2.npy
+has "$out" 'out0: f32[2] = [1, 0]'
+has "$out" 'out1: f32[2] = [0, 1]'
+status 0 "$DNNC" run q.dnn rolled --in x=x0.npy
