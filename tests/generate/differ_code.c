@@ -18,7 +18,8 @@ typedef struct Made {
   const Target *target;
 } Made;
 
-static bool lower(World *w, const char *hostile, const char *target, Made *m) {
+/* `shared`: threads share every kernel, however little it does. */
+static bool lower(World *w, const char *hostile, const char *target, bool shared, Made *m) {
   m->prog = world_load(w, hostile, NULL);
   if (!m->prog) return false;
   int n = (int)arrlen(m->prog->entries);
@@ -29,7 +30,8 @@ static bool lower(World *w, const char *hostile, const char *target, Made *m) {
   if (hostile) setenv("DNN_HOSTILE", hostile, 1);
   for (int i = 0; i < n; i++) {
     Buf why = {0};
-    m->plans[i] = plan_build(w->a, m->prog, &m->prog->entries[i]);
+    m->plans[i] = shared ? plan_build_for(w->a, m->prog, &m->prog->entries[i], 0)
+                         : plan_build(w->a, m->prog, &m->prog->entries[i]);
     if (m->plans[i] && plan_verify(m->plans[i], &why)) continue;
     unsetenv("DNN_HOSTILE");
     return world_fail(w, "plan", "%s", why.s ? why.s : "there is none");
@@ -78,9 +80,9 @@ bool way_loops(World *w) {
   const char *target = targets[world_draw(w) % 4];
   const char *order = arena_printf(w->a, "steps=%d", (int)(world_draw(w) % 1000));
   Made m, other;
-  if (!lower(w, NULL, target, &m)) return false;
-  bool steps = w->d->ways >> WAY_STEPS & 1;
-  if (steps && !lower(w, order, target, &other)) return false;
+  bool steps = w->d->ways >> WAY_STEPS & 1, shared = world_draw(w) % 3 > 0;
+  if (!lower(w, NULL, target, shared, &m)) return false;
+  if (steps && !lower(w, order, target, shared, &other)) return false;
   w->d->compared[WAY_LOOPS]++, w->d->compared[WAY_STEPS] += steps;
   for (int i = 0; i < (int)arrlen(w->samples); i++) {
     Sample *s = &w->samples[i];
@@ -171,7 +173,8 @@ bool way_code(World *w) {
   EmitOut out = {0};
   Backend *backend = NULL;
   Buf why = {0};
-  if (!lower(w, NULL, world_draw(w) % 3 ? "native" : "x86-64-v3", &m) || !emit(w, &m, true, &out)) return false;
+  const char *target = world_draw(w) % 3 ? "native" : "x86-64-v3";
+  if (!lower(w, NULL, target, world_draw(w) % 2, &m) || !emit(w, &m, true, &out)) return false;
   const DnnProgram *p = backend_load(w->a, &out, quick(w, m.target), &(LoadOpts){.no_cache = true}, &backend, &why);
   if (!p) return world_fail(w, "jit", "%s", why.s ? why.s : "it cannot be loaded");
   int n = (int)arrlen(w->samples);
