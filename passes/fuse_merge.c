@@ -164,6 +164,28 @@ static bool rows_fit(const Fuse *f, const Split *s) {
   return row <= LONG_ROW && (rows >= FEW_ROWS || rows * row < LITTLE);
 }
 
+/* Results of a conv_dx with a stride come in phases, each of which lies in memory with gaps. */
+static bool has_gaps(const Fuse *f, NodeId n) {
+  const Node *x = &f->g->nodes[n];
+  int64_t stride[MAX_RANK];
+  if (x->op != OP_conv_dx) return false;
+  for (int k = node_ints(f->g, x, A_stride, stride, MAX_RANK); k-- > 0;)
+    if (stride[k] > 1) return true;
+  return false;
+}
+/* Does a member other than `heavy` read an array, element by element, that none of the two clusters makes? */
+static bool reads_arrays(Fuse *f, NodeId c, NodeId p, NodeId heavy) {
+  for (int side = 0; side < 2; side++)
+    for (NodeId m = side ? p : c; m; m = f->next[m])
+      for (int k = 0; k < f->g->nodes[m].n_in && m != heavy; k++) {
+        Edge e = fuse_edge(f, m, k);
+        if (!e.base || e.spread || f->g->nodes[e.base].type.rank == 0) continue;
+        NodeId h = f->kind[e.base] == K_CLUSTER ? fuse_find(f, e.base) : 0;
+        if (h != c && h != p) return true;
+      }
+  return false;
+}
+
 /* Merges the clusters of n and its operand k where all edges between them are inner ones. */
 static void try_merge(Fuse *f, NodeId n, int k) {
   Edge e = fuse_edge(f, n, k);
@@ -174,6 +196,8 @@ static void try_merge(Fuse *f, NodeId n, int k) {
   if (f->heavy[t.c] && f->heavy[t.p] && !(rc && rp && split_same(rc, rp))) return;
   t.row = rc ? rc : rp;
   if (op_info[f->g->nodes[n].op].cls == GATHER && !t.row) return;
+  NodeId gaps = !t.row ? f->heavy[t.p] ? f->heavy[t.p] : f->heavy[t.c] : 0;
+  if (gaps && has_gaps(f, gaps) && reads_arrays(f, t.c, t.p, gaps)) return;
   bool heavy_c = f->heavy[t.c] != 0, heavy_p = f->heavy[t.p] != 0;
   if (t.row && heavy_c != heavy_p) {
     t.plain = heavy_c ? t.p : t.c;

@@ -289,7 +289,7 @@ static void live_roots(Plan *p, int end) {
   }
 }
 
-void plan_memory(Plan *p) {
+void plan_lives(Plan *p) {
   commit_cells(p);
   for (int b = 0; b < arrlen(p->bufs); b++) p->bufs[b].begin = p->bufs[b].end = -1;
   int end = number_steps(p->steps, 0);
@@ -297,6 +297,10 @@ void plan_memory(Plan *p) {
   live_loops(p, p->steps);
   live_roots(p, end);
   take_over(p, p->steps);
+}
+
+void plan_memory(Plan *p) {
+  plan_lives(p);
   for (int b = 0, k = 0; b < arrlen(p->bufs); b++) {
     PlanBuf *x = &p->bufs[b];
     if (x->kind != BUF_ARENA || x->begin < 0) continue;

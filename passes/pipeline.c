@@ -40,6 +40,8 @@ const PassInfo pass_table[] = {
     {"dce", "nodes that no output needs -> nothing", pass_dce},
     /* last: it makes reshapes that simplify would drop */
     {"keep", "old values of cells in prints and checks -> values of their own", pass_keep},
+    /* really last: it plans what there is, and cse would undo it */
+    {"again", "values that gradients keep and that are cheap -> computed again", pass_again},
 };
 const int pass_count = sizeof pass_table / sizeof *pass_table;
 

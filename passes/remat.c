@@ -17,25 +17,12 @@
 #include "base/ds.h"
 #include "passes/pipeline.h"
 #include "passes/plan_internal.h"
+#include "passes/remat_internal.h"
 #include "passes/rewrite.h"
 #include <stdlib.h>
 #include <string.h>
 
 enum { LONGEST = 200 }; /* nodes of a chain */
-
-typedef struct Remat {
-  const Plan *p;
-  Graph *g;
-  const Node *nodes; /* of the graph as it is planned */
-  int n, at;         /* nodes; the step (of the outermost sequence) at which most is alive */
-  int *first;        /* by node: the first step that computes it, or -1 */
-  NodeId *content;   /* by buffer: the node whose value lies in it at that step, or 0 */
-  bool *kept;        /* by buffer: it holds a value there that is read later */
-  bool *idle;        /* by buffer: and the step itself does not touch it */
-  int *last, *next;  /* by buffer: the last step before that touches it, the first one behind that reads it */
-  bool *dropped;     /* by node */
-  uint32_t *stamp, now;
-} Remat;
 
 static void *zeros(size_t n, size_t size) {
   void *p = calloc(n + 1, size);
@@ -109,12 +96,13 @@ static void look_at_step(Remat *r, int i, bool *touched) {
   arrfree(reads), arrfree(writes);
 }
 
-static Remat begin(const Plan *p) {
+Remat remat_begin(const Plan *p) {
   size_t nb = (size_t)arrlen(p->bufs), n = (size_t)arrlen(p->graph->nodes);
   Remat r = {.p = p, .g = p->graph, .nodes = p->graph->nodes, .n = (int)n, .at = step_of_peak(p)};
   r.first = zeros(n, sizeof *r.first), r.content = zeros(nb, sizeof *r.content), r.kept = zeros(nb, sizeof *r.kept);
   r.last = zeros(nb, sizeof *r.last), r.next = zeros(nb, sizeof *r.next), r.idle = zeros(nb, sizeof *r.idle),
-  r.dropped = zeros(n, sizeof *r.dropped), r.stamp = zeros(n, sizeof *r.stamp);
+  r.dropped = zeros(n, sizeof *r.dropped), r.offered = zeros(n, sizeof *r.offered);
+  r.stamp = zeros(n, sizeof *r.stamp);
   for (size_t i = 0; i < n; i++) r.first[i] = -1;
   bool *touched = zeros(nb, sizeof *touched);
   for (int i = 0; i < arrlen(p->steps); i++) look_at_step(&r, i, touched);
@@ -127,18 +115,18 @@ static Remat begin(const Plan *p) {
   free(touched);
   return r;
 }
-static void end(Remat *r) {
+void remat_end(Remat *r) {
   free(r->first), free(r->content), free(r->kept), free(r->idle), free(r->last), free(r->next), free(r->dropped),
-      free(r->stamp);
+      free(r->offered), free(r->stamp);
 }
 
-static bool is_late(const Remat *r, NodeId n) { return r->first[n] > r->at; }
-static bool is_leaf(const Remat *r, NodeId n) {
+bool remat_is_late(const Remat *r, NodeId n) { return r->first[n] > r->at; }
+bool remat_is_leaf(const Remat *r, NodeId n) {
   Op op = (Op)r->nodes[n].op;
   return op == OP_input || op == OP_cell || op == OP_get;
 }
-/* Its value lies in memory at the place and is still read later. */
-static bool is_there(const Remat *r, NodeId n) {
+bool remat_is_there(const Remat *r, NodeId n) {
+  if (r->offered[n]) return true;
   int b = r->p->buf_of[n];
   return b >= 0 && !r->dropped[n] && r->kept[b] && r->content[b] == n;
 }
@@ -151,7 +139,7 @@ typedef struct Chain {
   bool possible;
 } Chain;
 
-static double words(const Remat *r, NodeId n) {
+double remat_words(const Remat *r, NodeId n) {
   Type t = r->nodes[n].type;
   return t.dtype == TUPLE ? 0 : (double)dim_upper(r->g->dims, type_count(r->g->dims, t));
 }
@@ -168,9 +156,9 @@ static void follow(Remat *r, NodeId n, Chain *c) {
   if (cls != VIEW && cls != LEAF) c->work += (double)dim_upper(r->g->dims, node_flops(r->g, n));
   for (int k = 0; k < d->n_in; k++) {
     NodeId x = d->in[k];
-    if (is_leaf(r, x) || is_there(r, x)) {
-      if (r->nodes[x].op == OP_get && !is_there(r, x)) c->possible = false;
-      if (r->stamp[x] != r->now) c->work += words(r, x);
+    if (remat_is_leaf(r, x) || remat_is_there(r, x)) {
+      if (r->nodes[x].op == OP_get && !remat_is_there(r, x)) c->possible = false;
+      if (r->stamp[x] != r->now) c->work += remat_words(r, x);
       r->stamp[x] = r->now;
     } else follow(r, x, c);
   }
@@ -178,7 +166,7 @@ static void follow(Remat *r, NodeId n, Chain *c) {
 
 /* From what is there without it. */
 static Chain chain_of(Remat *r, NodeId n) {
-  Chain c = {.work = 2 * words(r, n), .possible = true};
+  Chain c = {.work = 2 * remat_words(r, n), .possible = true};
   r->now++;
   r->dropped[n] = true;
   follow(r, n, &c);
@@ -191,7 +179,7 @@ static int cheapest(Remat *r) {
   int best = -1;
   double least = 0;
   for (int b = 0; b < arrlen(r->p->bufs); b++) {
-    if (!r->idle[b] || r->dropped[r->content[b]] || is_late(r, r->content[b])) continue;
+    if (!r->idle[b] || r->dropped[r->content[b]] || remat_is_late(r, r->content[b])) continue;
     if (op_info[r->nodes[r->content[b]].op].cls == META) continue;
     Chain c = chain_of(r, r->content[b]);
     double price = c.work / (double)r->p->bufs[b].bytes / (double)(r->next[b] - r->last[b]);
@@ -214,7 +202,8 @@ static bool needs_clone(Cloning *c, NodeId n) {
   if (c->needs[n]) return c->needs[n] > 0;
   const Node *d = &c->w.old[n];
   bool needs = c->r->dropped[n];
-  if (!needs && !is_late(c->r, n) && !is_there(c->r, n) && !is_leaf(c->r, n) && op_info[d->op].cls != REGION)
+  if (!needs && !remat_is_late(c->r, n) && !remat_is_there(c->r, n) && !remat_is_leaf(c->r, n) &&
+      op_info[d->op].cls != REGION)
     for (int k = 0; k < d->n_in && !needs; k++) needs = needs_clone(c, d->in[k]);
   c->needs[n] = needs ? 1 : -1;
   return needs;
@@ -239,21 +228,21 @@ static NodeId clone_of(Cloning *c, NodeId n) {
   NodeId *in = arena_array(c->r->g->arena, NodeId, d.n_in + 1);
   for (int k = 0; k < d.n_in; k++) {
     NodeId x = d.in[k];
-    in[k] = is_leaf(c->r, x) || is_there(c->r, x) ? whole_of(c, x, op_info[d.op].cls) : clone_of(c, x);
+    in[k] = remat_is_leaf(c->r, x) || remat_is_there(c->r, x) ? whole_of(c, x, op_info[d.op].cls) : clone_of(c, x);
   }
   d.in = in;
   arrput(c->r->g->nodes, d);
   return c->clone[n] = (NodeId)arrlen(c->r->g->nodes) - 1;
 }
 
-static void clone_all(Remat *r) {
+void remat_clone(Remat *r) {
   Cloning c = {.r = r, .clone = zeros((size_t)r->n, sizeof(NodeId)), .whole = zeros((size_t)r->n, sizeof(NodeId))};
   c.needs = zeros((size_t)r->n, 1);
   c.w = rewrite_begin(r->g);
   for (NodeId n = 1; n < c.w.n_old; n++) {
     if (!c.w.live[n]) continue;
     Node d = c.w.old[n];
-    if (is_late(r, n)) {
+    if (remat_is_late(r, n)) {
       NodeId *in = arena_array(r->g->arena, NodeId, d.n_in + 1);
       for (int k = 0; k < d.n_in; k++)
         in[k] = needs_clone(&c, d.in[k]) ? clone_of(&c, d.in[k]) : rewrite_get(&c.w, d.in[k]);
@@ -267,7 +256,7 @@ static void clone_all(Remat *r) {
 }
 
 bool remat_turn(const Plan *p, int64_t excess) {
-  Remat r = begin(p);
+  Remat r = remat_begin(p);
   bool any = false;
   while (excess > 0) {
     int b = cheapest(&r);
@@ -275,7 +264,7 @@ bool remat_turn(const Plan *p, int64_t excess) {
     r.dropped[r.content[b]] = any = true;
     excess -= p->bufs[b].bytes;
   }
-  if (any) clone_all(&r);
-  end(&r);
+  if (any) remat_clone(&r);
+  remat_end(&r);
   return any;
 }

@@ -96,7 +96,10 @@ static void run_passes(File *f, bool exact) {
     const PassInfo *p = pass_find(s);
     if (!p) fail_msg("%s: there is no pass `%s`", f->name, s);
     if (p->run == pass_simplify) simplify_graph(f->g, exact, f->fired);
-    else p->run(f->g, NULL, NULL);
+    else if (!strcmp(p->name, "again")) { /* plans */
+      Prog prog = {.arena = f->a, .dims = f->g->dims, .diag = f->g->diag};
+      p->run(f->g, &prog, &(Entry){.name = "f", .graph = f->g, .n_results = (int)arrlen(f->g->outputs)});
+    } else p->run(f->g, NULL, NULL);
     Buf why = {0};
     if (!graph_verify(f->g, &why)) fail_msg("%s after %s: %s", f->name, s, why.s);
   }
