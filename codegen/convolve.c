@@ -278,7 +278,8 @@ static bool pays_turned(Lower *l, const Conv *c, const Product *p) {
   double squares = 16.0 / (double)K; /* what turning a result costs, in multiplications of an element */
   if (out_last(l)) here += squares;
   else turned += squares;
-  if (c->last) here += 1e9;
+  if (!c->single) turned += 8.0 / (double)M;            /* rows of the copy are packed one element at a time */
+  if (c->last && c->single) return keeps_weights(l, c); /* the pixels are rows as they lie */
   return here > 0 && turned > 0 && turned < here && keeps_weights(l, c);
 }
 

@@ -386,5 +386,5 @@ static void lower_max(Lower *l) {
 
 void lower_window(Lower *l) {
   if (graph_node(l->g, l->group->heavy)->op == OP_max_pool_dx) lower_max_dx(l);
-  else lower_max(l);
+  else if (!lower_max_last(l)) lower_max(l);
 }

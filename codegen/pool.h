@@ -39,4 +39,5 @@ bool pool_plain(Lower *l, const Axes *axes, const Idx *at);
  * stack in units of the result's elements. */
 LExpr *pool_flat(Lower *l, const Pool *p, const Axes *over, Idx *at);
 void lower_max_dx(Lower *l);
+bool lower_max_last(Lower *l); /* false: not of this kind */
 #endif

@@ -105,9 +105,7 @@ static int stored(const Layout *y, const Group *gr, NodeId n) { /* its buffer, u
   return -1;
 }
 static void tie(Layout *y, int a, int b) {
-  if (a != b && y->open[a] && y->open[b]) arrput(y->ties, ((Tie){a, b}));
-  else if (a != b && y->open[a]) y->gain[a] -= TIED * elements(y, a); /* the other one stays as it is */
-  else if (a != b && y->open[b]) y->gain[b] -= TIED * elements(y, b);
+  if (a != b) arrput(y->ties, ((Tie){a, b}));
 }
 /* Everything of the result's shape that the group touches lies as its first out does; `but`: the heavy node's operands.
  */
@@ -158,6 +156,25 @@ static bool sums_places(const Graph *g, const Group *gr) {
     if (type_count(g->dims, graph_type(g, gr->outs[i].node)) != few) return false;
   return true;
 }
+/* The largest of windows, none of which stands outside of the image; the results lie as the image does. */
+static void pool_group(Layout *y, const Group *gr) {
+  const Graph *g = y->p->scopes[gr->scope].graph;
+  const Node *n = &g->nodes[gr->heavy];
+  int64_t window[MAX_RANK], low[MAX_RANK], high[MAX_RANK], size[4];
+  int image = stored(y, gr, n->in[0]), out = gr->outs[0].buf, spatial = node_ints(g, n, A_window, window, MAX_RANK);
+  bool good = image >= 0 && spatial == 2 && sizes(y->p, n->type, size) && same_shape(y->p->bufs[out].type, n->type);
+  node_ints(g, n, A_low, low, MAX_RANK);
+  node_ints(g, n, A_high, high, MAX_RANK);
+  for (int k = 0; k < spatial; k++) good = good && low[k] < window[k] && high[k] < window[k];
+  for (int i = 0; i < arrlen(gr->nodes); i++) good = good && g->nodes[gr->nodes[i]].op != OP_max_pool_arg;
+  if (!good) {
+    close_group(y, gr);
+    return;
+  }
+  add(y, image, 1);
+  tie(y, image, out);
+  tie_group(y, gr, (int[]){image, -1});
+}
 static bool is_map(const Graph *g, const Group *gr) {
   for (int i = 0; i < arrlen(gr->nodes); i++) {
     const Node *n = &g->nodes[gr->nodes[i]];
@@ -171,6 +188,7 @@ static void look_at_group(Layout *y, const Group *gr) {
   Op op = gr->heavy ? (Op)g->nodes[gr->heavy].op : OP_NONE;
   if (!arrlen(gr->outs)) return;
   if (op == OP_conv || op == OP_conv_dx || op == OP_conv_dw) conv_group(y, gr);
+  else if (op == OP_max_pool) pool_group(y, gr);
   else if (!gr->heavy && is_map(g, gr)) tie_group(y, gr, NULL);
   else if (!gr->heavy || !sums_places(g, gr)) close_group(y, gr);
 }
@@ -193,8 +211,14 @@ static void choose(Layout *y) {
   int *up = malloc(sizeof *up * (size_t)(y->n + 1));
   double *whole = calloc((size_t)y->n + 1, sizeof *whole);
   for (int b = 0; b < y->n; b++) up[b] = b;
-  for (int i = 0; i < arrlen(y->ties); i++)
-    if (y->open[y->ties[i].a] && y->open[y->ties[i].b]) up[root(up, y->ties[i].a)] = root(up, y->ties[i].b);
+  for (int i = 0; i < arrlen(y->ties); i++) { /* what turned out to keep its order holds the other back */
+    Tie t = y->ties[i];
+    if (y->open[t.a] != y->open[t.b]) y->gain[y->open[t.a] ? t.a : t.b] -= TIED * elements(y, y->open[t.a] ? t.a : t.b);
+    if (y->open[t.a] && y->open[t.b]) continue;
+    arrdelswap(y->ties, i);
+    i--;
+  }
+  for (int i = 0; i < arrlen(y->ties); i++) up[root(up, y->ties[i].a)] = root(up, y->ties[i].b);
   for (int b = 0; b < y->n; b++)
     if (y->open[b]) whole[root(up, b)] += y->gain[b];
   for (int b = 0; b < y->n; b++) y->last[b] = y->open[b] && whole[root(up, b)] > 0;

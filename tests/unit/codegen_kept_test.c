@@ -130,6 +130,11 @@ static void chain(Kept *c) {
     for (int k = 0; k < count; k++)
       if (same_shape(c, made[k], y) && draw(0, 1)) y = map2(c, OP_add, y, made[k]);
     made[count++] = y;
+    if (!draw(0, 4) && size_of(c, y, 2) > 3) {
+      Dim around[2] = {dim_int(d, draw(0, 1)), dim_int(d, draw(0, 1))};
+      made[count++] = y =
+          g_pool(c->g, OP_max_pool, nowhere, y, 2, (int64_t[]){3, 2}, (int64_t[]){2, draw(1, 2)}, around, around);
+    }
     if (!draw(0, 4)) made[count++] = y = map2(c, OP_mul, y, g_map1(c->g, OP_sigmoid, nowhere, y));
   }
   x = made[count - 2];
