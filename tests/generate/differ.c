@@ -303,6 +303,7 @@ static bool slope_differs(World *w, Slope *p, const Tensor *gradient, double *to
   *found = (rate[2] + rate[3]) / 2;
   double least = fmin(fmin(rate[0], rate[1]), fmin(rate[2], rate[3]));
   double most = fmax(fmax(rate[0], rate[1]), fmax(rate[2], rate[3])), scale = fabs(*found) + 0.01;
+  if (fabs(middle) > 1e3 || scale > 1e3) return false; /* steps of floor and round may look like a slope */
   return most - least < 2e-3 * scale && fabs(*told - *found) > 2e-2 * scale;
 }
 

@@ -138,7 +138,17 @@ const char *gen_view(Gen *g, Shape t, int depth) {
   Shape s;
   const char *x;
   int k;
-  switch (gen_pick(g, 10)) {
+  switch (gen_pick(g, 12)) {
+  case 10:
+    if (!t.rank || t.dtype != F32 || t.size[t.rank - 1].many) return NULL;
+    s = gen_of(gen_without(t, t.rank - 1), I32);
+    return gen_text(g, "one_hot(%s %% %d, %d)", gen_expr(g, s, depth - 1), t.size[t.rank - 1].plus,
+                    t.size[t.rank - 1].plus);
+  case 11:
+    if (!t.rank || t.size[k = gen_pick(g, t.rank)].plus % 2 || t.size[k].many % 2) return NULL;
+    s = t;
+    s.size[k] = (Size){t.size[k].many / 2, t.size[k].plus / 2};
+    return gen_text(g, "repeat(%s, 2, axis = %d)", gen_expr(g, s, depth - 1), k);
   case 0:
   case 1: return transposed(g, t, depth);
   case 2:
@@ -235,6 +245,14 @@ const char *gen_product(Gen *g, Shape t, int depth) {
   b.size[t.rank - 2] = k;
   bool shared = t.rank > 2 && gen_chance(g, 2); /* one matrix for the whole batch */
   while (shared && b.rank > 2) b = gen_without(b, 0);
+  if (!shared && gen_chance(g, 4)) { /* attention */
+    Shape q = t, keys = t;
+    q.size[t.rank - 1] = gen_size(g, 9);
+    keys.size[t.rank - 1] = q.size[t.rank - 1], keys.size[t.rank - 2] = k;
+    const char *x = gen_expr(g, q, depth - 1), *y = gen_expr(g, keys, depth - 1), *z = gen_expr(g, b, depth - 1);
+    if (t.rank == 4 && t.dtype == F32) return gen_text(g, "nn.attend(%s, %s, %s)", x, y, z);
+    return gen_text(g, "(softmax(%s @ transpose(%s)) @ %s)", x, y, z);
+  }
   int form = gen_pick(g, 4);
   if (form == 1) { /* a stands transposed */
     Size m = a.size[t.rank - 2];
@@ -268,6 +286,16 @@ const char *gen_window(Gen *g, Shape t, int depth) {
     return gen_text(g, "max_pool(%s, 3, stride = 1)", gen_expr(g, x, depth - 1));
   }
   if (t.size[1].many) return NULL;
+  if (gen_chance(g, 5)) { /* kernels of 2 that do not overlap, backwards */
+    bool even = true;
+    for (int i = 2; i < t.rank; i++) even &= t.size[i].plus % 2 == 0;
+    int c = 1 + gen_pick(g, 4);
+    w.size[0] = x.size[1] = gen_const(c);
+    for (int i = 2; i < t.rank && even; i++) x.size[i] = gen_const(t.size[i].plus / 2), w.size[i] = gen_const(2);
+    if (!even) return NULL;
+    const char *a = gen_expr(g, x, depth - 1), *b = gen_expr(g, w, depth - 1);
+    return gen_text(g, "conv_transpose(%s, %s, stride = 2)", a, b);
+  }
   int groups = !t.size[1].many && t.size[1].plus % 2 == 0 && gen_chance(g, 4) ? 2 : 1;
   int each = 1 + gen_pick(g, 4), size = 1 + gen_pick(g, 3), stride = 1 + gen_chance(g, 4),
       dilation = 1 + gen_chance(g, 6);
@@ -287,15 +315,41 @@ const char *gen_window(Gen *g, Shape t, int depth) {
 
 /* ---- matrices ---- */
 
+/* x made a matrix that is far from singular. */
+static const char *regular(Gen *g, Shape t, int depth) {
+  return gen_text(g, "(0.25 * tanh(%s) + 3 * broadcast(eye(%d, dtype = %s), %s))", gen_expr(g, t, depth - 1),
+                  t.size[t.rank - 1].plus, dtype_name(t.dtype), gen_list(g, t));
+}
+
+/* Of the eigenvalues, the determinant or the factor of a matrix. */
+static const char *decomposed(Gen *g, Shape t, int depth) {
+  Size n = gen_const(1 + gen_pick(g, 5));
+  int kind = gen_pick(g, 3);
+  if (gen_elements(t) > GEN_COUNT / 25 || t.rank > GEN_RANK - 2) return NULL;
+  if (kind == 0) {
+    Shape a = gen_with(gen_with(t, t.rank, n), t.rank + 1, n);
+    return gen_text(g, "logdet(%s)", regular(g, a, depth));
+  }
+  if (t.rank == 0 || t.size[t.rank - 1].many || t.size[t.rank - 1].plus > 6) return NULL;
+  if (kind == 1 && !g->smooth) {
+    Shape a = gen_with(t, t.rank, t.size[t.rank - 1]);
+    return gen_text(g, "eigh(%s)[0]", gen_expr(g, a, depth - 1));
+  }
+  if (t.rank < 2 || t.size[t.rank - 2].many || t.size[t.rank - 2].plus < t.size[t.rank - 1].plus) return NULL;
+  Shape a = t;
+  a.size[t.rank - 1] = a.size[t.rank - 2];
+  return gen_text(g, "orthonormal(%s%s:%d])", regular(g, a, depth), t.rank == 2 ? "[:, " : "[..., ",
+                  t.size[t.rank - 1].plus);
+}
+
 const char *gen_matrix(Gen *g, Shape t, int depth) {
-  if (t.rank < 2 || (t.dtype != F32 && t.dtype != F64)) return NULL;
+  if (t.dtype != F32 && t.dtype != F64) return NULL;
+  if (t.rank < 2 || gen_chance(g, 3)) return decomposed(g, t, depth);
   Size n = t.size[t.rank - 2];
   if (n.many || n.plus > 9) return NULL;
   Shape a = t;
   a.size[t.rank - 1] = n;
-  const char *x = gen_expr(g, a, depth - 1);
-  const char *s = gen_text(g, "(0.25 * tanh(%s) + 3 * broadcast(eye(%d, dtype = %s), %s))", x, n.plus,
-                           dtype_name(t.dtype), gen_list(g, a));
+  const char *s = regular(g, a, depth);
   if (gen_same(n, t.size[t.rank - 1]) && gen_chance(g, 3)) {
     if (gen_chance(g, 2)) return gen_text(g, "cholesky(%s)", s);
     return gen_text(g, "inverse(%s)", s);

@@ -158,11 +158,10 @@ void gen_program(uint64_t seed, Buf *out) {
     else plain(&g, &entries, id);
   }
   buf_printf(out, "# program %llu\n", (unsigned long long)seed);
+  buf_str(out, "use nn, init, optim, tree\n");
   if (g.cells)
-    buf_printf(
-        out,
-        "use nn, init, optim, tree\nmodule Net() {\n  param base: f32[4] = init.normal(0.5)\n%s}\nmodel net = Net()\n",
-        g.members.s ? g.members.s : "");
+    buf_printf(out, "module Net() {\n  param base: f32[4] = init.normal(0.5)\n%s}\nmodel net = Net()\n",
+               g.members.s ? g.members.s : "");
   if (states.s) buf_str(out, states.s);
   if (g.functions.s) buf_str(out, g.functions.s);
   buf_str(out, entries.s);
