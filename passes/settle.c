@@ -74,9 +74,12 @@ static NodeId turned(Settle *s, NodeId n, const int *at) {
   if (n_kept < rank) a = g_reshape(g, d.loc, a, n_kept, kept);
   return g_broadcast(g, d.loc, a, d.type.rank, shape, now);
 }
+/* The element-wise node n of other operands; a cast alone is asked for its type. */
 static NodeId again(Settle *s, NodeId n, const NodeId *in) {
   const Node d = *old(s, n);
-  return graph_add(s->r.g, (Op)d.op, d.loc, in, d.n_in, d.attrs, d.n_attrs, &d.type);
+  Type t = graph_type(s->r.g, in[0]);
+  t.dtype = d.type.dtype;
+  return graph_add(s->r.g, (Op)d.op, d.loc, in, d.n_in, d.attrs, d.n_attrs, &t);
 }
 
 /* ---- down ---- */

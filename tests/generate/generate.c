@@ -57,16 +57,22 @@ static void *shared_memory(size_t n) {
   return p;
 }
 
-static void ending(char *kind, size_t n, char *what, size_t m, int status, FILE *log) {
+/* What a process that ended otherwise has left: the place of an internal error belongs to the kind. */
+static void ending(Differ *d, int status, FILE *log) {
   char text[300] = "", line[300];
+  bool told = false;
   rewind(log);
-  while (fgets(line, sizeof line, log))
+  while (!told && fgets(line, sizeof line, log)) {
+    told = strstr(line, "internal error") != NULL;
     if (line[0] != '\n') snprintf(text, sizeof text, "%s", line);
+  }
   text[strcspn(text, "\n")] = 0;
-  if (WIFSIGNALED(status))
-    snprintf(kind, n, "%s", WTERMSIG(status) == SIGALRM ? "hang" : WTERMSIG(status) == SIGABRT ? "abort" : "crash");
-  else snprintf(kind, n, "internal");
-  snprintf(what, m, "%s (status %d)", text, status);
+  int signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+  const char *kind = signal == SIGALRM ? "hang" : signal == SIGABRT ? "abort" : signal ? "crash" : "internal";
+  const char *at = told ? strstr(text, " at ") : NULL;
+  snprintf(d->kind, sizeof d->kind, "%s%.*s", kind, at ? (int)strcspn(at, " (") + (int)strcspn(at + 4, " ") + 4 : 0,
+           at ? at : "");
+  snprintf(d->what, sizeof d->what, "%s (status %d)", text, status);
 }
 
 void try_program(Differ *d) {
@@ -84,7 +90,7 @@ void try_program(Differ *d) {
   while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
   *d = *seen;
-  if (status) ending(d->kind, sizeof d->kind, d->what, sizeof d->what, status, log);
+  if (status) ending(d, status, log);
   fclose(log);
   munmap(seen, sizeof *seen);
 }
@@ -151,7 +157,7 @@ static int run_many(const Run *r) {
     }
     Differ d = s->d;
     if (status && s->done) d.kind[0] = 0;
-    if (status) ending(d.kind, sizeof d.kind, d.what, sizeof d.what, status, log);
+    if (status) ending(&d, status, log);
     fclose(log);
     if (!d.kind[0] || (!status && d.rejected)) continue;
     found++;
