@@ -99,7 +99,7 @@ static void loop(Gen *g, bool map) {
   inside(g);
   for (int i = 0; i < carried; i++) gen_line(g, "%s = %s", carry[i], tame(g, type[i], DEPTH - 1));
   if (carried && dtype_is_float(type[0].dtype) && gen_chance(g, 5))
-    gen_line(g, "stop when mean(%s) > %s", carry[0], gen_chance(g, 2) ? "0.5" : "0.125");
+    gen_line(g, "stop when mean(%s) > %s", carry[0], gen_chance(g, 2) ? "0.25" : "0.0");
   Shape t = gen_some(g, false, 3, SMALL / 4);
   gen_line(g, "%s", gen_expr(g, t, DEPTH - 1));
   closed(g, b, "");
@@ -128,7 +128,8 @@ static void repeated(Gen *g) {
   gen_line(g, "var %s = 0", k);
   gen_line(g, "var %s = %s", name, x);
   gen_var(g, name, t);
-  const char *also = gen_chance(g, 3) ? gen_text(g, " and mean(%s) < 0.75", name) : "";
+  static const char *const bars[] = {"0.75", "0.25", "0.0", "-0.125"};
+  const char *also = gen_chance(g, 2) ? gen_text(g, " and mean(%s) < %s", name, bars[gen_pick(g, 4)]) : "";
   gen_line(g, "while %s < %d%s limit %d {", k, n, also, n + gen_pick(g, 2));
   Block b = open(g);
   inside(g);
