@@ -8,7 +8,9 @@ copy=$BUILD/planted
 rm -rf "$copy/src"
 mkdir -p "$copy/src"
 (cd "$ROOT" && git ls-files -z | tar -c --null -T - -f -) | tar -x -C "$copy/src" # with their times
-[ -f "$copy/build/build.ninja" ] || meson setup "$copy/build" "$copy/src" --buildtype=release -Db_ndebug=false >"$copy/log" 2>&1
+again=
+[ -f "$copy/build/build.ninja" ] && again=--reconfigure
+meson setup $again "$copy/build" "$copy/src" --buildtype=release -Db_ndebug=false >"$copy/log" 2>&1
 export DNNC_JIT="$BUILD/codegen/jit/libdnnc_jit.so"
 cat >"$copy/plant.py" <<'P'
 import sys
