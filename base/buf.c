@@ -1,6 +1,7 @@
 #include "base/buf.h"
 #include "base/trap.h"
 #include "base/utf8.h"
+#include "runtime/core/input.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -112,31 +113,42 @@ void buf_html(Buf *b, const char *s) {
   }
 }
 
-int buf_read_file(Buf *b, const char *path, size_t limit) {
-  FILE *f = fopen(path, "rb");
-  if (!f) return 0;
+/* Streams that the caller has opened for us: standard input, a shell's `<(command)`. They are read to their end. */
+static int is_stream(const char *path) {
+  return !strcmp(path, "/dev/stdin") || !strncmp(path, "/dev/fd/", 8) || !strncmp(path, "/proc/self/fd/", 14);
+}
+
+static _Thread_local char read_why[120];
+const char *buf_read_why(void) { return read_why; }
+
+/* NULL, or why not. */
+static const char *read_input(Buf *b, const char *path, size_t limit) {
   struct stat st;
-  if (!fstat(fileno(f), &st) && S_ISDIR(st.st_mode)) {
-    fclose(f);
-    errno = EISDIR;
-    return 0;
-  }
+  const char *why = NULL;
+  int f = is_stream(path) ? open(path, O_RDONLY | O_CLOEXEC) : dnn_input_open(path, &st, &why);
+  if (f < 0) return why ? why : strerror(errno);
   char part[16384];
-  size_t n, total = 0;
+  size_t total = 0;
+  ssize_t n;
   buf_bytes(b, "", 0);
-  while ((n = fread(part, 1, sizeof part, f))) {
-    total += n;
-    if (total > limit) {
-      fclose(f);
-      errno = EFBIG;
-      return 0;
-    }
-    buf_bytes(b, part, n);
+  while ((n = read(f, part, sizeof part)) > 0 || (n < 0 && errno == EINTR)) {
+    if (n < 0) continue;
+    total += (size_t)n;
+    if (total > limit) break;
+    buf_bytes(b, part, (size_t)n);
   }
-  int bad = ferror(f), e = errno;
-  fclose(f);
-  errno = e;
-  return !bad;
+  if (n < 0) why = strerror(errno);
+  close(f);
+  if (total <= limit) return why;
+  snprintf(read_why, sizeof read_why, "it has more than %zu bytes", limit);
+  errno = EFBIG;
+  return read_why;
+}
+
+int buf_read_file(Buf *b, const char *path, size_t limit) {
+  const char *why = read_input(b, path, limit);
+  if (why && why != read_why) snprintf(read_why, sizeof read_why, "%s", why);
+  return !why;
 }
 
 static int write_all(int fd, const char *p, size_t n) {

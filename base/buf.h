@@ -24,9 +24,11 @@ void buf_json(Buf *b, const char *s);
  */
 void buf_html(Buf *b, const char *s);
 
-/* The whole file at `path`, NUL-terminated; false and `errno` when it cannot be read or exceeds `limit` bytes (EFBIG).
- */
+/* The whole regular file at `path`, or what is left in a stream that was opened for this process (/dev/stdin,
+ * /dev/fd/N), NUL-terminated; false when it cannot be read or exceeds `limit` bytes (then `errno` is EFBIG). */
 int buf_read_file(Buf *b, const char *path, size_t limit);
+/* Why the last one of this thread did not. */
+const char *buf_read_why(void);
 /* Writes by temporary file, fsync and rename, so that a reader sees the old file or the new one; 0, or -1 and errno. */
 int file_write_atomic(const char *path, const void *data, size_t n);
 #endif

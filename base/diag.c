@@ -1,5 +1,6 @@
 #include "base/diag.h"
 #include "base/buf.h"
+#include "base/limits.h"
 #include "base/trap.h"
 #include "base/utf8.h"
 #include <stdlib.h>
@@ -13,7 +14,7 @@ const ErrorInfo error_info[E_COUNT] = {
 };
 #undef ERROR
 
-enum { KEEP_ERRORS = 50, KEEP_NOTES = DIAG_NOTES };
+enum { KEEP_NOTES = DIAG_NOTES };
 
 typedef struct Source {
   const char *name, *text;
@@ -27,8 +28,8 @@ struct Diag {
   Arena *arena;
   Source *sources; /* index 0 is "no place" */
   uint32_t n_sources, cap_sources;
-  DiagMessage messages[KEEP_ERRORS];
-  int n_messages, left_out;
+  DiagMessage *messages; /* n_messages of at most cap_messages */
+  int n_messages, cap_messages, left_out;
   DiagMessage *last; /* what notes and helps belong to; NULL when it was left out */
   int errors;
 };
@@ -118,16 +119,24 @@ void diag_line_col(const Diag *d, Loc loc, int *line, int *col) {
 
 int loc_same(Loc a, Loc b) { return a.file == b.file && a.begin == b.begin && a.end == b.end; }
 
+int diag_is_full(const Diag *d) { return d->n_messages >= limits[LIMIT_errors]; }
+
 static void add(Diag *d, Loc at, ErrorId id, const char *fmt, va_list ap) {
-  const char *text = arena_vprintf(d->arena, fmt, ap);
+  const char *text = diag_is_full(d) ? NULL : arena_vprintf(d->arena, fmt, ap);
   d->last = NULL;
+  if (!text) {
+    d->left_out++;
+    return;
+  }
   for (int i = 0; i < d->n_messages; i++) {
     DiagMessage *m = &d->messages[i];
     if (m->id == id && loc_same(m->at, at) && !strcmp(m->text, text)) return;
   }
-  if (d->n_messages == KEEP_ERRORS) {
-    d->left_out++;
-    return;
+  if (d->n_messages == d->cap_messages) {
+    DiagMessage *more = arena_array(d->arena, DiagMessage, 2 * d->cap_messages + 8);
+    if (d->n_messages) memcpy(more, d->messages, (size_t)d->n_messages * sizeof *more);
+    d->messages = more;
+    d->cap_messages = 2 * d->cap_messages + 8;
   }
   d->last = &d->messages[d->n_messages];
   *d->last = (DiagMessage){.id = id, .at = at, .text = text, .order = d->n_messages};
@@ -182,7 +191,7 @@ static int by_place(const void *a, const void *b) {
 
 static void sort_messages(Diag *d) {
   for (int i = 0; i < d->n_messages; i++) prefer_user_place(d, &d->messages[i]);
-  qsort(d->messages, (size_t)d->n_messages, sizeof(DiagMessage), by_place);
+  if (d->n_messages) qsort(d->messages, (size_t)d->n_messages, sizeof(DiagMessage), by_place);
 }
 
 static void forget_messages(Diag *d) {
@@ -199,6 +208,14 @@ static int put_sign(FILE *out, const char *p, size_t n) {
   else if (c < 0x20 || c == 0x7F) fputc(c == '\t' ? ' ' : '?', out);
   else fwrite(p, 1, (size_t)len, out);
   return len ? len : 1;
+}
+
+/* A message, or the name of a file: what stands in it may come from the program. */
+static void put_text(FILE *out, const char *s) {
+  for (size_t n = strlen(s); n;) {
+    int k = *s == '\n' ? (fputc('\n', out), 1) : put_sign(out, s, n);
+    s += k, n -= (size_t)k;
+  }
 }
 
 /* The source line and, under it, a caret at the place and waves to its end. Of a very long line, the part around it. */
@@ -238,28 +255,40 @@ static void show_head(const Diag *d, Loc at, FILE *out, int color) {
   int line, col;
   diag_line_col(d, at, &line, &col);
   if (!line) return;
-  fprintf(out, "%s%s:%d:%d:%s ", color ? "\033[1m" : "", diag_source_name(d, at.file), line, col,
-          color ? "\033[0m" : "");
+  fputs(color ? "\033[1m" : "", out);
+  put_text(out, diag_source_name(d, at.file));
+  fprintf(out, ":%d:%d:%s ", line, col, color ? "\033[0m" : "");
+}
+
+/* "error: text", the head in a color. */
+static void show_text(FILE *out, const char *mark, const char *what, const char *plain, const char *text) {
+  fprintf(out, "%s%s:%s ", mark, what, plain);
+  put_text(out, text);
 }
 
 static void show(const Diag *d, const DiagMessage *m, FILE *out, int color) {
   const char *plain = color ? "\033[0m" : "", *mark = color ? "\033[1;31m" : "";
   const char *blue = color ? "\033[1;36m" : "";
   show_head(d, m->at, out, color);
-  fprintf(out, "%serror:%s %s [%s]\n", mark, plain, m->text, error_info[m->id].code);
+  show_text(out, mark, "error", plain, m->text);
+  fprintf(out, " [%s]\n", error_info[m->id].code);
   show_line(d, m->at, out, mark, plain);
   for (int i = 0; i < m->n_notes; i++) {
     show_head(d, m->notes[i].at, out, color);
-    fprintf(out, "%snote:%s %s\n", blue, plain, m->notes[i].text);
+    show_text(out, blue, "note", plain, m->notes[i].text);
+    fputc('\n', out);
     show_line(d, m->notes[i].at, out, blue, plain);
   }
-  for (int i = 0; i < m->n_help; i++) fprintf(out, "%shelp:%s %s\n", blue, plain, m->help[i]);
+  for (int i = 0; i < m->n_help; i++) {
+    show_text(out, blue, "help", plain, m->help[i]);
+    fputc('\n', out);
+  }
 }
 
 void diag_print(Diag *d, FILE *out, int color) {
   sort_messages(d);
   for (int i = 0; i < d->n_messages; i++) show(d, &d->messages[i], out, color);
-  if (d->left_out) fprintf(out, "and %d more errors\n", d->left_out);
+  if (d->left_out) fprintf(out, "and %d more errors%s\n", d->left_out, limit_hint(LIMIT_errors));
 }
 
 void diag_flush(Diag *d, FILE *out, int color) {

@@ -55,7 +55,9 @@ void diag_error(Diag *d, Loc at, ErrorId id, const char *fmt, ...) __attribute__
 void diag_note(Diag *d, Loc at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void diag_help(Diag *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int diag_errors(const Diag *d); /* how many errors so far */
-/* After 50 errors no more are kept; the flush says how many were left out. */
+/* Not one more error will be kept: help for it need not be looked for. */
+int diag_is_full(const Diag *d);
+/* After the limit of errors no more are kept; the flush says how many were left out. */
 void diag_flush(Diag *d, FILE *out, int color);
 /* The same as JSON lines: {"file":…,"line":…,"col":…,"id":"E0301","message":…,"notes":[…]} */
 void diag_flush_json(Diag *d, FILE *out);

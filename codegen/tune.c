@@ -289,7 +289,7 @@ bool tuning_read(Tuning *t, const char *path, const Target *target, Buf *why) {
   Buf b = {0};
   bool ok = buf_read_file(&b, path, FILE_MOST);
   if (!ok && errno == EFBIG) buf_printf(why, "%s: a plan of more than 1 MiB", path);
-  else if (!ok) buf_printf(why, "%s: %s", path, strerror(errno));
+  else if (!ok) buf_printf(why, "%s: %s", path, buf_read_why());
   else ok = tuning_parse(t, path, b.s, b.n, target, why);
   buf_free(&b);
   return ok;

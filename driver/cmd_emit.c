@@ -8,7 +8,7 @@
 int emit_copy_weights(const char *from, const char *dir, const char *name) {
   Buf b = {0};
   char path[4096];
-  if (!buf_read_file(&b, from, (size_t)1 << 40)) return program_error("%s: %s", from, strerror(errno));
+  if (!buf_read_file(&b, from, (size_t)1 << 40)) return program_error("%s: %s", from, buf_read_why());
   snprintf(path, sizeof path, "%s/%s.dnnw", dir, name);
   int bad = file_write_atomic(path, b.s ? b.s : "", b.n);
   buf_free(&b);

@@ -1,5 +1,6 @@
 /* dnnc fmt: the one layout, in place; `-` is standard input to standard output. */
 #include "base/ds.h"
+#include "base/limits.h"
 #include "driver/driver.h"
 #include "frontend/fmt.h"
 #include <errno.h>
@@ -15,7 +16,8 @@ static int fmt_one(const Args *a, const char *path) {
   bool is_stdin = !strcmp(path, "-");
   Buf text = {0}, out = {0};
   if (is_stdin) read_stdin(&text);
-  else if (!buf_read_file(&text, path, (size_t)1 << 26)) return program_error("%s: %s", path, strerror(errno));
+  else if (!buf_read_file(&text, path, (size_t)limits[LIMIT_source]))
+    return program_error("%s: %s", path, buf_read_why());
   Arena *arena = arena_new();
   Diag *d = diag_new(arena);
   const char *s = text.s ? text.s : "";

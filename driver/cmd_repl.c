@@ -1,6 +1,7 @@
 /* dnnc repl: an interactive session. Each input is elaborated together with what the session holds and its value
  * computed by the reference evaluator; nothing is compiled. */
 #include "base/ds.h"
+#include "base/limits.h"
 #include "driver/driver.h"
 #include "driver/repl.h"
 #include "frontend/frontend.h"
@@ -153,8 +154,8 @@ static bool load(Repl *r, const char *path) {
   Buf b = {0};
   bool ok = frontend_load(a, d, path, NULL) != NULL;
   flush(d);
-  if (ok && !buf_read_file(&b, path, (size_t)64 << 20)) {
-    fprintf(stderr, "error: %s: %s\n", path, strerror(errno));
+  if (ok && !buf_read_file(&b, path, (size_t)limits[LIMIT_source])) {
+    fprintf(stderr, "error: %s: %s\n", path, buf_read_why());
     ok = false;
   }
   if (ok) {

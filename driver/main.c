@@ -1,6 +1,9 @@
 /* dnnc: finds the subcommand, parses its options, runs it. */
 #include "base/diag.h"
+#include "base/limits.h"
 #include "driver/driver.h"
+#include "runtime/core/file.h"
+#include "runtime/core/tensor.h"
 #include <string.h>
 #include <unistd.h>
 
@@ -21,6 +24,32 @@ static int output_done(int status) {
   if (!fflush(stdout) && !ferror(stdout)) return status;
   program_error("standard output cannot be written");
   return status ? status : EXIT_PROGRAM;
+}
+
+static bool lists_limits(const Args *a) {
+  const char *last = strcmp(a->command->name, "cache") ? args_get(a, "limit", NULL) : NULL;
+  return last && !strcmp(last, "list");
+}
+
+static void print_limits(void) {
+  for (int i = 0; i < LIMIT_COUNT; i++) {
+    const LimitInfo *l = &limit_info[i];
+    printf("%-9s ", l->name);
+    if (l->usual) printf("%14lld  %s\n", (long long)l->usual, l->what);
+    else printf("%14s  %s\n", "the machine's", l->what);
+  }
+}
+
+/* `--limit NAME=N`, which holds for the whole process. False after a message. */
+static bool take_limits(const Args *a) {
+  const char **list;
+  int n = strcmp(a->command->name, "cache") ? args_many(a, "limit", &list) : 0;
+  for (int i = 0; i < n; i++) {
+    const char *why = limit_set(list[i]);
+    if (why) return usage_error(a, "`--limit %s`: %s", list[i], why), false;
+  }
+  dnn_file_most = limits[LIMIT_file], dnn_memory_most = limits[LIMIT_memory];
+  return true;
 }
 
 int main(int argc, char **argv) {
@@ -44,5 +73,7 @@ int main(int argc, char **argv) {
     help_command(stdout, c);
     return output_done(EXIT_OK);
   }
+  if (lists_limits(&a)) return print_limits(), output_done(EXIT_OK);
+  if (!take_limits(&a)) return EXIT_USAGE;
   return output_done(c->run(&a));
 }

@@ -73,6 +73,8 @@ const Option options[] = {
     {"debug", 0, NULL, "debuggers and profilers show the program's lines (build: with debug information)",
      C(emit) | C(build) | RUNS, false},
     {"no-cache", 0, NULL, "neither read nor write the cache of compiled programs", RUNS, false},
+    {"limit", 0, "NAME=N", "another limit of what a program may ask for; `--limit list` tells all of them",
+     LOADS | C(fmt) | C(repl) | C(report) | C(weights), true},
     {"clear", 0, NULL, "remove all entries", C(cache), false},
     {"limit", 0, "SIZE", "keep at most SIZE bytes (500M, 2G), from now on", C(cache), false},
     {"trace", 0, "FILE", "write what each thread does in the last steps, for chrome://tracing or Perfetto", C(profile),

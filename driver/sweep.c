@@ -188,7 +188,7 @@ static int copy_best(const Sweeping *w) {
   Buf b = {0};
   const char *from = arena_printf(w->m->s.arena, "%s/%d/best.dnnw", w->dir, w->trials[w->best].number);
   const char *to = arena_printf(w->m->s.arena, "%s/best.dnnw", w->dir);
-  if (!buf_read_file(&b, from, (size_t)1 << 40)) return program_error("%s: %s", from, strerror(errno));
+  if (!buf_read_file(&b, from, (size_t)1 << 40)) return program_error("%s: %s", from, buf_read_why());
   int bad = file_write_atomic(to, b.s, b.n);
   buf_free(&b);
   return bad ? program_error("%s: %s", to, strerror(errno)) : EXIT_OK;

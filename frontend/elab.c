@@ -2,6 +2,7 @@
 #include "base/cnames.h"
 #include "base/trap.h"
 #include "frontend/elab_priv.h"
+#include "base/limits.h"
 #include "frontend/train.h"
 #include <ctype.h>
 #include <errno.h>
@@ -9,7 +10,6 @@
 #include <pthread.h>
 #include <string.h>
 
-enum { MAX_SOURCE = 64 << 20 };
 static const size_t STACK = (size_t)1 << 30;
 
 /* --- files -------------------------------------------------------------------------------------------------------- */
@@ -63,7 +63,9 @@ static Scope *load_std(Elab *e, const char *name) {
   return s;
 }
 
-static bool read_source(Elab *e, const char *path, Buf *b) { return buf_read_file(b, path, MAX_SOURCE) != 0; }
+static bool read_source(Elab *e, const char *path, Buf *b) {
+  return buf_read_file(b, path, (size_t)limits[LIMIT_source]) != 0;
+}
 
 static const char *folder_of(Elab *e, const char *path) {
   const char *slash = strrchr(path, '/');
@@ -296,8 +298,7 @@ typedef struct Job {
 
 static void run(Job *j) {
   Elab *e = j->e;
-  char here;
-  e->stack_base = &here;
+  e->stack_base = __builtin_frame_address(0);
   start_traces(e);
   natives_register(e);
   data_register(e);
@@ -326,7 +327,7 @@ Elab *elab_new(Arena *a, Diag *d, const char *path, const ElabOpts *o) {
   e->diag = d;
   e->opts = o;
   e->dims = dimtab_new(a);
-  e->fuel = ELAB_FUEL;
+  e->fuel = limits[LIMIT_steps];
   e->prog = arena_one(a, Prog);
   *e->prog = (Prog){.arena = a, .dims = e->dims, .diag = d, .name = prog_name(e, path)};
   e->poison = arena_one(a, Value);
@@ -373,8 +374,8 @@ Prog *frontend_load_text(Arena *a, Diag *d, const char *name, const char *text, 
 
 Prog *frontend_load(Arena *a, Diag *d, const char *path, const ElabOpts *o) {
   Buf b = {0};
-  if (!buf_read_file(&b, path, MAX_SOURCE)) {
-    diag_error(d, (Loc){0}, E0001, "cannot read `%s`: %s", path, strerror(errno));
+  if (!buf_read_file(&b, path, (size_t)limits[LIMIT_source])) {
+    diag_error(d, (Loc){0}, E0001, "cannot read `%s`: %s", path, buf_read_why());
     return NULL;
   }
   const char *text = arena_strndup(a, b.s ? b.s : "", b.n);

@@ -1,8 +1,7 @@
 /* Calls: frames, argument passing, functions, natives, and the record of calls for `summary`. */
 #include "frontend/elab_priv.h"
+#include "base/limits.h"
 #include <string.h>
-
-enum { MAX_DEPTH = 1000 };
 
 /* --- frames ------------------------------------------------------------------------------------------------------- */
 /* The random site of the next thing called `name` in this frame: a hash of the chain of calls and its ordinal here. */
@@ -36,7 +35,8 @@ static Value *too_deep(Elab *e, const char *name, Loc at) {
   const Frame *f = e->trace->frame;
   for (int n = 0; f && n < 4; f = f->up)
     if (f->name && f->at.file) buf_printf(&b, "%s <- ", f->name), n++;
-  elab_error(e, at, E0420, "the call of `%s` is nested %d deep: %s...", name, MAX_DEPTH, b.s ? b.s : "");
+  elab_error(e, at, E0420, "the call of `%s` is nested %lld deep: %s...", name, (long long)limits[LIMIT_calls],
+             b.s ? b.s : "");
   elab_help(e, "recursion ends when a static argument says so: `if depth == 0 { … } else { … }`");
   buf_free(&b);
   return e->poison;
@@ -167,7 +167,7 @@ Value *call_fn(Elab *e, Fn *f, const Args *a, Loc at) {
     elab_note(e, d->loc, "it is declared here");
     return v;
   }
-  if (e->trace->frame && e->trace->frame->depth >= MAX_DEPTH) return too_deep(e, label, at);
+  if (e->trace->frame && e->trace->frame->depth >= limits[LIMIT_calls]) return too_deep(e, label, at);
   bool lambda = d->kind == AF_LAMBDA;
   int c = lambda ? -1 : call_begin(e, label, f->self ? f->self->path : NULL, f->self ? inst_params(e, f->self) : 0, at);
   frame_push(e, &fr, label, at.file ? at : place, site_next(e, label));

@@ -1,5 +1,6 @@
 /* Entry points: traces, inputs from signatures or feeds, results; one graph each. */
 #include "frontend/elab_priv.h"
+#include "base/limits.h"
 #include <string.h>
 
 /* --- traces ------------------------------------------------------------------------------------------------------- */
@@ -21,7 +22,7 @@ void trace_enter(Elab *e, Outer *o, Trace *t, const char *name) {
   o->call_loc = e->call_loc;
   e->trace = t;
   e->call_loc = (Loc){0};
-  e->fuel = ELAB_FUEL;
+  e->fuel = limits[LIMIT_steps];
   o->frame = (Frame){.name = name, .site = hash_text(0, name)};
   t->frame = &o->frame;
 }

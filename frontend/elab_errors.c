@@ -35,6 +35,7 @@ Value *elab_error(Elab *e, Loc at, ErrorId id, const char *fmt, ...) {
   e->errors++;
   e->drop_notes = true;
   if (e->mute) return e->poison;
+  if (diag_is_full(e->diag)) return diag_error(e->diag, (Loc){0}, id, "%s", ""), e->poison; /* counted only */
   va_start(ap, fmt);
   const char *text = arena_vprintf(e->arena, fmt, ap);
   va_end(ap);

@@ -1,20 +1,29 @@
 /* Expressions: one function per kind of node. */
 #include "frontend/elab_priv.h"
+#include "base/limits.h"
 #include <string.h>
 
 /* One step of the static interpreter: ends what would run for ever or overrun the stack. */
 bool spend(Elab *e, Loc at) {
-  char here;
-  size_t used = (size_t)(e->stack_base - &here);
+  size_t used =
+      (size_t)(e->stack_base - (char *)__builtin_frame_address(0)); /* a local can lie elsewhere under a sanitizer */
   if (e->fuel <= 0) return false;
   if (used > e->stack_size) {
     e->fuel = 0;
     elab_error(e, at, E0408, "static evaluation is nested too deeply");
     return false;
   }
+  if (e->trace->graph && (int64_t)arrlen(e->trace->graph->nodes) > limits[LIMIT_nodes]) {
+    e->fuel = 0;
+    elab_error(e, at, E0431, "the graph has more than %lld nodes here", (long long)limits[LIMIT_nodes]);
+    elab_help(e, "`scan` is the loop of the graph; `--limit nodes=N` allows more");
+    return false;
+  }
   if (--e->fuel > 0) return true;
   elab_error(e, at, E0408,
-             "static evaluation takes more than 2 million steps; is a static `for` meant to be a loop of the graph?");
+             "static evaluation takes more than %lld steps; is a static `for` meant to be a loop of the graph?",
+             (long long)limits[LIMIT_steps]);
+  elab_help(e, "`--limit steps=N` allows more");
   return false;
 }
 
@@ -52,7 +61,7 @@ static Value *eval_string(Elab *e, Env *env, const AstExpr *x) {
       buf_str(&b, "");
     } else if (!bad) {
       buf_str(&b, value_text(e, v));
-      if (b.n > MAX_STATIC_STRING) bad = true, string_too_long(e, x->loc);
+      if (b.n > (size_t)limits[LIMIT_text]) bad = true, string_too_long(e, x->loc);
     }
   }
   Value *last = v_str(e, b.s ? b.s : "");

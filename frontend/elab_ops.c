@@ -1,9 +1,8 @@
 /* Tensor arithmetic: numbers take the dtype beside them, dtypes never mix, broadcasting is strict NumPy. */
 #include "frontend/elab_priv.h"
+#include "base/limits.h"
 #include <math.h>
 #include <string.h>
-
-enum { MAX_ELEMENTS_LOG2 = 40 };
 
 static bool is_bounded(Elab *e, Dim d) {
   for (int i = 0; i < dim_var_count(e->dims); i++)
@@ -22,7 +21,7 @@ static bool is_small(Elab *e, Type t) {
     if (most < 0) return false;
     n *= most > 1 ? (double)most : 1;
   }
-  return n < (double)((int64_t)1 << MAX_ELEMENTS_LOG2) && type_countable(e->dims, t);
+  return n < (double)limits[LIMIT_elements] && type_countable(e->dims, t);
 }
 
 bool too_big(Elab *e, Type t, Loc at) {
@@ -30,8 +29,10 @@ bool too_big(Elab *e, Type t, Loc at) {
   Dim n = type_count(e->dims, t);
   int64_t most = n == DIM_OVERFLOW ? -1 : dim_upper(e->dims, n);
   bool unknown = n != DIM_OVERFLOW && most < 0 && !is_bounded(e, n);
-  if (unknown || (most >= 0 && most < ((int64_t)1 << MAX_ELEMENTS_LOG2))) return false;
-  if (!e->trace->too_big) elab_error(e, at, E0306, "the tensor %s has too many elements", type_text(e, t));
+  if (unknown || (most >= 0 && most < limits[LIMIT_elements])) return false;
+  if (!e->trace->too_big)
+    elab_error(e, at, E0306, "the tensor %s has too many elements: the limit is %lld", type_text(e, t),
+               (long long)limits[LIMIT_elements]);
   else e->errors++;
   return e->trace->too_big = true; /* what is made of it is not told again */
 }

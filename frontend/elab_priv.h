@@ -11,8 +11,6 @@ static inline uint64_t hash_text(uint64_t h, const char *s) {
   return dnn_mix64(h, x);
 }
 
-enum { ELAB_FUEL = 2000000 }; /* steps of static evaluation for one entry point, or for all models */
-
 /* errors */
 Value *not_yet(Elab *e, Loc at, const char *what);
 
@@ -234,7 +232,6 @@ const char *where_text(Elab *e, Where w);
 bool type_fixed(Elab *e, Env *env, const AstType *t, Type *out); /* a tensor type without unknowns */
 const char *typex_text(Elab *e, const TypeX *t);
 
-enum { MAX_STATIC_STRING = 100000000 };
 Value *string_too_long(Elab *e, Loc at); /* the error */
 
 bool native_space(Elab *e, const char *name); /* has it functions of the compiler: `random`, `source` (elab_scope.c) */

@@ -190,7 +190,7 @@ static void collect(const char ***names, const char *name) { arrput(*names, name
 
 static void suggest(Elab *e, Env *env, const char *wrong) {
   const char **names = NULL;
-  if (e->errors > 50) return; /* the diag keeps no more, and looking is slow */
+  if (e->drop_notes || diag_is_full(e->diag)) return; /* nobody will see it, and looking is slow */
   for (Env *s = env; s; s = s->up) {
     for (ptrdiff_t i = 0; i < arrlen(s->binds); i++)
       if (s->binds[i].name[0] != '.') collect(&names, s->binds[i].name);

@@ -1,5 +1,6 @@
 /* Arithmetic on static values: sizes, numbers, strings, lists; nothing here makes a node. */
 #include "frontend/elab_priv.h"
+#include "base/limits.h"
 #include <math.h>
 #include <string.h>
 
@@ -116,15 +117,16 @@ static Value *compare_static(Elab *e, Op op, Value *a, Value *b, Loc at) {
                     value_kind_name(e, b));
 }
 
-enum { MAX_LIST = 1000000 };
-
 Value *string_too_long(Elab *e, Loc at) {
-  return elab_error(e, at, E0408, "a string of more than %d bytes", MAX_STATIC_STRING);
+  return elab_error(e, at, E0408, "a string of more than %lld bytes%s", (long long)limits[LIMIT_text],
+                    limit_hint(LIMIT_text));
 }
 
 static Value *concat_lists(Elab *e, Value *a, Value *b, Loc at) {
   int n = a->list.n + b->list.n;
-  if (n > MAX_LIST) return elab_error(e, at, E0408, "a static list of %d items; at most %d are possible", n, MAX_LIST);
+  if (n > limits[LIMIT_items])
+    return elab_error(e, at, E0408, "a static list of %d items; at most %lld are possible%s", n,
+                      (long long)limits[LIMIT_items], limit_hint(LIMIT_items));
   Value **items = arena_array(e->arena, Value *, n);
   for (int i = 0; i < a->list.n; i++) items[i] = a->list.items[i];
   for (int i = 0; i < b->list.n; i++) items[a->list.n + i] = b->list.items[i];
@@ -137,7 +139,7 @@ Value *static_binary(Elab *e, Op op, Value *a, Value *b, Loc at) {
   if (op >= OP_eq && op <= OP_ge) return compare_static(e, op, a, b, at);
   if (op == OP_add && a->kind == V_LIST && b->kind == V_LIST) return concat_lists(e, a, b, at);
   if (op == OP_add && a->kind == V_STR && b->kind == V_STR) {
-    if (strlen(a->s) + strlen(b->s) > MAX_STATIC_STRING) return string_too_long(e, at);
+    if (strlen(a->s) + strlen(b->s) > (size_t)limits[LIMIT_text]) return string_too_long(e, at);
     return v_str(e, arena_printf(e->arena, "%s%s", a->s, b->s));
   }
   if (a->kind == V_INT && b->kind == V_INT) {
@@ -146,7 +148,8 @@ Value *static_binary(Elab *e, Op op, Value *a, Value *b, Loc at) {
   }
   if (v_number(e, a, &x) && v_number(e, b, &y)) return float_binary(e, op, x, y, at);
   if (is_number_kind(a) && is_number_kind(b)) return sym(e, op, a, b);
-  elab_error(e, at, E0405, "`%s` does not take %s and %s", op_spelling(op), value_kind_name(e, a), value_kind_name(e, b));
+  elab_error(e, at, E0405, "`%s` does not take %s and %s", op_spelling(op), value_kind_name(e, a),
+             value_kind_name(e, b));
   if (a->kind == V_LIST || b->kind == V_LIST)
     elab_help(e,
               "arithmetic on lists goes item by item in a comprehension: `[x * 2 for x in xs]`; `+` joins two lists");

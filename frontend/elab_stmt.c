@@ -1,5 +1,6 @@
 /* Statements: bindings, static loops, assignment to places, reports, checks, prints. */
 #include "frontend/elab_priv.h"
+#include "base/limits.h"
 #include <string.h>
 
 bool elab_pattern(Elab *e, Env *env, const AstPattern *p, Value *v) {
@@ -26,7 +27,6 @@ bool elab_pattern(Elab *e, Env *env, const AstPattern *p, Value *v) {
 }
 
 /* --- ranges ------------------------------------------------------------------------------------------------------- */
-enum { MAX_TURNS = 1000000 };
 
 static int int_range(Elab *e, Env *env, const AstRange *r, Value *from, Value ***items) {
   Value *to = elab_expr(e, env, r->to);
@@ -44,10 +44,10 @@ static int int_range(Elab *e, Env *env, const AstRange *r, Value *from, Value **
                  value_kind_name(e, to));
     return -1;
   }
-  if (__builtin_sub_overflow(b, a, &turns) ? b > a : turns > MAX_TURNS) {
+  if (__builtin_sub_overflow(b, a, &turns) ? b > a : turns > limits[LIMIT_items]) {
     if (turns < 0) turns = INT64_MAX;
-    elab_error(e, r->loc, E0408, "this static loop has %lld turns; at most %d are unrolled", (long long)turns,
-               MAX_TURNS);
+    elab_error(e, r->loc, E0408, "this static loop has %lld turns; at most %lld are unrolled%s", (long long)turns,
+               (long long)limits[LIMIT_items], limit_hint(LIMIT_items));
     elab_help(e, "`scan` is the loop of the graph: it costs no code size");
     return -1;
   }
@@ -69,7 +69,7 @@ int elab_range(Elab *e, Env *env, const AstRange *r, Value ***items) {
   }
   if (v->kind == V_TENSOR) {
     Type t = v_type(v);
-    if (t.rank > 0 && dim_is_int(e->dims, t.shape[0], &n) && n <= MAX_TURNS) {
+    if (t.rank > 0 && dim_is_int(e->dims, t.shape[0], &n) && n <= limits[LIMIT_items]) {
       *items = arena_array(e->arena, Value *, n + 1);
       for (int i = 0; i < n; i++) (*items)[i] = v_tensor(e, index_axis(e, nid(v), 0, dim_int(e->dims, i), r->loc));
       return (int)n;

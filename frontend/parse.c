@@ -1,4 +1,5 @@
 #include "frontend/parse.h"
+#include "base/limits.h"
 #include <stdarg.h>
 #include <string.h>
 
@@ -194,9 +195,9 @@ void *parse_guarded(Parser *p, void *(*one)(Parser *), uint32_t depth) {
 }
 
 void parse_deeper(Parser *p) {
-  if (++p->depth > PARSE_DEPTH)
-    parse_fail(p, tok_loc(p, p->t), E0108, "give parts a name with `let`", "this is nested more than %d deep",
-               PARSE_DEPTH);
+  if (++p->depth > limits[LIMIT_nesting])
+    parse_fail(p, tok_loc(p, p->t), E0108, "give parts a name with `let`, or allow more by `--limit nesting=N`",
+               "this is nested more than %lld deep", (long long)limits[LIMIT_nesting]);
 }
 
 void *parse_grow(Parser *p, void *items, int n, size_t size) {

@@ -20,7 +20,7 @@ typedef struct Parser {
   jmp_buf *recover;
 } Parser;
 
-enum { PARSE_DEPTH = 200, PARSE_CHAIN = 1000 };
+enum { PARSE_CHAIN = 1000 };
 
 /* ---- tokens ---- */
 static inline bool at(const Parser *p, TokenKind k) { return p->t->kind == k; }

@@ -181,7 +181,7 @@ bool run_begin(Machine *m, const char *dir, DnnError *e) {
   if (!put_sources(m, dir, e)) return false;
   Buf b = {0};
   const char *plan = m->s.o.plan;
-  bool ok = !plan || buf_read_file(&b, plan, (size_t)1 << 20) || dnn_fail(e, "%s: %s", plan, strerror(errno));
+  bool ok = !plan || buf_read_file(&b, plan, (size_t)1 << 20) || dnn_fail(e, "%s: %s", plan, buf_read_why());
   if (ok && !plan) buf_printf(&b, "dnnc plan 1 %s\n", m->s.program->target);
   ok = ok && put_file(arena_printf(m->s.arena, "%s/plan.txt", dir), b.s, b.n, e);
   buf_free(&b);
@@ -345,9 +345,9 @@ void resumed_close(Resumed *r) {
 
 bool resumed_is_of(const Resumed *r, const char *path, DnnError *e) {
   Buf one = {0}, two = {0};
-  bool ok = (buf_read_file(&one, path, (size_t)1 << 30) || dnn_fail(e, "%s: %s", path, strerror(errno))) &&
-            (buf_read_file(&two, r->options.path, (size_t)1 << 30) ||
-             dnn_fail(e, "%s: %s", r->options.path, strerror(errno)));
+  bool ok =
+      (buf_read_file(&one, path, (size_t)1 << 30) || dnn_fail(e, "%s: %s", path, buf_read_why())) &&
+      (buf_read_file(&two, r->options.path, (size_t)1 << 30) || dnn_fail(e, "%s: %s", r->options.path, buf_read_why()));
   if (ok && (one.n != two.n || (one.n && memcmp(one.s, two.s, one.n))))
     ok = dnn_fail(e, "%s: differs from %s, which the run began with: a changed program is another training", path,
                   r->options.path);

@@ -11,6 +11,7 @@
 #include "passes/grad.h"
 #include "passes/rewrite.h"
 #include "base/ds.h"
+#include "base/limits.h"
 #include "passes/vmap.h"
 #include <stdlib.h>
 #include <string.h>
@@ -160,6 +161,15 @@ static void expand_node(Expand *e, NodeId n) {
   }
 }
 
+/* Gradients of gradients grow without bound, so somebody has to say stop. */
+static bool is_small(const Graph *g, Loc at) {
+  if ((int64_t)arrlen(g->nodes) <= limits[LIMIT_nodes]) return true;
+  diag_error(g->diag, at, E0431, "with its derivatives the graph has more than %lld nodes here",
+             (long long)limits[LIMIT_nodes]);
+  diag_help(g->diag, "a derivative of a derivative is some times as large; `--limit nodes=N` allows more");
+  return false;
+}
+
 static void expand_graph(Graph *g, const Prog *prog, const Entry *entry) {
   rewrite_regions(g, expand_graph, prog, entry);
   if (!rewrite_has_transforms(g)) return;
@@ -167,8 +177,13 @@ static void expand_graph(Graph *g, const Prog *prog, const Entry *entry) {
   Expand e = {.r = rewrite_begin(g)};
   e.results = calloc(e.r.n_old, sizeof *e.results);
   if (!e.results) INTERNAL("out of memory");
-  for (NodeId n = 1; n < e.r.n_old; n++)
-    if (e.r.live[n]) expand_node(&e, n);
+  bool small = true;
+  for (NodeId n = 1; n < e.r.n_old; n++) {
+    if (!e.r.live[n]) continue;
+    small = small && is_small(g, e.r.old[n].loc);
+    if (small || e.r.old[n].op == OP_get) expand_node(&e, n);
+    else rewrite_to(&e.r, n, rewrite_copy(&e.r, n)); /* the program is refused; the graph stays sound */
+  }
   free(e.results);
   rewrite_end(&e.r);
 }

@@ -43,8 +43,8 @@ bool dnn_context_new(const DnnProgram *p, DnnContext *c, int threads, DnnError *
     return true;
   }
   dnn_context_free(c);
-  return dnn_fail(e, "out of memory: %s wants %lld bytes", p->name,
-                  (long long)(p->cell_bytes + p->arena_bytes + p->prepared_bytes));
+  return dnn_fail(e, "out of memory: %s wants %lld bytes; at most %lld may lie together", p->name,
+                  (long long)(p->cell_bytes + p->arena_bytes + p->prepared_bytes), (long long)dnn_memory_limit());
 }
 
 void dnn_context_free(DnnContext *c) {

@@ -402,6 +402,7 @@ bool dnn_data_read(DnnDataSets *d, int row, int field, int64_t i, void *to, DnnE
   const DnnSetField *f = &s->fields[field];
   switch (s->kind) {
   case DNN_SET_DENSE:
+    if (!f->base) return true; /* packed, and no record has a place */
     if (f->starts)
       memcpy(to, f->base + f->starts[i] * f->place, (size_t)((f->starts[i + 1] - f->starts[i]) * f->place));
     else memcpy(to, f->base + i * f->bytes, (size_t)f->bytes);

@@ -45,7 +45,9 @@ static bool image_shape(const DnnData *s, const DnnData *typed, Shape *shape, Dn
 /* Room for one more picture at the end of *base. */
 static unsigned char *next_image(unsigned char **base, int64_t n, int64_t bytes, int64_t *room) {
   if (n == *room) {
-    unsigned char *more = realloc(*base, (size_t)((*room = *room * 2 + 64) * bytes));
+    int64_t size;
+    if (__builtin_mul_overflow(*room = *room ? *room * 2 : 8, bytes, &size) || size > dnn_memory_limit()) return NULL;
+    unsigned char *more = realloc(*base, (size_t)size);
     if (!more) return NULL;
     *base = more;
   }

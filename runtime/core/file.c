@@ -2,6 +2,8 @@
 #define _GNU_SOURCE
 #endif
 #include "runtime/core/file.h"
+#include "runtime/core/input.h"
+#include "runtime/core/tensor.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -10,29 +12,39 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+int64_t dnn_file_most;
+
+int64_t dnn_file_limit(void) { return dnn_file_most ? dnn_file_most : dnn_memory_limit(); }
+
 bool dnn_file_read(const char *path, DnnBytes *out, DnnError *e) {
-  out->data = NULL, out->size = 0;
-  FILE *f = fopen(path, "rb");
-  if (!f) return dnn_fail(e, "%s: cannot be read: %s", path, strerror(errno));
   struct stat st;
-  if (fstat(fileno(f), &st) || !S_ISREG(st.st_mode)) {
-    fclose(f);
-    return dnn_fail(e, "%s: is not a file", path);
+  const char *why;
+  out->data = NULL, out->size = 0;
+  int f = dnn_input_open(path, &st, &why);
+  if (f < 0) return dnn_fail(e, "%s: cannot be read: %s", path, why);
+  int64_t size = st.st_size, n = 0;
+  if (size > dnn_file_limit()) {
+    close(f);
+    return dnn_fail(e, "%s: has %lld bytes; at most %lld are read", path, (long long)size, (long long)dnn_file_limit());
   }
-  out->data = malloc((size_t)st.st_size + 1);
+  out->data = malloc((size_t)size + 1);
   if (!out->data) {
-    fclose(f);
-    return dnn_fail(e, "%s: no memory for its %lld bytes", path, (long long)st.st_size);
+    close(f);
+    return dnn_fail(e, "%s: no memory for its %lld bytes", path, (long long)size);
   }
-  size_t n = fread(out->data, 1, (size_t)st.st_size, f);
-  bool short_read = n != (size_t)st.st_size;
-  fclose(f);
-  if (short_read) {
+  while (n < size) {
+    ssize_t k = read(f, out->data + n, (size_t)(size - n));
+    if (k < 0 && errno == EINTR) continue;
+    if (k <= 0) break;
+    n += k;
+  }
+  close(f);
+  if (n < size) {
     free(out->data);
     out->data = NULL;
-    return dnn_fail(e, "%s: only %lld of its %lld bytes can be read", path, (long long)n, (long long)st.st_size);
+    return dnn_fail(e, "%s: only %lld of its %lld bytes can be read", path, (long long)n, (long long)size);
   }
-  out->data[n] = 0, out->size = (int64_t)n;
+  out->data[n] = 0, out->size = n;
   return true;
 }
 

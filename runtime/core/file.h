@@ -10,7 +10,11 @@ typedef struct DnnBytes {
   int64_t size;
 } DnnBytes;
 
-/* The bytes of a regular file. */
+/* How many bytes of a file, or of what is packed in it, are read: `dnn_file_most`, or when that is 0 as many as the
+ * machine has memory. */
+extern int64_t dnn_file_most;
+int64_t dnn_file_limit(void);
+/* The bytes of a regular file (input.h). */
 bool dnn_file_read(const char *path, DnnBytes *out, DnnError *e);
 /* The same, inflated when the file begins like a gzip file (gzip.c; needs zlib). Several gzip members may follow. */
 bool dnn_file_read_gz(const char *path, DnnBytes *out, DnnError *e);

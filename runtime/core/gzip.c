@@ -10,7 +10,7 @@ static bool gunzip(const char *path, const DnnBytes *in, DnnBytes *out, DnnError
   z_stream z;
   memset(&z, 0, sizeof z);
   if (inflateInit2(&z, 15 + 16) != Z_OK) return dnn_fail(e, "%s: zlib cannot be started", path);
-  int64_t room = in->size * 4 + 4096, used = 0, fed = 0;
+  int64_t room = in->size * 4 + 4096, used = 0, fed = 0, most = dnn_file_limit();
   unsigned char *data = malloc((size_t)room + 1);
   int status = Z_OK;
   const char *why = NULL;
@@ -18,6 +18,11 @@ static bool gunzip(const char *path, const DnnBytes *in, DnnBytes *out, DnnError
     if (z.avail_in == 0 && fed < in->size) {
       int64_t n = in->size - fed < (1 << 30) ? in->size - fed : 1 << 30;
       z.next_in = in->data + fed, z.avail_in = (uInt)n, fed += n;
+    }
+    if (used > most) {
+      inflateEnd(&z);
+      free(data);
+      return dnn_fail(e, "%s: unpacks to more than %lld bytes, the most that are read", path, (long long)most);
     }
     if (used == room) {
       unsigned char *more = realloc(data, (size_t)(room *= 2) + 1);

@@ -73,6 +73,9 @@ static bool read_entry(DnnNpz *z, int64_t *at, int64_t end, DnnError *e) {
   x->offset += 30 + (int64_t)get(z->bytes.data + x->offset + 26, 2) + (int64_t)get(z->bytes.data + x->offset + 28, 2);
   if (x->packed < 0 || x->size < 0 || x->offset > n || x->packed > n - x->offset)
     return dnn_fail(e, "%s: damaged: %s lies outside the file", z->path, x->name);
+  if (x->size > dnn_file_limit())
+    return dnn_fail(e, "%s: %s has %lld bytes; at most %lld are read", z->path, x->name, (long long)x->size,
+                    (long long)dnn_file_limit());
   if (x->method == 0 ? x->size != x->packed : x->size / 1100 > x->packed)
     return dnn_fail(e, "%s: damaged: %s claims to unpack %lld bytes to %lld", z->path, x->name, (long long)x->packed,
                     (long long)x->size);

@@ -2,15 +2,20 @@
 #define _GNU_SOURCE
 #endif
 #include "runtime/core/picture.h"
+#include "runtime/core/tensor.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 DnnPictureFn *dnn_picture_png, *dnn_picture_jpeg;
 
-bool dnn_picture_new(const char *path, DnnPicture *p, int64_t width, int64_t height, int channels, DnnError *e) {
+bool dnn_picture_new(const char *path, DnnPicture *p, int64_t width, int64_t height, int channels, int64_t most,
+                     DnnError *e) {
   if (width < 1 || height < 1 || width > 65535 || height > 65535 || width * height > (int64_t)1 << 28)
     return dnn_fail(e, "%s: a picture of %lld x %lld cannot be read", path, (long long)width, (long long)height);
+  if (width * height > most)
+    return dnn_fail(e, "%s: damaged: a picture of %lld x %lld does not fit into the file", path, (long long)width,
+                    (long long)height);
   *p = (DnnPicture){width, height, channels, malloc((size_t)(width * height * channels))};
   return p->pixels || dnn_fail(e, "%s: no memory for the picture", path);
 }
@@ -50,7 +55,7 @@ static bool read_netpbm(const char *path, const DnnBytes *b, DnnPicture *p, DnnE
   if (!text && n > (end - s) / item)
     return dnn_fail(e, "%s: damaged: %lld bytes of pixels where %lld are needed", path, (long long)(end - s),
                     (long long)(n * item));
-  if (!dnn_picture_new(path, p, width, height, channels, e)) return false;
+  if (!dnn_picture_new(path, p, width, height, channels, text ? b->size : n, e)) return false; /* a byte a number */
   for (int64_t i = 0; i < n; i++) {
     long v = text ? number(&s, end) : item == 2 ? s[2 * i] << 8 | s[2 * i + 1] : s[i];
     if (v < 0 || v > most)
@@ -101,9 +106,9 @@ static void shrink(const double *from, int64_t n, int64_t step, double *to, int6
 }
 
 bool dnn_picture_fit(const DnnPicture *p, int channels, int64_t height, int64_t width, unsigned char *to) {
-  double *plane = malloc((size_t)(p->width * p->height) * sizeof *plane);
-  double *narrow = malloc((size_t)(width * p->height) * sizeof *narrow),
-         *column = malloc((size_t)height * sizeof *column);
+  double *plane = dnn_alloc(p->width * p->height * (int64_t)sizeof *plane);
+  double *narrow = width < 1 << 28 ? dnn_alloc(width * p->height * (int64_t)sizeof *narrow) : NULL;
+  double *column = height < 1 << 28 ? dnn_alloc(height * (int64_t)sizeof *column) : NULL;
   bool ok = plane && narrow && column;
   for (int c = 0; ok && c < channels; c++) {
     for (int64_t i = 0; i < p->width * p->height; i++) plane[i] = channel(p, i, channels, c);

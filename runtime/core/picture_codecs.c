@@ -7,6 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Pixels that a byte of a file can be: deflate packs at most 1032 bytes into one, of pixels of one bit; of a JPEG every
+ * block of 8 x 8 pixels takes a bit at least. */
+enum { PNG_MOST = 1032 * 8, JPEG_MOST = 8 * 64 };
+
 static bool read_png(const char *path, const DnnBytes *b, DnnPicture *p, DnnError *e) {
   png_image image;
   memset(&image, 0, sizeof image);
@@ -15,7 +19,7 @@ static bool read_png(const char *path, const DnnBytes *b, DnnPicture *p, DnnErro
     return dnn_fail(e, "%s: damaged: %s", path, image.message);
   bool colour = image.format & PNG_FORMAT_FLAG_COLOR;
   image.format = colour ? PNG_FORMAT_RGB : PNG_FORMAT_GRAY;
-  bool ok = dnn_picture_new(path, p, image.width, image.height, colour ? 3 : 1, e);
+  bool ok = dnn_picture_new(path, p, image.width, image.height, colour ? 3 : 1, PNG_MOST * b->size, e);
   const png_color black = {0, 0, 0};
   if (ok && !png_image_finish_read(&image, &black, p->pixels, 0, NULL))
     ok = dnn_fail(e, "%s: damaged: %s", path, image.message);
@@ -57,7 +61,7 @@ static bool read_jpeg(const char *path, const DnnBytes *b, DnnPicture *p, DnnErr
     return dnn_fail(e, "%s: a JPEG of %d components is not read", path, c.num_components);
   }
   c.out_color_space = c.num_components == 1 ? JCS_GRAYSCALE : JCS_RGB;
-  if (!dnn_picture_new(path, p, c.image_width, c.image_height, c.num_components, e))
+  if (!dnn_picture_new(path, p, c.image_width, c.image_height, c.num_components, JPEG_MOST * b->size, e))
     return jpeg_destroy_decompress(&c), false;
   jpeg_start_decompress(&c);
   while (c.output_scanline < c.output_height) {

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct {
   const char *name;
@@ -42,8 +43,17 @@ int64_t dnn_count(int rank, const int64_t *shape, int64_t item) {
   return zero ? 0 : n;
 }
 
+int64_t dnn_memory_most;
+
+int64_t dnn_memory_limit(void) {
+  static const int64_t addressable = (int64_t)1 << 62;
+  if (dnn_memory_most) return dnn_memory_most < addressable ? dnn_memory_most : addressable;
+  long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+  return pages > 0 && page > 0 ? (int64_t)pages * page : addressable;
+}
+
 void *dnn_alloc(int64_t bytes) {
-  if (bytes < 0 || bytes > (int64_t)1 << 62) return NULL;
+  if (bytes < 0 || bytes > dnn_memory_limit()) return NULL;
   size_t n = ((size_t)bytes + 63) / 64 * 64;
   return aligned_alloc(64, n ? n : 64);
 }

@@ -15,6 +15,9 @@ typedef struct DnnTensor {
   int64_t bytes;
 } DnnTensor;
 
+/* Most bytes of one block of memory: `dnn_memory_most`, or when that is 0 as many as the machine has. */
+extern int64_t dnn_memory_most;
+int64_t dnn_memory_limit(void);
 int64_t dnn_dtype_size(int dtype);
 const char *dnn_dtype_name(int dtype); /* "f32" */
 bool dnn_dtype_is_float(int dtype);

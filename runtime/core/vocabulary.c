@@ -117,8 +117,9 @@ static bool read_words(const DnnTokens *row, const char *path, const DnnWordTabl
 static bool read_bpe(const DnnTokens *row, const char *path, const DnnWordTable *words, const int64_t *counts,
                      DnnBytes *text, DnnError *e) {
   int64_t want = row->size - DNN_BPE_MERGES, n = 0, room = 0;
-  int32_t(*pairs)[2] = malloc((size_t)(want > 0 ? want : 1) * sizeof *pairs);
-  bool ok = pairs && dnn_bpe_train(words, counts, want, pairs, &n);
+  int64_t most = want < words->used ? want : words->used; /* each merge takes a symbol away at least */
+  int32_t(*pairs)[2] = malloc((size_t)(most > 0 ? most : 1) * sizeof *pairs);
+  bool ok = pairs && dnn_bpe_train(words, counts, most, pairs, &n);
   for (int64_t i = 0; ok && i < n; i++) {
     char line[40];
     ok = put(text, &room, line, snprintf(line, sizeof line, "%d %d\n", pairs[i][0], pairs[i][1]));

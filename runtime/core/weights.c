@@ -4,6 +4,7 @@
 #include "runtime/core/weights.h"
 #include "runtime/core/file.h"
 #include "runtime/core/flat.h"
+#include "runtime/core/input.h"
 #include "runtime/core/xxh64.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -140,10 +141,11 @@ bool dnn_weights_open_memory(const char *name, const void *bytes, int64_t size, 
 
 bool dnn_weights_open(const char *path, DnnWeights *w, DnnError *e) {
   memset(w, 0, sizeof *w);
-  int file = open(path, O_RDONLY);
   struct stat st;
-  if (file < 0) return dnn_fail(e, "%s: cannot be read: %s", path, strerror(errno));
-  if (fstat(file, &st) || !S_ISREG(st.st_mode) || st.st_size < 8) {
+  const char *why;
+  int file = dnn_input_open(path, &st, &why);
+  if (file < 0) return dnn_fail(e, "%s: cannot be read: %s", path, why);
+  if (st.st_size < 8) {
     close(file);
     return dnn_fail(e, "%s: is not a weights file or checkpoint (.dnnw, .dnnc)", path);
   }
