@@ -163,6 +163,9 @@ static LExpr *named(Parse *p) {
     LExpr *x = node(p, kinds[i], I64, 1);
     expect(p, "(");
     operands(p, x);
+    static const int counts[] = {
+        [X_MIN] = 2, [X_MAX] = 2, [X_SELECT] = 3, [X_SPLAT] = 2, [X_FMA] = 3, [X_CHECK] = 3, [X_WEAVE] = 3};
+    if (!p->failed && x->n_in < counts[x->kind]) fail(p, "more operands");
     if (p->failed) return x;
     if (x->kind == X_SPLAT) {
       x->lanes = (int)x->in[1]->i;
