@@ -10,11 +10,30 @@
 
 static int64_t round64(int64_t n) { return (n + 63) / 64 * 64; }
 
+/* Optimisers' cells that no compiled entry uses get no room. */
+static void leave_unused_out(Emit *e, int n) {
+  bool *used = arena_array(e->arena, bool, n + 1);
+  for (int i = 0; i < e->n_entries; i++)
+    for (int k = 0; e->lowered[i] && k < (int)arrlen(e->plans[i]->bufs); k++)
+      if (e->plans[i]->bufs[k].kind == BUF_CELL) used[e->plans[i]->bufs[k].index] = true;
+  int64_t left = 0;
+  for (int i = 0; i < n; i++) {
+    int64_t bytes = e->cell_offset[i + 1] - e->cell_offset[i];
+    e->cell_offset[i] -= left;
+    if (e->prog->cells[i].kind == DNN_OPT && !used[i]) left += bytes;
+  }
+  e->cell_bytes = e->cell_offset[n] -= left;
+}
+
 static void layout_cells(Emit *e) {
   int n = (int)arrlen(e->prog->cells);
   e->cell_offset = arena_array(e->arena, int64_t, n + 1);
   e->cell_bytes = prog_layout(e->prog, e->cell_offset);
   e->cell_offset[n] = e->cell_bytes;
+  bool writes = false;
+  for (int i = 0; i < e->n_entries; i++) writes |= e->lowered[i] && arrlen(e->prog->entries[i].writes);
+  e->constant = e->opts->freestanding && e->opts->weights && !writes;
+  if (e->opts->freestanding && !e->lowered[e->prog->init]) leave_unused_out(e, n);
   for (int i = 0; i < n; i++) {
     int64_t bytes = e->cell_offset[i + 1] - e->cell_offset[i];
     int kind = e->prog->cells[i].kind;
@@ -243,13 +262,18 @@ static void emit_kernel_units(Emit *e, EmitOut *out) {
   if (n_brief) emit_unit(e, out, unit, EMIT_BRIEF, brief, n_brief, texts);
 }
 
-static void put_runtime(EmitOut *out, const char *file) {
+static void put_runtime(const Emit *e, EmitOut *out, const char *file) {
   char name[64];
   snprintf(name, sizeof name, "dnn_%s", file);
   const EmbeddedFile *f = embedded_find(name);
   if (!f) INTERNAL("%s is not embedded", name);
   bool source = f->name[strlen(f->name) - 2] == '.' && f->name[strlen(f->name) - 1] == 'c';
-  arrput(out->files, ((EmitFile){f->name, f->text, f->size, source ? EMIT_PLAIN : EMIT_HEADER}));
+  EmitFile copy = {f->name, f->text, f->size, source ? EMIT_PLAIN : EMIT_HEADER};
+  if (e->opts->freestanding && (!strcmp(file, "kernel.h") || !strcmp(file, "show.h"))) {
+    copy.text = arena_printf(e->arena, "#ifndef DNN_FREESTANDING\n#define DNN_FREESTANDING\n#endif\n%s", f->text);
+    copy.size = strlen(copy.text);
+  }
+  arrput(out->files, copy);
 }
 
 /* The runtime's texts that every emitted program needs: headers, and for its C interface the reader of weights in
@@ -258,27 +282,32 @@ static void emit_runtime(const Emit *e, EmitOut *out) {
   static const char *const names[] = {"context.h", "kernel.h",     "maths.h", "random.h",
                                       "program.h", "data_ops.def", "show.h"};
   static const char *const reader[] = {"weights_fill.h", "weights_fill.c", "flat.h", "flat.c", "xxh64.h", "xxh64.c"};
-  for (size_t i = 0; i < sizeof names / sizeof *names; i++) put_runtime(out, names[i]);
-  if (e->opts->watch) put_runtime(out, "watch.h");
-  for (size_t i = 0; !e->opts->bare && i < sizeof reader / sizeof *reader; i++) put_runtime(out, reader[i]);
-  if (e->opts->profile) put_runtime(out, "profile.h");
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) put_runtime(e, out, names[i]);
+  if (e->opts->watch) put_runtime(e, out, "watch.h");
+  bool reads = !e->opts->bare && !e->constant;
+  for (size_t i = 0; reads && i < sizeof reader / sizeof *reader; i++) put_runtime(e, out, reader[i]);
+  if (e->opts->profile) put_runtime(e, out, "profile.h");
   for (int h = 0; runtime_headers[h]; h++)
-    if (uses_header(e, NULL, kernels_count(e->kernels), runtime_headers[h])) put_runtime(out, runtime_headers[h]);
+    if (uses_header(e, NULL, kernels_count(e->kernels), runtime_headers[h])) put_runtime(e, out, runtime_headers[h]);
 }
 
-/* The section of embedded weights. The assembler finds NAME.dnnw beside this file or through -I. */
+/* The section of embedded weights. The assembler finds NAME.dnnw (or NAME.cells) beside this file or through -I. */
 static void emit_weights(Emit *e, EmitOut *out) {
   Buf b = {0};
   front_matter(e, &b, "Weights");
-  const char *n = e->name;
-  buf_printf(
-      &b,
-      "#if defined(__APPLE__)\n#error \"ELF only\"\n#endif\n  .section .rodata\n  .balign 64\n  .globl %s_weights\n"
-      "  .type %s_weights, %%object\n%s_weights:\n  .incbin \"%s.dnnw\"\n.L%s_end:\n  .size %s_weights, "
-      ".L%s_end - %s_weights\n  .balign 8\n  .globl %s_weights_bytes\n  .type %s_weights_bytes, %%object\n"
-      "  .size %s_weights_bytes, 8\n%s_weights_bytes:\n  .quad .L%s_end - %s_weights\n"
-      "  .section .note.GNU-stack, \"\", %%progbits\n",
-      n, n, n, n, n, n, n, n, n, n, n, n, n, n);
+  const char *n = e->name, *what = e->constant ? "cells" : "weights";
+  buf_printf(&b,
+             "#if defined(__APPLE__)\n#error \"ELF only\"\n#endif\n  .section .rodata.%s_%s, \"a\"\n  .balign 64\n"
+             "  .globl %s_%s\n  .type %s_%s, %%object\n%s_%s:\n  .incbin \"%s.%s\"\n.L%s_end:\n"
+             "  .size %s_%s, .L%s_end - %s_%s\n",
+             n, what, n, what, n, what, n, what, n, e->constant ? "cells" : "dnnw", n, n, what, n, n, what);
+  if (!e->constant) /* a size_t */
+    buf_printf(&b,
+               "  .balign 8\n  .globl %s_weights_bytes\n  .type %s_weights_bytes, %%object\n"
+               "  .size %s_weights_bytes, __SIZEOF_SIZE_T__\n%s_weights_bytes:\n#if __SIZEOF_SIZE_T__ == 8\n"
+               "  .quad .L%s_end - %s_weights\n#else\n  .long .L%s_end - %s_weights\n#endif\n",
+               n, n, n, n, n, n, n, n);
+  buf_str(&b, "#if defined(__linux__)\n  .section .note.GNU-stack, \"\", %progbits\n#endif\n");
   put_file(e, out, arena_printf(e->arena, "%s_weights.S", n), &b, EMIT_ASM);
 }
 
@@ -320,17 +349,19 @@ bool emit_program(Arena *a, const Prog *prog, Plan *const *plans, Lowered *const
     front_matter(e, &b, "C interface");
     emit_header(e, &b);
     put_file(e, out, arena_printf(a, "%s.h", e->name), &b, EMIT_HEADER);
-    front_matter(e, &b, "Tables");
-    buf_str(&b, "#include \"dnn_kernel.h\"\n#include \"dnn_program.h\"\n\n");
+    if (!e->constant) front_matter(e, &b, "Tables");
+    if (!e->constant) buf_str(&b, "#include \"dnn_kernel.h\"\n#include \"dnn_program.h\"\n\n");
   }
-  emit_program_table(e, &b);
-  put_file(e, out, arena_printf(a, opts->bare ? "%s.c" : "%s_program.c", e->name), &b, EMIT_PLAIN);
+  if (!e->constant) emit_program_table(e, &b);
+  if (!e->constant) put_file(e, out, arena_printf(a, opts->bare ? "%s.c" : "%s_program.c", e->name), &b, EMIT_PLAIN);
   if (opts->weights) emit_weights(e, out);
   emit_runtime(e, out);
   out->cell_bytes = e->cell_bytes;
   out->arena_bytes = e->arena_bytes;
   out->prepared_bytes = e->prepared_bytes;
-  out->memory_bytes = e->cell_bytes + e->prepared_bytes + e->arena_bytes;
+  out->memory_bytes = (e->constant ? 0 : e->cell_bytes) + e->prepared_bytes + e->arena_bytes;
+  out->cell_offset = e->cell_offset;
+  out->constant = e->constant;
   out->message_at = e->message_at;
   out->temp_at = arena_array(a, int64_t, e->n_entries + 1);
   for (int i = 0; i < e->n_entries; i++) out->temp_at[i] = e->entries[i].temp_at;

@@ -4,7 +4,7 @@
  *   NAME.c            the interface and one function per entry: bound checks, one parallel region, kernel calls
  *   NAME_kernels_N.c  the distinct kernels, spread over units of about equal compile time
  *   NAME_program.c    `dnn_program()`: the descriptor tables that training loop, `run` and built executables read
- *   NAME_weights.S    with embedded weights: an object section made by .incbin of NAME.dnnw
+ *   NAME_weights.S    with embedded weights: an object section made by .incbin of NAME.dnnw, or of NAME.cells
  *   dnn_*.h           the runtime's headers that the files above include */
 #ifndef CODEGEN_EMIT_H
 #define CODEGEN_EMIT_H
@@ -13,6 +13,7 @@
 typedef struct EmitOpts {
   bool checks;        /* bound, index and `check` tests in the entries */
   bool weights;       /* NAME.dnnw is embedded */
+  bool freestanding;  /* one thread, no libc but mem* and mathematics: for machines without a system */
   bool lines;         /* `#line` directives: kernels and their calls name the program's places */
   bool watch;         /* a checked run: the context's watch is called around every kernel group */
   bool bare;          /* for a process that knows the program's table alone: no C interface */
@@ -38,14 +39,16 @@ enum { EMIT_MESSAGE_BYTES = 1024 };
 typedef struct EmitOut {
   EmitFile *files; /* stb_ds */
   int64_t cell_bytes, prepared_bytes, arena_bytes, memory_bytes;
-  int64_t message_at; /* in the arena: where the text of the last error stands, EMIT_MESSAGE_BYTES */
-  int64_t *temp_at;   /* by entry, in the arena: the workspace, as large as its Lowered says */
+  const int64_t *cell_offset; /* by cell, one more at the end; an optimiser's cell that nothing uses has no bytes */
+  bool constant;              /* the embedded weights are the cells as they lie in memory: NAME.cells */
+  int64_t message_at;         /* in the arena: where the text of the last error stands, EMIT_MESSAGE_BYTES */
+  int64_t *temp_at;           /* by entry, in the arena: the workspace, as large as its Lowered says */
   uint64_t plan_hash;
 } EmitOut;
 
-/* `plans` and `lowered` hold one per entry of `prog`, in order; NULL: that entry is not compiled, and only a `bare`
- * program can have such. The text depends on nothing else. The plan's hash is that of what the training calls, where
- * there is one: it is the same whatever else is compiled, as long as the training's entries are lowered first. */
+/* `plans` and `lowered` hold one per entry of `prog`, in order; NULL: that entry is not compiled. The text depends on
+ * nothing else. The plan's hash is that of what the training calls, where there is one: it is the same whatever else is
+ * compiled, as long as the training's entries are lowered first. */
 bool emit_program(Arena *a, const Prog *prog, Plan *const *plans, Lowered *const *lowered, const KernelTable *kernels,
                   const Target *target, const EmitOpts *opts, EmitOut *out);
 

@@ -102,11 +102,20 @@ static void put_effects(Emit *e, int i, Buf *b) {
       emit_string(b, emit_excerpt(e, f->loc));
       buf_printf(b, ");\n    return %d;\n  }\n", site);
     } else {
-      buf_str(b, "  {\n    char line[4096];\n    DnnShow text = {line, sizeof line, 0};\n");
+      if (e->opts->freestanding) buf_printf(b, "  {\n    DnnShow text = {message(m), %d, 0};\n", EMIT_MESSAGE_BYTES);
+      else buf_str(b, "  {\n    char line[4096];\n    DnnShow text = {line, sizeof line, 0};\n");
       put_text(e, i, b, f, indent);
-      buf_str(b, "    puts(line);\n    fflush(stdout);\n  }\n");
+      if (e->opts->freestanding) buf_printf(b, "    %s_print(text.text);\n  }\n", e->name);
+      else buf_str(b, "    puts(line);\n    fflush(stdout);\n  }\n");
     }
   }
+}
+
+bool emit_prints(const Emit *e) {
+  for (int i = 0; i < e->n_entries; i++)
+    for (int k = 0; e->lowered[i] && k < (int)arrlen(e->prog->entries[i].effects); k++)
+      if (!e->prog->entries[i].effects[k].is_check) return true;
+  return false;
 }
 
 static int new_site(Emit *e, Loc at) {
@@ -268,7 +277,7 @@ static void put_team(const Emit *e, int i, Buf *b) {
   const EmitEntry *n = &e->entries[i];
   long long at = (long long)n->scratch_at, each = (long long)n->scratch_each;
   bool indices = e->opts->checks && e->n_sites;
-  if (emit_is_little(e, i)) {
+  if (e->opts->freestanding || emit_is_little(e, i)) {
     buf_printf(b,
                "  DnnMeeting meeting = {0};\n  DnnTeam team = team_of(m, &meeting, 0, 1, %lld, %lld);\n"
                "  run_%s(m, v, in, out, &team);\n",
@@ -328,6 +337,14 @@ void emit_prepare(Emit *e, Buf *b) {
       }
     }
     buf_str(b, "team);\n");
+  }
+  if (e->opts->freestanding) {
+    buf_printf(b,
+               "}\n\nint %s_prepare(DnnContext *m) {\n  DnnMeeting meeting = {0};\n  m->error_site = 0;\n"
+               "  DnnTeam team = team_of(m, &meeting, 0, 1, 0, %lld);\n  run_prepare_(m, &team);\n"
+               "  m->is_prepared = 1;\n  return 0;\n}\n",
+               n, (long long)each);
+    return;
   }
   buf_printf(b,
              "}\n\nint %s_prepare(DnnContext *m) {\n  DnnMeeting meeting = {0};\n  m->error_site = 0;\n"

@@ -75,21 +75,21 @@ static void put_interface(const Emit *e, Buf *b) {
   buf_printf(
       b,
       "/* Makes an instance in `memory`: %s_MEMORY_BYTES bytes at an address divisible by 64, owned by the caller.\n"
-      " * `threads`: 1 .. %s_MAX_THREADS. Nothing is allocated, now or later, but what OpenMP needs to start its "
-      "threads\n"
-      " * here. */\n"
+      " * `threads`: 1 .. %s_MAX_THREADS. Nothing is allocated, now or later%s. */\n"
       "int %s_open(%s *m, void *memory, int threads);\n\n",
-      u, u, n, n);
-  buf_printf(b,
-             "/* Fills the parameters with their initial values, drawn by `seed`, and sets the clock to step 0. */\n"
-             "int %s_init(%s *m, int64_t seed);\n\n",
-             n, n);
-  buf_printf(
-      b,
-      "/* Takes the parameters and states from a weights file (.dnnw) in memory, `n` bytes at an address divisible\n"
-      " * by 8. Names, types and shapes must fit, the checksum must be right. */\n"
-      "int %s_load(%s *m, const void *file, size_t n);\n\n",
-      n, n);
+      u, u, e->opts->freestanding ? "" : ", but what OpenMP needs to start its\n * threads here", n, n);
+  if (e->lowered[e->prog->init])
+    buf_printf(b,
+               "/* Fills the parameters with their initial values, drawn by `seed`, and sets the clock to step 0. */\n"
+               "int %s_init(%s *m, int64_t seed);\n\n",
+               n, n);
+  if (!e->constant)
+    buf_printf(
+        b,
+        "/* Takes the parameters and states from a weights file (.dnnw) in memory, `n` bytes at an address divisible\n"
+        " * by 8. Names, types and shapes must fit, the checksum must be right. */\n"
+        "int %s_load(%s *m, const void *file, size_t n);\n\n",
+        n, n);
   buf_printf(b,
              "/* Makes what functions need of the parameters alone, such as packed weights. The first function after "
              "init, load or\n"
@@ -100,11 +100,21 @@ static void put_interface(const Emit *e, Buf *b) {
              "/* The message of the last error of `m`, in the context's memory; \"\" when there was none. */\n"
              "const char *%s_error(const %s *m);\n",
              n, n);
-  if (e->opts->weights)
+  if (e->constant)
+    buf_printf(b,
+               "\n/* The parameters and states, embedded by %s_weights.S; every call reads them where they are. */\n"
+               "extern const unsigned char %s_cells[%s_CELLS_BYTES];\n",
+               n, n, u);
+  else if (e->opts->weights)
     buf_printf(b,
                "\n/* The weights embedded by %s_weights.S, a whole .dnnw file for %s_load. */\n"
                "extern const unsigned char %s_weights[];\nextern const size_t %s_weights_bytes;\n",
                n, n, n, n);
+  if (e->opts->freestanding && emit_prints(e))
+    buf_printf(b,
+               "\n/* Not defined here: takes what the program prints, one call for each `print`. */\n"
+               "void %s_print(const char *text);\n",
+               n);
 }
 
 void emit_header(Emit *e, Buf *b) {
@@ -113,18 +123,25 @@ void emit_header(Emit *e, Buf *b) {
   define(e, b, "WEIGHTS_BYTES", e->param_bytes, "trained parameters");
   define(e, b, "STATE_BYTES", e->state_bytes, "other state: running statistics, file-level state");
   define(e, b, "OPTIMISER_BYTES", e->opt_bytes, "the optimisers' state");
-  define(e, b, "CELLS_BYTES", e->cell_bytes, "the three together");
+  define(e, b, "CELLS_BYTES", e->cell_bytes, e->constant ? "the three together, embedded" : "the three together");
   define(e, b, "PREPARED_BYTES", e->prepared_bytes, "made from the parameters by prepare");
   define(e, b, "ARENA_BYTES", e->arena_bytes, "intermediate values and the threads' scratch");
-  define(e, b, "MEMORY_BYTES", e->cell_bytes + e->prepared_bytes + e->arena_bytes,
-         "cells, prepared data and arena: for open");
-  define(e, b, "STACK_BYTES", EMIT_STACK_BYTES, "no call needs more stack per thread");
+  if (e->constant)
+    define(e, b, "MEMORY_BYTES", e->prepared_bytes + e->arena_bytes, "prepared data and arena: for open");
+  else
+    define(e, b, "MEMORY_BYTES", e->cell_bytes + e->prepared_bytes + e->arena_bytes,
+           "cells, prepared data and arena: for open");
+  define(e, b, "STACK_BYTES", e->opts->freestanding ? EMIT_FREE_STACK_BYTES : EMIT_STACK_BYTES,
+         "no call needs more stack per thread");
   define(e, b, "MAX_THREADS", e->target->max_threads, "scratch is there for so many");
-  buf_char(b, '\n');
+  buf_printf(b,
+             "#if %s_MEMORY_BYTES > PTRDIFF_MAX\n#error \"%s needs more memory than this machine can address: smaller "
+             "bounds of sizes, or dnnc's --memory\"\n#endif\n\n",
+             e->upper, e->name);
   put_context(b);
   buf_char(b, '\n');
   put_interface(e, b);
   for (int i = 0; i < e->n_entries; i++)
-    if (emit_in_interface(&e->prog->entries[i])) put_entry(e, i, b);
+    if (e->lowered[i] && emit_in_interface(&e->prog->entries[i])) put_entry(e, i, b);
   buf_str(b, "\n#ifdef __cplusplus\n}\n#endif\n#endif\n");
 }

@@ -25,18 +25,19 @@ static void put_team(Emit *e, const Buf *entries, Buf *b) {
   bool runs = uses(entries, "team_of(") || kernels_prepared_count(e->kernels), takes = uses(entries, "take_error(");
   if (takes) {
     put_places(e, b);
-    buf_printf(
-        b,
-        "\n/* Keeps the error of the first thread that met one: an index out of range. */\n"
-        "static int take_error(DnnContext *m, const DnnTeam *teams, int n) {\n"
-        "  for (int t = 0; t < n; t++) {\n    if (!teams[t].error_site) continue;\n"
-        "    m->error_site = teams[t].error_site;\n    m->error_value[0] = teams[t].error_value[0];\n"
-        "    m->error_value[1] = teams[t].error_value[1];\n"
-        "    snprintf(message(m), %d, \"%%s: error: index %%lld is outside of 0 .. %%lld, %%s\",\n"
-        "             places[m->error_site][0], (long long)m->error_value[0], (long long)m->error_value[1] - 1,\n"
-        "             places[m->error_site][1]);\n"
-        "    return 1;\n  }\n  return 0;\n}\n",
-        EMIT_MESSAGE_BYTES);
+    buf_printf(b,
+               "\n/* Keeps the error of the first thread that met one: an index out of range. */\n"
+               "static int take_error(DnnContext *m, const DnnTeam *teams, int n) {\n"
+               "  for (int t = 0; t < n; t++) {\n    if (!teams[t].error_site) continue;\n"
+               "    m->error_site = teams[t].error_site;\n    m->error_value[0] = teams[t].error_value[0];\n"
+               "    m->error_value[1] = teams[t].error_value[1];\n"
+               "    DnnShow text = {message(m), %d, 0};\n"
+               "    dnn_show_text(&text, places[m->error_site][0]);\n"
+               "    dnn_show_text(&text, \": error: index \");\n    dnn_show_int(&text, m->error_value[0]);\n"
+               "    dnn_show_text(&text, \" is outside of 0 .. \");\n    dnn_show_int(&text, m->error_value[1] - 1);\n"
+               "    dnn_show_text(&text, \", \");\n    dnn_show_text(&text, places[m->error_site][1]);\n"
+               "    return 1;\n  }\n  return 0;\n}\n",
+               EMIT_MESSAGE_BYTES);
   }
   if (runs)
     buf_str(
@@ -55,28 +56,39 @@ static void put_errors(Emit *e, const Buf *entries, Buf *b) {
              "static int range_error(DnnContext *m, int site, const char *what, int64_t found, int64_t limit,\n"
              "                       const char *line) {\n"
              "  m->error_site = site;\n  m->error_value[0] = found;\n  m->error_value[1] = limit;\n"
-             "  snprintf(message(m), %d, \"%%s is %%lld, allowed is 0 .. %%lld%%s\", what, (long long)found,\n"
-             "           (long long)limit, line);\n"
+             "  DnnShow text = {message(m), %d, 0};\n  dnn_show_text(&text, what);\n"
+             "  dnn_show_text(&text, \" is \");\n  dnn_show_int(&text, found);\n"
+             "  dnn_show_text(&text, \", allowed is 0 .. \");\n  dnn_show_int(&text, limit);\n"
+             "  dnn_show_text(&text, line);\n"
              "  return site;\n}\n",
              EMIT_MESSAGE_BYTES);
 }
 
 static void put_open(Emit *e, Buf *b) {
   const char *n = e->name, *u = e->upper;
-  buf_printf(
-      b,
-      "\nint %s_open(%s *m, void *memory, int threads) {\n  unsigned char *p = memory;\n"
-      "  memset(m, 0, sizeof *m);\n  memset(p, 0, %s_CELLS_BYTES);\n  m->cells = p;\n"
-      "  m->prepared = p + %s_CELLS_BYTES;\n  m->arena = m->prepared + %s_PREPARED_BYTES;\n"
-      "  m->threads = threads < 1 ? 1 : threads > %s_MAX_THREADS ? %s_MAX_THREADS : threads;\n"
-      "  message(m)[0] = 0;\n"
-      "  if (threads != m->threads) return range_error(m, %d, \"threads\", threads, %s_MAX_THREADS, \"\");\n"
-      "  if ((uintptr_t)p %% 64) return range_error(m, %d, \"the address of `memory`, modulo 64,\", "
-      "(int64_t)((uintptr_t)p %% 64), 0, \"\");\n#ifdef _OPENMP\n  /* OpenMP makes its threads and their memory now, "
-      "not "
-      "in a later call. */\n#pragma omp parallel num_threads(m->threads)\n  (void)omp_get_thread_num();\n#endif\n"
-      "  return 0;\n}\n",
-      n, n, u, u, u, u, u, e->n_sites + 1, u, e->n_sites + 2);
+  buf_printf(b,
+             "\nint %s_open(%s *m, void *memory, int threads) {\n  unsigned char *p = memory;\n"
+             "  memset(m, 0, sizeof *m);\n",
+             n, n);
+  if (e->constant)
+    buf_printf(b,
+               "  m->cells = (unsigned char *)(uintptr_t)%s_cells; /* nobody writes there */\n"
+               "  m->prepared = p;\n",
+               n);
+  else buf_printf(b, "  memset(p, 0, %s_CELLS_BYTES);\n  m->cells = p;\n  m->prepared = p + %s_CELLS_BYTES;\n", u, u);
+  buf_printf(b, "  m->arena = m->prepared + %s_PREPARED_BYTES;\n", u);
+  buf_printf(b,
+             "  m->threads = threads < 1 ? 1 : threads > %s_MAX_THREADS ? %s_MAX_THREADS : threads;\n"
+             "  message(m)[0] = 0;\n"
+             "  if (threads != m->threads) return range_error(m, %d, \"threads\", threads, %s_MAX_THREADS, \"\");\n"
+             "  if ((uintptr_t)p %% 64) return range_error(m, %d, \"the address of `memory`, modulo 64,\", "
+             "(int64_t)((uintptr_t)p %% 64), 0, \"\");\n",
+             u, u, e->n_sites + 1, u, e->n_sites + 2);
+  if (!e->opts->freestanding)
+    buf_str(b, "#ifdef _OPENMP\n  /* OpenMP makes its threads and their memory now, not in a later call. */\n"
+               "#pragma omp parallel num_threads(m->threads)\n  (void)omp_get_thread_num();\n#endif\n");
+  buf_str(b, "  return 0;\n}\n");
+  if (!e->lowered[e->prog->init]) return;
   buf_printf(b,
              "\nint %s_init(%s *m, int64_t seed) {\n  m->seed = seed;\n  m->stage = m->step = m->epoch = 0;\n"
              "  return %s_call_%s(m, 0, 0, 0);\n}\n",
@@ -143,11 +155,15 @@ static void put_wrapper(Emit *e, int i, Buf *b) {
 static void put_includes(const Emit *e, const Buf *entries, Buf *b) {
   if (!e->opts->bare) buf_printf(b, "#include \"%s.h\"\n", e->name);
   buf_str(b, "#include \"dnn_kernel.h\"\n");
-  if (uses(entries, "dnn_show_")) buf_str(b, "#include \"dnn_show.h\"\n");
-  buf_str(b, e->opts->bare ? "#include \"dnn_program.h\"\n" : "#include \"dnn_weights_fill.h\"\n");
+  buf_str(b, "#include \"dnn_show.h\"\n");
+  if (e->opts->bare) buf_str(b, "#include \"dnn_program.h\"\n");
+  else if (!e->constant) buf_str(b, "#include \"dnn_weights_fill.h\"\n");
   if (e->opts->watch) buf_str(b, "#include \"dnn_watch.h\"\n");
   if (e->opts->profile) buf_str(b, "#include \"dnn_profile.h\"\n");
-  buf_str(b, "#include <stdio.h>\n#include <string.h>\n#ifdef _OPENMP\n#include <omp.h>\n#endif\n\n");
+  if (!e->opts->freestanding) buf_str(b, "#include <stdio.h>\n");
+  buf_str(b, "#include <string.h>\n");
+  if (!e->opts->freestanding) buf_str(b, "#ifdef _OPENMP\n#include <omp.h>\n#endif\n");
+  buf_char(b, '\n');
 }
 
 void emit_interface(Emit *e, const Buf *entries, Buf *b) {
@@ -166,7 +182,7 @@ void emit_interface(Emit *e, const Buf *entries, Buf *b) {
   if (!bare) put_open(e, b);
   if (!bare || uses(entries, "_prepare(m)")) emit_prepare(e, b);
   if (bare) return;
-  put_load(e, b);
+  if (!e->constant) put_load(e, b);
   for (int i = 0; i < e->n_entries; i++)
-    if (emit_in_interface(&e->prog->entries[i])) put_wrapper(e, i, b);
+    if (e->lowered[i] && emit_in_interface(&e->prog->entries[i])) put_wrapper(e, i, b);
 }

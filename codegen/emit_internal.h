@@ -28,6 +28,7 @@ typedef struct Emit {
   EmitEntry *entries;
   int64_t *cell_offset;
   int64_t cell_bytes, param_bytes, state_bytes, opt_bytes;
+  bool constant; /* no compiled entry writes cells and they are embedded: they are read where they stand */
   int64_t arena_bytes, message_at, prepared_bytes;
   int n_sites; /* error places of kernels come first, 1 .. n_sites; those of entries follow */
   Loc *sites;  /* stb_ds: places of entries' errors */
@@ -35,7 +36,7 @@ typedef struct Emit {
   bool *hashed; /* by kernel: decides the plan's hash */
 } Emit;
 
-enum { EMIT_STACK_BYTES = 16384 };
+enum { EMIT_STACK_BYTES = 16384, EMIT_FREE_STACK_BYTES = 4096 };
 
 const char *emit_ctype(DType t);
 /* file:line of a place as the program's comments and messages name it. */
@@ -72,4 +73,6 @@ void emit_program_table(Emit *e, Buf *b); /* NAME_program.c */
 /* Parameters of an entry's C function, without the parentheses. */
 void emit_parameters(const Emit *e, int i, Buf *b);
 bool emit_in_interface(const Entry *entry);
+/* Does a compiled entry print? */
+bool emit_prints(const Emit *e);
 #endif

@@ -25,6 +25,7 @@ bool program_options(const Args *a, const char *path, Options *o) {
                  .plan = args_get(a, "plan", NULL),
                  .memory = args_get(a, "memory", NULL),
                  .units = (int)units,
+                 .freestanding = args_has(a, "freestanding"),
                  .no_checks = args_has(a, "no-checks"),
                  .no_cache = args_has(a, "no-cache"),
                  .check = args_has(a, "check"),

@@ -104,6 +104,12 @@ static Status take_options(Session *s, const char *target) {
   const char *name = s->o.target ? s->o.target : target;
   s->target = target_find(name);
   if (!s->target) return session_fail(s, STATUS_USE, "there is no target `%s`", name);
+  if (s->o.freestanding) {
+    Target *one = arena_array(s->arena, Target, 1);
+    *one = *s->target;
+    one->max_threads = 1;
+    s->target = one;
+  }
   if (!s->o.plan) return STATUS_OK;
   Buf why = {0};
   if (!s->tuning) s->tuning = tuning_new(s->arena);
@@ -228,13 +234,29 @@ Status session_lower(Session *s, const char *target) {
   return STATUS_OK;
 }
 
+/* Of emitted sources: the entries of the options, and the initialisation when one of them writes cells. */
+static Status find_emitted(Session *s) {
+  int n = (int)arrlen(s->prog->entries), found;
+  if (!s->o.entries) return STATUS_OK;
+  s->needed = arena_array(s->arena, bool, n + 1);
+  for (const char *const *name = s->o.entries; *name; name++) {
+    Status status = session_entry(s, *name, 1u << DNN_EXPORT | 1u << DNN_STEP, &found);
+    if (status) return status;
+    s->needed[found] = true;
+    if (arrlen(s->prog->entries[found].writes)) s->needed[s->prog->init] = true;
+  }
+  return STATUS_OK;
+}
+
 Status session_emit(Session *s, const char *target, bool weights, bool bare) {
   s->built = !bare;
-  Status status = session_lower(s, target);
+  Status status = bare ? STATUS_OK : find_emitted(s);
+  if (!status) status = session_lower(s, target);
   if (status) return status;
   double t = session_clock();
   EmitOpts o = {.checks = !s->o.no_checks,
                 .weights = weights,
+                .freestanding = s->o.freestanding,
                 .bare = bare,
                 .profile = s->o.profile,
                 .lines = s->o.debug,

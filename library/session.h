@@ -26,11 +26,13 @@ typedef struct Options {
   const char *const *sets; /* "NAME=VALUE" for a `const`, NULL-terminated, or NULL */
   const char *const *dims; /* the same for free dimensions */
   /* compiling */
-  const char *target; /* NULL: what the caller of session_lower takes */
-  const char *plan;   /* a file of `dnnc tune`, or NULL */
-  const char *memory; /* "500M": limit of all memory of an entry, cells included, or NULL */
-  int units;          /* the kernels are spread over at most so many files; 0: by their number */
-  bool training;      /* what the `train` block calls is compiled, nothing else */
+  const char *target;         /* NULL: what the caller of session_lower takes */
+  const char *plan;           /* a file of `dnnc tune`, or NULL */
+  const char *memory;         /* "500M": limit of all memory of an entry, cells included, or NULL */
+  int units;                  /* the kernels are spread over at most so many files; 0: by their number */
+  const char *const *entries; /* only these entry points are emitted, NULL-terminated, or NULL */
+  bool freestanding;          /* emitted for a machine without a system: one thread, no libc */
+  bool training;              /* what the `train` block calls is compiled, nothing else */
   bool no_checks, verify;
   bool check;    /* a checked run: stops at the first NaN, infinity or unwritten value (codegen/watch.h) */
   bool profile;  /* kernels count their time in context->profile (runtime/core/profile.h) */

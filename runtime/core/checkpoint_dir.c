@@ -2,6 +2,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
+#define _FILE_OFFSET_BITS 64 /* on 32-bit machines too */
 #include "runtime/core/checkpoint.h"
 #include "runtime/core/file.h"
 #include <dirent.h>

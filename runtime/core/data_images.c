@@ -11,6 +11,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
+#define _FILE_OFFSET_BITS 64 /* on 32-bit machines too */
 #include "runtime/core/picture.h"
 #include "runtime/core/ragged.h"
 #include <stdlib.h>

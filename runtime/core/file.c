@@ -1,6 +1,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
+#define _FILE_OFFSET_BITS 64 /* on 32-bit machines too */
 #include "runtime/core/file.h"
 #include "runtime/core/input.h"
 #include "runtime/core/tensor.h"
@@ -27,7 +28,7 @@ bool dnn_file_read(const char *path, DnnBytes *out, DnnError *e) {
     close(f);
     return dnn_fail(e, "%s: has %lld bytes; at most %lld are read", path, (long long)size, (long long)dnn_file_limit());
   }
-  out->data = malloc((size_t)size + 1);
+  out->data = (uint64_t)size < SIZE_MAX ? malloc((size_t)size + 1) : NULL;
   if (!out->data) {
     close(f);
     return dnn_fail(e, "%s: no memory for its %lld bytes", path, (long long)size);

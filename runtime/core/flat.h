@@ -1,10 +1,13 @@
 /* FlatBuffers by hand (flatbuffers.dev, "FlatBuffer Internals"): verified reading of tables, vectors and strings, and
- * forward writing. Little-endian hosts. A table begins with the signed distance back to its vtable; a vtable holds its
+ * forward writing. Little-endian machines, as the tensors in weights files are. A table begins with the signed distance back to its vtable; a vtable holds its
  * own size, the table's size and one 16-bit offset per field, 0 for a field that is absent. */
 #ifndef DNN_FLAT_H
 #define DNN_FLAT_H
 #include <stdbool.h>
 #include <stdint.h>
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "weights files are read on little-endian machines only"
+#endif
 
 typedef struct DnnFlat {
   const unsigned char *b;

@@ -1,6 +1,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
+#define _FILE_OFFSET_BITS 64 /* on 32-bit machines too */
 #include "runtime/core/folder.h"
 #include "runtime/core/progress.h"
 #include "runtime/core/weights.h"

@@ -1,22 +1,27 @@
 /* What emitted kernels stand on: the team of threads and its meeting place, integer arithmetic with defined results,
- * 16-bit floats, checked indices. Copied beside emitted programs, so it stands alone: C11, libc, libm. Each function is
- * the definition of its op: the interpreter of the loop IR calls the same ones. */
+ * 16-bit floats, checked indices. Copied beside emitted programs, so it stands alone: C11, libc, libm; with
+ * DNN_FREESTANDING there is one thread and neither clock nor scheduler. Each function is the definition of its op: the
+ * interpreter of the loop IR calls the same ones. */
 #ifndef DNN_KERNEL_H
 #define DNN_KERNEL_H
 #include "runtime/core/context.h"
 #include "runtime/core/maths.h"
 #include "runtime/core/random.h"
 #include <math.h>
-#include <sched.h>
-#include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
+#ifndef DNN_FREESTANDING
+#include <sched.h>
+#include <stdatomic.h>
 #include <time.h>
+#endif
 
 /* One thread's view of a call. Threads share `meeting`; each has its own team record, scratch and first error. */
 typedef struct DnnMeeting {
+#ifndef DNN_FREESTANDING
   _Atomic uint32_t arrived, turn;
-  _Atomic int64_t lost; /* microseconds that processors were not ours while a thread waited */
+  _Atomic int32_t lost; /* microseconds that processors were not ours while a thread waited */
+#endif
   int32_t alone;        /* thread 0 does the rest of the call */
 } DnnMeeting;
 typedef struct DnnTeam {
@@ -28,6 +33,12 @@ typedef struct DnnTeam {
   int64_t error_value[2]; /* the index and its bound */
 } DnnTeam;
 
+#ifdef DNN_FREESTANDING
+static inline int dnn_barrier(DnnTeam *team) {
+  (void)team;
+  return 0;
+}
+#else
 static inline int64_t dnn_now(void) { /* in microseconds */
   struct timespec t;
   timespec_get(&t, TIME_UTC);
@@ -52,7 +63,8 @@ static inline void dnn_wait(DnnMeeting *m, uint32_t turn, int n) {
   int64_t waited = dnn_now() - begin;
   if (waited < 2000) return; /* work that is not even; besides, clock() counts other threads by the scheduler's ticks */
   int64_t lost = waited * n - (int64_t)((double)(clock() - had) * (1e6 / (double)CLOCKS_PER_SEC));
-  if (lost > 0) atomic_fetch_add_explicit(&m->lost, lost, memory_order_relaxed);
+  const int64_t most = 1 << 24; /* the sum of all threads stays within 32 bits */
+  if (lost > 0) atomic_fetch_add_explicit(&m->lost, (int32_t)(lost < most ? lost : most), memory_order_relaxed);
 }
 
 /* All threads meet; 1 tells one to leave the call. Who waits for a thread whose processor another program has does so
@@ -85,6 +97,7 @@ static inline void dnn_after(DnnContext *c, DnnMeeting *m) {
   int64_t lost = atomic_load_explicit(&m->lost, memory_order_relaxed);
   if (lost > 500) c->alone_until = dnn_now() + 20 * lost;
 }
+#endif
 
 /* The part of `count` pieces of work that is thread `tid`'s: dnn_part(count, tid, n) .. dnn_part(count, tid + 1, n). */
 static inline int64_t dnn_part(int64_t count, int64_t tid, int64_t n) {

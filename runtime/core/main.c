@@ -297,7 +297,8 @@ static int run(const DnnProgram *p, DnnContext *c, const Options *o, DnnError *e
   DnnDataOpts find = {o->data, NULL, 0};
   tokens.read = dnn_vocabulary_read, tokens.user = &find;
 #endif
-  DnnRunOpts r = {o->command, o->in, o->n_in, o->out, o->show, &tokens};
+  DnnRunOpts r = {
+      .entry = o->command, .in = o->in, .n_in = o->n_in, .out_dir = o->out, .show = o->show, .tokens = &tokens};
   bool ok = dnn_run_entry(p, c, &r, e);
   dnn_tokens_free(&tokens);
   return !ok;

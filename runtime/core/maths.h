@@ -14,6 +14,9 @@
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
+#if defined(__FLT_EVAL_METHOD__) && __FLT_EVAL_METHOD__ == 2 && !defined(__STRICT_ANSI__)
+#error "x87 registers do not round to float: compile with -std=c11 instead of gnu11, or with -msse2 -mfpmath=sse"
+#endif
 
 static inline uint32_t dnn_word(float x) {
   uint32_t u;
@@ -35,11 +38,15 @@ static inline double dnn_double(uint64_t u) {
   memcpy(&x, &u, 8);
   return x;
 }
-#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA) || (defined(__riscv_flen) && __riscv_flen >= 64)
 static inline float dnn_fma_f32(float a, float b, float c) { return fmaf(a, b, c); }
-static inline double dnn_fma_f64(double a, double b, double c) { return fma(a, b, c); }
 #else
 static inline float dnn_fma_f32(float a, float b, float c) { return a * b + c; }
+#endif
+#if defined(__FMA__) || (defined(__ARM_FEATURE_FMA) && (!defined(__ARM_FP) || (__ARM_FP & 8))) ||                    \
+    (defined(__riscv_flen) && __riscv_flen >= 64)
+static inline double dnn_fma_f64(double a, double b, double c) { return fma(a, b, c); }
+#else
 static inline double dnn_fma_f64(double a, double b, double c) { return a * b + c; }
 #endif
 

@@ -53,7 +53,7 @@ int64_t dnn_memory_limit(void) {
 }
 
 void *dnn_alloc(int64_t bytes) {
-  if (bytes < 0 || bytes > dnn_memory_limit()) return NULL;
+  if (bytes < 0 || bytes > dnn_memory_limit() || (uint64_t)bytes > SIZE_MAX / 2) return NULL;
   size_t n = ((size_t)bytes + 63) / 64 * 64;
   return aligned_alloc(64, n ? n : 64);
 }

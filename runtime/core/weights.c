@@ -1,6 +1,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
+#define _FILE_OFFSET_BITS 64 /* on 32-bit machines too */
 #include "runtime/core/weights.h"
 #include "runtime/core/file.h"
 #include "runtime/core/flat.h"
@@ -149,9 +150,12 @@ bool dnn_weights_open(const char *path, DnnWeights *w, DnnError *e) {
     close(file);
     return dnn_fail(e, "%s: is not a weights file or checkpoint (.dnnw, .dnnc)", path);
   }
-  void *m = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, file, 0);
+  void *m = MAP_FAILED;
+  errno = EFBIG;
+  if ((uint64_t)st.st_size <= SIZE_MAX) m = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, file, 0);
+  int number = errno;
   close(file);
-  if (m == MAP_FAILED) return dnn_fail(e, "%s: cannot be mapped: %s", path, strerror(errno));
+  if (m == MAP_FAILED) return dnn_fail(e, "%s: cannot be mapped: %s", path, strerror(number));
   w->mapped = m, w->bytes = m, w->size = st.st_size, w->name = strdup(path);
   if (w->name && verify(w, e)) return true;
   dnn_weights_close(w);
