@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const way_names[WAYS] = {"passes", "without", "loops", "steps", "jit", "clang", "gcc", "lanes", "slope"};
+const char *const way_names[WAYS] = {"passes", "without", "memory", "loops", "steps",
+                                     "jit",    "clang",   "gcc",    "lanes", "slope"};
 const int64_t sample_clock[4] = {3, 10, 1, 0};
 
 uint64_t world_draw(World *w) { return dnn_mix64(w->d->seed + 77, w->count++); }
@@ -67,13 +68,22 @@ static void derive(World *w, Buf *b) {
   buf_str(b, s);
 }
 
-static Prog *load_text(World *w, const char *text, size_t size, const char *hostile, const char *stop_after) {
+/* All passes of an entry; within a limit of memory, when there is one, or with the least that was found. */
+static bool passed(Prog *p, Entry *e, const PipelineOpts *o, int64_t limit) {
+  int64_t least = 0;
+  PipelineRoom room = {.limit = limit};
+  for (int i = 0; i < (int)arrlen(e->vars); i++) limit = dim_var_bound(p->dims, e->vars[i]) < 0 ? 0 : limit;
+  return limit ? pipeline_within(p, e, o, &room, &least) : pipeline_graph(p, e, o);
+}
+
+static Prog *load_text(World *w, const char *text, size_t size, const char *hostile, const char *stop_after,
+                       int64_t limit) {
   Diag *diag = diag_new(w->a);
   Prog *p = frontend_load_text(w->a, diag, "generated.dnn", text, size, NULL);
   PipelineOpts o = {.verify = true, .stop_after = stop_after};
   bool ok = p && !diag_errors(diag);
   if (hostile) setenv("DNN_HOSTILE", hostile, 1);
-  for (int i = 0; ok && i < (int)arrlen(p->entries); i++) ok = pipeline_graph(p, &p->entries[i], &o);
+  for (int i = 0; ok && i < (int)arrlen(p->entries); i++) ok = passed(p, &p->entries[i], &o, limit);
   unsetenv("DNN_HOSTILE");
   if (ok) return p;
   char *told = NULL;
@@ -87,8 +97,8 @@ static Prog *load_text(World *w, const char *text, size_t size, const char *host
   return NULL;
 }
 
-Prog *world_load(World *w, const char *hostile, const char *stop_after) {
-  return load_text(w, w->d->text, w->d->size, hostile, stop_after);
+Prog *world_load(World *w, const char *hostile, const char *stop_after, int64_t limit) {
+  return load_text(w, w->d->text, w->d->size, hostile, stop_after, limit);
 }
 
 /* ---- samples ---- */
@@ -176,17 +186,16 @@ static bool ask_wide(World *w, Sample *s) {
   return true;
 }
 
-bool sample_make(World *w, int entry) {
+/* Sizes and inputs of the k-th sample of an entry: the bounds; any sizes; with `some` none is 0. */
+static Sample sample_draw(World *w, int entry, int k, bool some) {
   const Entry *e = &w->ref->entries[entry];
   DimTab *dims = w->ref->dims;
   Sample s = {.entry = entry};
   s.vars = arena_array(w->a, int64_t, dim_var_count(dims) + 1);
   s.own = arena_array(w->a, int64_t, arrlen(e->vars) + 1);
-  int again = 0;
-  for (int i = 0; i < (int)arrlen(w->samples); i++) again += w->samples[i].entry == entry;
   for (int i = 0; i < (int)arrlen(e->vars); i++) {
-    int64_t bound = dim_var_bound(dims, e->vars[i]);
-    s.own[i] = s.vars[e->vars[i]] = again ? 1 + (int64_t)(world_draw(w) % (uint64_t)bound) : bound;
+    int64_t bound = dim_var_bound(dims, e->vars[i]), size = (int64_t)(world_draw(w) % (uint64_t)(bound + 1));
+    s.own[i] = s.vars[e->vars[i]] = k == 0 ? bound : some && !size ? 1 : size;
   }
   s.in = arena_array(w->a, Tensor, arrlen(e->inputs) + 1);
   for (int i = 0; i < (int)arrlen(e->inputs); i++) {
@@ -194,8 +203,19 @@ bool sample_make(World *w, int entry) {
     fill(w, &s.in[i], e->inputs[i].type.dtype);
   }
   s.want = arena_array(w->a, Tensor, arrlen(e->graph->outputs) + 1);
+  return s;
+}
+
+bool sample_make(World *w, int entry, int k) {
+  const Entry *e = &w->ref->entries[entry];
+  Sample s = sample_draw(w, entry, k, false);
   EvalEnv env = env_of(w, &s);
-  if (!evaluate(w, e->graph, &env, s.want)) return false;
+  if (!evaluate(w, e->graph, &env, s.want)) { /* an axis of no elements may have been indexed */
+    w->d->kind[0] = 0;
+    s = sample_draw(w, entry, k, true);
+    env = env_of(w, &s);
+    if (!evaluate(w, e->graph, &env, s.want)) return false;
+  }
   int n = world_outputs(e);
   s.spread = arena_array(w->a, double *, n + 1);
   for (int o = 0; o < n; o++) s.spread[o] = arena_array(w->a, double, tensor_count(&s.want[o]) + 1);
@@ -253,8 +273,8 @@ bool same_bits(World *w, const char *way, const Sample *s, const Tensor *a, cons
 
 /* ---- ways without lowering ---- */
 
-static bool way_passes(World *w, const char *way, const char *hostile) {
-  Prog *p = world_load(w, hostile, NULL);
+static bool way_passes(World *w, const char *way, const char *hostile, int64_t limit) {
+  Prog *p = world_load(w, hostile, NULL, limit);
   if (!p) return false;
   for (int i = 0; i < (int)arrlen(w->samples); i++) {
     Sample *s = &w->samples[i];
@@ -332,7 +352,7 @@ static bool way_slope(World *w, Sample *s) {
 static bool way_derived(World *w) {
   Buf text = {0};
   derive(w, &text);
-  w->derived = load_text(w, arena_strndup(w->a, text.s, text.n), text.n, NULL, "expand");
+  w->derived = load_text(w, arena_strndup(w->a, text.s, text.n), text.n, NULL, "expand", 0);
   buf_free(&text);
   for (int i = 0; w->derived && i < (int)arrlen(w->samples); i++) {
     Sample *s = &w->samples[i];
@@ -345,18 +365,18 @@ static bool way_derived(World *w) {
 /* ---- all ---- */
 
 static bool prepare(World *w) {
-  w->ref = world_load(w, NULL, "expand");
+  w->ref = world_load(w, NULL, "expand", 0);
   if (!w->ref) return false;
   w->half = strstr(w->d->text, "f16") != NULL;
   int n = (int)arrlen(w->ref->cells);
   w->cells = arena_array(w->a, Tensor, n + 1);
   for (int i = 0; i < n; i++) w->cells[i] = tensor_of_type(w->a, w->ref->dims, w->ref->cells[i].type, NULL);
-  if (!sample_make(w, w->ref->init)) return false;
+  if (!sample_make(w, w->ref->init, 0)) return false;
   const Entry *init = &w->ref->entries[w->ref->init];
   for (int i = 0; i < (int)arrlen(init->writes); i++) w->cells[init->writes[i]] = w->samples[0].want[i];
   for (int i = 0; i < (int)arrlen(w->ref->entries); i++)
     for (int k = 0; k < SAMPLES && i != w->ref->init; k++)
-      if (!sample_make(w, i)) return false;
+      if (!sample_make(w, i, k)) return false;
   return true;
 }
 
@@ -374,8 +394,12 @@ static void run(World *w) {
   if (!prepare(w)) return;
   if (ways & (1u << WAY_LANES | 1u << WAY_SLOPE) && !way_derived(w)) return;
   const char *hostile = other_passes(w);
-  if (ways >> WAY_PASSES & 1 && (w->d->compared[WAY_PASSES]++, !way_passes(w, "passes", NULL))) return;
-  if (ways >> WAY_WITHOUT & 1 && (w->d->compared[WAY_WITHOUT]++, !way_passes(w, "without", hostile))) return;
+  if (ways >> WAY_PASSES & 1 && (w->d->compared[WAY_PASSES]++, !way_passes(w, "passes", NULL, 0))) return;
+  if (ways >> WAY_WITHOUT & 1 && (w->d->compared[WAY_WITHOUT]++, !way_passes(w, "without", hostile, 0))) return;
+  bool derives = strstr(w->d->text, "grad(") || strstr(w->d->text, "update ");
+  int64_t limit = 256ll << world_draw(w) % 8;
+  if (derives && ways >> WAY_MEMORY & 1 && (w->d->compared[WAY_MEMORY]++, !way_passes(w, "memory", NULL, limit)))
+    return;
   if (ways & (1u << WAY_LOOPS | 1u << WAY_STEPS) && !way_loops(w)) return;
   if (ways & (1u << WAY_JIT | 1u << WAY_CLANG | 1u << WAY_GCC)) way_code(w);
 }

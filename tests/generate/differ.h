@@ -4,6 +4,7 @@
  *   check     the front end                                              accepts the program
  *   passes    the evaluator, on the graph behind all passes              the evaluator on the graph before (spread)
  *   without   the same without some passes, nodes in another order       the same
+ *   memory    the same within a limit of memory that is hard to meet     the same
  *   loops     the loop nests, interpreted                                the same; 2 and 7 threads: the bits of one
  *   steps     the loop nests, steps in another order                     the bits of `loops`
  *   jit       code in memory                                             (spread); 2 and 7 threads: the bits of one
@@ -23,6 +24,7 @@
 typedef enum Way {
   WAY_PASSES,
   WAY_WITHOUT,
+  WAY_MEMORY,
   WAY_LOOPS,
   WAY_STEPS,
   WAY_JIT,

@@ -20,7 +20,7 @@ typedef struct Made {
 
 /* `shared`: threads share every kernel, however little it does. */
 static bool lower(World *w, const char *hostile, const char *target, bool shared, Made *m) {
-  m->prog = world_load(w, hostile, NULL);
+  m->prog = world_load(w, hostile, NULL, 0);
   if (!m->prog) return false;
   int n = (int)arrlen(m->prog->entries);
   m->target = target_find(target);

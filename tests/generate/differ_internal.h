@@ -39,14 +39,15 @@ int world_outputs(const Entry *e);
 bool world_fail(World *w, const char *kind, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* The answers of a sample, and their spread. False when the evaluator itself fails. */
-bool sample_make(World *w, int entry);
+bool sample_make(World *w, int entry, int k);
 /* Are these the answers, within the spread? `by`: the program behind the passes that `got` comes from: what they leave
  * may round otherwise than what was written. */
 bool sample_check(World *w, const char *way, Sample *s, const Tensor *got, const Prog *by);
 bool same_bits(World *w, const char *way, const Sample *s, const Tensor *a, const Tensor *b);
 
-/* A fresh reading of the program, through all passes but for those of `hostile` (DNN_HOSTILE); NULL: finding. */
-Prog *world_load(World *w, const char *hostile, const char *stop_after);
+/* A fresh reading of the program, through all passes but for those of `hostile` (DNN_HOSTILE), within so many bytes
+ * when `limit` is not 0; NULL: finding. */
+Prog *world_load(World *w, const char *hostile, const char *stop_after, int64_t limit);
 /* The lowered program by interpretation. */
 bool way_loops(World *w);
 /* Compiled code. */

@@ -68,7 +68,7 @@ Size gen_size(Gen *g, int budget) {
   static const int sizes[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 15, 16, 17, 24, 31, 32, 33, 48, 64, 65, 100, 129};
   int n = 1;
   while (n < (int)(sizeof sizes / sizeof *sizes) && sizes[n] <= budget) n++;
-  if (n > 8 && gen_chance(g, 2)) n = 8;
+  if (n > 8 && gen_chance(g, g->most > GEN_FEW ? 5 : 2)) n = 8;
   return gen_const(sizes[gen_pick(g, n)]);
 }
 

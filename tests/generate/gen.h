@@ -18,7 +18,7 @@ void gen_program(uint64_t seed, Buf *out);
 
 /* ---- for the files of the generator ---- */
 
-enum { GEN_RANK = 5, GEN_VARS = 96, GEN_LAYERS = 12, GEN_BOUND = 9, GEN_COUNT = 1500 };
+enum { GEN_RANK = 5, GEN_VARS = 96, GEN_LAYERS = 12, GEN_BOUND = 9, GEN_FEW = 1500, GEN_MANY = 16000 };
 
 /* many * B + plus, with B the run-time size of the entry. */
 typedef struct Size {
@@ -63,6 +63,7 @@ typedef struct Gen {
   Arena *a;
   uint64_t seed, count;
   unsigned features;
+  int most;    /* elements of a value; large ones are cut into tiles and blocks */
   bool sized;  /* the entry has the size B */
   bool smooth; /* a derivative will be held against differences: nothing that hides dependence */
   bool cells;  /* model and state are in scope */

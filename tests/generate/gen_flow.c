@@ -4,8 +4,8 @@
 
 enum { DEPTH = 3, SMALL = 300 };
 
-static Shape some_type(Gen *g) { return gen_some(g, false, 4, g->nested ? SMALL : GEN_COUNT); }
-static Shape some_float_type(Gen *g) { return gen_some(g, true, 4, g->nested ? SMALL : GEN_COUNT); }
+static Shape some_type(Gen *g) { return gen_some(g, false, 4, g->nested ? SMALL : g->most); }
+static Shape some_float_type(Gen *g) { return gen_some(g, true, 4, g->nested ? SMALL : g->most); }
 
 /* An expression whose value stays small, for what is computed again and again. */
 static const char *tame(Gen *g, Shape t, int depth) {

@@ -101,7 +101,7 @@ const char *gen_reduce(Gen *g, Shape t, int depth) {
   static const char *const folds[] = {"sum", "mean", "max", "min", "logsumexp", "var", "norm", "prod"};
   if (t.rank + 1 > GEN_RANK) return NULL;
   int k = gen_pick(g, t.rank + 1), which = gen_pick(g, 8);
-  int64_t room = GEN_COUNT / (gen_elements(t) ? gen_elements(t) : 1);
+  int64_t room = g->most / (gen_elements(t) ? gen_elements(t) : 1);
   if (room < 2) return NULL;
   Size s =
       g->sized && room >= GEN_BOUND && gen_chance(g, 4) ? (Size){1, 0} : gen_size(g, (int)(room < 130 ? room : 130));
@@ -130,7 +130,7 @@ const char *gen_reduce(Gen *g, Shape t, int depth) {
 /* ---- integers and bools ---- */
 
 static const char *counted(Gen *g, Shape t, int depth) {
-  if (t.dtype != I32 || t.rank + 1 > GEN_RANK || gen_elements(t) > GEN_COUNT / 8) return NULL;
+  if (t.dtype != I32 || t.rank + 1 > GEN_RANK || gen_elements(t) > g->most / 8) return NULL;
   int k = gen_pick(g, t.rank + 1);
   Shape w = gen_with(t, k, gen_size(g, 8));
   if (gen_chance(g, 3)) return gen_text(g, "sum(%s, axis = %d)", gen_expr(g, gen_of(w, BOOL), depth - 1), k);
@@ -173,7 +173,7 @@ const char *gen_truth(Gen *g, Shape t, int depth) {
     return gen_text(g, "(%s %s %s)", x, gen_chance(g, 2) ? "and" : "or", y);
   case 1: return gen_text(g, "(not %s)", gen_expr(g, t, depth - 1));
   case 2:
-    if (t.rank == GEN_RANK || gen_elements(t) >= GEN_COUNT / 8) break;
+    if (t.rank == GEN_RANK || gen_elements(t) >= g->most / 8) break;
     x = gen_expr(g, gen_with(t, t.rank, gen_size(g, 8)), depth - 1);
     return gen_text(g, "%s(%s, axis = %d)", gen_chance(g, 2) ? "any" : "all", x, t.rank);
   case 3:

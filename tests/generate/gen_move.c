@@ -87,7 +87,7 @@ static const char *joined(Gen *g, Shape t, int depth) {
 
 /* A part of a larger value along axis k. */
 static const char *sliced(Gen *g, Shape t, int depth) {
-  if (!t.rank || gen_elements(t) > GEN_COUNT / 2) return NULL;
+  if (!t.rank || gen_elements(t) > g->most / 2) return NULL;
   int k = gen_pick(g, t.rank);
   Shape s = t;
   const char *colons = "";
@@ -124,7 +124,7 @@ static const char *padded(Gen *g, Shape t, int depth) {
 }
 
 static const char *indexed(Gen *g, Shape t, int depth) {
-  if (t.rank == GEN_RANK || gen_elements(t) > GEN_COUNT / 4) return NULL;
+  if (t.rank == GEN_RANK || gen_elements(t) > g->most / 4) return NULL;
   int k = gen_pick(g, t.rank + 1), n = 2 + gen_pick(g, 5);
   Shape s = gen_with(t, k, gen_const(n));
   const char *colons = "";
@@ -183,7 +183,7 @@ const char *gen_gather(Gen *g, Shape t, int depth) {
   int k = gen_pick(g, 4), n = 1 + gen_pick(g, 9);
   Size size = g->sized && gen_chance(g, 4) ? (Size){1, 0} : gen_const(n);
   const char *below = gen_size_text(g, size);
-  if (k == 0 && t.rank < GEN_RANK && gen_elements(t) * 9 <= GEN_COUNT) { /* one element for each row */
+  if (k == 0 && t.rank < GEN_RANK && gen_elements(t) * 9 <= g->most) { /* one element for each row */
     int axis = gen_pick(g, t.rank + 1);
     const char *x = gen_expr(g, gen_with(t, axis, size), depth - 1);
     return gen_text(g, "pick(%s, %s %% %s, axis = %d)", x, gen_expr(g, gen_of(t, I32), depth - 1), below, axis);
@@ -232,8 +232,8 @@ const char *gen_order(Gen *g, Shape t, int depth) {
 /* ---- products ---- */
 
 const char *gen_product(Gen *g, Shape t, int depth) {
-  if (t.rank < 1 || gen_elements(t) > GEN_COUNT || t.rank > 4) return NULL;
-  Size k = g->sized && gen_chance(g, 5) ? (Size){1, 0} : gen_size(g, 33);
+  if (t.rank < 1 || gen_elements(t) > g->most || t.rank > 4) return NULL;
+  Size k = g->sized && gen_chance(g, 5) ? (Size){1, 0} : gen_size(g, g->most > GEN_FEW ? 129 : 33);
   Shape a = t, b = t;
   if (t.rank == 1) { /* [n] = [k] @ [k, n] or einsum */
     a = gen_with(t, 0, k);
@@ -275,7 +275,7 @@ const char *gen_window(Gen *g, Shape t, int depth) {
   int kind = gen_pick(g, 4);
   for (int i = 2; i < t.rank; i++)
     if (t.size[i].many) return NULL;
-  if (kind >= 2 && gen_elements(t) > GEN_COUNT / 4) return NULL;
+  if (kind >= 2 && gen_elements(t) > g->most / 4) return NULL;
   if (kind == 2) { /* pooling, stride 2 */
     for (int i = 2; i < t.rank; i++) x.size[i] = gen_const(2 * t.size[i].plus + gen_pick(g, 2));
     const char *a = gen_expr(g, x, depth - 1);
@@ -297,7 +297,7 @@ const char *gen_window(Gen *g, Shape t, int depth) {
     return gen_text(g, "conv_transpose(%s, %s, stride = 2)", a, b);
   }
   int groups = !t.size[1].many && t.size[1].plus % 2 == 0 && gen_chance(g, 4) ? 2 : 1;
-  int each = 1 + gen_pick(g, 4), size = 1 + gen_pick(g, 3), stride = 1 + gen_chance(g, 4),
+  int each = 1 + gen_pick(g, g->most > GEN_FEW ? 16 : 4), size = 1 + gen_pick(g, 3), stride = 1 + gen_chance(g, 4),
       dilation = 1 + gen_chance(g, 6);
   x.size[1] = gen_const(each * groups);
   w.size[0] = t.size[1], w.size[1] = gen_const(each);
@@ -307,7 +307,7 @@ const char *gen_window(Gen *g, Shape t, int depth) {
     if (n < 1) return NULL;
     x.size[i] = gen_const(n), w.size[i] = gen_const(size);
   }
-  if (gen_elements(x) > GEN_COUNT || gen_elements(w) > GEN_COUNT) return NULL;
+  if (gen_elements(x) > g->most || gen_elements(w) > g->most) return NULL;
   const char *a = gen_expr(g, x, depth - 1), *b = gen_expr(g, w, depth - 1);
   return gen_text(g, "conv(%s, %s, padding = %d%s%s%s)", a, b, pad, stride > 1 ? ", stride = 2" : "",
                   dilation > 1 ? ", dilation = 2" : "", groups > 1 ? ", groups = 2" : "");
@@ -325,7 +325,7 @@ static const char *regular(Gen *g, Shape t, int depth) {
 static const char *decomposed(Gen *g, Shape t, int depth) {
   Size n = gen_const(1 + gen_pick(g, 5));
   int kind = gen_pick(g, 3);
-  if (gen_elements(t) > GEN_COUNT / 25 || t.rank > GEN_RANK - 2) return NULL;
+  if (gen_elements(t) > g->most / 25 || t.rank > GEN_RANK - 2) return NULL;
   if (kind == 0) {
     Shape a = gen_with(gen_with(t, t.rank, n), t.rank + 1, n);
     return gen_text(g, "logdet(%s)", regular(g, a, depth));

@@ -21,7 +21,7 @@ static const char *bounded(Gen *g, Shape t, bool *bound) {
 
 static void begin(Gen *g) {
   g->n_vars = 0, g->indent = 1, g->nested = 0;
-  g->left = 12;
+  g->left = g->most > GEN_FEW ? 4 : 12;
   buf_free(&g->body);
 }
 
@@ -31,7 +31,7 @@ static Head inputs(Gen *g, const Shape *first, int n_first) {
   int n = n_first + 1 + gen_pick(g, MOST_INPUTS - 1);
   bool bound = false, wants = g->sized;
   for (int i = 0; i < n; i++) {
-    Shape t = i < n_first ? first[i] : gen_some(g, i == n_first, 4, 600);
+    Shape t = i < n_first ? first[i] : gen_some(g, i == n_first, 4, g->most / 2);
     if (wants && i >= n_first && !bound) { /* B has to come from an input */
       bool has = false;
       for (int k = 0; k < t.rank; k++) has |= t.size[k].many > 0;
@@ -148,6 +148,7 @@ void gen_program(uint64_t seed, Buf *out) {
   Gen g = {.a = arena_new(), .seed = seed * 0x9e3779b97f4a7c15u + 0x5851f42d4c957f2du};
   Buf entries = {0}, states = {0};
   g.features = (unsigned)dnn_mix64(g.seed, 1u << 30) | (unsigned)dnn_mix64(g.seed, 1u << 29);
+  g.most = gen_chance(&g, 10) ? GEN_MANY : GEN_FEW;
   int n = 1 + gen_pick(&g, 2);
   g.cells = gen_may(&g, MAY_MODEL);
   for (int id = 0; id < n; id++) {
