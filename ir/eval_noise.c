@@ -37,6 +37,18 @@ static void cancel(Eval *e) {
   }
 }
 
+/* What is made of a whole matrix rounds by its largest numbers, also where the result is 0. */
+static void shake_matrix(Eval *e) {
+  double most = 0, unit = e->env->noise * ldexp(1, -digits(e->out->dtype));
+  int64_t n = tensor_count(e->out);
+  for (int64_t i = 0; i < n; i++)
+    if (isfinite(tensor_get(e->out, i))) most = fmax(most, fabs(tensor_get(e->out, i)));
+  for (int64_t i = 0; i < n; i++) {
+    double u = (double)(dnn_mix64(e->env->noise_seed + e->id, (uint64_t)i) >> 11) * 0x1p-52 - 1;
+    tensor_set(e->out, i, tensor_get(e->out, i) + most * unit * u);
+  }
+}
+
 /* Does the op round? Moves, choices, comparisons and steps do not; leaves are given. */
 static bool rounds(const Eval *e) {
   switch (e->node->op) {
@@ -86,6 +98,8 @@ void eval_noise_operands(Eval *e) {
 
 void eval_noise_result(Eval *e) {
   if (e->node->type.dtype == TUPLE || !dtype_is_float(e->out->dtype) || !rounds(e)) return;
+  Op op = e->node->op;
+  if (op_info[op].cls == CALL && op != OP_cumsum && op != OP_cumprod) shake_matrix(e);
   shake(e, e->out, 0, e->env->noise);
   cancel(e);
 }
