@@ -245,6 +245,7 @@ static bool break_statements(Fmt *f, int i, int j, int indent) {
     if (k > i && depth == 0 && f->p[k].starts && !is_comment(&f->p[k]) && (at < 0 || w - f->p[k].width - 2 <= WIDTH))
       at = k;
     depth += opens(f->p[k].kind) - closes(f->p[k].kind);
+    if (depth < 0) depth = 0; /* of a bracket before the line */
   }
   if (at < 0) return false;
   f->p[at].nl = true;
@@ -269,6 +270,7 @@ static bool open_blocks(Fmt *f, int i, int j, int indent, bool all) {
         }
       }
       depth += opens(p->kind) - closes(p->kind);
+      if (depth < 0) depth = 0;
     }
   }
   return done;
@@ -294,6 +296,7 @@ static bool break_inside(Fmt *f, int i, int j, int indent) {
   if (best < 0) best = first;
   if (best < 0) return false;
   f->p[best].nl = true;
+  if (opens(f->p[best - 1].kind)) f->p[f->p[best - 1].partner].nl = true; /* as pair would have it */
   return true;
 }
 

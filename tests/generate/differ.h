@@ -2,6 +2,7 @@
  *
  *   way       what computes                                              must equal
  *   check     the front end                                              accepts the program
+ *   text      the program as `dnnc fmt` lays it out                     the same graphs
  *   passes    the evaluator, on the graph behind all passes              the evaluator on the graph before (spread)
  *   without   the same without some passes, nodes in another order       the same
  *   memory    the same within a limit of memory that is hard to meet     the same
@@ -22,6 +23,7 @@
 #include <stdint.h>
 
 typedef enum Way {
+  WAY_TEXT,
   WAY_PASSES,
   WAY_WITHOUT,
   WAY_MEMORY,

@@ -202,7 +202,8 @@ const char *gen_leaf(Gen *g, Shape t) {
     if (g->vars[i].type.dtype == t.dtype && gen_fits(g->vars[i].type, t) && gen_pick(g, ++n) == 0) found = i;
   if (found >= 0 && !gen_chance(g, 6)) return g->vars[found].name;
   if (g->n_vars && !gen_chance(g, 8)) {
-    const GenVar *v = &g->vars[gen_chance(g, 3) ? g->n_vars - 1 : gen_pick(g, g->n_vars)];
+    int last = gen_chance(g, 3) ? g->n_vars - 1 : gen_pick(g, g->n_vars);
+    const GenVar *v = &g->vars[g->smooth && gen_chance(g, 2) ? 0 : last]; /* what the derivative is taken by */
     return gen_adapt(g, v->name, v->type, t);
   }
   if (gen_chance(g, 3) && t.rank == 1 && t.dtype != BOOL && t.dtype != U8 && t.dtype != I8)

@@ -5,7 +5,7 @@
  *   generate --seconds S [--from SEED]     as many as the time allows
  *   generate --file FILE                   compares this one; its inputs are those of the seed in its first line
  *   generate --reduce FILE                 makes it small, as long as it disagrees in the same way; to standard output
- *     --ways a,b       only these (passes without memory loops steps jit clang gcc lanes slope); default: all,
+ *     --ways a,b       only these (text passes without memory loops steps jit clang gcc lanes slope); default: all,
  *                      clang and gcc for one program in --cc N (default 40; 0: none), jit for one in --jit N
  *     --first          stops at the first disagreement
  *     --out DIR        keeps the programs that disagree, with what was found in their first lines
