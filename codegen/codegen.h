@@ -42,6 +42,9 @@ typedef enum KArgKind {
   KARG_CLOCK,    /* int64_t: the clock's `buf` (0 step, 1 steps, 2 epoch, 3 key) */
   KARG_INT,      /* int64_t: the constant `offset` (number of an error site, of a random site) */
   KARG_LOOP,     /* int64_t: the number of the current iteration of the plan's loop `buf` */
+  KARG_TABLE,    /* pointer to the call's table, int64_t */
+  KARG_ARENA,    /* pointer to the begin of the arena */
+  KARG_CELLS,    /* pointer to the first cell */
 } KArgKind;
 typedef struct KArg {
   KArgKind kind;
@@ -49,15 +52,29 @@ typedef struct KArg {
   int64_t offset;
   Dim dim;
 } KArg;
+/* What one row of a table stands for: a call with these arguments, for this group, of so many items. The row is its
+ * first item, then an element for each argument: a size, or the distance from its base in elements of its array. */
+typedef struct CallRow {
+  int group;
+  KArg *args; /* stb_ds */
+  Dim items;
+} CallRow;
 typedef struct KernelCall {
   int kernel;
   KArg *args;   /* stb_ds */
   bool barrier; /* all threads meet before it (besides what the plan's step asks for) */
+  CallRow
+      *rows; /* stb_ds: it goes through a table of these; then args are table, bases, the four of call_table_sizes */
+  int *base; /* stb_ds, by argument of a row: which of args it is counted from; -1: it is a size */
 } KernelCall;
 /* One group of a plan becomes a few calls in a row. */
 typedef struct LoweredGroup {
   KernelCall *calls; /* stb_ds */
+  int lead;          /* it has none of its own: its calls are rows of those of this group; else -1 */
 } LoweredGroup;
+/* The last arguments of a call over the table of the first n of c's rows: how many, how many items, and two numbers of
+ * the search for a row. */
+void call_table_sizes(const KernelCall *c, DimTab *t, int n, KArg sizes[4]);
 /* Calls made once, before a loop begins: they read what no iteration changes and write workspace of their own. */
 typedef struct LoweredLoop {
   KernelCall *calls; /* stb_ds */

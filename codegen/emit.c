@@ -165,10 +165,25 @@ static bool is_hashed(const Emit *e, int entry) {
   return e->lowered[entry] && (!arrlen(e->prog->actions) || prog_trains(e->prog, entry));
 }
 
-static void hash_kernel(Emit *e, int kernel) {
+static void mark(const Emit *e, bool *marks, int kernel) {
   const Kernel *k = kernels_get(e->kernels, kernel);
-  e->hashed[kernel] = true;
-  for (int c = 0; c < (int)arrlen(k->callees); c++) e->hashed[k->callees[c]->index] = true;
+  marks[kernel] = true;
+  for (int c = 0; c < (int)arrlen(k->callees); c++) mark(e, marks, k->callees[c]->index);
+}
+static void mark_calls(const Emit *e, bool *marks, const KernelCall *calls) {
+  for (int c = 0; c < (int)arrlen(calls); c++) mark(e, marks, calls[c].kernel);
+}
+
+/* Kernels that something calls: those whose calls have become tables are not. */
+static void find_used(Emit *e) {
+  e->used = arena_array(e->arena, bool, kernels_count(e->kernels) + 1);
+  for (int i = 0; i < e->n_entries; i++) {
+    if (!e->lowered[i]) continue;
+    for (int g = 0; g < (int)arrlen(e->plans[i]->groups); g++) mark_calls(e, e->used, e->lowered[i]->groups[g].calls);
+    for (int k = 0; k < e->plans[i]->n_loops; k++) mark_calls(e, e->used, e->lowered[i]->loops[k].calls);
+  }
+  for (int i = 0; i < kernels_prepared_count(e->kernels); i++)
+    mark(e, e->used, kernels_prepared(e->kernels, i)->kernel);
 }
 
 /* The kernels that these entries call. */
@@ -178,8 +193,7 @@ static void find_hashed(Emit *e) {
   for (int i = 0; i < e->n_entries; i++) {
     if (!is_hashed(e, i)) continue;
     for (int g = 0; g < (int)arrlen(e->plans[i]->groups); g++)
-      for (int c = 0; c < (int)arrlen(e->lowered[i]->groups[g].calls); c++)
-        hash_kernel(e, e->lowered[i]->groups[g].calls[c].kernel);
+      mark_calls(e, e->hashed, e->lowered[i]->groups[g].calls);
   }
 }
 
@@ -244,6 +258,7 @@ static void emit_kernel_units(Emit *e, EmitOut *out) {
   int *mine = arena_array(e->arena, int, n + 1), *brief = arena_array(e->arena, int, n + 1);
   size_t total = 0;
   for (int i = 0; i < n; i++) {
+    if (!e->used[i]) continue;
     kernel_print_lines(kernels_get(e->kernels, i), e->opts->lines ? e->prog->diag : NULL, &texts[i]);
     if (e->hashed[i]) e->hash = hash_code(e->hash, &texts[i]);
     if (is_brief && is_brief[i]) brief[n_brief++] = i;
@@ -334,6 +349,7 @@ bool emit_program(Arena *a, const Prog *prog, Plan *const *plans, Lowered *const
   layout_arena(e);
   name_entries(e);
 
+  find_used(e);
   find_hashed(e);
   emit_kernel_units(e, out);
   Buf entries = {0}, b = {0};

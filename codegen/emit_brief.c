@@ -25,7 +25,7 @@ static double filled_by(const Plan *p, const Group *g) {
 }
 
 /* By kernel: what it costs, as a share of what it may; above 1 it is compiled for speed. */
-static void add_entry(const Emit *e, int entry, double *cost) {
+static void add_entry(const Emit *e, int entry, double *cost, bool *table) {
   const Plan *p = e->plans[entry];
   int n = (int)arrlen(p->groups);
   bool *once = arena_array(e->arena, bool, n + 1); /* in no loop or branch */
@@ -34,21 +34,27 @@ static void add_entry(const Emit *e, int entry, double *cost) {
     if (p->steps[i].kind == PLAN_KERNEL) once[p->steps[i].group] = true;
   for (int g = 0; g < n; g++) total += work_of(p, &p->groups[g]);
   for (int g = 0; g < n; g++) {
-    const LoweredGroup *l = &e->lowered[entry]->groups[g];
+    const LoweredGroup *groups = e->lowered[entry]->groups, *l = &groups[groups[g].lead >= 0 ? groups[g].lead : g];
     bool init = e->prog->entries[entry].kind == DNN_INIT;
     double c = init ? filled_by(p, &p->groups[g]) / FILLED : work_of(p, &p->groups[g]) * SHARE / total;
-    for (int k = 0; k < (int)arrlen(l->calls); k++) cost[l->calls[k].kernel] += once[g] ? c : 2;
+    for (int k = 0; k < (int)arrlen(l->calls); k++) {
+      const Kernel *x = kernels_get(e->kernels, l->calls[k].kernel);
+      cost[x->index] += once[g] ? c : 2;
+      if (!arrlen(l->calls[k].rows)) continue;
+      cost[x->callees[0]->index] += once[g] ? c : 2;
+      table[x->index] = true;
+    }
   }
 }
 
 bool *emit_find_brief(const Emit *e) {
   int n = kernels_count(e->kernels);
   double *cost = arena_array(e->arena, double, n + 1);
-  bool *brief = arena_array(e->arena, bool, n + 1);
+  bool *brief = arena_array(e->arena, bool, n + 1), *table = arena_array(e->arena, bool, n + 1);
   for (int i = 0; i < e->n_entries; i++)
-    if (e->lowered[i]) add_entry(e, i, cost);
+    if (e->lowered[i]) add_entry(e, i, cost, table);
   for (int i = 0; i < kernels_prepared_count(e->kernels); i++) cost[kernels_prepared(e->kernels, i)->kernel] += 2;
   for (int i = 0; i < n; i++) /* what others call is called by none of the entries */
-    brief[i] = cost[i] > 0 && cost[i] <= 1 && !arrlen(kernels_get(e->kernels, i)->callees);
+    brief[i] = cost[i] > 0 && cost[i] <= 1 && (table[i] || !arrlen(kernels_get(e->kernels, i)->callees));
   return brief;
 }

@@ -169,7 +169,8 @@ static void put_includes(const Emit *e, const Buf *entries, Buf *b) {
 void emit_interface(Emit *e, const Buf *entries, Buf *b) {
   bool bare = e->opts->bare;
   put_includes(e, entries, b);
-  for (int i = 0; i < kernels_count(e->kernels); i++) kernel_print_prototype(kernels_get(e->kernels, i), b);
+  for (int i = 0; i < kernels_count(e->kernels); i++)
+    if (e->used[i]) kernel_print_prototype(kernels_get(e->kernels, i), b);
   buf_char(b, '\n');
   if (bare)
     buf_printf(b, "const char *%s_error(const DnnContext *m);\nint %s_prepare(DnnContext *m);\n", e->name, e->name);

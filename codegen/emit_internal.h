@@ -33,6 +33,7 @@ typedef struct Emit {
   int n_sites; /* error places of kernels come first, 1 .. n_sites; those of entries follow */
   Loc *sites;  /* stb_ds: places of entries' errors */
   uint64_t hash;
+  bool *used;   /* by kernel: something calls it */
   bool *hashed; /* by kernel: decides the plan's hash */
 } Emit;
 

@@ -4,187 +4,40 @@
  * 0 goes through as a team of one. */
 #include "base/ds.h"
 #include "codegen/account.h"
-#include "codegen/emit_internal.h"
-#include "codegen/lines.h"
+#include "codegen/emit_steps.h"
 #include "runtime/core/profile.h"
 #include <math.h>
-
-typedef struct Steps {
-  const Emit *e;
-  int i; /* the entry */
-  const Plan *p;
-  Buf *b;
-  int indent;
-  bool alone;  /* a block of thread 0 is open */
-  bool inside; /* it holds a loop or branch, whose steps these are */
-  bool temp;   /* since the last barrier, all threads have used the workspace */
-  Lines lines; /* of the kernel calls */
-  bool spread; /* in a loop whose iterations are spread: team is a team of one */
-  bool solo;   /* the calls are of a solo group */
-  int piece;   /* of the first group, with EmitOpts.profile */
-  bool *named; /* by buffer: a pair that pointers name here */
-  int *loops;  /* stb_ds: those around with a number of the iteration */
-} Steps;
-
-/* A line of C begins, which belongs to a place of the program or, without a file, to that of the line before. */
-static void line_at(Steps *c, Loc at, const char *text) {
-  lines_put(&c->lines, c->b, at);
-  buf_fill(c->b, ' ', c->indent);
-  buf_str(c->b, text);
-}
-static void line(Steps *c, const char *text) { line_at(c, (Loc){0}, text); }
-
-/* ---- addresses ---- */
-
-static void put_count(const Steps *c, Dim d) {
-  int64_t v;
-  if (dim_is_int(c->e->prog->dims, d, &v)) {
-    emit_int(c->b, v);
-    return;
-  }
-  buf_char(c->b, '(');
-  emit_dim(c->e, &c->e->prog->entries[c->i], c->b, d);
-  buf_char(c->b, ')');
-}
-
-/* The bytes from the buffer's begin to the row of the iteration. */
-static void put_row_offset(const Steps *c, const PlanBuf *x) {
-  buf_str(c->b, " + (");
-  for (int k = 0; k < x->place->n; k++) {
-    buf_printf(c->b, "%si%d", k ? " + " : "", x->loop);
-    for (int j = k + 1; j < x->place->n; j++) {
-      buf_str(c->b, " / ");
-      put_count(c, x->place->size[j]);
-    }
-    if (k) buf_str(c->b, " % ");
-    if (k) put_count(c, x->place->size[k]);
-    buf_str(c->b, " * ");
-    put_count(c, x->place->stride[k]);
-  }
-  buf_printf(c->b, ") * %d", dtype_size(x->type.dtype));
-}
-
-/* A buffer's address as a sum of (const) unsigned char * and a number. */
-static void put_address(const Steps *c, int buf) {
-  const PlanBuf *x = &c->p->bufs[buf];
-  DimTab *dims = c->e->prog->dims;
-  switch (x->kind) {
-  case BUF_INPUT: buf_printf(c->b, "(const unsigned char *)in[%d]", x->index); return;
-  case BUF_OUTPUT: buf_printf(c->b, "(unsigned char *)out[%d]", x->index); return;
-  case BUF_CELL: buf_printf(c->b, "c + %lld", (long long)c->e->cell_offset[x->index]); return;
-  case BUF_ARENA:
-    if (c->named[buf]) buf_printf(c->b, "b%d", buf);
-    else buf_printf(c->b, "a + %lld", (long long)x->offset);
-    return;
-  case BUF_CELLS: buf_printf(c->b, "c + %lld", (long long)c->e->cell_offset[x->cells[0]]); return;
-  case BUF_OWN: buf_printf(c->b, "team->scratch + %lld", (long long)(c->e->entries[c->i].own_at + x->offset)); return;
-  case BUF_ROW:
-    put_address(c, x->index);
-    if (c->p->bufs[x->index].kind == BUF_CELLS) {
-      buf_printf(c->b, " + i%d * %lld", x->loop, (long long)c->p->bufs[x->index].stride);
-      return;
-    }
-    if (x->place) {
-      put_row_offset(c, x);
-      return;
-    }
-    buf_printf(c->b, " + i%d * ", x->loop);
-    put_count(c, dim_mul(dims, type_count(dims, x->type), dim_int(dims, dtype_size(x->type.dtype))));
-    return;
-  case BUF_FIXED: buf_printf(c->b, "m->prepared + %lld", (long long)c->e->lowered[c->i]->fixed_at[buf]); return;
-  case BUF_COUNT: INTERNAL("a buffer without an address");
-  }
-}
-
-static bool is_given(const Plan *p, int buf) { /* const, from the caller */
-  while (p->bufs[buf].kind == BUF_ROW) buf = p->bufs[buf].index;
-  return p->bufs[buf].kind == BUF_INPUT;
-}
-
-/* The cast that a parameter of type `const T *` or `T *` needs from unsigned char * or void *. */
-static void put_argument(const Steps *c, const KArg *x) {
-  static const char *const clocks[] = {"m->step", "m->steps", "m->epoch", "key"};
-  Buf *b = c->b;
-  switch (x->kind) {
-  case KARG_BUF: {
-    const PlanBuf *p = &c->p->bufs[x->buf];
-    if (p->kind == BUF_INPUT) buf_printf(b, "in[%d]", p->index);
-    else if (p->kind == BUF_OUTPUT) buf_printf(b, "out[%d]", p->index);
-    else if (c->named[x->buf]) buf_printf(b, "(void *)b%d", x->buf);
-    else {
-      buf_str(b, is_given(c->p, x->buf) ? "(const void *)(" : "(void *)(");
-      put_address(c, x->buf);
-      buf_char(b, ')');
-    }
-    return;
-  }
-  case KARG_PREPARED: buf_printf(b, "(void *)(m->prepared + %lld)", (long long)x->offset); return;
-  case KARG_KEPT: {
-    int64_t at = c->e->entries[c->i].temp_at + c->e->lowered[c->i]->kept_at;
-    buf_printf(b, "(void *)(a + %lld)", (long long)(at + x->offset));
-    return;
-  }
-  case KARG_TEMP: {
-    const EmitEntry *n = &c->e->entries[c->i];
-    if (c->solo) buf_printf(b, "(void *)(team->scratch + %lld)", (long long)(n->own_at + c->p->own + x->offset));
-    else buf_printf(b, "(void *)(a + %lld)", (long long)(n->temp_at + x->offset));
-    return;
-  }
-  case KARG_SIZE: emit_dim(c->e, &c->e->prog->entries[c->i], b, x->dim); return;
-  case KARG_CLOCK: buf_str(b, clocks[x->buf]); return;
-  case KARG_INT: emit_int(b, x->offset); return;
-  case KARG_LOOP: buf_printf(b, "i%d", x->buf); return;
-  }
-}
-
-static void put_call(Steps *c, const KernelCall *call, Loc at) {
-  Buf *b = c->b;
-  line_at(c, at, "");
-  buf_printf(b, "%s(", kernel_name(kernels_get(c->e->kernels, call->kernel)));
-  size_t begin = b->n;
-  for (int k = 0; k < (int)arrlen(call->args); k++) {
-    if (b->n - begin > 90) {
-      buf_char(b, '\n');
-      lines_put(&c->lines, b, (Loc){0});
-      buf_fill(b, ' ', c->indent + 4);
-      begin = b->n;
-    }
-    put_argument(c, &call->args[k]);
-    buf_str(b, ", ");
-  }
-  buf_str(b, "team);\n");
-}
 
 /* ---- meetings, and blocks of thread 0 ---- */
 
 static void close_alone(Steps *c) {
   if (!c->alone || c->inside) return;
-  line(c, "team->n = n;\n");
+  steps_line(c, "team->n = n;\n");
   c->indent -= 2;
-  line(c, "}\n");
+  steps_line(c, "}\n");
   c->alone = false;
 }
 static void open_alone(Steps *c) {
   if (c->alone) return;
-  line(c, "if (team->tid == 0) {\n");
+  steps_line(c, "if (team->tid == 0) {\n");
   c->indent += 2;
-  line(c, "const int32_t n = team->n;\n");
-  line(c, "team->n = 1;\n");
+  steps_line(c, "const int32_t n = team->n;\n");
+  steps_line(c, "team->n = 1;\n");
   c->alone = true;
 }
 /* `group`: what waits for it; the loops and branches are one behind the last. */
 static void put_barrier(Steps *c, int group) {
   close_alone(c);
   if (c->e->opts->profile) {
-    line(c, "");
+    steps_line(c, "");
     buf_printf(c->b, "if (dnn_lap_barrier(team, %d)) return;\n", c->piece + group);
-  } else line(c, "if (dnn_barrier(team)) return;\n");
+  } else steps_line(c, "if (dnn_barrier(team)) return;\n");
   c->temp = false;
 }
 /* With EmitOpts.profile: the time since the last lap is this group's, which is done or goes on behind a meeting. */
 static void put_lap(Steps *c, int group, bool done) {
   if (!c->e->opts->profile) return;
-  line(c, "");
+  steps_line(c, "");
   if (c->spread) {
     buf_printf(c->b, "dnn_lap_thread(team, thread, %d, %d);\n", c->piece + group, done);
     return;
@@ -193,7 +46,8 @@ static void put_lap(Steps *c, int group, bool done) {
 }
 
 static const LoweredGroup *calls_of(const Steps *c, const PlanStep *s) {
-  return &c->e->lowered[c->i]->groups[s->group];
+  const LoweredGroup *g = &c->e->lowered[c->i]->groups[s->group];
+  return g->lead >= 0 && c->e->opts->watch ? &c->e->lowered[c->i]->groups[g->lead] : g;
 }
 
 static bool any_temp(const Steps *c, const PlanStep *steps);
@@ -220,34 +74,34 @@ static bool any_temp(const Steps *c, const PlanStep *steps) {
 /* One element of the watched group's list of addresses. */
 static void put_watched(Steps *c, int buf) {
   const PlanBuf *x = &c->p->bufs[buf];
-  line(c, "  ");
+  steps_line(c, "  ");
   if (x->kind == BUF_COUNT) buf_printf(c->b, "&i%d", x->loop);
-  else put_address(c, buf);
+  else steps_address(c, buf);
   buf_str(c->b, ",\n");
 }
 
 /* Opens a block with the watched group; the watch is called at its begin and its end. */
 static void begin_watch(Steps *c, const PlanStep *s) {
   const Group *g = &c->p->groups[s->group];
-  line(c, "{\n");
+  steps_line(c, "{\n");
   c->indent += 2;
-  line(c, "const void *const bufs[] = {\n");
+  steps_line(c, "const void *const bufs[] = {\n");
   for (int k = 0; k < (int)arrlen(g->reads); k++) put_watched(c, g->reads[k]);
   for (int k = 0; k < (int)arrlen(g->outs); k++) put_watched(c, g->outs[k].buf);
-  line(c, "};\n");
-  line(c, "const int64_t loops[] = {");
+  steps_line(c, "};\n");
+  steps_line(c, "const int64_t loops[] = {");
   for (int k = 0; k < (int)arrlen(c->loops); k++) buf_printf(c->b, "%d, i%d, ", c->loops[k], c->loops[k]);
   buf_str(c->b, "0};\n");
-  line(c, "");
+  steps_line(c, "");
   buf_printf(c->b, "DnnWatched at = {DNN_WATCH_BEFORE, %d, %d, v, bufs, %d, loops};\n", c->i, s->group,
              (int)arrlen(c->loops));
-  line(c, "if (dnn_watch(team, &at)) return;\n");
+  steps_line(c, "if (dnn_watch(team, &at)) return;\n");
 }
 static void end_watch(Steps *c) {
-  line(c, "at.when = DNN_WATCH_AFTER;\n");
-  line(c, "if (dnn_watch(team, &at)) return;\n");
+  steps_line(c, "at.when = DNN_WATCH_AFTER;\n");
+  steps_line(c, "if (dnn_watch(team, &at)) return;\n");
   c->indent -= 2;
-  line(c, "}\n");
+  steps_line(c, "}\n");
 }
 
 /* ---- steps ---- */
@@ -269,7 +123,9 @@ static void put_kernel(Steps *c, const PlanStep *s) {
       if (k) put_lap(c, s->group, false);
       put_barrier(c, s->group);
     }
-    put_call(c, &g->calls[k], group_place(c->p, &c->p->groups[s->group]));
+    Loc at = group_place(c->p, &c->p->groups[s->group]);
+    if (watch) steps_call_for(c, &g->calls[k], s->group, at);
+    else steps_call(c, &g->calls[k], at);
   }
   if (watch && c->solo) close_alone(c);
   if (watch) end_watch(c);
@@ -279,15 +135,15 @@ static void put_kernel(Steps *c, const PlanStep *s) {
 }
 
 static void put_flag(Steps *c, const char *before, int flag, const char *after) {
-  line(c, before);
-  put_address(c, flag);
+  steps_line(c, before);
+  steps_address(c, flag);
   buf_str(c->b, after);
 }
 
 static void put_pairs(Steps *c, const PlanStep *s) {
   for (int k = 0; k < (int)arrlen(s->carried); k++) {
     int x = s->carried[k], y = c->p->bufs[x].twin;
-    line(c, "");
+    steps_line(c, "");
     buf_printf(c->b, "unsigned char *b%d = a + %lld, *b%d = a + %lld;\n", x, (long long)c->p->bufs[x].offset, y,
                (long long)c->p->bufs[y].offset);
     c->named[x] = c->named[y] = true;
@@ -300,7 +156,7 @@ static void settle_pairs(Steps *c, const PlanStep *s) {
     int x = s->carried[k];
     long long at = (long long)c->p->bufs[x].offset;
     if (x != s->flag) {
-      line(c, "");
+      steps_line(c, "");
       buf_printf(c->b, "if (b%d != a + %lld) memcpy(a + %lld, b%d, ", x, at, at, x);
       emit_bytes(c->e, &c->e->prog->entries[c->i], c->b, c->p->bufs[x].type);
       buf_str(c->b, ");\n");
@@ -316,7 +172,7 @@ static void put_kept(Steps *c, const PlanStep *s) {
   int n = (int)arrlen(first->calls), group = (int)arrlen(c->p->groups);
   if (!n) return;
   if (!c->inside && !s->barrier) put_barrier(c, group);
-  for (int i = 0; i < n; i++) put_call(c, &first->calls[i], c->p->scopes[s->scope].graph->nodes[s->node].loc);
+  for (int i = 0; i < n; i++) steps_call(c, &first->calls[i], c->p->scopes[s->scope].graph->nodes[s->node].loc);
   put_lap(c, group, true);
   if (!c->inside) put_barrier(c, group);
 }
@@ -327,7 +183,7 @@ static void put_loop(Steps *c, const PlanStep *s) {
   put_pairs(c, s);
   put_kept(c, s);
   put_steps(c, s->before);
-  line_at(c, x->loc, "");
+  steps_line_at(c, x->loc, "");
   bool reverse = x->op == OP_scan && node_int(c->p->graph, x, A_reverse);
   bool counted = x->op != OP_while || !dim_is(c->e->prog->dims, length, -1);
   if (!counted) buf_str(c->b, "for (;;) {\n");
@@ -343,27 +199,27 @@ static void put_loop(Steps *c, const PlanStep *s) {
   if (s->flag >= 0) put_flag(c, "if (!*(", s->flag, ")) break;\n");
   put_steps(c, s->body);
   for (int k = 0; k < (int)arrlen(s->carried); k++) {
-    line(c, "");
+    steps_line(c, "");
     buf_printf(c->b, "dnn_swap(&b%d, &b%d);\n", s->carried[k], c->p->bufs[s->carried[k]].twin);
   }
   if (counted) arrpop(c->loops);
   c->indent -= 2;
-  line(c, "}\n");
+  steps_line(c, "}\n");
 }
 
 /* Each thread does its part of the iterations, as a team of one. */
 static void put_spread(Steps *c, const PlanStep *s) {
   const Node *x = &c->p->scopes[s->scope].graph->nodes[s->node];
   const Entry *entry = &c->e->prog->entries[c->i];
-  line_at(c, x->loc, "{\n");
+  steps_line_at(c, x->loc, "{\n");
   c->indent += 2;
-  line(c, "const int32_t thread = team->tid, threads = team->n;\n");
-  line(c, "const int64_t count = ");
+  steps_line(c, "const int32_t thread = team->tid, threads = team->n;\n");
+  steps_line(c, "const int64_t count = ");
   emit_dim(c->e, entry, c->b, node_dim(x, A_length));
   buf_str(c->b, ", last = dnn_part(count, thread + 1, threads);\n");
-  line(c, "team->tid = 0;\n");
-  line(c, "team->n = 1;\n");
-  line(c, "");
+  steps_line(c, "team->tid = 0;\n");
+  steps_line(c, "team->n = 1;\n");
+  steps_line(c, "");
   buf_printf(c->b, "for (int64_t i%d = dnn_part(count, thread, threads); i%d < last; i%d++) {\n", s->loop, s->loop,
              s->loop);
   c->indent += 2;
@@ -371,11 +227,11 @@ static void put_spread(Steps *c, const PlanStep *s) {
   put_steps(c, s->body);
   c->spread = false;
   c->indent -= 2;
-  line(c, "}\n");
-  line(c, "team->tid = thread;\n");
-  line(c, "team->n = threads;\n");
+  steps_line(c, "}\n");
+  steps_line(c, "team->tid = thread;\n");
+  steps_line(c, "team->n = threads;\n");
   c->indent -= 2;
-  line(c, "}\n");
+  steps_line(c, "}\n");
 }
 
 static void put_branch(Steps *c, const PlanStep *s) {
@@ -388,12 +244,12 @@ static void put_branch(Steps *c, const PlanStep *s) {
   put_steps(c, s->body);
   c->indent -= 2;
   if (arrlen(s->other)) {
-    line(c, "} else {\n");
+    steps_line(c, "} else {\n");
     c->indent += 2;
     put_steps(c, s->other);
     c->indent -= 2;
   }
-  line(c, "}\n");
+  steps_line(c, "}\n");
 }
 
 static void put_region(Steps *c, const PlanStep *s) {
@@ -403,7 +259,7 @@ static void put_region(Steps *c, const PlanStep *s) {
   c->temp |= temp; /* by the iteration before */
   bool was = c->temp;
   if (first && s->kind == PLAN_LOOP) { /* pointers of its own */
-    line(c, "{\n");
+    steps_line(c, "{\n");
     c->indent += 2;
   }
   if (s->spread && !alone && !c->e->opts->watch) put_spread(c, s);
@@ -412,7 +268,7 @@ static void put_region(Steps *c, const PlanStep *s) {
   if (first && s->kind == PLAN_LOOP) {
     settle_pairs(c, s);
     c->indent -= 2;
-    line(c, "}\n");
+    steps_line(c, "}\n");
   }
   c->temp = was;
   if (first) c->inside = false;

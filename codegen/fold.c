@@ -237,6 +237,15 @@ static void one_row(Lower *l, Emit *e) {
   finish(l, e);
 }
 
+/* How many elements the first folded loop has. Where all of an array is folded into one result this is a parameter, so
+ * that equal kernels of other sizes are one; not for so few that the lanes depend on it. */
+static LExpr *red_count(Lower *l, const Emit *e, bool *sized) {
+  const Rows *r = e->r;
+  Dim size = e->red_size[0];
+  *sized = !r->columns && !r->kept.n && e->n_red == 1 && r->passes == 1 && dim_most(l, size) >= 256;
+  return *sized ? x_param(l->b, (KSize){.kind = KARG_SIZE, .dim = size}) : x_dim(l->b, size);
+}
+
 /* Returns the divisions in inner loops. */
 static int emit_rows(Lower *l, const Rows *r, const RowsPlan *p) {
   LB *b = l->b;
@@ -258,10 +267,12 @@ static int emit_rows(Lower *l, const Rows *r, const RowsPlan *p) {
   axes_split(b, size, n, x_var(b, item), at);
   n = 0;
   e.lo = x_int(b, 0);
-  e.hi = x_dim(b, e.red_size[0]);
+  bool sized;
+  e.hi = red_count(l, &e, &sized);
   if (p->chunks > 1) {
     e.chunk = at[n++];
-    LExpr *each = x_dim(b, dim_ceil_div(l->dims, e.red_size[0], p->chunks));
+    LExpr *each = sized ? x_div(b, x_add(b, e.hi, x_int(b, p->chunks - 1)), x_int(b, p->chunks))
+                        : x_dim(b, dim_ceil_div(l->dims, e.red_size[0], p->chunks));
     e.lo = x_min(b, x_mul(b, e.chunk, each), e.hi);
     e.hi = x_min(b, x_add(b, e.lo, each), e.hi);
   }

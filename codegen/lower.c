@@ -249,8 +249,18 @@ static void lower_group(Lower *l) {
   }
 }
 
-/* Group i; here[scope]: by node, does the current group compute it? */
-static void lower_one(Lower *l, Lowered *out, int i, bool **here) {
+/* By group: its step; NULL for those of loops' first values and of `prepare`. */
+static void find_steps(const PlanStep *steps, const PlanStep **by) {
+  for (int i = 0; i < arrlen(steps); i++) {
+    if (steps[i].kind == PLAN_KERNEL) by[steps[i].group] = &steps[i];
+    find_steps(steps[i].body, by);
+    find_steps(steps[i].other, by);
+  }
+}
+
+/* Group i; here[scope]: by node, does the current group compute it? `joined`: it runs at the same time
+ * as the one before, and has workspace of its own. */
+static void lower_one(Lower *l, Lowered *out, int i, bool **here, bool joined) {
   const Plan *plan = l->plan;
   l->group = &plan->groups[i];
   l->out = &out->groups[i];
@@ -261,7 +271,7 @@ static void lower_one(Lower *l, Lowered *out, int i, bool **here) {
   bool **mine = &here[scope ? l->group->scope : 0];
   if (!*mine) *mine = arena_array(l->arena, bool, arrlen(l->g->nodes));
   l->here = *mine;
-  l->temp_used = 0;
+  if (!joined) l->temp_used = 0;
   l->twin = 0;
   for (int k = 0; k < arrlen(l->group->nodes); k++) {
     OpClass c = op_info[graph_node(l->g, l->group->nodes[k])->op].cls;
@@ -269,9 +279,16 @@ static void lower_one(Lower *l, Lowered *out, int i, bool **here) {
     if (c == WINDOW && l->group->nodes[k] != l->group->heavy) l->twin = l->group->nodes[k];
     l->here[l->group->nodes[k]] = !(c == LEAF && (op == OP_input || op == OP_cell));
   }
-  arrsetlen(l->parts, 0);
+  if (!joined) arrsetlen(l->parts, 0);
   lower_group(l);
   for (int k = 0; k < arrlen(l->group->nodes); k++) l->here[l->group->nodes[k]] = false;
+}
+
+static void lower_step(Lower *l, Lowered *out, int group, bool **here, bool joined) {
+  lower_one(l, out, group, here, joined);
+  prepare_calls(l, l->out);
+  lower_keep_calls(l, l->out);
+  first_call(l->out);
 }
 
 Lowered *lower_plan(Arena *a, const Plan *plan, KernelTable *t) {
@@ -291,19 +308,22 @@ Lowered *lower_plan(Arena *a, const Plan *plan, KernelTable *t) {
     if (arrlen(plan->scopes[i].graph->nodes) > most) most = arrlen(plan->scopes[i].graph->nodes);
   for (int k = 0; k < 3; k++) l.marks[k] = arena_array(a, int, most);
   bool **here = arena_array(a, bool *, arrlen(plan->scopes) + 1), *fixed = arena_array(a, bool, n + 1);
+  l.lowered = out->groups;
+  for (int i = 0; i < n; i++) out->groups[i].lead = -1;
   for (int i = 0; i < arrlen(plan->fixed); i++) {
     fixed[plan->fixed[i]] = true;
-    lower_one(&l, out, plan->fixed[i], here);
+    lower_one(&l, out, plan->fixed[i], here, false);
     prepare_group(&l, l.out);
   }
   l.temp_bytes = 0; /* the workspace of those is prepared memory */
+  const PlanStep **step = arena_array(a, const PlanStep *, n + 1);
+  find_steps(plan->steps, step);
   for (int i = 0; i < n; i++) {
-    if (fixed[i]) continue;
-    lower_one(&l, out, i, here);
-    prepare_calls(&l, l.out);
-    lower_keep_calls(&l, l.out);
-    first_call(l.out);
+    if (fixed[i] || (step[i] && step[i]->joined)) continue;
+    lower_step(&l, out, i, here, false);
+    for (int k = 1; step[i] && k <= step[i]->behind; k++) lower_step(&l, out, step[i][k].group, here, true);
   }
+  lower_together(&l, plan->steps);
   out->fixed_at = l.fixed_at;
   int64_t kept = 0;
   for (int i = 0; i < plan->n_loops; i++)

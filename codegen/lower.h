@@ -53,6 +53,7 @@ typedef struct Lower {
   void *read_ctx;
   NodeId twin; /* a second heavy node that the same loops compute, or 0 */
   LoweredGroup *out;
+  LoweredGroup *lowered; /* by group */
   const PlanLoops *loops;
   LoweredLoop *kept; /* by loop */
   TempPart *parts;   /* stb_ds */
@@ -79,6 +80,7 @@ void prepare_calls(Lower *l, LoweredGroup *g);    /* moves those calls of the gr
 void prepare_group(Lower *l, LoweredGroup *g);    /* moves all of them */
 int64_t kernels_reserve(KernelTable *t, int64_t bytes); /* of prepared memory: where */
 void kernels_prepare(KernelTable *t, PreparedCall c);
+void lower_together(Lower *l, const PlanStep *steps); /* joins calls that run at the same time (call_table.c) */
 int lower_same_buf(const Lower *l, int buf);
 
 /* A buffer that is the number of a loop's iteration, as a number of type t. */

@@ -16,9 +16,10 @@ typedef struct World {
   int threads;
   Buf *why;
   unsigned char *arena, *temp, *own, *prepared;
-  bool solo;     /* inside of a loop whose iterations are spread */
-  int64_t *at;   /* by loop: its iteration */
-  bool *swapped; /* by buffer of a pair: it stands where its twin's place is */
+  bool solo;      /* inside of a loop whose iterations are spread */
+  int64_t *table; /* stb_ds: of the call */
+  int64_t *at;    /* by loop: its iteration */
+  bool *swapped;  /* by buffer of a pair: it stands where its twin's place is */
 } World;
 
 static void *place_of(const World *w, int buf) {
@@ -43,31 +44,58 @@ static void *place_of(const World *w, int buf) {
   }
 }
 
+static KValue value_of(World *w, const KArg *a, bool prepares) {
+  switch (a->kind) {
+  case KARG_BUF: return (KValue){.ptr = prepares ? w->cells[a->buf] : place_of(w, a->buf)};
+  case KARG_TEMP: return (KValue){.ptr = (w->solo ? w->own + w->l->plan->own : w->temp) + a->offset};
+  case KARG_PREPARED: return (KValue){.ptr = w->prepared + a->offset};
+  case KARG_KEPT: return (KValue){.ptr = w->temp + w->l->kept_at + a->offset};
+  case KARG_ARENA: return (KValue){.ptr = w->arena};
+  case KARG_CELLS: /* cells lie apart here: any of them can be what the others are counted from */
+    for (int i = 0;; i++)
+      if (w->cells[i]) return (KValue){.ptr = w->cells[i]};
+  case KARG_TABLE: return (KValue){.ptr = w->table};
+  case KARG_SIZE: return (KValue){.i = dim_eval(w->l->plan->graph->dims, a->dim, w->vars)};
+  case KARG_CLOCK: return (KValue){.i = w->clock[a->buf]};
+  case KARG_INT: return (KValue){.i = a->offset};
+  case KARG_LOOP: return (KValue){.i = w->at[a->buf]};
+  }
+  return (KValue){0};
+}
+
 static bool run_call(World *w, int kernel, const KArg *list, bool prepares) {
   const Kernel *k = kernels_get(w->t, kernel);
-  DimTab *dims = w->l->plan->graph->dims;
   KValue *args = calloc((size_t)arrlen(list) + 1, sizeof *args);
   bool good = true;
   for (int i = 0; i < arrlen(list); i++) {
-    const KArg *a = &list[i];
-    switch (a->kind) {
-    case KARG_BUF:
-      args[i].ptr = prepares ? w->cells[a->buf] : place_of(w, a->buf);
-      if (!args[i].ptr) good = false;
-      break;
-    case KARG_TEMP: args[i].ptr = (w->solo ? w->own + w->l->plan->own : w->temp) + a->offset; break;
-    case KARG_PREPARED: args[i].ptr = w->prepared + a->offset; break;
-    case KARG_KEPT: args[i].ptr = w->temp + w->l->kept_at + a->offset; break;
-    case KARG_SIZE: args[i].i = dim_eval(dims, a->dim, w->vars); break;
-    case KARG_CLOCK: args[i].i = w->clock[a->buf]; break;
-    case KARG_INT: args[i].i = a->offset; break;
-    case KARG_LOOP: args[i].i = w->at[a->buf]; break;
-    }
+    args[i] = value_of(w, &list[i], prepares);
+    if (list[i].kind == KARG_BUF && !args[i].ptr) good = false;
   }
   if (!good) buf_printf(w->why, "kernel %s: a buffer has no place", kernel_name(k));
   good = good && kernel_interpret(k, args, w->solo ? 1 : w->threads, w->why);
   free(args);
   return good;
+}
+
+/* The rows, with the places that buffers have here. */
+static bool run_table(World *w, const KernelCall *c) {
+  const Kernel *k = kernels_get(w->t, c->kernel);
+  int64_t first = 0;
+  arrsetlen(w->table, 0);
+  for (int i = 0; i < arrlen(c->rows); i++) {
+    arrput(w->table, first);
+    for (int a = 0; a < arrlen(c->base); a++) {
+      KValue v = value_of(w, &c->rows[i].args[a], false);
+      if (c->base[a] >= 0) {
+        KValue from = value_of(w, &c->args[c->base[a]], false);
+        int64_t bytes = (int64_t)((uintptr_t)v.ptr - (uintptr_t)from.ptr);
+        v.i = bytes / dtype_size(k->params[c->base[a]].arr->dtype);
+      }
+      arrput(w->table, v.i);
+    }
+    first += dim_eval(w->l->plan->graph->dims, c->rows[i].items, w->vars);
+  }
+  return run_call(w, c->kernel, c->args, false);
 }
 
 static bool run_steps(World *w, const PlanStep *steps);
@@ -121,7 +149,8 @@ static bool run_steps(World *w, const PlanStep *steps) {
     else if (s->kind == PLAN_BRANCH) good = run_steps(w, flag_of(w, s) ? s->body : s->other);
     const LoweredGroup *g = s->kind == PLAN_KERNEL ? &w->l->groups[s->group] : NULL;
     for (int k = 0; g && k < arrlen(g->calls) && good; k++)
-      good = run_call(w, g->calls[k].kernel, g->calls[k].args, false);
+      good = arrlen(g->calls[k].rows) ? run_table(w, &g->calls[k])
+                                      : run_call(w, g->calls[k].kernel, g->calls[k].args, false);
   }
   return good;
 }
@@ -154,5 +183,6 @@ bool lowered_interpret(const Lowered *l, const KernelTable *t, const int64_t *va
   free(w.prepared);
   free(w.at);
   free(w.swapped);
+  arrfree(w.table);
   return good;
 }

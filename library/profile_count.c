@@ -13,12 +13,15 @@ static void describe_pieces(Count *c) {
     const Plan *p = s->plans[i];
     int first = emit_first_piece(s->plans, i);
     if (!p) continue;
+    for (int g = 0; g < (int)arrlen(p->groups); g++)
+      c->flops_of[first + g] = c->bytes_of[first + g] = dim_int(s->prog->dims, 0);
     for (int g = 0; g <= (int)arrlen(p->groups); g++) {
       c->entry_of[first + g] = i;
       c->group_of[first + g] = g < (int)arrlen(p->groups) ? g : -1;
       if (g == (int)arrlen(p->groups)) continue;
-      c->flops_of[first + g] = group_flops(p, &p->groups[g]);
-      c->bytes_of[first + g] = group_bytes(p, &p->groups[g]);
+      int lead = s->lowered[i]->groups[g].lead, to = first + (lead >= 0 ? lead : g); /* whose calls it is part of */
+      c->flops_of[to] = dim_add(s->prog->dims, c->flops_of[to], group_flops(p, &p->groups[g]));
+      c->bytes_of[to] = dim_add(s->prog->dims, c->bytes_of[to], group_bytes(p, &p->groups[g]));
     }
   }
 }

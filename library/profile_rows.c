@@ -69,6 +69,12 @@ static int line_order(const void *x, const void *y) {
   return order ? order : strcmp(a->place, b->place);
 }
 
+/* How many groups the calls of the piece are for. */
+static int rows_of(const Count *c, int piece) {
+  const LoweredGroup *g = &c->m->s.lowered[c->entry_of[piece]]->groups[c->group_of[piece]];
+  return arrlen(g->calls) && arrlen(g->calls[0].rows) ? (int)arrlen(g->calls[0].rows) : 1;
+}
+
 static void add_kernel(Profile *p, int piece) {
   const Count *c = p->count;
   const Session *s = &c->m->s;
@@ -88,6 +94,8 @@ static void add_kernel(Profile *p, int piece) {
     group_print(plan, g, true, &about);
     k.about = arena_strdup(s->arena, about.s ? about.s + 1 : "copy");
     buf_free(&about);
+    int rows = rows_of(c, piece);
+    if (rows > 1) k.about = arena_printf(s->arena, "%d times: %s", rows, k.about);
     arrput(p->kernels, k);
     x = &arrlast(p->kernels);
   }
@@ -99,12 +107,12 @@ static void add_kernel(Profile *p, int piece) {
   x->bytes += c->bytes[piece];
 }
 
-static void add_lines(Profile *p, int piece, uint8_t *const *parts) {
+/* The lines of the group that is row i of the piece's calls have this part of its time. */
+static void add_lines(Profile *p, int piece, int group, double part, uint8_t *const *parts) {
   const Count *c = p->count;
   const Session *s = &c->m->s;
-  const Plan *plan;
-  const Group *g = group_of(c, piece, &plan);
-  LineShare *lines = group_lines(plan, g, parts);
+  const Plan *plan = s->plans[c->entry_of[piece]];
+  LineShare *lines = group_lines(plan, &plan->groups[group], parts);
   for (int i = 0; i < (int)arrlen(lines); i++) {
     const char *place = place_text(s, lines[i].file, lines[i].line);
     ProfileLine *x = NULL;
@@ -114,12 +122,30 @@ static void add_lines(Profile *p, int piece, uint8_t *const *parts) {
       arrput(p->lines, ((ProfileLine){.place = place, .text = line_text(s, lines[i].file, lines[i].line)}));
       x = &arrlast(p->lines);
     }
-    double seconds = lines[i].share * 1e-9 * (double)c->laps.threads[0].sums[piece].spent;
+    double seconds = part * lines[i].share * 1e-9 * (double)c->laps.threads[0].sums[piece].spent;
     x->seconds += seconds;
     x->parts[lines[i].part] += seconds;
-    x->flops += lines[i].flops_share * c->flops[piece];
+    x->flops += part * lines[i].flops_share * c->flops[piece];
   }
   arrfree(lines);
+}
+
+static double work_of(const Plan *p, int group) {
+  DimTab *t = p->graph->dims;
+  int64_t flops = dim_upper(t, group_flops(p, &p->groups[group])),
+          bytes = dim_upper(t, group_bytes(p, &p->groups[group]));
+  return (flops > 0 ? (double)flops : 0) + (bytes > 0 ? (double)bytes / 4 : 0) + 1;
+}
+/* The time of calls over a table is shared by its groups as their work is. */
+static void share_lines(Profile *p, int piece, uint8_t *const *parts) {
+  const Count *c = p->count;
+  int entry = c->entry_of[piece], n = rows_of(c, piece);
+  const KernelCall *call = &c->m->s.lowered[entry]->groups[c->group_of[piece]].calls[0];
+  double all = 0;
+  for (int i = 0; i < n && n > 1; i++) all += work_of(c->m->s.plans[entry], call->rows[i].group);
+  for (int i = 0; i < n && n > 1; i++)
+    add_lines(p, piece, call->rows[i].group, work_of(c->m->s.plans[entry], call->rows[i].group) / all, parts);
+  if (n == 1) add_lines(p, piece, c->group_of[piece], 1, parts);
 }
 
 static void add_rest(Profile *p) {
@@ -190,7 +216,7 @@ void profile_rows(Profile *p) {
     if (c->group_of[i] < 0 || !c->laps.threads[0].sums[i].times) continue;
     if (!parts[entry]) parts[entry] = plan_parts(s->arena, s->plans[entry]);
     add_kernel(p, i);
-    add_lines(p, i, parts[entry]);
+    share_lines(p, i, parts[entry]);
   }
   add_rest(p);
   add_threads(p);

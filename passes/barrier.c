@@ -94,11 +94,23 @@ static bool is_little_loop(const Plan *p, const PlanStep *s) {
   return times >= 0 && (double)work * (double)times < (double)p->little;
 }
 
+/* Kernels that run at the same time are one piece of work. */
+static bool is_little_step(const Plan *p, const PlanStep *s) {
+  int64_t work = 0;
+  for (int k = 0; k <= s->behind && work < p->little; k++) {
+    int64_t w = work_of(p, &s[k]);
+    if (w < 0) return false;
+    work += w;
+  }
+  return work < p->little;
+}
+
 static bool mark_alone(const Plan *p, PlanStep *steps) {
   bool all = true;
   for (int i = 0; i < arrlen(steps); i++) {
     PlanStep *s = &steps[i];
-    if (s->kind == PLAN_KERNEL) s->alone = work_of(p, s) >= 0;
+    if (s->joined) s->alone = steps[i - 1].alone;
+    else if (s->kind == PLAN_KERNEL) s->alone = is_little_step(p, s);
     else if (s->spread) {
       s->alone = is_little_loop(p, s);
       for (int k = 0; k < arrlen(s->body); k++) s->body[k].alone = s->alone;
@@ -120,11 +132,12 @@ static bool must_wait(const Plan *p, const Touched *t, bool alone, const int *r,
   return wait;
 }
 
-/* A step as a whole: does it need a barrier before it? Once it had one, it keeps it. */
+/* A step as a whole, with the kernels that run at the same time: does it need a barrier before it? Once it had one, it
+ * keeps it. */
 static void begin_step(Plan *p, PlanStep *s, Touched *t, bool touches) {
   int *r = NULL, *w = NULL;
-  step_reads(p, s, &r);
-  step_writes(p, s, &w);
+  if (s->joined) return;
+  for (int k = 0; k <= s->behind; k++) step_reads(p, &s[k], &r), step_writes(p, &s[k], &w);
   s->barrier |= must_wait(p, t, s->alone, r, w);
   if (s->barrier) forget(t);
   for (int k = 0; k < arrlen(r) && touches; k++) add(&t->read[s->alone], r[k]);

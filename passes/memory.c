@@ -22,7 +22,7 @@ static int number_steps(PlanStep *steps, int at) {
       at = number_steps(s->other, at);
       at = number_steps(s->body, at);
     }
-    s->at = at++;
+    s->at = s->joined ? at - 1 : at++;
   }
   return at;
 }
@@ -239,6 +239,15 @@ static void take_carried(Plan *p, PlanStep *s) {
   }
 }
 
+/* Do others of the kernels that run at the same time as steps[i] read the buffer? */
+static bool read_beside(const Plan *p, const PlanStep *steps, int i, int buf) {
+  int first = i;
+  while (steps[first].joined) first--;
+  for (int k = first; k <= first + steps[first].behind; k++)
+    if (k != i && has(p->groups[steps[k].group].reads, buf)) return true;
+  return false;
+}
+
 static void take_over(Plan *p, PlanStep *steps) {
   for (int i = 0; i < arrlen(steps); i++) {
     if (steps[i].kind != PLAN_KERNEL) {
@@ -251,7 +260,9 @@ static void take_over(Plan *p, PlanStep *steps) {
     for (int o = 0; o < arrlen(gr->outs); o++)
       for (int r = 0; r < arrlen(gr->reads); r++) {
         int from = gr->reads[r], out = gr->outs[o].buf;
-        if (from == out || p->bufs[from].end != p->bufs[out].begin || !group_may_take(p, gr, from, out)) continue;
+        if (from == out || p->bufs[from].end != p->bufs[out].begin || read_beside(p, steps, i, from) ||
+            !group_may_take(p, gr, from, out))
+          continue;
         p->bufs[from].end = p->bufs[out].end;
         p->bufs[out].begin = p->bufs[out].end = -1;
         gr->inplace = true;
@@ -291,6 +302,7 @@ static void live_roots(Plan *p, int end) {
 
 void plan_lives(Plan *p) {
   commit_cells(p);
+  plan_together(p);
   for (int b = 0; b < arrlen(p->bufs); b++) p->bufs[b].begin = p->bufs[b].end = -1;
   int end = number_steps(p->steps, 0);
   live_steps(p, p->steps);

@@ -38,6 +38,7 @@ Plan *plan_build(Arena *a, const Prog *prog, const Entry *entry);
 Plan *plan_build_for(Arena *a, const Prog *prog, const Entry *entry, int64_t little); /* of plan.h; for tests */
 Plan *plan_fuse(Arena *a, const Prog *prog, const Entry *entry);                      /* groups only */
 void plan_schedule(Plan *p);                                                          /* order of steps, barriers */
+void plan_together(Plan *p); /* kernels of one structure that run at the same time; before lives are known */
 void plan_lives(Plan *p);    /* when buffers are alive, in the order of the steps; cells written in place */
 void plan_memory(Plan *p);   /* plan_lives, then buffers' places, peak and bound */
 void plan_barriers(Plan *p); /* where threads meet; after memory */

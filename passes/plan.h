@@ -87,6 +87,9 @@ struct PlanStep {
   int group;        /* KERNEL */
   bool barrier;     /* all threads meet before this step: it reads what another thread may have written */
   bool alone;       /* thread 0 does all of it, for there is little to do (LOOP, BRANCH: in each kernel inside) */
+  int behind;       /* KERNEL: so many of the steps that follow are independent kernels of its structure: they have its
+                       position, and run with it at the same time (together.c) */
+  bool joined;      /* KERNEL: it is one of those */
   int scope;        /* LOOP, BRANCH: where `node` is */
   NodeId node;      /* LOOP, BRANCH: the scan, while or cond; a checkpoint or custom_grad is a BRANCH without `other` */
   int at;           /* position in kernel order, for live ranges (LOOP, BRANCH: of their end) */

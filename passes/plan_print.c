@@ -22,10 +22,10 @@ static void print_buf_name(const Plan *p, Buf *b, int i) {
   }
 }
 
-static void print_group(const Plan *p, Buf *b, int group) {
+static void print_group(const Plan *p, Buf *b, int group, const char *what) {
   const Group *gr = &p->groups[group];
   const Graph *g = p->scopes[gr->scope].graph;
-  buf_printf(b, "kernel %d: ", group);
+  buf_printf(b, "%s %d: ", what, group);
   for (int i = 0; i < arrlen(gr->outs); i++) {
     if (i) buf_str(b, ", ");
     print_buf_name(p, b, gr->outs[i].buf);
@@ -61,11 +61,12 @@ static void print_steps(const Plan *p, Buf *b, const PlanStep *steps, int indent
     const PlanStep *s = &steps[i];
     buf_fill(b, ' ', indent);
     buf_str(b, when);
+    if (s->joined) buf_str(b, "  ");
     if (s->barrier) buf_str(b, "barrier ");
-    if (s->alone) buf_str(b, "alone ");
+    if (s->alone && !s->joined) buf_str(b, "alone ");
     if (s->spread) buf_str(b, "spread ");
     if (s->kind == PLAN_KERNEL) {
-      print_group(p, b, s->group);
+      print_group(p, b, s->group, s->joined ? "with" : "kernel");
       continue;
     }
     bool loop = s->kind == PLAN_LOOP;
@@ -99,7 +100,7 @@ void plan_print(const Plan *p, Buf *b) {
   }
   for (int i = 0; i < arrlen(p->fixed); i++) {
     buf_str(b, "  prepare ");
-    print_group(p, b, p->fixed[i]);
+    print_group(p, b, p->fixed[i], "kernel");
   }
   print_steps(p, b, p->steps, 2, "");
 }

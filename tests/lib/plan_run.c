@@ -297,7 +297,7 @@ static void run_steps(PlanRun *r, const PlanStep *steps) {
       if (s->kind == PLAN_LOOP) run_loop(r, s, x);
       else run_branch(r, s, x);
     }
-    poison(r, s->at);
+    if (i + 1 == arrlen(steps) || !steps[i + 1].joined) poison(r, s->at);
   }
 }
 
