@@ -300,9 +300,7 @@ static void live_roots(Plan *p, int end) {
   }
 }
 
-void plan_lives(Plan *p) {
-  commit_cells(p);
-  plan_together(p);
+static void find_lives(Plan *p) {
   for (int b = 0; b < arrlen(p->bufs); b++) p->bufs[b].begin = p->bufs[b].end = -1;
   int end = number_steps(p->steps, 0);
   live_steps(p, p->steps);
@@ -311,8 +309,15 @@ void plan_lives(Plan *p) {
   take_over(p, p->steps);
 }
 
+void plan_lives(Plan *p) {
+  commit_cells(p);
+  find_lives(p);
+}
+
 void plan_memory(Plan *p) {
-  plan_lives(p);
+  commit_cells(p);
+  plan_together(p);
+  find_lives(p);
   for (int b = 0, k = 0; b < arrlen(p->bufs); b++) {
     PlanBuf *x = &p->bufs[b];
     if (x->kind != BUF_ARENA || x->begin < 0) continue;

@@ -40,7 +40,7 @@ Plan *plan_fuse(Arena *a, const Prog *prog, const Entry *entry);                
 void plan_schedule(Plan *p);                                                          /* order of steps, barriers */
 void plan_together(Plan *p); /* kernels of one structure that run at the same time; before lives are known */
 void plan_lives(Plan *p);    /* when buffers are alive, in the order of the steps; cells written in place */
-void plan_memory(Plan *p);   /* plan_lives, then buffers' places, peak and bound */
+void plan_memory(Plan *p);   /* the same with plan_together, then buffers' places, peak and bound */
 void plan_barriers(Plan *p); /* where threads meet; after memory */
 /* One group as an entry, which shares nodes' attributes with the plan's graph; false when a value it reads is a tuple.
  */
