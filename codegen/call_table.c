@@ -120,23 +120,7 @@ static int find_base(Lower *l, Bases *b, KArg want, const LArr *like) {
   return (int)arrlen(b->args) - 1;
 }
 
-/* The row that an item belongs to: the last one that begins at it or before, by halving `most`, a power of two. */
-static LExpr *row_of(LB *b, LArr *rows, int width, LExpr *item, LExpr *n, LExpr *most) {
-  LVar *row = lb_var(b, "row", x_int(b, 0)), *half = lb_var(b, "half", most);
-  lb_for(b, FOR_SERIAL, "s", x_int(b, 0), x_param(b, (KSize){.kind = KARG_INT, .value = 3}), 1);
-  LExpr *to = lb_let(b, "to", x_add(b, x_read(b, row), x_read(b, half)));
-  LExpr *there = x_lt(b, to, n);
-  LExpr *first = lb_let(b, "first", x_load(b, rows, x_mul(b, to, x_int(b, width)), there));
-  lb_if(b, x_and(b, there, x_ge(b, item, first)));
-  lb_assign(b, row, to);
-  lb_end(b);
-  lb_assign(b, half, x_div(b, x_read(b, half), x_int(b, 2)));
-  lb_end(b);
-  return lb_let(b, "at", x_mul(b, x_read(b, row), x_int(b, width)));
-}
-
-/* The kernel that goes through a table of calls of k; its parameters: rows, bases, number of rows, of items, the power
- * of two that a search among the rows begins with, its steps. */
+/* The kernel that goes through a table of calls of k; its parameters: rows, bases, number of rows, of items. */
 static int table_kernel(Lower *l, const Kernel *k, const Kernel *one, KArg *const *rows, KernelCall *call) {
   LB *b = l->b = lb_new(l->arena, l->dims, l->target);
   lb_place(b, k->loc);
@@ -152,14 +136,15 @@ static int table_kernel(Lower *l, const Kernel *k, const Kernel *one, KArg *cons
     KArg base = base_of(l, &rows[0][i]);
     arrput(call->base, 1 + find_base(l, &bases, base, k->params[i].arr));
   }
-  LExpr *p[4];
-  static const char *const names[] = {"n", "items", "most", "steps"};
-  for (int i = 0; i < 4; i++) {
-    p[i] = x_param(b, (KSize){.kind = KARG_INT, .value = i});
-    p[i]->var->name = names[i];
-  }
-  LExpr *item = x_var(b, lb_for(b, FOR_PARALLEL, "item", x_int(b, 0), p[1], 1));
-  LExpr *at = row_of(b, table, width, item, p[0], p[2]);
+  LExpr *n = x_param(b, (KSize){.kind = KARG_INT, .value = 0}), *zero = x_int(b, 0);
+  LExpr *items = x_param(b, (KSize){.kind = KARG_INT, .value = 1});
+  n->var->name = "n", items->var->name = "items";
+  LExpr *item = x_var(b, lb_for(b, FOR_PARALLEL, "item", zero, items, 1));
+  LArr *row = lb_array(b, ARR_STACK, I64, 1, "row");
+  row->written = true;
+  CallArg search[] = {{table, zero}, {row, zero}, {NULL, x_int(b, width)}, {NULL, n}, {NULL, item}};
+  lb_run(b, "find_row", search, 5);
+  LExpr *at = lb_let(b, "at", x_mul(b, x_load(b, row, zero, NULL), x_int(b, width)));
   CallArg *args = arena_array(l->arena, CallArg, n_params + 2);
   for (int i = 0; i < n_params; i++) {
     LExpr *x = x_load(b, table, x_add(b, at, x_int(b, i + 1)), NULL);
@@ -179,16 +164,12 @@ static int table_kernel(Lower *l, const Kernel *k, const Kernel *one, KArg *cons
   return kernels_add(l->table, made);
 }
 
-/* The arguments behind the bases: of a table of so many rows and items. */
-void call_table_sizes(const KernelCall *c, DimTab *t, int n, KArg sizes[4]) {
-  int64_t most = 1, steps = 0;
-  while (most < n) most *= 2, steps++;
+/* The arguments behind the bases: of a table of so many rows. */
+void call_table_sizes(const KernelCall *c, DimTab *t, int n, KArg sizes[2]) {
   Dim items = dim_int(t, 0);
   for (int i = 0; i < n; i++) items = dim_add(t, items, c->rows[i].items);
   sizes[0] = (KArg){.kind = KARG_INT, .buf = -1, .offset = n};
   sizes[1] = (KArg){.kind = KARG_SIZE, .buf = -1, .dim = items};
-  sizes[2] = (KArg){.kind = KARG_INT, .buf = -1, .offset = most / 2};
-  sizes[3] = (KArg){.kind = KARG_INT, .buf = -1, .offset = steps};
 }
 
 /* Can these calls, one of each group, be one over a table? Then it is `out`. */
@@ -218,9 +199,9 @@ static void finish_call(Lower *l, int kernel, KernelCall *call) {
   for (int i = 0; i < arrlen(call->rows); i++) arrput(args, call->rows[i].args);
   call->kernel = table_kernel(l, k, item_kernel(l, k, items_of(k)), args, call);
   arrfree(args);
-  KArg sizes[4];
+  KArg sizes[2];
   call_table_sizes(call, l->dims, (int)arrlen(call->rows), sizes);
-  for (int i = 0; i < 4; i++) arrput(call->args, sizes[i]);
+  for (int i = 0; i < 2; i++) arrput(call->args, sizes[i]);
 }
 
 static bool same_kernels(const LoweredGroup *x, const LoweredGroup *y) {

@@ -61,20 +61,18 @@ typedef struct CallRow {
 } CallRow;
 typedef struct KernelCall {
   int kernel;
-  KArg *args;   /* stb_ds */
-  bool barrier; /* all threads meet before it (besides what the plan's step asks for) */
-  CallRow
-      *rows; /* stb_ds: it goes through a table of these; then args are table, bases, the four of call_table_sizes */
-  int *base; /* stb_ds, by argument of a row: which of args it is counted from; -1: it is a size */
+  KArg *args;    /* stb_ds */
+  bool barrier;  /* all threads meet before it (besides what the plan's step asks for) */
+  CallRow *rows; /* stb_ds: it goes through a table of these; then args are table, bases, the two of call_table_sizes */
+  int *base;     /* stb_ds, by argument of a row: which of args it is counted from; -1: it is a size */
 } KernelCall;
 /* One group of a plan becomes a few calls in a row. */
 typedef struct LoweredGroup {
   KernelCall *calls; /* stb_ds */
   int lead;          /* it has none of its own: its calls are rows of those of this group; else -1 */
 } LoweredGroup;
-/* The last arguments of a call over the table of the first n of c's rows: how many, how many items, and two numbers of
- * the search for a row. */
-void call_table_sizes(const KernelCall *c, DimTab *t, int n, KArg sizes[4]);
+/* The last arguments of a call over the table of the first n of c's rows: how many, and how many items. */
+void call_table_sizes(const KernelCall *c, DimTab *t, int n, KArg sizes[2]);
 /* Calls made once, before a loop begins: they read what no iteration changes and write workspace of their own. */
 typedef struct LoweredLoop {
   KernelCall *calls; /* stb_ds */

@@ -1,5 +1,5 @@
 /* Which kernels do too little for loops of vectors to be worth their compile time: those that fill a few cells once,
- * and those whose work is nothing beside that of their entry. */
+ * those whose work is nothing beside that of their entry, and those that go through a table and call others. */
 #include "base/ds.h"
 #include "codegen/account.h"
 #include "codegen/emit_internal.h"
@@ -55,6 +55,6 @@ bool *emit_find_brief(const Emit *e) {
     if (e->lowered[i]) add_entry(e, i, cost, table);
   for (int i = 0; i < kernels_prepared_count(e->kernels); i++) cost[kernels_prepared(e->kernels, i)->kernel] += 2;
   for (int i = 0; i < n; i++) /* what others call is called by none of the entries */
-    brief[i] = cost[i] > 0 && cost[i] <= 1 && (table[i] || !arrlen(kernels_get(e->kernels, i)->callees));
+    brief[i] = table[i] || (cost[i] > 0 && cost[i] <= 1 && !arrlen(kernels_get(e->kernels, i)->callees));
   return brief;
 }

@@ -216,9 +216,9 @@ static void put_table_call(Steps *c, const KernelCall *call, int from, int n, Lo
     first = dim_add(dims, first, part.rows[i].items);
   }
   steps_line(c, "};\n");
-  KArg sizes[4];
+  KArg sizes[2];
   call_table_sizes(&part, dims, n, sizes);
-  put_arguments(c, call->kernel, at, call->args, (int)arrlen(call->args) - 4, sizes, 4);
+  put_arguments(c, call->kernel, at, call->args, (int)arrlen(call->args) - 2, sizes, 2);
   c->indent -= 2;
   steps_line(c, "}\n");
 }

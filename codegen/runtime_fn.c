@@ -15,6 +15,7 @@ RUN(solve) { dnn_solve(p[0], p[1], i[0], i[1]); }
 RUN(logdet) { dnn_logdet(p[0], p[1], i[0]); }
 RUN(orthonormal) { dnn_orthonormal(p[0], p[1], p[2], i[0], i[1]); }
 RUN(eigh) { dnn_eigh(p[0], p[1], p[2], i[0]); }
+RUN(find_row) { dnn_find_row(p[0], p[1], i[0], i[1], i[2]); }
 RUN(fetch_rows) { dnn_fetch_rows(p[0], i[0], i[1], i[2]); }
 RUN(stream) { dnn_stream(p[0], p[1], i[0]); }
 RUN(stream_end) {
@@ -31,6 +32,7 @@ static const RuntimeFn functions[] = {
     {"logdet", "matrix.h", 2, 1, logdet},
     {"orthonormal", "matrix.h", 3, 2, orthonormal},
     {"eigh", "matrix.h", 3, 1, eigh},
+    {"find_row", "kernel.h", 2, 3, find_row},
     {"fetch_rows", "kernel.h", 1, 3, fetch_rows},
     {"stream", "kernel.h", 2, 1, stream},
     {"stream_end", "kernel.h", 0, 0, stream_end},

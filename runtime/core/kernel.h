@@ -104,6 +104,18 @@ static inline int64_t dnn_part(int64_t count, int64_t tid, int64_t n) {
   return count / n * tid + (tid < count % n ? tid : count % n);
 }
 
+/* The row of a table that an item belongs to, of n rows of `width` numbers: the last whose first number is not above it.
+ */
+static inline void dnn_find_row(const int64_t *rows, int64_t *row, int64_t width, int64_t n, int64_t item) {
+  int64_t low = 0;
+  for (int64_t end = n; end - low > 1;) {
+    const int64_t middle = low + (end - low) / 2;
+    if (rows[middle * width] <= item) low = middle;
+    else end = middle;
+  }
+  *row = low;
+}
+
 /* An index out of range: the first one of each thread is kept, the access goes to the nearest element. -1 where there
  * is no element at all. */
 static inline int64_t dnn_check(DnnTeam *team, int64_t index, int64_t bound, int64_t site) {
