@@ -334,6 +334,8 @@ static void header(Parse *p) {
       continue;
     }
     a->count = number(p);
+    if (a->count < 0 || a->count > INT64_C(1) << 30) fail(p, "a number of elements");
+    if (p->failed) return;
     if (kind == ARR_SCRATCH) {
       a->written = true;
       a->offset = p->k->scratch_bytes;

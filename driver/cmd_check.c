@@ -3,6 +3,7 @@
 #include "base/ds.h"
 #include "driver/driver.h"
 #include "driver/program.h"
+#include "driver/program.h"
 #include "library/dnnc.h"
 #include <malloc.h>
 #include <stdlib.h>
@@ -32,6 +33,8 @@ static int check_one(const Args *a, const char *path) {
   bool json = args_has(a, "json");
   int status = give(a, p, "set", dnnc_set);
   if (!status) status = give(a, p, "dim", dnnc_dim);
+  const char *imports = program_imports(a);
+  if (!status && imports) status = (int)dnnc_option(p, "import", imports);
   if (!status) {
     status = (int)dnnc_check(p);
     bool color = isatty(STDERR_FILENO) && !getenv("NO_COLOR");

@@ -49,6 +49,7 @@ const Option options[] = {
      C(train) | C(eval) | C(run) | C(build) | C(profile) | C(check), false},
     {"set", 's', "NAME=VALUE", "another value for a `const`", LOADS, true},
     {"dim", 0, "NAME=SIZE", "a value for a free dimension", LOADS, true},
+    {"import", 0, "DIR", "a folder beside the program's whose files it may `use`", LOADS, true},
     {"epochs", 0, "N", "this many epochs in every stage", C(train), false},
     {"steps", 0, "N", "end the stages after N steps of all of them (profile: measure N steps of each, or N calls)",
      C(train) | C(profile), false},

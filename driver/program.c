@@ -13,6 +13,15 @@ static const char *const *list_of(const Args *a, const char *option) {
   return list;
 }
 
+const char *program_imports(const Args *a) {
+  const char **list;
+  int n = args_many(a, "import", &list);
+  Buf b = {0};
+  for (int i = 0; i < n; i++) buf_printf(&b, "%s%s", i ? ":" : "", list[i]);
+  arrfree(list);
+  return b.s;
+}
+
 bool program_options(const Args *a, const char *path, Options *o) {
   int64_t units = 0, threads = 0, seed = -1;
   if (!args_int(a, "units", 1, 1000, &units) || !args_int(a, "threads", 1, 4096, &threads) ||
@@ -21,6 +30,7 @@ bool program_options(const Args *a, const char *path, Options *o) {
   *o = (Options){.path = path,
                  .sets = list_of(a, "set"),
                  .dims = list_of(a, "dim"),
+                 .imports = program_imports(a),
                  .target = args_get(a, "target", NULL),
                  .plan = args_get(a, "plan", NULL),
                  .memory = args_get(a, "memory", NULL),

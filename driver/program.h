@@ -4,6 +4,8 @@
 #include "driver/driver.h"
 #include "library/machine.h"
 
+/* The folders of all --import as DIR:DIR, NULL when there is none. */
+const char *program_imports(const Args *a);
 /* The command line as options of the library, for the program in `path`; those that the command has not are left at
  * their defaults. False after a message. */
 bool program_options(const Args *a, const char *path, Options *o);

@@ -72,6 +72,23 @@ static const char *folder_of(Elab *e, const char *path) {
   return slash ? arena_strndup(e->arena, path, (size_t)(slash - path) + 1) : "";
 }
 
+/* Does the file lie below the folder, links followed? */
+static bool lies_below(const char *file, const char *folder) {
+  char *at = realpath(file, NULL), *root = realpath(*folder ? folder : ".", NULL);
+  size_t n = root ? strlen(root) : 0;
+  bool below = at && root && !strncmp(at, root, n) && (at[n] == '/' || (n && root[n - 1] == '/'));
+  free(at), free(root);
+  return below;
+}
+
+/* A program must not make dnnc read, and show in messages, files that its user never meant. */
+static bool may_use(Elab *e, const char *file) {
+  if (lies_below(file, folder_of(e, e->main ? e->main->name : ""))) return true;
+  for (const char *const *p = e->opts ? e->opts->path : NULL; p && *p; p++)
+    if (lies_below(file, *p)) return true;
+  return false;
+}
+
 /* A file of the user; `path` as it was written. Reports what cannot be read and cycles. */
 Scope *elab_load(Elab *e, const char *path, Loc at, bool is_std) {
   Buf b = {0};
@@ -79,13 +96,19 @@ Scope *elab_load(Elab *e, const char *path, Loc at, bool is_std) {
   const char *from = at.file ? diag_source_name(e->diag, at.file) : "";
   const char *full = path[0] == '/' ? path : arena_printf(e->arena, "%s%s", folder_of(e, from), path);
   bool ok = read_source(e, full, &b);
-  int err = errno;
+  const char *why = ok ? NULL : arena_strdup(e->arena, buf_read_why());
   for (const char *const *p = e->opts ? e->opts->path : NULL; !ok && p && *p; p++) {
     full = arena_printf(e->arena, "%s/%s", *p, path);
     ok = read_source(e, full, &b);
   }
   if (!ok) {
-    elab_error(e, at, E0001, "cannot read `%s`: %s", path, strerror(err));
+    elab_error(e, at, E0001, "cannot read `%s`: %s", path, why);
+    return NULL;
+  }
+  if (!may_use(e, full)) {
+    buf_free(&b);
+    elab_error(e, at, E0216, "the file `%s` lies outside of the program's folder", path);
+    elab_help(e, "`--import DIR` allows the files of another folder");
     return NULL;
   }
   const char *name = intern(full);

@@ -6,8 +6,8 @@
 typedef struct ElabOpts {
   const char *const *sets; /* "const=value", NULL-terminated, or NULL */
   const char *const *dims; /* "B=8": bounds of free dimensions of entries, NULL-terminated, or NULL */
-  const char *const
-      *path; /* folders where `use "x.dnn"` is looked for after the file's own, NULL-terminated, or NULL */
+  const char *const *path; /* folders where `use "x.dnn"` is looked for after the file's own, NULL-terminated, or NULL;
+                             a used file lies, links followed, below one of them or below the folder of the program */
 } ElabOpts;
 
 /* Parses the file and what it uses, elaborates every entry, the data sets and the training program. Errors are in the

@@ -133,6 +133,23 @@ static const char *want_path(Elab *e, Env *env, const AstExpr *x, const char *wh
   return NULL;
 }
 
+/* Does the path lead out of the folder it counts from? */
+static bool leads_out(const char *path) {
+  if (*path == '/') return true;
+  for (const char *s = path; s; s = strchr(s, '/') ? strchr(s, '/') + 1 : NULL)
+    if (!strncmp(s, "..", 2) && (!s[2] || s[2] == '/')) return true;
+  return false;
+}
+
+/* The same of a file that is made: it stays in the run folder. */
+static const char *want_output(Elab *e, Env *env, const AstExpr *x, const char *what) {
+  const char *s = want_path(e, env, x, what);
+  if (!s || !leads_out(s)) return s;
+  elab_error(e, x->loc, E0820, "`%s` leads out of the run folder", s);
+  elab_help(e, "what a training makes lies below the folder of --out; write a path without `..` and first `/`");
+  return NULL;
+}
+
 /* A place as text: net.blocks[3].w, or a metric evaluate(s = 0).accuracy. False after an error. */
 static bool place_text(Elab *e, Env *env, const AstExpr *x, Buf *b) {
   switch (x->kind) {
@@ -215,14 +232,14 @@ static Act *load_act(Elab *e, Env *env, const AstTrain *t) {
 
 static Act *save_act(Elab *e, Env *env, const AstTrain *t) {
   Act *a = act_new(e, DNN_SAVE, t->loc);
-  a->a.path = want_path(e, env, t->value, "the file to save");
+  a->a.path = want_output(e, env, t->value, "the file to save");
   return a->a.path ? a : NULL;
 }
 
 static Act *write_act(Elab *e, Env *env, const AstTrain *t) {
   static const char *const endings[] = {".png", ".txt", ".csv", ".npy"};
   Act *a = act_new(e, DNN_WRITE, t->loc);
-  a->a.path = want_path(e, env, t->place, "the file to write");
+  a->a.path = want_output(e, env, t->place, "the file to write");
   if (!a->a.path) return NULL;
   const char *dot = strrchr(a->a.path, '.');
   bool known = false;

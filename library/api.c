@@ -172,6 +172,7 @@ static const OptionRow option_rows[] = {
     {"plan", OPTION_TEXT, offsetof(Options, plan)},
     {"memory", OPTION_TEXT, offsetof(Options, memory)},
     {"data", OPTION_TEXT, offsetof(Options, data)},
+    {"import", OPTION_TEXT, offsetof(Options, imports)},
     {"weights", OPTION_TEXT, offsetof(Options, weights)},
     {"threads", OPTION_COUNT, offsetof(Options, threads), 1, 4096},
     {"checks", OPTION_OFF, offsetof(Options, no_checks)},

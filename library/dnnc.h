@@ -81,6 +81,7 @@ dnnc_status dnnc_dim(dnnc_program *p, const char *name, const char *size);
  *   plan      a file that `dnnc tune` wrote
  *   memory    "500M": all that an entry needs stays within that; gradients compute values again
  *   data      the folder where data files are looked for
+ *   import    DIR:DIR, folders beside the program's whose files it may use
  *   weights   a .dnnw file that the parameters start from
  *   seed      a whole number; default: what the program says, else 0
  *   threads   1 .. 4096; default: one per processor

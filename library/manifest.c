@@ -72,6 +72,8 @@ static bool base_key(const Options *o, const char *text, size_t n, CacheKey *k) 
   cache_key_add(k, text, n);
   add_list(k, o->sets);
   add_list(k, o->dims);
+  cache_key_text(k, o->imports ? o->imports : "");
+  cache_key_text(k, getenv("DNNC_IMPORT") ? getenv("DNNC_IMPORT") : "");
   cache_key_text(k, o->target ? o->target : "");
   cache_key_text(k, o->memory ? o->memory : "");
   add_number(k, o->units);

@@ -317,6 +317,7 @@ bool resumed_open(Resumed *r, const char *run_or_file, DnnError *e) {
                     r->dir);
   r->options = (Options){.path = arena_printf(r->arena, "%s/source/%s", r->dir, program),
                          .dir = dnn_checkpoint_setting(k, "folder", NULL),
+                         .imports = arena_printf(r->arena, "%s/source", r->dir),
                          .sets = all_of(k, "set"),
                          .dims = all_of(k, "dim"),
                          .target = dnn_checkpoint_setting(k, "target", NULL),

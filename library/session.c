@@ -56,9 +56,29 @@ Status session_open(Session *s, const Options *o) {
   return STATUS_OK;
 }
 
+/* The folders of DIR:DIR. */
+static void add_folders(Session *s, const char ***list, const char *dirs) {
+  for (size_t n; dirs && *dirs; dirs += n + (dirs[n] == ':')) {
+    n = strcspn(dirs, ":");
+    if (n) arrput(*list, arena_strndup(s->arena, dirs, n));
+  }
+}
+
+/* The folders of --import, then those of DNNC_IMPORT. */
+static const char *const *import_path(Session *s) {
+  const char **list = NULL;
+  add_folders(s, &list, s->o.imports);
+  add_folders(s, &list, getenv("DNNC_IMPORT"));
+  arrput(list, NULL);
+  const char **kept = arena_array(s->arena, const char *, arrlen(list));
+  memcpy(kept, list, sizeof *kept * (size_t)arrlen(list));
+  arrfree(list);
+  return kept;
+}
+
 Status session_elaborate(Session *s) {
   const Options *o = &s->o;
-  ElabOpts elab = {.sets = o->sets, .dims = o->dims};
+  ElabOpts elab = {.sets = o->sets, .dims = o->dims, .path = import_path(s)};
   double t = session_clock();
   s->prog = o->text ? frontend_load_text(s->arena, s->diag, o->path, o->text, o->text_size, &elab)
                     : frontend_load(s->arena, s->diag, o->path, &elab);

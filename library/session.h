@@ -25,6 +25,7 @@ typedef struct Options {
   const char *dir;         /* where files beside the program are looked for; NULL: its folder */
   const char *const *sets; /* "NAME=VALUE" for a `const`, NULL-terminated, or NULL */
   const char *const *dims; /* the same for free dimensions */
+  const char *imports;     /* DIR:DIR, folders beside the program's whose files it may `use`, or NULL */
   /* compiling */
   const char *target;         /* NULL: what the caller of session_lower takes */
   const char *plan;           /* a file of `dnnc tune`, or NULL */

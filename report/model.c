@@ -66,6 +66,7 @@ static int by_peak(const void *a, const void *b) {
 void model_read(Model *m, const Run *run, bool plans) {
   memset(m, 0, sizeof *m);
   Options o = {.path = source_of(run),
+               .imports = arena_printf(run->arena, "%s/source", run->dir),
                .sets = strings(run, "set"),
                .dims = strings(run, "dim"),
                .memory = run_text(run, "memory")};

@@ -10,6 +10,7 @@ from turns import Contestant
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BENCH = os.path.join(ROOT, "bench")
+os.environ.setdefault("DNNC_IMPORT", ROOT)  # programs use models of the zoo
 BUILD = os.environ.get("BUILD", os.path.join(ROOT, "build"))
 OUT = os.path.join(BUILD, "bench")
 RATES = ("peak", "read", "copy", "triad", "update")

@@ -96,7 +96,9 @@ bool dnn_out_open(DnnOut *o, const char *path, DnnError *e) {
     return dnn_fail(e, "%s: no memory", path);
   }
   snprintf(o->temporary, n, "%s.tmp-%ld", path, (long)getpid());
-  o->file = fopen(o->temporary, "wb");
+  unlink(o->temporary); /* of a process that had the same number; O_EXCL follows no link that somebody put there */
+  int f = open(o->temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+  o->file = f >= 0 ? fdopen(f, "wb") : NULL;
   if (!o->file) {
     dnn_fail(e, "%s: cannot be written: %s", path, strerror(errno));
     dnn_out_cancel(o);
@@ -153,7 +155,8 @@ void dnn_out_cancel(DnnOut *o) {
 bool dnn_log_open(DnnLog *l, const char *path, int64_t keep, DnnError *e) {
   memset(l, 0, sizeof *l);
   struct stat st;
-  l->file = fopen(path, keep ? "r+be" : "wbe");
+  int f = open(path, (keep ? O_RDWR : O_WRONLY | O_CREAT | O_TRUNC) | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
+  l->file = f >= 0 ? fdopen(f, keep ? "r+b" : "wb") : NULL;
   if (!l->file) return dnn_fail(e, "%s: cannot be written: %s", path, strerror(errno));
   bool ok = !fstat(fileno(l->file), &st) || dnn_fail(e, "%s: %s", path, strerror(errno));
   if (ok && st.st_size < keep)

@@ -109,6 +109,29 @@ static void damaged(void **state) {
   assert_int_equal(read_picture(put_text("a.ppm", "P6 60000 60000 255 a")), 0);
 }
 
+/* A header claims more pixels than the file can hold: nothing is asked for. */
+static void bombs(void **state) {
+  (void)state;
+  static const char png[] = /* 16000 x 16000 */
+      "\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x3e\x80\0\0\x3e\x80\x08\0\0\0\0\x64\x15\x80\x02\0\0\0\x1bIDAT\x78\x9c\xed\xc1"
+      "\x31\x01\0\0\0\xc2\xa0\xf5\x4f\x6d\x0c\x1f\xa0\0\0\0\x80\xb7\x01\x0f\xa0\0\x01\xaf\xa1\x82\xcc\0\0\0\0IEND\xae"
+      "\x42"
+      "\x60\x82";
+  DnnPicture p;
+  DnnError e;
+  assert_false(dnn_picture_read(put_file("b.png", png, sizeof png - 1), &p, &e));
+  assert_says(&e, "a picture of 16000 x 16000 does not fit into the file");
+  assert_false(dnn_picture_read(put_text("b.pgm", "P2 16000 16000 255\n0 1"), &p, &e));
+  assert_says(&e, "a picture of 16000 x 16000 does not fit into the file");
+  size_t n;
+  draw();
+  unsigned char *b = get_file(put_jpeg("b.jpg", 1), &n), *frame = memmem(b, n, "\xff\xc0", 2);
+  assert_non_null(frame);
+  memcpy(frame + 5, "\x3e\x80\x3e\x80", 4);
+  assert_false(dnn_picture_read(put_file("b.jpg", b, n), &p, &e));
+  assert_says(&e, "a picture of 16000 x 16000 does not fit into the file");
+}
+
 /* ---- folders ---- */
 #define AXIS(n)                                                                                                        \
   { -1, 0, n }
@@ -169,6 +192,6 @@ static void folders(void **state) {
 int main(void) {
   dnn_picture_codecs();
   const struct CMUnitTest tests[] = {cmocka_unit_test(jpeg), cmocka_unit_test(png), cmocka_unit_test(damaged),
-                                     cmocka_unit_test(folders)};
+                                     cmocka_unit_test(bombs), cmocka_unit_test(folders)};
   return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }
