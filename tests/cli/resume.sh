@@ -19,9 +19,9 @@ mkdir -p there/lib elsewhere
 sed 's/^const width = 4/use "..\/lib\/size.dnn" as size\nconst width = size.width/' "$program" >there/lib/../mixed.dnn
 mkdir there/models && mv there/mixed.dnn there/models/
 echo 'const width = 4' >there/lib/size.dnn
-status 0 "$DNNC" train there/models/mixed.dnn --out whole --epochs 3 --seed 9 --set width=5
+status 0 "$DNNC" train there/models/mixed.dnn --import there --out whole --epochs 3 --seed 9 --set width=5
 status 130 sh -c '
-  "$0" train there/models/mixed.dnn --out part --epochs 3 --seed 9 --set width=5 --checkpoint-every 0.000001s --keep-checkpoints 10000 \
+  "$0" train there/models/mixed.dnn --import there --out part --epochs 3 --seed 9 --set width=5 --checkpoint-every 0.000001s --keep-checkpoints 10000 \
     >part.log 2>&1 &
   while [ ! -e part/checkpoints/000005.dnnc ] && kill -0 $!; do :; done
   kill -INT $!
