@@ -3,7 +3,7 @@
 #include "base/size.h"
 #include "codegen/plugin.h"
 #include "frontend/frontend.h"
-#include "passes/peak.h"
+#include "library/misfit.h"
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -152,56 +152,15 @@ static int64_t beside(void *context, const Plan *p) {
   return lowered_arena_bytes(lower_plan(s->arena, p, t), threads) - p->peak;
 }
 
-/* "4194304  f32[B, 16, 32, 32]  conv, model.dnn:12" */
-static void tell_value(const Plan *p, const PlanBuf *x, const Node *maker, Buf *b) {
-  buf_printf(b, "%12lld  ", (long long)x->bytes);
-  type_print(p->graph->dims, b, x->type);
-  buf_str(b, "  ");
-  plan_tell_maker(p, b, maker);
-}
-
-/* An entry does not fit: the least that was found, and which values fill it. The file's budget is an error of the
- * program, with a note at each of them. */
-static Status tell_misfit(Session *s, const Entry *e, int64_t least) {
-  enum { MOST = 8 };
-  const Plan *p = plan_build(s->arena, s->prog, e);
-  const Node **made = plan_makers(p);
-  int at = 0, *list = plan_at_peak(p, &at), n = (int)arrlen(list);
-  long long cells = prog_layout(s->prog, NULL);
-  Buf b = {0};
-  if (!s->o.memory)
-    diag_error(s->diag, s->prog->budget_loc, E0845,
-               "`%s` does not fit into the budget: the least found is %lld bytes, of which %lld are cells", e->name,
-               (long long)least, cells);
-  else
-    buf_printf(&b, "\n%lld bytes are cells; what is alive where the values need most, %lld bytes:", cells,
-               (long long)p->bound);
-  for (int i = 0; i < n && i < MOST; i++) {
-    const Node *maker = made[list[i]];
-    Buf one = {0};
-    tell_value(p, &p->bufs[list[i]], maker, &one);
-    if (s->o.memory) buf_printf(&b, "\n%s", one.s);
-    else diag_note(s->diag, maker && maker->loc.file ? maker->loc : e->loc, "%s", one.s + strspn(one.s, " "));
-    buf_free(&one);
-  }
-  if (n > MOST) buf_printf(&b, "\n              and %d more", n - MOST);
-  if (s->o.memory)
-    session_fail(s, STATUS_PROGRAM, "`%s` does not fit into --memory %s: the least found is %lld bytes%s", e->name,
-                 s->o.memory, (long long)least, b.s);
-  else diag_help(s->diag, "`dnnc summary --memory` shows what a step keeps; a smaller batch keeps less");
-  buf_free(&b);
-  arrfree(list);
-  return STATUS_PROGRAM;
-}
-
 /* The passes of one entry. */
 static Status entry_passes(Session *s, Entry *e, const PipelineOpts *o, int64_t limit) {
   int64_t least = 0;
   PipelineRoom room = {limit, beside, s};
+  if (limit && prog_layout(s->prog, NULL) > limit) return misfit_tell(s, e, limit, 0);
   bool ok = limit ? pipeline_within(s->prog, e, o, &room, &least) : pipeline_graph(s->prog, e, o);
   if (!ok && !diag_errors(s->diag)) INTERNAL("a pass failed without a message");
   if (!ok || o->stop_after || least <= limit) return STATUS_OK; /* errors of all entries are told together */
-  return tell_misfit(s, e, least);
+  return misfit_tell(s, e, limit, least);
 }
 
 Status session_passes(Session *s, const char *stop_after) {

@@ -49,6 +49,46 @@ int *plan_at_peak(const Plan *p, int *position) {
   return list;
 }
 
+static bool has_loops(const Graph *g) {
+  for (NodeId n = 1; n < (NodeId)arrlen(g->nodes); n++)
+    if (g->nodes[n].op == OP_scan || g->nodes[n].op == OP_while) return true;
+  return false;
+}
+
+int64_t plan_needs(const Plan *p, int **bufs) {
+  int64_t most = 0;
+  *bufs = NULL;
+  for (int s = 0; s < (int)arrlen(p->scopes); s++)
+    if (has_loops(p->scopes[s].graph)) return 0;
+  for (int i = 0; i < (int)arrlen(p->groups); i++) {
+    const Group *gr = &p->groups[i];
+    if (gr->scope || !gr->heavy || arrlen(gr->folds)) continue;
+    const Node *x = &p->graph->nodes[gr->heavy];
+    int out = gr->outs[0].buf, *list = NULL;
+    int64_t bytes = 0;
+    for (int k = 1; k < (int)arrlen(gr->outs); k++) {
+      const PlanBuf *y = &p->bufs[gr->outs[k].buf];
+      if (y->kind != BUF_ARENA || y->bytes < p->bufs[out].bytes) out = gr->outs[k].buf;
+    }
+    if (p->bufs[out].kind == BUF_ARENA) arrput(list, out);
+    for (int k = 0; k < x->n_in; k++) {
+      NodeId n = x->in[k];
+      while (op_info[p->graph->nodes[n].op].cls == VIEW && p->buf_of[n] < 0) n = p->graph->nodes[n].in[0];
+      int b = p->buf_of[n];
+      if (b >= 0 && p->bufs[b].kind == BUF_ARENA && b != out && (!k || p->buf_of[x->in[0]] != b)) arrput(list, b);
+    }
+    for (int k = 0; k < (int)arrlen(list); k++) bytes += p->bufs[list[k]].bytes;
+    if (bytes > most) {
+      most = bytes;
+      arrfree(*bufs);
+      *bufs = list;
+    } else arrfree(list);
+  }
+  sorting = p;
+  if (*bufs) qsort(*bufs, (size_t)arrlen(*bufs), sizeof **bufs, larger);
+  return most;
+}
+
 void plan_tell_maker(const Plan *p, Buf *b, const Node *maker) {
   buf_str(b, maker ? op_info[maker->op].name : "carried by a loop or branch");
   if (!maker || !maker->loc.file) return;

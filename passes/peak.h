@@ -12,6 +12,10 @@ const Node **plan_makers(const Plan *p);
 int64_t *plan_alive(const Plan *p, int *n);
 /* The buffers (stb_ds) that are alive at the first position where most bytes are, the largest first. */
 int *plan_at_peak(const Plan *p, int *position);
+/* Bytes of the arena that the entry takes whatever is computed again: operands of a product, convolution or window and
+ * the smallest result of its kernel, where they are most; the buffers, largest first. Entries with loops may be cut
+ * into smaller products: 0. Needs groups only. */
+int64_t plan_needs(const Plan *p, int **bufs);
 /* "conv, model.dnn:12" and the like: what a buffer holds; without a place where there is none. */
 void plan_tell_maker(const Plan *p, Buf *b, const Node *maker);
 #endif

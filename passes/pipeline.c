@@ -2,6 +2,7 @@
 #include "passes/pipeline.h"
 #include "base/ds.h"
 #include "passes/hostile.h"
+#include "passes/peak.h"
 #include "passes/remat.h"
 #include "passes/rewrite.h"
 #include <stdlib.h>
@@ -141,6 +142,12 @@ bool pipeline_within(Prog *prog, Entry *entry, const PipelineOpts *o, const Pipe
     entry->graph = graph_clone(prog->arena, source);
     if (!pipeline_graph(prog, entry, o)) return false;
     if (o->stop_after) return true;
+    if (entry->nest == 1) { /* what no other plan could do without */
+      int *bufs;
+      *bytes = prog_layout(prog, NULL) + plan_needs(plan_fuse(prog->arena, prog, entry), &bufs);
+      arrfree(bufs);
+      if (*bytes > room->limit) return true;
+    }
     const Graph *passed = graph_clone(prog->arena, entry->graph);
     int64_t plain = 0;
     for (int k = 0; k < 5 && least.bytes > room->limit; k++) {

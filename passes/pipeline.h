@@ -30,7 +30,8 @@ typedef struct PipelineRoom {
 } PipelineRoom;
 /* The same under a memory limit: loops whose gradient is taken keep less and compute more again (passes/nest.c), one
  * level after the other, and on each level what is alive at the peak is computed again (passes/remat.c), until all
- * stays within the limit. *least: the fewest bytes that were found; the graph that has them is left. */
+ * stays within the limit. *least: the fewest bytes that were found; the graph that has them is left. Where no plan can
+ * hold the limit (plan_needs), *least is what it needs at least, and nothing else is tried. */
 bool pipeline_within(Prog *prog, Entry *entry, const PipelineOpts *o, const PipelineRoom *room, int64_t *least);
 
 /* fuse -> schedule -> memory; the graph must have gone through pipeline_graph. */

@@ -50,5 +50,19 @@ has "$err" 'tight.dnn:18:3: error: `learn` does not fit into the budget: the lea
 has "$err" '[E0845]'
 grep -Eq '^tight.dnn:5:[0-9]+: note: 64000  f32\[B, 32\]  (tanh|maximum|dot)' "$err" || fail 'no value to blame'
 has "$err" '`dnnc summary --memory` shows what a step keeps'
+# What no plan can hold is told at once: cells alone, or the operands and the result of one step.
+program 'budget "40K"' >cells.dnn
+status 1 "$DNNC" train cells.dnn
+has "$err" 'does not fit into the budget: the cells alone are 5'
+grep -Eq ': note: 4096  f32\[32, 32\]  net\.' "$err" || fail 'no cell to blame'
+has "$err" 'a smaller model has less'
+status 1 "$DNNC" train free.dnn --memory 40K
+has "$err" 'does not fit into --memory 40K: the cells alone are 5'
+grep -Eq '^ +4096  f32\[32, 32\]  net\.' "$err" || fail 'no cell to blame under --memory'
+program 'budget "120K"' >step.dnn
+status 1 "$DNNC" train step.dnn
+grep -Eq 'does not fit into the budget: it needs 1[0-9]{5} bytes at least, of which 5[0-9]{4} are cells' "$err" ||
+  fail 'no step to blame'
+[ "$(grep -Ec '^step.dnn:[0-9]+:[0-9]+: note: 64000  f32\[B, 32\]' "$err")" -ge 2 ] || fail 'no operands to blame'
 status 0 "$DNNC" ir tight.dnn --after=memory --memory 10M
 [ "$(arena)" -eq "$free" ] || fail '--memory does not take the place of the budget'
