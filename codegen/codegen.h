@@ -35,7 +35,7 @@ const char *kernels_site_what(const KernelTable *t, int site); /* "axis 0 of f32
 /* Arguments of a kernel call, in the order of the kernel's parameters. */
 typedef enum KArgKind {
   KARG_BUF,      /* pointer to plan buffer `buf` */
-  KARG_TEMP,     /* pointer into the entry's shared workspace at byte `offset`; of a solo group: into the thread's */
+  KARG_TEMP,     /* pointer into the group's workspace at byte `offset`; of a solo group: into the thread's */
   KARG_PREPARED, /* pointer into what `prepare` made, at byte `offset` */
   KARG_KEPT,     /* pointer into what was made before a loop, at byte `offset` */
   KARG_SIZE,     /* int64_t: dimension expression `dim` */
@@ -80,18 +80,18 @@ typedef struct LoweredLoop {
 } LoweredLoop;
 typedef struct Lowered {
   const Plan *plan;
-  LoweredGroup *groups; /* one per plan group */
-  LoweredLoop *loops;   /* by the plan's number */
-  int64_t temp_bytes; /* shared workspace: the largest any group needs, they use it in turns; then from `kept_at` on */
-  int64_t kept_at;    /* what was made before loops, the most that any outermost one needs */
+  LoweredGroup *groups;  /* one per plan group */
+  LoweredLoop *loops;    /* by the plan's number */
+  int64_t temp_bytes;    /* the largest workspace that any group needs; each has a buffer of the plan for it */
+  int64_t kept_bytes;    /* what was made before loops, the most that any outermost one needs */
   int64_t scratch_bytes; /* per thread, of kernels */
   int64_t solo_bytes;    /* per thread: the workspace of solo groups, which begins behind plan->own bytes */
   int64_t *fixed_at;     /* by buffer of the plan: FIXED: byte offset in what `prepare` makes */
 } Lowered;
 /* Bytes of a thread's scratch: of kernels, the plan's own buffers, the workspace of solo groups. */
 int64_t lowered_scratch_bytes(const Lowered *l);
-/* Bytes of the entry in the program's arena: values, workspace, scratch of so many threads; each from a multiple of 64
- * on. */
+/* Bytes of the entry in the program's arena: values and workspace, what is kept for loops, scratch of so many threads;
+ * each from a multiple of 64 on. */
 int64_t lowered_arena_bytes(const Lowered *l, int threads);
 /* Calls that NAME_prepare makes: kernels of exported functions that read nothing but cells and what such calls made,
  * and whose results are kept. KARG_BUF names a cell here. */
@@ -105,8 +105,8 @@ int kernels_prepared_count(const KernelTable *t);
 const PreparedCall *kernels_prepared(const KernelTable *t, int i);
 int64_t kernels_prepared_bytes(const KernelTable *t);
 
-/* Lowers every group of `plan`, adding kernels to `t`. */
-Lowered *lower_plan(Arena *a, const Plan *plan, KernelTable *t);
+/* Lowers every group of `plan`, adding kernels to `t`; then the plan has a place for each group's workspace. */
+Lowered *lower_plan(Arena *a, Plan *plan, KernelTable *t);
 
 /* C text of one kernel: a comment (what it computes, .dnn lines, operations, bytes), then
  *   void PREFIX_kN_what(<parameters>, DnnTeam *team)

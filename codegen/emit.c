@@ -45,18 +45,18 @@ int64_t lowered_scratch_bytes(const Lowered *l) {
   return round64(l->scratch_bytes) + round64(l->plan->own) + round64(l->solo_bytes);
 }
 int64_t lowered_arena_bytes(const Lowered *l, int threads) {
-  return round64(l->plan->peak) + round64(l->temp_bytes) + lowered_scratch_bytes(l) * threads;
+  return round64(l->plan->peak) + round64(l->kept_bytes) + lowered_scratch_bytes(l) * threads;
 }
 
-/* One arena serves every entry: values, then the shared workspace, then each thread's scratch; the last error's
- * message has its place behind the largest. */
+/* One arena serves every entry: values and workspace, then what is kept for loops, then each thread's scratch; the last
+ * error's message has its place behind the largest. */
 static void layout_arena(Emit *e) {
   for (int i = 0; i < e->n_entries; i++) {
     EmitEntry *x = &e->entries[i];
     const Lowered *l = e->lowered[i];
     if (!l) continue;
-    x->temp_at = round64(e->plans[i]->peak);
-    x->scratch_at = x->temp_at + round64(l->temp_bytes);
+    x->kept_at = round64(e->plans[i]->peak);
+    x->scratch_at = x->kept_at + round64(l->kept_bytes);
     x->own_at = round64(l->scratch_bytes);
     x->scratch_each = lowered_scratch_bytes(l);
     int64_t end = lowered_arena_bytes(l, e->target->max_threads);
@@ -379,8 +379,8 @@ bool emit_program(Arena *a, const Prog *prog, Plan *const *plans, Lowered *const
   out->cell_offset = e->cell_offset;
   out->constant = e->constant;
   out->message_at = e->message_at;
-  out->temp_at = arena_array(a, int64_t, e->n_entries + 1);
-  for (int i = 0; i < e->n_entries; i++) out->temp_at[i] = e->entries[i].temp_at;
+  out->scratch_at = arena_array(a, int64_t, e->n_entries + 1);
+  for (int i = 0; i < e->n_entries; i++) out->scratch_at[i] = e->entries[i].scratch_at;
   out->plan_hash = e->hash;
   return diag_errors(prog->diag) == 0;
 }

@@ -42,7 +42,7 @@ typedef struct EmitOut {
   const int64_t *cell_offset; /* by cell, one more at the end; an optimiser's cell that nothing uses has no bytes */
   bool constant;              /* the embedded weights are the cells as they lie in memory: NAME.cells */
   int64_t message_at;         /* in the arena: where the text of the last error stands, EMIT_MESSAGE_BYTES */
-  int64_t *temp_at;           /* by entry, in the arena: the workspace, as large as its Lowered says */
+  int64_t *scratch_at;        /* by entry, in the arena: the scratch of the threads, behind everything else */
   uint64_t plan_hash;
 } EmitOut;
 

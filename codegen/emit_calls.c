@@ -94,15 +94,11 @@ static void put_argument(const Steps *c, const KArg *x) {
     return;
   }
   case KARG_PREPARED: buf_printf(b, "(void *)(m->prepared + %lld)", (long long)x->offset); return;
-  case KARG_KEPT: {
-    int64_t at = c->e->entries[c->i].temp_at + c->e->lowered[c->i]->kept_at;
-    buf_printf(b, "(void *)(a + %lld)", (long long)(at + x->offset));
-    return;
-  }
+  case KARG_KEPT: buf_printf(b, "(void *)(a + %lld)", (long long)(c->e->entries[c->i].kept_at + x->offset)); return;
   case KARG_TEMP: {
     const EmitEntry *n = &c->e->entries[c->i];
     if (c->solo) buf_printf(b, "(void *)(team->scratch + %lld)", (long long)(n->own_at + c->p->own + x->offset));
-    else buf_printf(b, "(void *)(a + %lld)", (long long)(n->temp_at + x->offset));
+    else buf_printf(b, "(void *)(a + %lld)", (long long)(c->temp_at + x->offset));
     return;
   }
   case KARG_SIZE: emit_dim(c->e, &c->e->prog->entries[c->i], b, x->dim); return;

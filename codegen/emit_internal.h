@@ -9,7 +9,7 @@ typedef struct EmitEntry {
   const char **in_names; /* C identifiers of the ports, different within the entry */
   const char **out_names;
   int n_out;
-  int64_t temp_at, scratch_at; /* bytes from the arena's begin */
+  int64_t kept_at, scratch_at; /* bytes from the arena's begin */
   int64_t scratch_each;        /* per thread, multiple of 64 */
   int64_t own_at;              /* in it: the plan's own buffers, then the workspace of solo groups */
 } EmitEntry;

@@ -114,13 +114,15 @@ static bool is_alone(const Steps *c, const PlanStep *s) { return s->alone && !c-
 static void put_kernel(Steps *c, const PlanStep *s) {
   const LoweredGroup *g = calls_of(c, s);
   bool alone = is_alone(c, s), watch = c->e->opts->watch && arrlen(g->calls);
-  c->solo = c->p->groups[s->group].solo;
+  const Group *group = &c->p->groups[s->group];
+  c->solo = group->solo;
+  c->temp_at = group->temp ? c->p->bufs[group->temp - 1].offset : 0;
   if (alone && arrlen(g->calls)) open_alone(c);
   if (watch) begin_watch(c, s);
   if (watch && c->solo) open_alone(c); /* as all threads have come here */
   for (int k = 0; k < (int)arrlen(g->calls); k++) {
-    if (!alone && !c->solo && g->calls[k].barrier && !(s->barrier && !k)) {
-      if (k) put_lap(c, s->group, false);
+    if (!alone && !c->solo && g->calls[k].barrier && k) { /* the plan knows about the first one */
+      put_lap(c, s->group, false);
       put_barrier(c, s->group);
     }
     Loc at = group_place(c->p, &c->p->groups[s->group]);

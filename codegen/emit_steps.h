@@ -10,15 +10,16 @@ typedef struct Steps {
   const Plan *p;
   Buf *b;
   int indent;
-  bool alone;  /* a block of thread 0 is open */
-  bool inside; /* it holds a loop or branch, whose steps these are */
-  bool temp;   /* since the last barrier, all threads have used the workspace */
-  Lines lines; /* of the kernel calls */
-  bool spread; /* in a loop whose iterations are spread: team is a team of one */
-  bool solo;   /* the calls are of a solo group */
-  int piece;   /* of the first group, with EmitOpts.profile */
-  bool *named; /* by buffer: a pair that pointers name here */
-  int *loops;  /* stb_ds: those around with a number of the iteration */
+  bool alone;      /* a block of thread 0 is open */
+  bool inside;     /* it holds a loop or branch, whose steps these are */
+  bool temp;       /* since the last barrier, all threads have used the workspace */
+  Lines lines;     /* of the kernel calls */
+  bool spread;     /* in a loop whose iterations are spread: team is a team of one */
+  bool solo;       /* the calls are of a solo group */
+  int64_t temp_at; /* of others: its workspace, in the arena */
+  int piece;       /* of the first group, with EmitOpts.profile */
+  bool *named;     /* by buffer: a pair that pointers name here */
+  int *loops;      /* stb_ds: those around with a number of the iteration */
 } Steps;
 
 /* A line of C begins, which belongs to a place of the program or, without a file, to that of the line before. */

@@ -2,6 +2,7 @@
 #include "base/ds.h"
 #include "codegen/account.h"
 #include "codegen/lower.h"
+#include "passes/pipeline.h"
 #include <string.h>
 
 /* ---- the table of kernels ---- */
@@ -119,8 +120,7 @@ int64_t lower_temp(Lower *l, DType t, int64_t count) {
   int64_t at = l->temp_used;
   arrput(l->parts, ((TempPart){at, (count * dtype_size(t) + 63) / 64 * 64}));
   l->temp_used += (count * dtype_size(t) + 63) / 64 * 64;
-  int64_t *most = l->group->solo ? &l->solo_bytes : &l->temp_bytes;
-  if (l->temp_used > *most) *most = l->temp_used;
+  if (l->group->solo && l->temp_used > l->solo_bytes) l->solo_bytes = l->temp_used;
   return at;
 }
 LArr *lower_temp_array(Lower *l, int64_t offset, DType t, bool written) {
@@ -284,14 +284,31 @@ static void lower_one(Lower *l, Lowered *out, int i, bool **here, bool joined) {
   for (int k = 0; k < arrlen(l->group->nodes); k++) l->here[l->group->nodes[k]] = false;
 }
 
-static void lower_step(Lower *l, Lowered *out, int group, bool **here, bool joined) {
+/* Of the workspace that the group's calls still use: some is made by `prepare`, or before a loop. */
+static int64_t workspace(const Lower *l) {
+  int64_t bytes = 0;
+  if (l->group->solo) return 0;
+  for (int k = 0; k < arrlen(l->out->calls); k++)
+    for (int i = 0; i < arrlen(l->out->calls[k].args); i++) {
+      const KArg *x = &l->out->calls[k].args[i];
+      for (int j = 0; j < arrlen(l->parts) && x->kind == KARG_TEMP; j++) {
+        int64_t end = l->parts[j].offset + l->parts[j].bytes;
+        if (l->parts[j].offset <= x->offset && x->offset < end && end > bytes) bytes = end;
+      }
+    }
+  return bytes;
+}
+
+/* Returns the workspace up to the end of this group's. */
+static int64_t lower_step(Lower *l, Lowered *out, int group, bool **here, bool joined) {
   lower_one(l, out, group, here, joined);
   prepare_calls(l, l->out);
   lower_keep_calls(l, l->out);
   first_call(l->out);
+  return workspace(l);
 }
 
-Lowered *lower_plan(Arena *a, const Plan *plan, KernelTable *t) {
+Lowered *lower_plan(Arena *a, Plan *plan, KernelTable *t) {
   Lowered *out = arena_one(a, Lowered);
   int n = (int)arrlen(plan->groups);
   out->plan = plan;
@@ -315,21 +332,25 @@ Lowered *lower_plan(Arena *a, const Plan *plan, KernelTable *t) {
     lower_one(&l, out, plan->fixed[i], here, false);
     prepare_group(&l, l.out);
   }
-  l.temp_bytes = 0; /* the workspace of those is prepared memory */
   const PlanStep **step = arena_array(a, const PlanStep *, n + 1);
+  int64_t *bytes = arena_array(a, int64_t, n + 1);
   find_steps(plan->steps, step);
   for (int i = 0; i < n; i++) {
     if (fixed[i] || (step[i] && step[i]->joined)) continue;
-    lower_step(&l, out, i, here, false);
-    for (int k = 1; step[i] && k <= step[i]->behind; k++) lower_step(&l, out, step[i][k].group, here, true);
+    bytes[i] = lower_step(&l, out, i, here, false);
+    for (int k = 1; step[i] && k <= step[i]->behind; k++) { /* theirs is in that of the first */
+      int64_t end = lower_step(&l, out, step[i][k].group, here, true);
+      if (end > bytes[i]) bytes[i] = end;
+    }
+    if (bytes[i] > out->temp_bytes) out->temp_bytes = bytes[i];
   }
   lower_together(&l, plan->steps);
+  plan_workspace(plan, bytes);
   out->fixed_at = l.fixed_at;
   int64_t kept = 0;
   for (int i = 0; i < plan->n_loops; i++)
     if (out->loops[i].bytes > kept) kept = out->loops[i].bytes;
-  out->kept_at = (l.temp_bytes + 63) / 64 * 64;
-  out->temp_bytes = out->kept_at + kept;
+  out->kept_bytes = kept;
   out->scratch_bytes = l.scratch_bytes;
   out->solo_bytes = l.solo_bytes;
   return out;

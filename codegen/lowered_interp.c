@@ -15,7 +15,7 @@ typedef struct World {
   const int64_t *clock;
   int threads;
   Buf *why;
-  unsigned char *arena, *temp, *own, *prepared;
+  unsigned char *arena, *temp, *kept, *own, *prepared;
   bool solo;      /* inside of a loop whose iterations are spread */
   int64_t *table; /* stb_ds: of the call */
   int64_t *at;    /* by loop: its iteration */
@@ -49,7 +49,7 @@ static KValue value_of(World *w, const KArg *a, bool prepares) {
   case KARG_BUF: return (KValue){.ptr = prepares ? w->cells[a->buf] : place_of(w, a->buf)};
   case KARG_TEMP: return (KValue){.ptr = (w->solo ? w->own + w->l->plan->own : w->temp) + a->offset};
   case KARG_PREPARED: return (KValue){.ptr = w->prepared + a->offset};
-  case KARG_KEPT: return (KValue){.ptr = w->temp + w->l->kept_at + a->offset};
+  case KARG_KEPT: return (KValue){.ptr = w->kept + a->offset};
   case KARG_ARENA: return (KValue){.ptr = w->arena};
   case KARG_CELLS: /* cells lie apart here: any of them can be what the others are counted from */
     for (int i = 0;; i++)
@@ -148,6 +148,8 @@ static bool run_steps(World *w, const PlanStep *steps) {
     if (s->kind == PLAN_LOOP) good = run_loop(w, s);
     else if (s->kind == PLAN_BRANCH) good = run_steps(w, flag_of(w, s) ? s->body : s->other);
     const LoweredGroup *g = s->kind == PLAN_KERNEL ? &w->l->groups[s->group] : NULL;
+    int temp = g ? w->l->plan->groups[s->group].temp : 0;
+    w->temp = w->arena + (temp ? w->l->plan->bufs[temp - 1].offset : 0);
     for (int k = 0; g && k < arrlen(g->calls) && good; k++)
       good = arrlen(g->calls[k].rows) ? run_table(w, &g->calls[k])
                                       : run_call(w, g->calls[k].kernel, g->calls[k].args, false);
@@ -165,20 +167,20 @@ bool lowered_interpret(const Lowered *l, const KernelTable *t, const int64_t *va
     if (p->bufs[i].kind == BUF_ARENA && p->bufs[i].offset + p->bufs[i].bytes > bytes)
       bytes = p->bufs[i].offset + p->bufs[i].bytes;
   w.arena = malloc((size_t)bytes + 64);
-  w.temp = malloc((size_t)l->temp_bytes + 64);
+  w.kept = malloc((size_t)l->kept_bytes + 64);
   w.own = malloc((size_t)(p->own + l->solo_bytes) + 64);
   w.prepared = malloc((size_t)kernels_prepared_bytes(t) + 64);
   w.at = calloc((size_t)p->n_loops + 1, sizeof *w.at);
   w.swapped = calloc((size_t)arrlen(p->bufs) + 1, sizeof *w.swapped);
   memset(w.prepared, 0xff, (size_t)kernels_prepared_bytes(t) + 64);
   memset(w.arena, 0xff, (size_t)bytes);
-  memset(w.temp, 0xff, (size_t)l->temp_bytes + 64);
+  memset(w.kept, 0xff, (size_t)l->kept_bytes + 64);
   bool good = true;
   for (int i = 0; i < kernels_prepared_count(t) && good; i++)
     good = run_call(&w, kernels_prepared(t, i)->kernel, kernels_prepared(t, i)->args, true);
   good = good && run_steps(&w, p->steps);
   free(w.arena);
-  free(w.temp);
+  free(w.kept);
   free(w.own);
   free(w.prepared);
   free(w.at);

@@ -102,11 +102,10 @@ static WatchCall *call_of(Watch *w, const DnnContext *m) {
   return &arrlast(w->calls);
 }
 
-static int64_t round64(int64_t n) { return (n + 63) / 64 * 64; }
 /* What the threads that there are have for themselves. */
 static void poison_scratch(const WatchCall *c) {
   const Lowered *l = c->w->lowered[c->entry];
-  unsigned char *scratch = c->m->arena + c->w->out->temp_at[c->entry] + round64(l->temp_bytes);
+  unsigned char *scratch = c->m->arena + c->w->out->scratch_at[c->entry];
   watch_poison(scratch, lowered_scratch_bytes(l) * c->m->threads);
 }
 
@@ -115,7 +114,7 @@ static void begin_call(WatchCall *c, const DnnWatched *at) {
   const Entry *x = &c->w->prog->entries[at->entry];
   c->entry = at->entry;
   for (int k = 0; k < (int)arrlen(x->vars); k++) c->vars[x->vars[k]] = at->vars[k];
-  watch_poison(c->m->arena, c->w->out->temp_at[at->entry] + round64(c->w->lowered[at->entry]->temp_bytes));
+  watch_poison(c->m->arena, c->w->out->scratch_at[at->entry]);
   arrsetlen(c->alive, 0);
 }
 
@@ -169,13 +168,6 @@ static void drop_copies(WatchCall *c) {
 
 static uint64_t mix(uint64_t h, int64_t n) { return (h ^ (uint64_t)n) * 0x100000001b3u; }
 
-static bool uses_temp(const LoweredGroup *g) {
-  bool any = false;
-  for (int k = 0; k < (int)arrlen(g->calls); k++)
-    for (int i = 0; i < (int)arrlen(g->calls[k].args); i++) any |= g->calls[k].args[i].kind == KARG_TEMP;
-  return any;
-}
-
 /* False when an operand is bad, and told. */
 static bool before(Watch *w, WatchCall *c, const Plan *p, const Group *g) {
   int n = (int)arrlen(g->reads);
@@ -205,9 +197,7 @@ static bool before(Watch *w, WatchCall *c, const Plan *p, const Group *g) {
                 overlap(c->at->bufs[n + k], bytes, c->at->bufs[i], bytes_of(c, p->bufs[g->reads[i]].type));
     if (!shared && !has_gaps(p, g->outs[k].buf)) watch_poison((void *)(uintptr_t)c->at->bufs[n + k], bytes);
   }
-  const Lowered *l = w->lowered[c->entry];
-  if (uses_temp(&l->groups[c->at->group]) && !g->solo)
-    watch_poison(c->m->arena + w->out->temp_at[c->entry], l->kept_at);
+  if (g->temp) watch_poison(c->m->arena + p->bufs[g->temp - 1].offset, p->bufs[g->temp - 1].bytes);
   if (!g->solo) poison_scratch(c); /* which holds what the groups of a loop hand on */
   return true;
 }

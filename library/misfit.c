@@ -36,7 +36,7 @@ static Line *value_lines(const Session *s, const Entry *e, const Plan *p, const 
   for (int i = 0; i < (int)arrlen(bufs); i++) {
     const Node *maker = made[bufs[i]];
     Buf what = {0};
-    plan_tell_maker(p, &what, maker);
+    plan_tell_maker(p, &what, bufs[i], maker);
     Line x = {p->bufs[bufs[i]].bytes, p->bufs[bufs[i]].type, arena_strndup(s->arena, what.s, strlen(what.s)),
               maker && maker->loc.file ? maker->loc : e->loc};
     arrput(lines, x);

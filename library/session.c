@@ -143,13 +143,14 @@ static Status take_options(Session *s, const char *target) {
 
 /* Workspace and scratch: of as many threads as this machine has processors, of all that an executable may be asked
  * for. */
-static int64_t beside(void *context, const Plan *p) {
+static int64_t beside(void *context, Plan *p) {
   Session *s = context;
   KernelTable *t = kernels_new(s->arena, s->prog, s->target);
   kernels_tune(t, s->tuning);
   int threads = s->built ? s->target->max_threads : (int)sysconf(_SC_NPROCESSORS_ONLN);
   if (threads < 1 || threads > s->target->max_threads) threads = s->target->max_threads;
-  return lowered_arena_bytes(lower_plan(s->arena, p, t), threads) - p->peak;
+  int64_t peak = p->peak;
+  return lowered_arena_bytes(lower_plan(s->arena, p, t), threads) - peak;
 }
 
 /* The passes of one entry. */

@@ -10,7 +10,7 @@ typedef struct Parts {
 } Parts;
 static Parts parts_of(const Session *s, int entry) {
   const Lowered *l = s->lowered[entry];
-  return (Parts){prog_layout(s->prog, NULL), s->plans[entry]->peak, l->temp_bytes, l->scratch_bytes};
+  return (Parts){prog_layout(s->prog, NULL), s->plans[entry]->peak, l->kept_bytes, l->scratch_bytes};
 }
 
 static const PlanStep *step_at(const PlanStep *steps, int at) {
@@ -57,7 +57,7 @@ void memory_text(const Session *s, int entry, Buf *b) {
   for (int i = 0; i < (int)arrlen(list); i++) {
     const PlanBuf *v = &p->bufs[list[i]];
     buf_printf(b, "%12lld  %s  ", (long long)v->bytes, type_text(p, v->type, &text));
-    plan_tell_maker(p, b, made[list[i]]);
+    plan_tell_maker(p, b, list[i], made[list[i]]);
     buf_printf(b, ", steps %d to %d\n", v->begin, v->end);
   }
   buf_free(&text);
@@ -82,7 +82,7 @@ void memory_json(const Session *s, int entry, Buf *b) {
                (long long)v->bytes, (long long)v->offset, v->begin, v->end);
     buf_json(b, type_text(p, v->type, &text));
     text.n = 0;
-    plan_tell_maker(p, &text, made[list[i]]);
+    plan_tell_maker(p, &text, list[i], made[list[i]]);
     buf_str(b, ", \"what\": ");
     buf_json(b, text.s);
     buf_char(b, '}');
@@ -114,7 +114,7 @@ static void put_steps(const Plan *p, const PlanStep *steps, int process, Buf *b)
 static void put_value(const Plan *p, int buf, const Node *maker, int process, Buf *b) {
   const PlanBuf *x = &p->bufs[buf];
   Buf text = {0}, type = {0};
-  plan_tell_maker(p, &text, maker);
+  plan_tell_maker(p, &text, buf, maker);
   for (int end = 0; end < 2; end++) {
     buf_str(b, ",\n{\"name\": ");
     buf_json(b, text.s);

@@ -221,8 +221,17 @@ static void walk(Plan *p, PlanStep *steps, Touched *t) {
   }
 }
 
+static void no_barriers(PlanStep *steps) {
+  for (int i = 0; i < arrlen(steps); i++) {
+    PlanStep *s = &steps[i];
+    s->barrier = s->meet = false;
+    no_barriers(s->before), no_barriers(s->body), no_barriers(s->other);
+  }
+}
+
 void plan_barriers(Plan *p) {
   Touched t = {0};
+  no_barriers(p->steps);
   mark_alone(p, p->steps);
   walk(p, p->steps, &t);
   forget(&t);

@@ -4,7 +4,8 @@
  * later step reads the old value; element-wise results take over the buffer of an operand that dies there; every other
  * buffer has an offset in the arena; a loop's carried values begin where their first values are made. Liveness counts
  * positions in the order of steps, a loop as a whole: what it reads from outside lives to its end. Offsets:
- * passes/offsets.h. */
+ * passes/offsets.h. When lowering knows what workspace the groups need, it becomes buffers of their steps, and all
+ * places are found once more. */
 #include "base/ds.h"
 #include "passes/mutate.h"
 #include "passes/offsets.h"
@@ -328,4 +329,35 @@ void plan_memory(Plan *p) {
   bool least;
   p->own = place(p, BUF_OWN, &bound, &least);
   p->peak = place(p, BUF_ARENA, &p->bound, &p->least);
+}
+
+static void workspace_of(Plan *p, const PlanStep *steps, const int64_t *bytes) {
+  for (int i = 0; i < arrlen(steps); i++) {
+    const PlanStep *s = &steps[i];
+    if (s->kind != PLAN_KERNEL) {
+      workspace_of(p, s->before, bytes);
+      workspace_of(p, s->other, bytes);
+      workspace_of(p, s->body, bytes);
+      continue;
+    }
+    if (s->joined) p->groups[s->group].temp = p->groups[steps[i - 1].group].temp;
+    if (s->joined || !bytes[s->group]) continue;
+    Dim size = dim_int(p->graph->dims, bytes[s->group]);
+    int b = plan_new_buf(p, BUF_ARENA, 0, type_of(p->arena, U8, 1, &size), 0);
+    p->bufs[b].temp = true;
+    p->bufs[b].begin = p->bufs[b].end = s->at;
+    p->groups[s->group].temp = b + 1;
+  }
+}
+
+void plan_workspace(Plan *p, const int64_t *bytes) {
+  for (int i = 0; i < arrlen(p->groups); i++) {
+    Group *gr = &p->groups[i];
+    if (gr->temp) p->bufs[gr->temp - 1].begin = p->bufs[gr->temp - 1].end = -1;
+    gr->temp = 0;
+  }
+  int n = (int)arrlen(p->bufs);
+  workspace_of(p, p->steps, bytes);
+  if ((int)arrlen(p->bufs) > n) p->peak = place(p, BUF_ARENA, &p->bound, &p->least);
+  plan_barriers(p);
 }

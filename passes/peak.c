@@ -12,6 +12,7 @@ const Node **plan_makers(const Plan *p) {
     for (int k = 0; k < (int)arrlen(gr->outs); k++)
       if (!by[gr->outs[k].buf] && gr->outs[k].node)
         by[gr->outs[k].buf] = &p->scopes[gr->scope].graph->nodes[gr->outs[k].node];
+    if (gr->temp) by[gr->temp - 1] = &p->scopes[gr->scope].graph->nodes[gr->heavy ? gr->heavy : gr->outs[0].node];
   }
   return by;
 }
@@ -89,7 +90,8 @@ int64_t plan_needs(const Plan *p, int **bufs) {
   return most;
 }
 
-void plan_tell_maker(const Plan *p, Buf *b, const Node *maker) {
+void plan_tell_maker(const Plan *p, Buf *b, int buf, const Node *maker) {
+  if (p->bufs[buf].temp) buf_str(b, "workspace of ");
   buf_str(b, maker ? op_info[maker->op].name : "carried by a loop or branch");
   if (!maker || !maker->loc.file) return;
   int line = 0, column = 0;

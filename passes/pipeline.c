@@ -118,8 +118,9 @@ static int64_t remat_within(Prog *prog, Entry *entry, const PipelineRoom *room, 
   for (int turn = 0; turn < TURNS && vain < IN_VAIN && rewrite_count(entry->graph) <= most; turn++) {
     Plan *p = plan_build(prog->arena, prog, entry);
     bool near = cells + p->peak + beside <= room->limit;
+    int64_t peak = p->peak;
     if (room->beside && (!turn || near)) beside = room->beside(room->context, p);
-    int64_t bytes = cells + p->peak + beside;
+    int64_t bytes = cells + peak + beside;
     if (!turn) first = bytes;
     vain = bytes < here ? 0 : vain + 1;
     if (bytes < here) here = bytes;

@@ -24,8 +24,8 @@ bool pipeline_graph(Prog *prog, Entry *entry, const PipelineOpts *o);
 
 /* Bytes that a plan takes beside its arena and the cells: workspace, scratch. */
 typedef struct PipelineRoom {
-  int64_t limit;                                   /* bytes of cells, arena and what is beside */
-  int64_t (*beside)(void *context, const Plan *p); /* or NULL: nothing */
+  int64_t limit;                             /* bytes of cells, arena and what is beside */
+  int64_t (*beside)(void *context, Plan *p); /* what is beyond p->peak, or NULL: nothing; p may change */
   void *context;
 } PipelineRoom;
 /* The same under a memory limit: loops whose gradient is taken keep less and compute more again (passes/nest.c), one
@@ -43,6 +43,9 @@ void plan_together(Plan *p); /* kernels of one structure that run at the same ti
 void plan_lives(Plan *p);    /* when buffers are alive, in the order of the steps; cells written in place */
 void plan_memory(Plan *p);   /* the same with plan_together, then buffers' places, peak and bound */
 void plan_barriers(Plan *p); /* where threads meet; after memory */
+/* Gives each group its workspace, `bytes` by group, as a buffer of its step; places and barriers are found anew. Steps
+ * that run at the same time have one, by the bytes of the first. */
+void plan_workspace(Plan *p, const int64_t *bytes);
 /* One group as an entry, which shares nodes' attributes with the plan's graph; false when a value it reads is a tuple.
  */
 bool plan_apart(Arena *a, const Plan *plan, const Group *g, Entry *out);

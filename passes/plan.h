@@ -35,6 +35,7 @@ typedef struct PlanBuf {
   int64_t stride;        /* CELLS: bytes from one to the next */
   int twin;              /* a carried value of a loop: the buffer of the next iteration's value, they swap; else -1 */
   Type type;
+  bool temp;      /* ARENA: the workspace of one group, alive in its step only */
   NodeId node;    /* whose value it holds (first, when shared in place) */
   int64_t bytes;  /* for the bounds of the variables, rounded up to 64 */
   int64_t offset; /* ARENA; OWN: in the thread's part */
@@ -78,6 +79,7 @@ typedef struct Group {
   int *reads;     /* stb_ds: buffers read */
   bool inplace;   /* an out shares the buffer of an operand that is read at the same element only */
   bool solo;      /* inside of a loop whose iterations are spread: one thread runs it */
+  int temp;       /* 1 + the buffer of its workspace, 0: none, or not known yet */
 } Group;
 
 typedef enum PlanKind { PLAN_KERNEL, PLAN_LOOP, PLAN_BRANCH } PlanKind;

@@ -41,6 +41,7 @@ void step_writes(const Plan *p, const PlanStep *s, int **out) {
   if (s->kind == PLAN_KERNEL) {
     const Group *gr = &p->groups[s->group];
     for (int i = 0; i < arrlen(gr->outs); i++) add(out, gr->outs[i].buf);
+    if (gr->temp) add(out, gr->temp - 1);
     return;
   }
   for (int i = 0; i < arrlen(s->carried); i++) add(out, s->carried[i]), add(out, p->bufs[s->carried[i]].twin);

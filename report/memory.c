@@ -42,7 +42,7 @@ static int kind_of(const Node *n) {
 static void put_title(Buf *b, const Plan *p, int number, const Node *maker) {
   const PlanBuf *x = &p->bufs[number];
   Buf text = {0}, type = {0};
-  plan_tell_maker(p, &text, maker);
+  plan_tell_maker(p, &text, number, maker);
   type_print(p->graph->dims, &type, x->type);
   buf_printf(b, "<title>b%d ", number);
   buf_html(b, text.s);
@@ -58,7 +58,7 @@ static void put_title(Buf *b, const Plan *p, int number, const Node *maker) {
 static void put_label(Buf *b, const Plan *p, int number, const Node *maker, double x, double y, double w, double h) {
   enum { LETTER = 6, LINE = 13 };
   Buf text = {0};
-  plan_tell_maker(p, &text, maker);
+  plan_tell_maker(p, &text, number, maker);
   if ((double)text.n * LETTER + 8 > w) {
     text.n = 0;
     buf_printf(&text, "b%d", number);
