@@ -122,7 +122,7 @@ static bool evaluate(World *w, const Graph *g, const EvalEnv *env, Tensor *out) 
 }
 
 static EvalEnv env_of(const World *w, const Sample *s) {
-  EvalEnv env = {.vars = s->vars, .inputs = s->in, .cells = w->cells};
+  EvalEnv env = {.vars = s->vars, .inputs = s->in, .cells = s->cells};
   memcpy(env.clock, sample_clock, sizeof env.clock);
   env.clock[3] = dnn_call_key(SAMPLE_SEED, 0, sample_clock[0]);
   return env;
@@ -180,7 +180,7 @@ static bool ask_wide(World *w, Sample *s) {
   const Entry *e = &w->ref->entries[s->entry];
   EvalEnv env = env_of(w, s);
   env.inputs = widened(w, s->in, (int)arrlen(e->inputs));
-  env.cells = widened(w, w->cells, (int)arrlen(w->ref->cells));
+  env.cells = widened(w, s->cells, (int)arrlen(w->ref->cells));
   Tensor *out = arena_array(w->a, Tensor, arrlen(e->graph->outputs) + 1);
   if (!evaluate(w, graph_widen(w->a, e->graph), &env, out)) return false;
   spread_by(s, world_outputs(e), s->want, out);
@@ -207,13 +207,26 @@ static Sample sample_draw(World *w, int entry, int k, bool some) {
   return s;
 }
 
+/* The cells behind the sample before, when it was one of the same step: its first call or its second. */
+static Tensor *cells_for(World *w, int entry, int k) {
+  const Entry *e = &w->ref->entries[entry];
+  int n = (int)arrlen(w->ref->cells);
+  if (!k || !arrlen(e->writes)) return w->cells;
+  const Sample *before = &w->samples[arrlen(w->samples) - 1];
+  Tensor *cells = arena_copy(w->a, before->cells, sizeof *cells * (size_t)n);
+  for (int i = 0; i < (int)arrlen(e->writes); i++) cells[e->writes[i]] = before->want[e->n_results + e->n_reports + i];
+  return cells;
+}
+
 bool sample_make(World *w, int entry, int k) {
   const Entry *e = &w->ref->entries[entry];
   Sample s = sample_draw(w, entry, k, false);
+  s.cells = cells_for(w, entry, k);
   EvalEnv env = env_of(w, &s);
   if (!evaluate(w, e->graph, &env, s.want)) { /* an axis of no elements may have been indexed */
     w->d->kind[0] = 0;
     s = sample_draw(w, entry, k, true);
+    s.cells = cells_for(w, entry, k);
     env = env_of(w, &s);
     if (!evaluate(w, e->graph, &env, s.want)) return false;
   }
@@ -333,7 +346,7 @@ static bool way_slope(World *w, Sample *s) {
   int n = (int)arrlen(e->inputs);
   EvalEnv env = env_of(w, s);
   env.inputs = widened(w, s->in, n);
-  env.cells = widened(w, w->cells, (int)arrlen(w->ref->cells));
+  env.cells = widened(w, s->cells, (int)arrlen(w->ref->cells));
   Slope p = {.loss = graph_widen(w->a, l->graph), .env = env, .in = widened(w, s->in, n), .x = env.inputs[0]};
   env.vars = sizes_for(w, s, w->derived);
   Tensor gradient[2];

@@ -60,7 +60,7 @@ static Tensor *interpret(World *w, const Made *m, const Sample *s, int threads) 
   for (int i = 0; i < n; i++) in[i] = s->in[i].data;
   for (int i = 0; i < base; i++) to[i] = out[i].data;
   for (int i = 0; i < n_cells; i++)
-    cells[i] = arena_copy(w->a, w->cells[i].data, (size_t)tensor_bytes(&w->cells[i]) + !tensor_bytes(&w->cells[i]));
+    cells[i] = arena_copy(w->a, s->cells[i].data, (size_t)tensor_bytes(&s->cells[i]) + !tensor_bytes(&s->cells[i]));
   int64_t *vars = arena_array(w->a, int64_t, dim_var_count(m->prog->dims) + 1);
   for (int i = 0; i < (int)arrlen(e->vars); i++) vars[e->vars[i]] = s->own[i];
   Buf why = {0};
@@ -126,7 +126,7 @@ static Tensor *call(World *w, const DnnProgram *p, const Sample *s, const char *
   DnnContext c = {.cells = memory, .prepared = memory + cells, .arena = memory + cells + ready, .threads = threads};
   c.seed = SAMPLE_SEED, c.step = sample_clock[0], c.steps = sample_clock[1], c.epoch = sample_clock[2];
   for (int i = 0; i < p->n_cells; i++)
-    memcpy(c.cells + p->cells[i].offset, w->cells[i].data, (size_t)p->cells[i].bytes);
+    memcpy(c.cells + p->cells[i].offset, s->cells[i].data, (size_t)p->cells[i].bytes);
   int status = x->call(&c, s->own, in, to);
   if (status) world_fail(w, way, "%s: %s", e->name, p->error_text(&c));
   for (int i = 0; !status && i < (int)arrlen(e->writes); i++)

@@ -13,7 +13,7 @@ typedef struct Sample {
   int entry;
   int64_t *vars; /* by number of the variable in the table of dimensions */
   int64_t *own;  /* by number among the entry's */
-  Tensor *in, *want;
+  Tensor *in, *want, *cells;
   double **spread; /* by output and element */
   bool asked;      /* the spread is that of many evaluations */
 } Sample;

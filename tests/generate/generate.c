@@ -22,11 +22,12 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { EACH = 100, PATIENCE = 60 };
+enum { EACH = 100, SECONDS = 60, PATIENCE = 900 };
 
 typedef struct Run {
   uint64_t from, count;
@@ -68,11 +69,21 @@ static void ending(Differ *d, int status, FILE *log) {
   }
   text[strcspn(text, "\n")] = 0;
   int signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
-  const char *kind = signal == SIGALRM ? "hang" : signal == SIGABRT ? "abort" : signal ? "crash" : "internal";
+  const char *kind = signal == SIGALRM || signal == SIGPROF ? "hang"
+                     : signal == SIGABRT                    ? "abort"
+                     : signal                               ? "crash"
+                                                            : "internal";
   const char *at = told ? strstr(text, " at ") : NULL;
   snprintf(d->kind, sizeof d->kind, "%s%.*s", kind, at ? (int)strcspn(at, " (") + (int)strcspn(at + 4, " ") + 4 : 0,
            at ? at : "");
   snprintf(d->what, sizeof d->what, "%s (status %d)", text, status);
+}
+
+/* A program takes so many seconds of the processors, or of the clock where it sleeps. */
+static void watch(void) {
+  struct itimerval t = {.it_value = {SECONDS, 0}};
+  setitimer(ITIMER_PROF, &t, NULL);
+  alarm(PATIENCE);
 }
 
 void try_program(Differ *d) {
@@ -82,7 +93,7 @@ void try_program(Differ *d) {
   pid_t pid = fork();
   if (!pid) {
     dup2(fileno(log), 2);
-    alarm(PATIENCE);
+    watch();
     differ_run(seen);
     _exit(0);
   }
@@ -111,7 +122,7 @@ static void child(const Run *r, Shared *s, uint64_t end, double until) {
     gen_program(s->next, &text);
     s->d = (Differ){.text = text.s, .size = text.n, .seed = s->next, .ways = ways_of(r, s->next)};
     s->done = false;
-    alarm(PATIENCE);
+    watch();
     differ_run(&s->d);
     s->done = true;
     s->programs++;
