@@ -353,7 +353,8 @@ void fuse_scope(Plan *p, int scope, PlanStep **steps, const NodeId *roots, const
   }
   region_results(p, scope, roots, home, n_roots);
   for (NodeId n = 1; n < (NodeId)f.n; n++)
-    if (f.kind[n] == K_VIRTUAL && buf_of[n] >= 0) f.kind[n] = K_SOURCE; /* a region stores it as it is wanted */
+    if ((f.kind[n] == K_VIRTUAL || f.kind[n] == K_CLUSTER) && buf_of[n] >= 0)
+      f.kind[n] = K_SOURCE; /* a region stores it as it is wanted */
   for (int i = 0; i < n_roots; i++) {
     force(&f, roots[i]);
     if (home[i] >= 0 && f.kind[roots[i]] == K_CLUSTER && buf_of[roots[i]] < 0) buf_of[roots[i]] = home[i];
