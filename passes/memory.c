@@ -249,10 +249,82 @@ static bool read_beside(const Plan *p, const PlanStep *steps, int i, int buf) {
   return false;
 }
 
+/* ---- rows of a loop in place of rows that it reads ---- */
+
+/* A buffer in the arena that the loop goes through in rows, one after the other: the row's buffer is `row`. */
+static int stack_of(const Plan *p, const PlanStep *s, int row) {
+  const PlanBuf *x = &p->bufs[row];
+  if (x->kind != BUF_ROW || x->loop != s->loop || x->place) return -1;
+  const PlanBuf *y = &p->bufs[x->index];
+  return y->kind == BUF_ARENA && y->twin < 0 && y->begin >= 0 ? x->index : -1;
+}
+
+static bool touches(const Plan *p, const PlanStep *steps, int stack) {
+  int *b = NULL;
+  bool any = false;
+  for (int i = 0; i < arrlen(steps); i++) step_reads(p, &steps[i], &b), step_writes(p, &steps[i], &b);
+  for (int k = 0; k < arrlen(b); k++) any |= buf_home(p, b[k]) == stack;
+  arrfree(b);
+  return any;
+}
+
+/* May each iteration store row `to` where row `from` was? It has read that for the last time, or reads it in the same
+ * kernel, at the element it stores. *step: which one of the body stores it. */
+static bool row_may_take(const Plan *p, const PlanStep *s, int from, int to, int *step) {
+  int old = p->bufs[from].index, new = p->bufs[to].index, last = -1, first = -1;
+  bool ok = !touches(p, s->before, old) && !touches(p, s->before, new) && !touches(p, s->other, old) &&
+            !touches(p, s->other, new);
+  for (int i = 0; i < arrlen(s->body) && ok; i++) {
+    int *r = NULL, *w = NULL;
+    bool plain = s->body[i].kind == PLAN_KERNEL && !s->body[i].joined && !s->body[i].behind;
+    step_reads(p, &s->body[i], &r), step_writes(p, &s->body[i], &w);
+    for (int k = 0; k < arrlen(r); k++) {
+      if (buf_home(p, r[k]) == old) ok &= plain && r[k] == from && first < 0, last = i;
+      if (buf_home(p, r[k]) == new) ok &= r[k] == to && first >= 0;
+    }
+    for (int k = 0; k < arrlen(w); k++) {
+      ok &= buf_home(p, w[k]) != old;
+      if (buf_home(p, w[k]) == new) ok &= plain && w[k] == to && first < 0, first = i;
+    }
+    arrfree(r), arrfree(w);
+  }
+  *step = first;
+  if (!ok || first < 0 || last < 0) return false;
+  const Group *gr = &p->groups[s->body[first].group];
+  const Scope *c = &p->scopes[gr->scope];
+  for (int i = 0; i < arrlen(gr->nodes) && last == first; i++) {
+    const Node *n = &c->graph->nodes[gr->nodes[i]];
+    for (int k = 0; k < n->n_in; k++)
+      if (c->buf_of[n->in[k]] == from && !group_reads_same(p, gr, n->in[k])) return false;
+  }
+  return true;
+}
+
+/* What a loop stacks stands in place of a stack that it reads, and nobody behind it, row for row. */
+static void take_rows(Plan *p, PlanStep *s) {
+  if (s->kind != PLAN_LOOP || s->spread) return;
+  for (int to = 0; to < arrlen(p->bufs); to++)
+    for (int from = 0, new = stack_of(p, s, to); new >= 0 && from < arrlen(p->bufs); from++) {
+      int old = stack_of(p, s, from), step;
+      if (old < 0 || old == new || p->bufs[new].begin != first_at(s) || p->bufs[old].end != s->at) continue;
+      const PlanBuf *x = &p->bufs[from], *y = &p->bufs[to];
+      if (p->bufs[old].bytes != p->bufs[new].bytes || x->type.dtype != y->type.dtype || x->bytes != y->bytes) continue;
+      if (type_count(p->graph->dims, x->type) != type_count(p->graph->dims, y->type)) continue;
+      if (!row_may_take(p, s, from, to, &step)) continue;
+      p->bufs[old].end = p->bufs[new].end;
+      p->bufs[new].begin = p->bufs[new].end = -1;
+      p->groups[s->body[step].group].inplace |= has(p->groups[s->body[step].group].reads, from);
+      rename_buf(p, new, old);
+      rename_buf(p, to, from);
+      break;
+    }
+}
+
 static void take_over(Plan *p, PlanStep *steps) {
   for (int i = 0; i < arrlen(steps); i++) {
     if (steps[i].kind != PLAN_KERNEL) {
       take_carried(p, &steps[i]);
+      take_rows(p, &steps[i]);
       take_over(p, steps[i].body);
       take_over(p, steps[i].other);
       continue;

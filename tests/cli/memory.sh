@@ -27,3 +27,6 @@ status 1 "$DNNC" ir "$TMP/long.dnn" --after=memory --memory 10K
 grep -Eq '`slope` does not fit into --memory 10K: the least found is [0-9]{5,6} bytes' "$err" || fail 'no least'
 status 2 "$DNNC" ir "$TMP/long.dnn" --memory many
 has "$err" '--memory takes a size such as 500M or 2G, not `many`'
+# What the reverse of a loop stacks lies where it has read: of three stacks of 4 MB one is left.
+status 0 "$DNNC" ir "$ROOT/bench/programs/lstm-train.dnn" --after=memory --verify
+[ "$(sed -n 's/^plan learn: arena \([0-9]*\) bytes.*/\1/p' "$out")" -lt 8000000 ] || fail 'stacks beside each other'
