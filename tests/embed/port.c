@@ -102,6 +102,7 @@ static int call(const DnnProgram *p, DnnContext *c, const DnnEntry *x, int round
     } else out[k - x->n_inputs] = pool + at;
     at += bytes;
   }
+  c->alone_until = 0; /* all threads, however busy the machine is */
   if (x->call(c, v, in, out)) {
     mcu_print(p->error_text(c));
     mcu_print("\n");

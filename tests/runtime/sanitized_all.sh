@@ -1,0 +1,5 @@
+# slow
+# Emitted code of more models under the sanitizers and Valgrind.
+for how in memory threads valgrind; do
+  "$ROOT/tests/sanitize" $how $(cat "$ROOT/tests/embed/ported")
+done
