@@ -32,7 +32,7 @@ bool tensor_pair(Elab *e, const char *what, Value **a, Value **b, Loc at);
 Value *adapt_number(Elab *e, Value *v, Type like, Loc at);
 Value *full_value(Elab *e, double x, DType dtype, int rank, const Dim *shape, Loc at);
 bool too_big(Elab *e, Type t, Loc at); /* reports a tensor whose size overflows or passes the limit */
-NodeId reduce_axes(Elab *e, Op op, NodeId n, const int *axes, int n_axes, bool keep, Loc at);
+NodeId reduce_axes(Elab *e, Op op, NodeId x, const int *axes, int n, bool keep, Loc at);
 /* n with `axis` behind the others; back: undone */
 NodeId axis_last(Elab *e, NodeId n, int axis, bool back, Loc at);
 NodeId index_axis(Elab *e, NodeId n, int axis, Dim at_index, Loc at); /* one element of an axis; the axis vanishes */
