@@ -37,7 +37,7 @@ static void print_entry(Session *s, int i, int stage, bool dot, bool title) {
   if (stage) {
     Plan *p = plan_fuse(s->arena, s->prog, x);
     if (stage >= 2) plan_schedule(p);
-    if (stage >= 3) plan_memory(p), plan_barriers(p);
+    if (stage >= 3) plan_memory(p), plan_layout(p), plan_barriers(p);
     plan_print(p, &b);
   } else if (dot) {
     graph_print_dot(x->graph, &b);

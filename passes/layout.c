@@ -12,13 +12,14 @@
  * Why here: behind plan_memory, when values that share a buffer have one. Needs: fixed sizes but for the batch. */
 #include "base/ds.h"
 #include "passes/fixed.h"
+#include "passes/pipeline.h"
 #include "passes/plan_internal.h"
 #include <stdlib.h>
 
 /* Moves of an element that an order with channels last saves or costs. SQUARES: the transposed squares of a convolution
  * by tiles; LINES: long rows instead of short ones; ACROSS: an image that is read across its order; STEP: a result that
  * is stored so; TIED: operands of one element-wise kernel in different orders. */
-enum { SQUARES = 4, LINES = 2, ACROSS = -8, STEP = -1, TIED = 6 };
+enum { SQUARES = 4, LINES = 2, ACROSS = -8, STEP = -2, TIED = 6 };
 enum { LEAST_CHANNELS = 16 }; /* whole vectors, and whole lines of a cache */
 
 typedef struct Tie {
@@ -78,11 +79,13 @@ static void close_group(Layout *y, const Group *gr) {
 }
 
 /* ---- what a kernel gains ---- */
-/* A window of 3x3 or 5x5 that moves by one: convolutions by tiles, whose tiles have channels last. */
+/* A window of 3x3 or 5x5 that moves by one, over some channels: convolutions by tiles, which have channels last. */
 static bool by_tiles(const Graph *g, const Node *n, Type window) {
-  int64_t stride[MAX_RANK], dilation[MAX_RANK], size[2];
+  int64_t stride[MAX_RANK], dilation[MAX_RANK], size[2], channels[2];
   if (node_ints(g, n, A_stride, stride, MAX_RANK) != 2 || node_int(g, n, A_groups) != 1) return false;
   node_ints(g, n, A_dilation, dilation, MAX_RANK);
+  for (int k = 0; k < 2; k++)
+    if (!dim_is_int(g->dims, window.shape[k], &channels[k]) || channels[k] < LEAST_CHANNELS / 2) return false;
   for (int k = 0; k < 2; k++)
     if (!dim_is_int(g->dims, window.shape[2 + k], &size[k]) || stride[k] * dilation[k] != 1) return false;
   return size[0] == size[1] && (size[0] == 3 || size[0] == 5);

@@ -28,7 +28,6 @@ void schedule_steps(Plan *p, PlanStep **steps);
 /* Buffers that a step reads and writes, loops and branches with all that is inside; stb_ds lists. */
 void step_reads(const Plan *p, const PlanStep *s, int **out);
 void step_writes(const Plan *p, const PlanStep *s, int **out);
-void plan_layout(Plan *p); /* layout.c */
 bool buf_holds_cell(const PlanBuf *b, int cell); /* as CELL, or among CELLS */
 /* How far from the buffer's begin the row of iteration `at` is, in elements. */
 int64_t row_offset(const Plan *p, const RowPlace *place, int64_t at, const int64_t *vars);
