@@ -165,6 +165,73 @@ static void border_body(Lower *l, const Axes *a, const Idx *at, bool trial, int 
   else lb_store(b, lower_temp_array(l, c->temp, t, true), axes_linear(b, a, at), v);
 }
 
+/* The same line by line where the last axis has a known size: zeros, elements of the image one after the other or with
+ * gaps, zeros, so that no element is asked whether it is inside. */
+enum { MOST_RESTS = 4 };
+typedef struct Line {
+  int64_t low, wide, places; /* zeros before the image, its elements, places of the copy with one rest */
+  LExpr *at;                 /* where the line begins in the copy */
+  Idx in;                    /* its index in the image but for the last axis */
+} Line;
+static void line_part(Lower *l, const Conv *c, const Line *q, int64_t rest, int64_t from, int64_t to, bool image) {
+  LB *b = l->b;
+  DType t = sum_type(c->n->type.dtype);
+  if (from >= to) return;
+  LVar *jv = lb_for(b, FOR_VECTOR, "j", x_int(b, from), x_int(b, to), 1);
+  LExpr *j = x_var(b, jv), *v = x_num(b, 0, t);
+  Idx in = q->in;
+  in.i[1 + c->spatial] = affine(b, j, c->apart, rest - q->low);
+  if (image) v = x_cast(b, value_at(l, c->image, &in), t);
+  lb_store(b, lower_temp_array(l, c->temp, t, true), x_add(b, q->at, x_add(b, x_int(b, rest * q->places), j)), v);
+  lb_end(b);
+}
+static int64_t clamp64(int64_t n, int64_t lo, int64_t hi) { return n < lo ? lo : n > hi ? hi : n; }
+/* The places from lo to hi of the copy with this rest are elements of the image. */
+static void image_part(const Conv *c, const Line *q, int64_t rest, int64_t *lo, int64_t *hi) {
+  int64_t step = c->apart, first = q->low - rest; /* element 0 is at first / step */
+  *lo = clamp64(first > 0 ? (first + step - 1) / step : 0, 0, q->places);
+  *hi = clamp64(first + q->wide > 0 ? (first + q->wide + step - 1) / step : 0, *lo, q->places);
+}
+static bool border_by_lines(Lower *l, const Conv *c) {
+  DimTab *d = l->dims;
+  LB *b;
+  Line q;
+  int last = c->spatial - 1;
+  if (c->thin || c->apart > MOST_RESTS || !dim_is_int(d, c->axis[last].image, &q.wide)) return false;
+  if (!dim_is_int(d, c->axis[last].border, &q.low) || !dim_is_int(d, c->copy.size[c->copy.n - 1], &q.places) ||
+      q.places * c->apart < 8)
+    return false;
+  lower_begin(l);
+  b = l->b;
+  Axes lines = c->copy;
+  Idx at = {0};
+  lines.n = 2 + last;
+  open_items(l, &lines, &at);
+  q.in = at;
+  q.at = lb_let(b, "line", x_mul(b, axes_linear(b, &lines, &at), x_int(b, c->apart * q.places)));
+  LExpr *inside = NULL;
+  for (int i = 0; i < last; i++) {
+    LExpr *u = q.in.i[2 + i] = x_sub(b, at.i[2 + i], x_dim(b, c->axis[i].border));
+    inside = x_and(b, inside, x_and(b, x_ge(b, u, x_int(b, 0)), x_lt(b, u, x_dim(b, c->axis[i].image))));
+  }
+  int64_t lo[MOST_RESTS], hi[MOST_RESTS];
+  for (int64_t rest = 0; rest < c->apart; rest++) {
+    image_part(c, &q, rest, &lo[rest], &hi[rest]);
+    line_part(l, c, &q, rest, 0, lo[rest], false);
+    line_part(l, c, &q, rest, hi[rest], q.places, false);
+  }
+  if (inside) lb_if(b, inside);
+  for (int64_t rest = 0; rest < c->apart; rest++) line_part(l, c, &q, rest, lo[rest], hi[rest], true);
+  if (inside) {
+    lb_else(b);
+    for (int64_t rest = 0; rest < c->apart; rest++) line_part(l, c, &q, rest, lo[rest], hi[rest], false);
+    lb_end(b);
+  }
+  lb_end(b);
+  lower_end(l, "border", false);
+  return true;
+}
+
 /* ---- phases ---- */
 static int64_t gcd64(int64_t a, int64_t b) { return b ? gcd64(b, a % b) : a; }
 
@@ -441,7 +508,7 @@ static void plan_copy(Lower *l, Conv *c) {
   }
   /* a vector beyond the end may be read */
   c->temp = lower_temp(l, sum_type(c->n->type.dtype), dim_most(l, axes_count(d, &c->copy, 0, c->copy.n)) + 64);
-  lower_nest(l, &c->copy, "border", border_body, c);
+  if (!border_by_lines(l, c)) lower_nest(l, &c->copy, "border", border_body, c);
 }
 
 static void print_sizes(const Lower *l, Type t, Buf *b) {

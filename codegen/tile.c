@@ -29,8 +29,10 @@ int register_tiles(const Target *t, int lanes, const int (**tile)[2]) {
 }
 
 /* The register tile of least work: whole tiles, weighed by loads per multiplication and by idle registers. Returns that
- * work, or 0 when most of it would be idle. `streams`: B comes from memory, which gives long parts of rows sooner. */
-static double choose_register_tile(Tile *t, int64_t M, int64_t N, bool streams, const Target *cpu) {
+ * work, or 0 when most of it would be idle. `streams`: B comes from memory, which gives long parts of rows sooner;
+ * `gathers`: each block finds the columns of B anew for every row of a panel, which long rows and many of A share. */
+enum { GATHER_ROW = 32 }; /* multiplications of a vector */
+static double choose_register_tile(Tile *t, int64_t M, int64_t N, bool streams, bool gathers, const Target *cpu) {
   const int(*tile)[2];
   int n = register_tiles(cpu, t->lanes, &tile), busy = cpu->registers >= 32 ? 8 : 10; /* sums that do not wait */
   double best = 0;
@@ -43,6 +45,7 @@ static double choose_register_tile(Tile *t, int64_t M, int64_t N, bool streams, 
     if (nr > N) cost *= 1.15;            /* B must be packed */
     if (mr < 6 && M >= 12) cost *= 1.12; /* the second cache gives a row of B in no less time than six of A take */
     if (streams) cost *= 1 + 0.5 / nr;
+    if (gathers) cost *= 1 + GATHER_ROW / ((double)M * nv);
     if (best != 0 && cost >= best) continue;
     best = cost;
     t->mr = mr;
@@ -54,7 +57,7 @@ static double choose_register_tile(Tile *t, int64_t M, int64_t N, bool streams, 
 double tile_cost(const Target *t, DType dtype, int64_t M, int64_t N) {
   Tile tile = {.lanes = target_lanes(t, dtype)};
   if (tile.lanes == 1 || N < tile.lanes) return 0;
-  return choose_register_tile(&tile, M, N, false, t) / ((double)M * (double)N);
+  return choose_register_tile(&tile, M, N, false, false, t) / ((double)M * (double)N);
 }
 
 typedef struct Sizes { /* at their bounds; O: elements of the outer axes of K */
@@ -225,7 +228,7 @@ static bool choose(Lower *l, Tiled *s) {
   const Choice *given = key ? tuning_find(l->tuning, key) : NULL;
   bool streams = (double)z.N * (double)z.K * dtype_size(p->dtype) > (double)l->target->l3;
   if (given) t->mr = given->mr, t->nr = given->nr;
-  else if (choose_register_tile(t, z.M, z.N, streams, l->target) == 0) return false;
+  else if (choose_register_tile(t, z.M, z.N, streams, !lies.b.in_array && p->n.n > 1, l->target) == 0) return false;
   int64_t deep = z.K > 0 ? z.K : 1, most = most_deep(l->target, t->nr * dtype_size(p->dtype));
   if (lies.a.side_known && lies.a.side == 1 && lies.a.along_known) {
     int64_t stride = llabs(lies.a.along) * dtype_size(p->dtype); /* a line of each row of K stays in the second cache */
