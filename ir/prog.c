@@ -8,10 +8,12 @@ int64_t prog_layout(const Prog *prog, int64_t *offsets) {
     const Type t = prog->cells[i].type;
     if (!dim_is_int(prog->dims, type_count(prog->dims, t), &count))
       INTERNAL("cell %s has a free dimension", prog->cells[i].path);
+    int64_t bytes = (count * dtype_size(t.dtype) + 63) / 64 * 64, page = 4096;
+    if (prog->apart) at = (at + page + bytes + page - 1) / page * page - bytes;
     if (offsets) offsets[i] = at;
-    at += (count * dtype_size(t.dtype) + 63) / 64 * 64;
+    at += bytes;
   }
-  return at;
+  return prog->apart ? at + 4096 : at;
 }
 
 bool prog_trains(const Prog *prog, int entry) {

@@ -89,10 +89,12 @@ typedef struct Prog {
   Loc budget_loc;
   uint64_t seed;
   Sweep *sweep; /* or NULL */
+  bool apart;   /* cells stand apart, see prog_layout */
 } Prog;
 
 /* Places of the cells in the context's memory, in their order, each at a multiple of 64 bytes; returns the total.
- * `offsets` may be NULL. Equal modules of a list have their leaves at equal distances. */
+ * `offsets` may be NULL. Equal modules of a list have their leaves at equal distances. With prog->apart every cell ends
+ * where a page of 4096 bytes ends, and a page lies free between it and the next one, where tests put their guards. */
 int64_t prog_layout(const Prog *prog, int64_t *offsets);
 /* Does the training call the entry? Initialisation, the entries of its actions, and those that make or map records. */
 bool prog_trains(const Prog *prog, int entry);

@@ -1,9 +1,8 @@
 #include "library/gradients.h"
 #include "base/ds.h"
+#include "library/batch.h"
 #include "passes/rewrite.h"
-#include "runtime/core/data.h"
 #include "runtime/core/random.h"
-#include "runtime/core/shapes.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,52 +60,6 @@ static void shorten(Session *s, int entry, int64_t rows) {
     for (int k = 0; k < run->n_feeds; k++)
       if (open && feeds[k].batch > rows) feeds[k].batch = rows;
     run->feeds = feeds;
-  }
-}
-
-/* ---- inputs ---- */
-
-typedef struct Batch {
-  DnnDataSets *sets;
-  DnnFeeder *feeder;
-  const void *in[256];
-  int64_t vars[DNN_MAX_VARS];
-} Batch;
-
-static void batch_close(Batch *b) {
-  if (b->feeder) dnn_feeder_free(b->feeder);
-  if (b->sets) dnn_data_free(b->sets);
-}
-
-/* The first batch of the first run that calls the entry. False: nothing feeds it, or m->error. */
-static bool real_batch(Machine *m, int entry, Batch *b, bool *fed) {
-  const DnnProgram *p = m->s.program;
-  const DnnAction *run = NULL;
-  for (int i = 0; i < p->n_actions && !run; i++)
-    if (p->actions[i].kind == DNN_RUN && p->actions[i].entry == entry && p->actions[i].n_feeds) run = &p->actions[i];
-  *fed = run != NULL;
-  if (!run) return false;
-  int64_t rows;
-  b->sets = dnn_data_new(p, &m->context, &m->find, &m->tokens);
-  if (!b->sets || !dnn_feeder_new(b->sets, run, 0, &b->feeder, &m->error)) return false;
-  dnn_feeder_start(b->feeder, 1, 0);
-  int more = dnn_feeder_next(b->feeder, b->in, b->vars, &rows, &m->error);
-  return more > 0 || (more == 0 && dnn_fail(&m->error, "the data has no records"));
-}
-
-/* Random inputs of a type: floats of -1 .. 1, integers within their bounds. */
-static void made_up_batch(Arena *a, const DnnEntry *x, int64_t rows, Batch *b) {
-  for (int k = 0; k < x->n_vars && k < DNN_MAX_VARS; k++)
-    b->vars[k] = x->vars[k].bound < rows ? x->vars[k].bound : rows;
-  for (int i = 0; i < x->n_inputs; i++) {
-    const DnnPort *t = &x->inputs[i];
-    int64_t shape[DNN_MAX_RANK], n = dnn_port_shape(x, i, b->vars, shape);
-    Tensor v = tensor_new(a, (DType)t->dtype, 1, &n);
-    const DnnAxis *below = &t->below;
-    int64_t bound = below->var >= 0 ? below->mul * b->vars[below->var] + below->add : below->var == -1 ? below->add : 0;
-    if (dnn_dtype_is_float(t->dtype)) tensor_random(&v, 7 + (uint64_t)i, -1, 1);
-    else tensor_random(&v, 7 + (uint64_t)i, 0, bound > 0 ? (double)bound : 2);
-    b->in[i] = v.data;
   }
 }
 
@@ -230,10 +183,10 @@ static void check_entry(Machine *m, const Graph *g, int compiled, int64_t rows, 
   Batch b = {0};
   Arena *a = arena_new();
   bool fed;
-  if (!real_batch(m, r->entry, &b, &fed)) {
+  if (!batch_real(m, r->entry, &b, &fed)) {
     r->made_up = m->s.program->entries[r->entry].n_inputs > 0;
     if (fed) r->why = arena_strdup(m->s.arena, m->error.text);
-    made_up_batch(a, &m->s.program->entries[r->entry], rows, &b);
+    batch_made_up(a, &m->s.program->entries[r->entry], rows, &b);
   }
   m->context.stage = 1, m->context.step = 0, m->context.epoch = 0, m->context.steps = 1;
   EvalEnv env = env_of(m, a, g, &m->s.prog->entries[r->entry], &b);

@@ -4,6 +4,7 @@
 #include "codegen/plugin.h"
 #include "frontend/frontend.h"
 #include "library/misfit.h"
+#include "passes/hostile.h"
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -83,6 +84,7 @@ Status session_elaborate(Session *s) {
   s->prog = o->text ? frontend_load_text(s->arena, s->diag, o->path, o->text, o->text_size, &elab)
                     : frontend_load(s->arena, s->diag, o->path, &elab);
   session_time(s, "elaborate", t);
+  if (s->prog) s->prog->apart = hostile_apart();
   return s->prog && !diag_errors(s->diag) ? STATUS_OK : STATUS_PROGRAM;
 }
 

@@ -164,9 +164,10 @@ static double share(const Tensor *dx, const Tensor *v) {
 }
 
 /* Central differences of several steps; one that agrees is enough: a wrong number would have to agree by chance. A step
- * whose rounding hides a thousandth of the derivative says nothing, unless it is the largest. */
+ * whose rounding hides a thousandth of the derivative says nothing, unless it is the largest. The small ones are for
+ * functions of many kinks: those that lie between the two points count in proportion to h. */
 GradDerivative grad_point_along(const GradPoint *p, int n_x, const Tensor *v) {
-  static const double steps[] = {1e-3, 1e-5, 1e-4, 1e-6, 1e-7};
+  static const double steps[] = {1e-3, 1e-5, 1e-6, 1e-4, 1e-7, 1e-8, 1e-9};
   GradDerivative d = {.verdict = GRAD_WRONG};
   double all = 0, best = INFINITY;
   for (int i = 0; i < n_x; i++) {
@@ -208,7 +209,7 @@ Tensor *grad_point_direction(const GradPoint *p, int n_x, int only, uint64_t see
     most = fmax(most, fabs(share(&p->dx[i], &v[i])));
   }
   for (int i = 0; i < n_x; i++) {
-    double s = share(&p->dx[i], &v[i]), factor = s != 0 && isfinite(s) ? fmin(100, most / fabs(s)) : 1;
+    double s = share(&p->dx[i], &v[i]), factor = s != 0 && isfinite(s) ? fmin(10, most / fabs(s)) : 1;
     if (only >= 0) factor = 1;
     if (s < 0) factor = -factor; /* all shares are positive: they do not cancel */
     for (int64_t k = 0, n = tensor_count(&v[i]); k < n; k++) tensor_set(&v[i], k, factor * tensor_get(&v[i], k));

@@ -18,11 +18,12 @@ static const char *value_of(const char *list, const char *word) {
 
 /* A word that is misspelt would leave a test that tests nothing. */
 static void check_words(const char *list) {
-  static const char *const words[] = {"text", "nodes", "steps", "without"};
+  static const char *const words[] = {"text", "nodes", "steps", "without", "apart"};
   for (const char *s = list; s && *s; s += strspn(s, ",")) {
-    size_t n = strcspn(s, ",="), k = 0;
-    while (k < 4 && (strlen(words[k]) != n || strncmp(s, words[k], n))) k++;
-    if (k == 4) INTERNAL("DNN_HOSTILE takes text, nodes=SEED, steps=SEED and without=PASSES, not `%.*s`", (int)n, s);
+    size_t n = strcspn(s, ",="), k = 0, count = sizeof words / sizeof *words;
+    while (k < count && (strlen(words[k]) != n || strncmp(s, words[k], n))) k++;
+    if (k == count)
+      INTERNAL("DNN_HOSTILE takes text, nodes=SEED, steps=SEED, without=PASSES and apart, not `%.*s`", (int)n, s);
     s += strcspn(s, ",");
   }
 }
@@ -39,6 +40,7 @@ static uint64_t seed_of(const char *word) {
 }
 
 bool hostile_text(void) { return hostile("text") != NULL; }
+bool hostile_apart(void) { return hostile("apart") != NULL; }
 uint64_t hostile_nodes(void) { return seed_of("nodes"); }
 uint64_t hostile_steps(void) { return seed_of("steps"); }
 

@@ -6,12 +6,14 @@
  *   steps=SEED   steps of a plan run in any order in which everything is written before it is read; memory is planned
  *                for it (the same bits)
  *   without=A+B  the passes A and B are left out, but for those that plans cannot do without (the same but for rounding)
+ *   apart        parameters and other cells stand apart in memory, so that tests can put guard pages between them
  * Freed memory that is filled with NaN is `--check` (codegen/watch.h). */
 #ifndef PASSES_HOSTILE_H
 #define PASSES_HOSTILE_H
 #include "ir/ir.h"
 
 bool hostile_text(void);
+bool hostile_apart(void);
 /* The seed, or 0: not wanted. */
 uint64_t hostile_nodes(void);
 uint64_t hostile_steps(void);
