@@ -96,14 +96,22 @@ static void print_site(const Session *s, const GradEntry *r, const GradSite *x) 
              o->op == OP_custom_grad ? "own gradients of a function that is constant here"
                                      : "held fixed by `stop_gradient`");
   }
+  if (x->verdict == GRAD_KINK && !arrlen(x->ops))
+    printf("  note: a step, as of `floor` or a comparison, is at this value; beside it the gradient is right\n");
   if (x->stopped > 0.001)
     for (ptrdiff_t i = 0; i < arrlen(x->stops) && i < SHOWN; i++)
       printf("  note: %s: `stop_gradient` is one of what holds back %.2g of the derivative\n", place(s, x->stops[i]),
              x->stopped);
 }
 
+static void print_cuts(const Session *s, const GradSite *x) {
+  for (ptrdiff_t i = 0; i < arrlen(x->cuts) && i < SHOWN; i++)
+    printf("  note: %s: the gradient for %s is 0: it ends at this `%s`\n", place(s, x->cuts[i].loc),
+           x_name(s, x, x->cuts[i].x), op_spelling(x->cuts[i].op));
+}
+
 static void print_entry(const Session *s, const GradEntry *r) {
-  for (ptrdiff_t k = 0; k < arrlen(r->sites); k++) print_site(s, r, &r->sites[k]);
+  for (ptrdiff_t k = 0; k < arrlen(r->sites); k++) print_site(s, r, &r->sites[k]), print_cuts(s, &r->sites[k]);
   if (r->why) printf("  note: inputs of `%s` are made up: %s\n", r->name, r->why);
   else if (r->made_up) printf("  note: inputs of `%s` are made up: nothing in `train` feeds it\n", r->name);
   if (r->compiled >= 0 && !r->failed) printf("  compiled: %.1e from the gradient in f64\n", r->compiled);
@@ -134,6 +142,18 @@ static void json_ops(const Session *s, Buf *b, const GradSite *x) {
   buf_char(b, ']');
 }
 
+static void json_cuts(const Session *s, Buf *b, const GradSite *x) {
+  buf_str(b, ", \"cuts\": [");
+  for (ptrdiff_t i = 0; i < arrlen(x->cuts); i++) {
+    buf_printf(b, "%s{\"op\": ", i ? ", " : "");
+    buf_json(b, op_info[x->cuts[i].op].name);
+    json_text(b, "place", place(s, x->cuts[i].loc));
+    json_text(b, "of", x_name(s, x, x->cuts[i].x));
+    buf_char(b, '}');
+  }
+  buf_char(b, ']');
+}
+
 static void print_json(const Session *s, const GradEntry *r) {
   for (ptrdiff_t k = 0; k < arrlen(r->sites); k++) {
     const GradSite *x = &r->sites[k];
@@ -148,7 +168,7 @@ static void print_json(const Session *s, const GradEntry *r) {
     json_number(&b, "stopped", x->stopped);
     json_number(&b, "compiled", r->compiled >= 0 ? r->compiled : (double)NAN);
     buf_printf(&b, ", \"made_up\": %s", r->made_up ? "true" : "false");
-    json_ops(s, &b, x);
+    json_ops(s, &b, x), json_cuts(s, &b, x);
     puts(arena_printf(s->arena, "%s}", b.s));
     buf_free(&b);
   }

@@ -194,6 +194,26 @@ static void tell_values(GradSite *s, Arena *a, const GradFn *f, const GradPoint 
   for (ptrdiff_t i = 0; i < arrlen(f->stops); i++) arrput(s->stops, graph_node(f->g, f->stops[i])->loc);
 }
 
+/* Where the paths end of the xs that no gradient reaches. */
+static void tell_cuts(GradSite *s, const GradFn *f) {
+  NodeId n_nodes = (NodeId)arrlen(f->g->nodes);
+  bool *active = calloc(n_nodes, sizeof *active);
+  if (!active) INTERNAL("out of memory");
+  for (int i = 0; i < f->n_x; i++) {
+    memset(active, 0, n_nodes);
+    active[f->x[i]] = true;
+    grad_spread(f->arena, f->g, n_nodes, active, NULL);
+    for (NodeId n = 1; n < n_nodes && !active[f->y]; n++) {
+      const Node *d = graph_node(f->g, n);
+      bool meets = false;
+      for (int k = 0; f->on_path[n] && k < d->n_in; k++) meets |= active[d->in[k]];
+      GradCut cut = {i, (Op)d->op, d->loc};
+      if (meets && !active[n]) arrput(s->cuts, cut);
+    }
+  }
+  free(active);
+}
+
 /* Which share of the derivative the stop_gradients hold back. */
 static void tell_stopped(GradSite *s, const GradFn *f) {
   GradPoint p;
@@ -245,6 +265,7 @@ static GradSite check_site(Arena *a, const Graph *g, NodeId t, const EvalEnv *en
   Buf why = {0};
   if (grad_fn_open(own, g, t, env, &f, &why) && grad_point_open(&f, f.base, true, &p, &why)) {
     tell_values(&s, a, &f, &p);
+    tell_cuts(&s, &f);
     if (!isfinite(p.y)) {
       buf_printf(&why, "the value is %g here", p.y);
     } else {
@@ -293,6 +314,8 @@ GradSite *grad_check(Arena *a, const Graph *g, const EvalEnv *env) {
 }
 
 void grad_check_free(GradSite *sites) {
-  for (ptrdiff_t i = 0; i < arrlen(sites); i++) arrfree(sites[i].stops), arrfree(sites[i].ops);
+  for (ptrdiff_t i = 0; i < arrlen(sites); i++) {
+    arrfree(sites[i].stops), arrfree(sites[i].ops), arrfree(sites[i].cuts);
+  }
   arrfree(sites);
 }

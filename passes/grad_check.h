@@ -36,6 +36,14 @@ typedef struct GradOp {
   GradDerivative d;
 } GradOp;
 
+/* A gradient that is 0 whatever the values: every path from x to y passes through an operation like this one, which is
+ * constant but for jumps, or holds its operand fixed. */
+typedef struct GradCut {
+  int x;
+  Op op;
+  Loc loc;
+} GradCut;
+
 typedef struct GradSite {
   Loc loc;   /* of the `grad` */
   int depth; /* 0: in the graph itself, 1: in a body of it, .. */
@@ -52,6 +60,7 @@ typedef struct GradSite {
   Loc *stops;           /* stb_ds: stop_gradients that y depends on */
   double stopped;       /* the share of the derivative that they hold back, 0 .. 1 */
   GradOp *ops;          /* stb_ds: when it is not right */
+  GradCut *cuts;        /* stb_ds */
 } GradSite;
 
 /* All gradients of g, whose floats are f64, at the values of `env`: stb_ds, in the order of the graph. What is in it

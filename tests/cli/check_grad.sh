@@ -11,15 +11,16 @@ has "$out" ": right, "
 has "$out" "check_grad.dnn:34:20: \`stop_gradient\` is one of what holds back 0.5 of the derivative"
 has "$out" "check_grad.dnn:39:16: own gradients of a function that is constant here"
 has "$out" "inputs of \`slope\` are made up: nothing in \`train\` feeds it"
+has "$out" "check_grad.dnn:45:28: the gradient for \`net.b\` is 0: it ends at this \`floor\`"
 hasnt "$out" "wrong"
 hasnt "$out" "unchecked"
-[ "$(grep -c "compiled: .*e-0[5-9] from the gradient in f64" "$out")" = 5 ] || fail "compiled gradients"
+[ "$(grep -c "compiled: .*e-0[5-9] from the gradient in f64" "$out")" = 6 ] || fail "compiled gradients"
 
 # a factor 2 is forgotten
 status 1 "$DNNC" check --grad "$p" --set wrong=true
 has "$err" "check_grad.dnn:16:34: error: the own gradient of this function says "
 has "$err" "check_grad.dnn:8:74: note: its own gradient comes from here"
-has "$err" "check_grad.dnn:46:23: error: the own gradient of this function says "
+has "$err" "check_grad.dnn:52:23: error: the own gradient of this function says "
 has "$err" "check_grad.dnn:27:35: note: it belongs to this gradient of \`learn\`"
 has "$err" "note: for \`net.w\` the gradient says "
 has "$err" "help: 1 of its 2 tensors differ"
