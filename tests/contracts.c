@@ -14,6 +14,7 @@
 #include "base/ds.h"
 #include "library/batch.h"
 #include "runtime/core/xxh64.h"
+#include <dirent.h>
 #include <dlfcn.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -34,6 +35,7 @@ static volatile unsigned long allocations, of_openmp;
 
 /* What OpenMP's library needs for its threads is its own matter. */
 static void count(const void *caller) {
+
   if (!inside) return;
   Dl_info at;
   if (dladdr(caller, &at) && at.dli_fname && strstr(at.dli_fname, "omp.so")) of_openmp++;
@@ -280,6 +282,17 @@ static void check_entry(Machine *m, int entry, Tally *t) {
   batch_close(&b);
 }
 
+/* Waits, a minute at most, until the threads that compile and keep images are gone. */
+static void settle(void) {
+  for (int k = 0, n = 2; k < 600 && n > 1; k++) {
+    DIR *tasks = opendir("/proc/self/task");
+    n = 0;
+    for (struct dirent *x; tasks && (x = readdir(tasks));) n += x->d_name[0] != '.';
+    if (tasks) closedir(tasks);
+    if (n > 1) usleep(100000);
+  }
+}
+
 static bool options_of(int argc, char **argv, Options *o) {
   static const char *sets[64], *dims[64];
   int n_sets = 0, n_dims = 0;
@@ -310,6 +323,7 @@ int main(int argc, char **argv) {
     diag_flush(m.s.diag, stderr, false);
     fprintf(stderr, "%s: %s\n", model, m.s.error ? m.s.error : "");
   }
+  settle();
   for (int i = 0; !status && i < m.s.program->n_entries; i++)
     if (m.s.program->entries[i].kind == DNN_EXPORT || m.s.program->entries[i].kind == DNN_STEP) check_entry(&m, i, &t);
   if (!status)
