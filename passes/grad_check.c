@@ -273,7 +273,7 @@ static GradSite check_site(Arena *a, const Graph *g, NodeId t, const EvalEnv *en
       s.verdict = s.all.verdict;
       if (s.verdict != GRAD_RIGHT) look_closer(&s, a, &f, &p);
       if (s.verdict == GRAD_WRONG && !arrlen(s.ops)) find_before(own, g, t, env, &s.ops);
-      if (s.verdict != GRAD_WRONG && arrlen(f.stops)) tell_stopped(&s, &f);
+      if ((s.verdict == GRAD_RIGHT || s.verdict == GRAD_STOPPED) && arrlen(f.stops)) tell_stopped(&s, &f);
     }
   }
   if (s.verdict == GRAD_UNCHECKED) s.why = arena_strdup(a, why.s ? why.s : "?");
