@@ -246,7 +246,9 @@ static bool put_run(Emit *e, int i, Buf *b, const char *args) {
   emit_steps(e, i, &body);
   if (!body.n) return false;
   emit_hash_steps(e, i, &body);
-  bool arena = uses(&body, "a + "), cells = uses(&body, "c + "), key = uses(&body, "key, ");
+  bool arena = uses(&body, "a + ") || uses(&body, "(void *)a,"),
+       cells = uses(&body, "c + ") || uses(&body, "(void *)c,");
+  bool key = uses(&body, "key, ");
   buf_str(b, "\n/* The kernels of ");
   buf_c(b, x->name);
   buf_printf(b, " (%s), as every thread of the team calls them. */\nstatic void run_%s(%s, DnnTeam *team) {\n",

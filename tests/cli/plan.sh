@@ -46,7 +46,7 @@ line="$key: tile 6x16 kc 1 mc 6 nc 16 splits 1\n"
 bad "$head$line$line" "3: $key is given twice"
 mkdir closed.plan
 head -c 1100000 /dev/zero | tr '\0' '#' >large.plan
-for f in large.plan:'more than 1 MiB' missing.plan:'No such file' closed.plan:'Is a directory'; do
+for f in large.plan:'more than 1 MiB' missing.plan:'No such file' closed.plan:'it is a folder'; do
   status 1 "$DNNC" emit mixed.dnn -o bad --plan "${f%%:*}"
   has "$err" "${f%%:*}: "
   has "$err" "${f#*:}"
