@@ -10,7 +10,7 @@ typedef struct Parts {
 } Parts;
 static Parts parts_of(const Session *s, int entry) {
   const Lowered *l = s->lowered[entry];
-  return (Parts){prog_layout(s->prog, NULL), s->plans[entry]->peak, l->kept_bytes, l->scratch_bytes};
+  return (Parts){prog_layout(s->prog, NULL), s->plans[entry]->peak, l->kept_bytes, lowered_scratch_bytes(l)};
 }
 
 static const PlanStep *step_at(const PlanStep *steps, int at) {

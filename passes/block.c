@@ -11,6 +11,8 @@
  * one's result. A way that leaves the members and comes back, as from the forward part of a step to its gradient,
  * begins a new block; large values of an earlier one (probabilities) are made again from what is small (q, k, the row's
  * largest and sum), and so need not live as long.
+ * A product of rows with weights is the only one of its block where what is made of its values folds them, as the loss
+ * of a label for each row does.
  *
  * Why here: after all that moves work between loops; before retrim, which drops what bodies take in for nothing.
  * Needs: an expanded graph. Keeps: bits of everything but the order of sums in products. Breaks: nothing. */
@@ -93,6 +95,7 @@ static bool goes_on(const Family *f, NodeId n) {
   if (op_info[x->op].cls == VIEW) return x->op != OP_concat;
   if (!block_member_kind(f->g, n)) return false;
   if (x->op != OP_dot) return true;
+  if (f->tail) return n == f->tail;
   int a = lead_axes_of_operand(f->g, n, &f->lead[n], f->n, 0, &at);
   int b = lead_axes_of_operand(f->g, n, &f->lead[n], f->n, 1, &at);
   if (f->rows) return a || b;
@@ -120,7 +123,7 @@ static void follow(const Search *s, Family *f, NodeId seed, const Lead *lead) {
     Lead at;
     if (!goes_on(f, n)) continue;
     const Node *x = node_of(s, n);
-    for (int k = 0; k < x->n_in; k++)
+    for (int k = 0; k < x->n_in && n != f->tail; k++)
       if (lead_of_operand(s->g, n, &f->lead[n], f->n, k, &at)) reach(f, x->in[k], &at, n, &todo);
     for (int i = s->first[n]; i < s->first[n + 1]; i++) {
       User u = s->users[i];
@@ -138,18 +141,26 @@ static bool joined(const Family *f, NodeId user, int k) {
          lead_of_operand(f->g, user, &f->lead[user], f->n, k, &at) && same_lead(f, &at, &f->lead[n]);
 }
 
-/* Members: on ways between products, and element-wise nodes behind the last one. `inside`: views between as well. */
-static void choose_members(const Search *s, Family *f, bool *inside) {
+/* Ways that are followed begin at a product; they end at one, or, behind the only one, at what makes rows small. */
+static bool begins(const Family *f, NodeId n) { return f->tail ? n == f->tail : graph_node(f->g, n)->op == OP_dot; }
+static bool ends(const Family *f, NodeId n) {
+  const Node *x = graph_node(f->g, n);
+  return f->tail ? op_info[x->op].cls == REDUCE || op_info[x->op].cls == GATHER : x->op == OP_dot;
+}
+
+/* Members: on ways between products, and element-wise nodes behind the last one. */
+static void choose_members(const Search *s, Family *f) {
+  bool *inside = f->inside;
   bool *from = calloc(s->n_nodes + 1, 1), *to = calloc(s->n_nodes + 1, 1);
   if (!from || !to) INTERNAL("out of memory");
   for (NodeId n = 1; n < s->n_nodes; n++) {
     if (!s->live[n] || !f->known[n] || f->bad[n] || !goes_on(f, n)) continue;
-    from[n] = node_of(s, n)->op == OP_dot;
+    from[n] = begins(f, n);
     for (int k = 0; k < node_of(s, n)->n_in; k++) from[n] |= joined(f, n, k) && from[node_of(s, n)->in[k]];
   }
   for (NodeId n = s->n_nodes; n-- > 1;) {
     if (!from[n]) continue;
-    to[n] = node_of(s, n)->op == OP_dot;
+    to[n] = ends(f, n);
     for (int i = s->first[n]; i < s->first[n + 1]; i++)
       to[n] |= joined(f, s->users[i].node, s->users[i].operand) && to[s->users[i].node];
     inside[n] = to[n];
@@ -167,7 +178,8 @@ static void choose_members(const Search *s, Family *f, bool *inside) {
 }
 
 /* Returns how many levels there are. */
-static int find_levels(const Search *s, Family *f, const bool *inside) {
+static int find_levels(const Search *s, Family *f) {
+  const bool *inside = f->inside;
   int most = 0;
   for (NodeId n = 1; n < s->n_nodes; n++) {
     if (!s->live[n]) continue;
@@ -211,7 +223,8 @@ static bool pays(const Search *s, const Family *f, int level, bool *large) {
 static void add_blocks(Search *s, const Family *f, int levels) {
   for (int level = 0; level < levels; level++) {
     bool large;
-    if (!pays(s, f, level, &large)) continue;
+    if (f->tail) large = false; /* its cost is known */
+    else if (!pays(s, f, level, &large)) continue;
     Block *b = arena_one(s->g->arena, Block);
     *b = (Block){.f = f, .level = level, .large = large};
     block_fill(b);
@@ -229,12 +242,12 @@ static int grow(Search *s, Family *f, NodeId seed, const Lead *lead) {
   f->lead = arena_array(a, Lead, s->n_nodes + 1);
   f->member = arena_array(a, bool, s->n_nodes + 1);
   f->level = arena_array(a, int, s->n_nodes + 1);
-  bool *inside = arena_array(a, bool, s->n_nodes + 1);
+  f->inside = arena_array(a, bool, s->n_nodes + 1);
   follow(s, f, seed, lead);
-  choose_members(s, f, inside);
+  choose_members(s, f);
   for (NodeId n = 1; n < s->n_nodes; n++)
     if (f->member[n] && s->block_of[n]) return 0; /* of a block with other axes */
-  return find_levels(s, f, inside);
+  return find_levels(s, f);
 }
 
 static void find_family(Search *s, NodeId seed) {
@@ -413,7 +426,7 @@ static bool keeps_inside(const Search *s, const Family *f) {
     bool read = false;
     for (int i = s->first[n]; i < s->first[n + 1]; i++) {
       NodeId u = s->users[i].node;
-      read |= !f->member[u] && !joined(f, u, s->users[i].operand);
+      read |= f->tail ? !f->inside[u] : !f->member[u] && !joined(f, u, s->users[i].operand);
     }
     for (int i = 0; i < (int)arrlen(s->g->outputs); i++) read |= s->g->outputs[i] == n;
     Type t = graph_type(s->g, n);
@@ -450,15 +463,95 @@ static void split_rows(Graph *body) {
   finish(&s);
 }
 
+/* ---- the last product of rows, and what is made of each of its rows ---- */
+
+/* Are the values of the product's size read element by element, or folded, and by nobody else? */
+static bool only_folded(const Search *s, NodeId seed) {
+  enum { MOST = 64 };
+  NodeId todo[MOST];
+  int n = 1, folds = 0;
+  todo[0] = seed;
+  for (int at = 0; at < n; at++) {
+    for (int i = 0; i < (int)arrlen(s->g->outputs); i++)
+      if (s->g->outputs[i] == todo[at]) return false;
+    for (int i = s->first[todo[at]]; i < s->first[todo[at] + 1]; i++) {
+      NodeId u = s->users[i].node;
+      const Node *x = node_of(s, u);
+      OpClass c = op_info[x->op].cls;
+      bool seen = false;
+      if (x->op == OP_dot || x->op == OP_concat || (c != VIEW && !block_member_kind(s->g, u))) return false;
+      if (c == GATHER && s->users[i].operand) return false;
+      folds += c == REDUCE || c == GATHER;
+      if (c == REDUCE || c == GATHER) continue;
+      for (int k = 0; k < n; k++) seen |= todo[k] == u;
+      if (!seen && n == MOST) return false;
+      if (!seen) todo[n++] = u;
+    }
+  }
+  return folds > 0;
+}
+
+/* How many rows meet each element of the operand that has not this axis of the product; 0: both have it. */
+static double rows_beside(const Search *s, NodeId n, int axis) {
+  const Node *x = node_of(s, n);
+  int64_t la[MAX_RANK], lb[MAX_RANK], ly[MAX_RANK];
+  int na = node_ints(s->g, x, A_la, la, MAX_RANK), nb = node_ints(s->g, x, A_lb, lb, MAX_RANK);
+  int ny = node_ints(s->g, x, A_ly, ly, MAX_RANK);
+  const int64_t *l[2] = {la, lb};
+  int nl[2] = {na, nb}, other = -1;
+  double rows = 1;
+  for (int k = 0; k < 2; k++) {
+    bool has = false;
+    for (int i = 0; i < nl[k]; i++) has |= l[k][i] == ly[axis];
+    if (!has) other = k;
+  }
+  for (int i = 0; i < ny && other >= 0; i++) {
+    bool has = false;
+    for (int k = 0; k < nl[other]; k++) has |= l[other][k] == ly[i];
+    if (!has) rows *= (double)dim_upper(s->g->dims, x->type.shape[i]);
+  }
+  return other < 0 ? 0 : rows;
+}
+
+/* The other operand, mostly weights, is read again for each element. So an element has rows enough for that to cost
+ * little, its values stay in a thread's cache, and all threads' scratch is less than the value in memory was. Takes
+ * one element for each index of the axis, or else some indices at a time. */
+static bool find_tail(Search *s, NodeId seed, int axis) {
+  enum { TAIL_BYTES = 1 << 20, TAIL_ROWS = 64, TAIL_ELEMENTS = 8 };
+  Family *f = arena_one(s->g->arena, Family);
+  Type t = node_of(s, seed)->type;
+  Lead lead = {{(int8_t)axis}};
+  int64_t size = dim_upper(s->g->dims, t.shape[axis]), count = dim_upper(s->g->dims, type_count(s->g->dims, t)), all;
+  if (size < TAIL_ELEMENTS || count < 0) return false;
+  double bytes = (double)count / (double)size * dtype_size(t.dtype), beside = rows_beside(s, seed, axis) / (double)size;
+  *f = (Family){.g = s->g, .n = 1, .size = {t.shape[axis]}, .length = t.shape[axis], .tail = seed};
+  int64_t rows = 1;
+  if (beside < TAIL_ROWS) {
+    if (!dim_is_int(s->g->dims, t.shape[axis], &all)) return false;
+    for (rows = all / TAIL_ELEMENTS; rows > 1 && (all % rows || (double)rows * bytes > TAIL_BYTES);) rows--;
+    f->rows = rows;
+    f->length = dim_int(s->g->dims, all / rows);
+  }
+  double element = bytes * (double)rows;
+  if (beside * (double)rows < TAIL_ROWS || element < LEAST_ELEMENT || element > TAIL_BYTES) return false;
+  if ((double)count * dtype_size(t.dtype) < SAVED_BYTES) return false;
+  if (grow(s, f, seed, &lead) != 1 || !keeps_inside(s, f)) return false;
+  add_blocks(s, f, 1);
+  return true;
+}
+
 void pass_block(Graph *g, const Prog *prog, const Entry *entry) {
   rewrite_regions(g, pass_block, prog, entry);
   int batched = 0;
   Lead none;
   for (NodeId n = 1; n < (NodeId)arrlen(g->nodes); n++)
     batched += g->nodes[n].op == OP_dot && batch_axes(g, &g->nodes[n], &none) > 0;
-  if (batched < 2) return;
   Search s = begin(g);
-  for (NodeId n = 1; n < s.n_nodes; n++)
+  for (NodeId n = 1; n < s.n_nodes && batched >= 2; n++)
     if (s.live[n] && g->nodes[n].op == OP_dot && !s.done[n]) find_family(&s, n);
+  for (NodeId n = 1; n < s.n_nodes; n++) {
+    bool found = !s.live[n] || g->nodes[n].op != OP_dot || s.block_of[n] || !only_folded(&s, n);
+    for (int k = 0; k < g->nodes[n].type.rank && !found; k++) found = find_tail(&s, n, k);
+  }
   finish(&s);
 }

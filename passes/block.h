@@ -15,10 +15,12 @@ typedef struct Family {
   int n; /* lead axes */
   Dim size[MAX_LEAD], length;
   int64_t rows;      /* 0, or: the lead axis is one of rows, of which an element takes so many: it stays in the body */
+  NodeId tail;       /* 0, or: the block's only product, whose other operand every element reads as a whole */
   bool *known, *bad; /* `lead` is known; it is ambiguous, or the node is not parallel in these axes */
   Lead *lead;
   bool *member;
-  int *level; /* how often a path to the node has left the members */
+  bool *inside; /* members, and views between them */
+  int *level;   /* how often a path to the node has left the members */
 } Family;
 
 /* One loop: the members of one level, as a body without the lead axes. */

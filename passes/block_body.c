@@ -167,10 +167,16 @@ static NodeId make(Block *b, NodeId n, const Lead *lead) {
     return g_dot(b->body, x->loc, in[0], in[1], la, lb, ly, ny);
   }
   if (op_info[x->op].cls == MAP) return copy_node(b->body, x, in, reduced(f, x->type, lead));
+  if (x->op == OP_gather) { /* the lead axes are some of its batch */
+    int axis = (int)node_int(f->g, x, A_axis), batch = (int)node_int(f->g, x, A_batch);
+    return g_gather(b->body, x->loc, in[0], in[1], axis - gone(f), batch - gone(f));
+  }
   Lead from;
+  lead_of_operand(f->g, n, lead, f->n, 0, &from);
+  if (x->op == OP_argmax || x->op == OP_argmin)
+    return g_arg(b->body, (Op)x->op, x->loc, in[0], left(&from, gone(f), (int)node_int(f->g, x, A_axis)));
   int64_t v[MAX_RANK];
   int axes[MAX_RANK], n_axes = node_ints(f->g, x, A_axes, v, MAX_RANK);
-  lead_of_operand(f->g, n, lead, f->n, 0, &from);
   for (int k = 0; k < n_axes; k++) axes[k] = left(&from, gone(f), (int)v[k]);
   return g_reduce(b->body, (Op)x->op, x->loc, in[0], axes, n_axes);
 }
@@ -238,7 +244,9 @@ static NodeId enter(Block *b, NodeId n, const Lead *lead) {
 static NodeId enter_some(Block *b, NodeId n, const Lead *lead) {
   const Family *f = b->f;
   NodeId a = capture(b, n);
-  if (f->rows) return a;
+  bool none = true;
+  for (int i = 0; i < f->n; i++) none &= lead->axis[i] < 0;
+  if (f->rows || none) return a;
   Type t = graph_type(f->g, n);
   Loc loc = graph_node(f->g, n)->loc;
   Dim shape[MAX_RANK + MAX_LEAD];

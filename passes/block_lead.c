@@ -59,6 +59,9 @@ static int operand_axis(const Graph *g, const Node *x, int axis, int k) {
       if (find(v, n, i) < 0 && left-- == 0) return i;
     return -1;
   }
+  case OP_argmax:
+  case OP_argmin: return axis + (axis >= node_int(g, x, A_axis));
+  case OP_gather: return axis < node_int(g, x, A_batch) ? axis : -1;
   default: return -1;
   }
 }
@@ -90,5 +93,6 @@ bool lead_of_user(const Graph *g, NodeId n, int k, const Lead *lead, int count, 
 bool block_member_kind(const Graph *g, NodeId n) {
   const Node *x = graph_node(g, n);
   OpClass c = op_info[x->op].cls;
-  return c == MAP || x->op == OP_dot || (c == REDUCE && x->op != OP_argmax && x->op != OP_argmin);
+  if (x->op == OP_gather) return node_int(g, x, A_batch) > 0;
+  return c == MAP || x->op == OP_dot || c == REDUCE;
 }
