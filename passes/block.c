@@ -517,7 +517,7 @@ static double rows_beside(const Search *s, NodeId n, int axis) {
  * little, its values stay in a thread's cache, and all threads' scratch is less than the value in memory was. Takes
  * one element for each index of the axis, or else some indices at a time. */
 static bool find_tail(Search *s, NodeId seed, int axis) {
-  enum { TAIL_BYTES = 1 << 20, TAIL_ROWS = 64, TAIL_ELEMENTS = 8 };
+  enum { TAIL_BYTES = 1 << 20, TAIL_ROWS = 32, TAIL_ELEMENTS = 16 };
   Family *f = arena_one(s->g->arena, Family);
   Type t = node_of(s, seed)->type;
   Lead lead = {{(int8_t)axis}};

@@ -67,13 +67,13 @@ static const Row rows[] = {
      "let p = softmax(einsum(\"b h t c, b h s c -> b h t s\", q, k))\n"
      "let y = einsum(\"b h t s, b h s c -> b h t c\", p, v) + sum(p * p)",
      1, 2},
-    {"the label's loss", "q: f32[B <= 11, 64, 8], k: f32[37, 8], v: f32[37], i: i32[B, 64]",
+    {"the label's loss", "q: f32[B <= 16, 64, 8], k: f32[37, 8], v: f32[37], i: i32[B, 64]",
      "let y = -pick(log_softmax(q @ transpose(k) + v), i % 37)", 1, 0},
-    {"the label's loss as a difference", "q: f32[B <= 11, 2, 41, 8], k: f32[8, 37], v: f32[37], i: u8[B, 2, 41]",
+    {"the label's loss as a difference", "q: f32[B <= 16, 2, 41, 8], k: f32[8, 37], v: f32[37], i: u8[B, 2, 41]",
      "let s = einsum(\"b h t c, c s -> b h t s\", q, k) * 0.5 + v\n"
      "let y = log(sum(exp(s), axis = -1)) - pick(s, i32(i) % 37)",
      1, 0},
-    {"loss and how often it is right", "q: f32[B <= 11, 64, 8], k: f32[37, 8], v: f32[37], i: i32[B, 64]",
+    {"loss and how often it is right", "q: f32[B <= 16, 64, 8], k: f32[37, 8], v: f32[37], i: i32[B, 64]",
      "let s = q @ transpose(k) + v\n"
      "let y = -pick(log_softmax(s), i % 37) + f32(argmax(s, axis = -1) == i % 37)",
      1, 0},
@@ -81,9 +81,9 @@ static const Row rows[] = {
      "let y = -pick(log_softmax(q @ transpose(k) - v), i % 37)", 1, 0},
     {"columns", "q: f32[8, 512], k: f32[37, 8], v: f32[37]", "let y = log(sum(exp(k @ q + v[:, none]), axis = 0))", 1,
      0},
-    {"the nearest", "q: f32[B <= 11, 70, 6], k: f32[33, 6], v: f32[33]",
+    {"the nearest", "q: f32[B <= 16, 70, 6], k: f32[33, 6], v: f32[33]",
      "let y = min(sum(k * k, axis = -1) - 2 * einsum(\"b t c, s c -> b t s\", q, k) + v, axis = -1)", 1, 0},
-    {"logits are read outside", "q: f32[B <= 11, 64, 8], k: f32[37, 8], v: f32[37], i: i32[B, 64]",
+    {"logits are read outside", "q: f32[B <= 16, 64, 8], k: f32[37, 8], v: f32[37], i: i32[B, 64]",
      "let s = q @ transpose(k) + v\nlet y = pick(log_softmax(s), i % 37) + sum(s * s)", 0, 0},
     {"few rows", "q: f32[B <= 64, 4, 8], k: f32[64, 8], v: f32[64], i: i32[B, 4]",
      "let y = -pick(log_softmax(q @ transpose(k) + v), i % 37)", 0, 0},
