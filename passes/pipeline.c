@@ -145,7 +145,7 @@ bool pipeline_within(Prog *prog, Entry *entry, const PipelineOpts *o, const Pipe
     if (o->stop_after) return true;
     if (entry->nest == 1) { /* what no other plan could do without */
       int *bufs;
-      *bytes = prog_layout(prog, NULL) + plan_needs(plan_fuse(prog->arena, prog, entry), &bufs);
+      *bytes = prog_layout(prog, NULL) + plan_needs(plan_build(prog->arena, prog, entry), &bufs);
       arrfree(bufs);
       if (*bytes > room->limit) return true;
     }

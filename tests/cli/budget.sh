@@ -66,3 +66,22 @@ grep -Eq 'does not fit into the budget: it needs 1[0-9]{5} bytes at least, of wh
 [ "$(grep -Ec '^step.dnn:[0-9]+:[0-9]+: note: 64000  f32\[B, 32\]' "$err")" -ge 2 ] || fail 'no operands to blame'
 status 0 "$DNNC" ir tight.dnn --after=memory --memory 10M
 [ "$(arena)" -eq "$free" ] || fail '--memory does not take the place of the budget'
+# What the plan takes anyway is a limit that holds: a weight's gradient that its update takes at once has no bytes.
+cat >wide.dnn <<'D'
+use nn, loss, optim
+module Net() {
+  wide = nn.Linear(784, 256)
+  head = nn.Linear(256, 10)
+}
+model net = Net()
+step learn(x: f32[32, 784], y: u8[32]) {
+  let l = loss.cross_entropy(net.head(relu(net.wide(x))), y)
+  update net by optim.adam(1e-3) on l
+  report loss = l
+}
+D
+status 0 "$DNNC" ir wide.dnn --after=memory
+free=$(arena)
+[ "$free" -lt 400000 ] || fail "a weight's gradient has a place: $free bytes"
+status 0 "$DNNC" ir wide.dnn --after=memory --memory $((784 * 256 * 4 * 3 + 500000))
+[ "$(arena)" -le "$free" ] || fail "under the limit of its plan: $(arena) bytes"
