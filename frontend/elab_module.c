@@ -11,7 +11,7 @@ Value *v_inst(Elab *e, Inst *m) {
 
 Inst *inst_copy(Elab *e, const Inst *from) {
   Inst *m = arena_copy(e->arena, from, sizeof *from);
-  m->fields = arena_copy(e->arena, from->fields, sizeof(Field) * (size_t)from->n + 1);
+  m->fields = arena_copy(e->arena, from->fields, sizeof(Field) * (size_t)from->n);
   return m;
 }
 

@@ -2,7 +2,7 @@
 #include "frontend/elab_priv.h"
 
 static Value *store_list(Elab *e, Value *base, const IndexItem *items, int n, Op op, Value *v, Loc at) {
-  Value **copy = arena_copy(e->arena, base->list.items, sizeof(Value *) * (size_t)base->list.n + 1);
+  Value **copy = arena_copy(e->arena, base->list.items, sizeof(Value *) * (size_t)base->list.n);
   Value *r = v_tuple(e, copy, base->list.names, base->list.n);
   int64_t k;
   r->kind = base->kind;

@@ -130,7 +130,7 @@ static void run_loop(const Loop *l, const NodeId *in, const int64_t *factor, int
   }
   Dim k = dim_int(dims, size), q = dim_floordiv(dims, l->length, k), main = dim_mul(dims, q, k);
   Dim rest = dim_sub(dims, l->length, main), zero = dim_int(dims, 0);
-  NodeId *now = arena_copy(l->g->arena, in, sizeof *in * (size_t)(l->n_in + 1));
+  NodeId *now = arena_copy(l->g->arena, in, sizeof *in * (size_t)l->n_in);
   NodeId *parts[2] = {arena_array(l->g->arena, NodeId, l->n_out + 1), arena_array(l->g->arena, NodeId, l->n_out + 1)};
   bool whole = dim_is(dims, rest, 0);
   for (int turn = 0; turn < 2; turn++) { /* segments first, or the rest where the loop runs backwards */

@@ -212,7 +212,7 @@ static NodeId *number_operands(Trim *t, Fate *fates, int counts[3], int *n_in) {
 }
 
 static void set_counts(Trim *t, int carried, int rows) {
-  Attr *attrs = arena_copy(t->g->arena, t->d.attrs, sizeof(Attr) * (size_t)(t->d.n_attrs + 1));
+  Attr *attrs = arena_copy(t->g->arena, t->d.attrs, sizeof(Attr) * (size_t)t->d.n_attrs);
   for (int k = 0; k < t->d.n_attrs; k++) {
     if (attrs[k].key == A_carried) attrs[k] = attr_int(t->g, A_carried, carried);
     if (attrs[k].key == A_rows) attrs[k] = attr_int(t->g, A_rows, rows);

@@ -296,7 +296,7 @@ static void flat_scan(Graph *g, const Graph *from, const Node *d, const NodeId *
   bool loop = d->op == OP_scan, reverse = loop && node_int(from, d, A_reverse);
   int carried = loop ? (int)node_int(from, d, A_carried) : 0, rows = (int)node_int(from, d, A_rows);
   int64_t length = node_int(from, d, A_length);
-  NodeId *now = arena_copy(g->arena, in, sizeof *in * (size_t)(d->n_in + 1));
+  NodeId *now = arena_copy(g->arena, in, sizeof *in * (size_t)d->n_in);
   NodeId *next = arena_array(g->arena, NodeId, d->n_results + 1);
   NodeId *all = arena_array(g->arena, NodeId, (d->n_results + 1) * (length + 1));
   for (int64_t k = 0; k < length; k++) {
