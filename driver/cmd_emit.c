@@ -11,17 +11,10 @@ static int write_beside(const char *dir, const char *name, const char *ending, c
   return file_write_atomic(path, bytes, n) ? program_error("%s: %s", path, strerror(errno)) : EXIT_OK;
 }
 
-/* The weights beside their section's source, as NAME.dnnw. */
-int emit_copy_weights(const char *from, const char *dir, const char *name) {
-  Buf b = {0};
-  if (!buf_read_file(&b, from, (size_t)1 << 40)) return program_error("%s: %s", from, buf_read_why());
-  int status = write_beside(dir, name, "dnnw", b.s ? b.s : "", b.n);
-  buf_free(&b);
-  return status;
-}
-
-/* The cells as they lie in memory, as NAME.cells: parameters and states of the weights file; the rest is zero. */
-static int write_cells(const Session *s, const char *from, const char *dir) {
+/* The weights beside the source of their section: as NAME.dnnw; where nothing writes cells, as they lie in memory, as
+ * NAME.cells: parameters and states of the file, the rest is zero. A file that the program could not load is an error.
+ */
+int emit_copy_weights(const Session *s, const char *from, const char *dir) {
   const Prog *p = s->prog;
   int n = 0, count = (int)arrlen(p->cells);
   DnnFill *rows = arena_array(s->arena, DnnFill, count + 1);
@@ -42,8 +35,10 @@ static int write_cells(const Session *s, const char *from, const char *dir) {
   char why[1024] = "";
   unsigned char *cells = arena_array(s->arena, unsigned char, s->out.cell_bytes + 1);
   int status = EXIT_OK;
-  if (!dnn_weights_fill(b.s, b.n, rows, n, cells, why, sizeof why)) status = program_error("%s: %s", from, why);
-  if (!status) status = write_beside(dir, p->name, "cells", cells, (size_t)s->out.cell_bytes);
+  if (!dnn_weights_fill(b.s ? b.s : "", b.n, rows, n, cells, why, sizeof why))
+    status = program_error("%s: %s", from, why);
+  if (!status && s->out.constant) status = write_beside(dir, p->name, "cells", cells, (size_t)s->out.cell_bytes);
+  else if (!status) status = write_beside(dir, p->name, "dnnw", b.s, b.n);
   buf_free(&b);
   return status;
 }
@@ -63,8 +58,7 @@ int cmd_emit(const Args *a) {
     status = session_emit(&s, o.freestanding ? "plain" : session_default_target(false), weights != NULL, false);
   Buf why = {0};
   if (!status && !cc_write_files(dir, s.out.files, (int)arrlen(s.out.files), &why)) status = program_error("%s", why.s);
-  if (!status && weights)
-    status = s.out.constant ? write_cells(&s, weights, dir) : emit_copy_weights(weights, dir, s.prog->name);
+  if (!status && weights) status = emit_copy_weights(&s, weights, dir);
   buf_free(&why);
   return program_end(a, &s, status);
 }

@@ -22,6 +22,6 @@ int program_train(const Args *a, Machine *m, bool evaluate_only, const char *cho
 int check_gradients(const Args *a);
 /* `sweep { }` of a loaded program: a training for every combination of its constants. */
 int program_sweep(const Args *a, Machine *m);
-/* Copies a weights file to DIR/NAME.dnnw; an exit status. */
-int emit_copy_weights(const char *from, const char *dir, const char *name);
+/* Puts a weights file of the emitted program into DIR, as NAME.dnnw or NAME.cells; an exit status. */
+int emit_copy_weights(const Session *s, const char *from, const char *dir);
 #endif
