@@ -18,14 +18,18 @@ extern char **environ;
 /* The one table of flags, beside the target's own. */
 static const char *const common_flags[] = {"-std=gnu11", "-O2", "-fPIC", "-fno-math-errno", "-fno-trapping-math"};
 
-static bool in_path(const char *program) {
+/* Whether a program of n bytes, the first word of a command, can be started. */
+static bool in_path(const char *command, size_t n_name) {
+  char program[4096];
+  if (n_name >= sizeof program) return false;
+  snprintf(program, sizeof program, "%.*s", (int)n_name, command);
   if (strchr(program, '/')) return !access(program, X_OK);
   const char *path = getenv("PATH");
   for (path = path ? path : "/usr/bin:/bin"; *path;) {
     size_t n = strcspn(path, ":");
     char full[4096];
-    snprintf(full, sizeof full, "%.*s/%s", (int)n, path, program);
-    if (!access(full, X_OK)) return true;
+    int len = snprintf(full, sizeof full, "%.*s/%s", (int)n, path, program);
+    if (len < (int)sizeof full && !access(full, X_OK)) return true;
     path += n + (path[n] == ':');
   }
   return false;
@@ -34,9 +38,10 @@ static bool in_path(const char *program) {
 const char *cc_find(void) {
   static const char *const names[] = {"gcc", "clang-19", "clang", "cc"};
   const char *cc = getenv("CC");
-  if (cc && *cc) return in_path(cc) ? cc : NULL;
+  if (cc) cc += strspn(cc, " ");
+  if (cc && *cc) return in_path(cc, strcspn(cc, " ")) ? cc : NULL;
   for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-    if (in_path(names[i])) return names[i];
+    if (in_path(names[i], strlen(names[i]))) return names[i];
   return NULL;
 }
 
@@ -122,7 +127,7 @@ const char **cc_unit_flags(Arena *a, bool clang, const Target *target, EmitKind 
 
 static const char **compile_args(Arena *a, const CcJob *job, const char *cc, const EmitFile *f, const char *object) {
   const char **argv = NULL;
-  arrput(argv, cc);
+  add_words(a, &argv, cc);
   const char **flags = cc_unit_flags(a, cc_is_clang(cc), job->target, f->kind, job->openmp, job->debug);
   for (; *flags; flags++) arrput(argv, *flags);
   if (job->kind == CC_EXE) arrput(argv, "-ffunction-sections");
@@ -137,7 +142,7 @@ static const char **compile_args(Arena *a, const CcJob *job, const char *cc, con
 
 static bool link_objects(Arena *a, const CcJob *job, const char *cc, const char **objects, Buf *why) {
   const char **argv = NULL;
-  arrput(argv, cc);
+  add_words(a, &argv, cc);
   if (job->kind == CC_SHARED) arrput(argv, "-shared");
   else arrput(argv, "-Wl,--gc-sections");
   if (job->openmp) arrput(argv, "-fopenmp");

@@ -17,7 +17,8 @@ typedef struct CcJob {
   bool time;              /* tells times on stderr */
 } CcJob;
 
-/* The compiler: $CC, else gcc, else clang-19, else clang, else cc. NULL when there is none. */
+/* The command of the compiler: $CC, words separated by blanks ("ccache gcc", "gcc -m32"), else gcc, else clang-19, else
+ * clang, else cc. NULL when there is none. */
 const char *cc_find(void);
 bool cc_is_clang(const char *cc);
 /* The flags of a unit of this kind, the same for the command and for the LLVM plug-in: NULL-terminated, in the arena.

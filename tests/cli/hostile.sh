@@ -28,6 +28,12 @@ has "$err" 'no C compiler: install gcc'
 status 1 env CC=false "$DNNC" build "$line" -o exe
 has "$err" 'ended with status 1'
 hasnt "$err" '(null)'
+# $CC is words, as for make: a program and its first arguments
+status 1 env CC="there-is-none gcc" "$DNNC" build "$line" -o exe
+has "$err" 'the compiler `there-is-none gcc` ($CC) is not there'
+status 1 env CC="gcc -DFROM_CC -include nowhere.h" "$DNNC" build "$line" -o exe
+has "$err" 'nowhere.h'
+status 0 env CC=" env  WORD=1 gcc " "$DNNC" build "$line" -o exe
 # folders that are none, disks that are full
 cp "$line" file
 status 1 "$DNNC" emit "$line" -o file
