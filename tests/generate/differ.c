@@ -40,8 +40,12 @@ static void add_loop(Buf *b, const char *entry, const char *end) {
   buf_bytes(b, loop, (size_t)(end - loop));
 }
 
-/* The gradient of lossN by x0 in the place of its value. */
-static void add_slope(Buf *b, const char *entry, const char *end) {
+/* A derivative of lossN by x0 in the place of its value: the gradient, the same as a Jacobian, or along one direction,
+ * which is the second result. */
+static void add_slope(World *w, Buf *b, const char *entry, const char *end) {
+  static const char *const derivatives[] = {
+      "grad(l, x0)", "grad(l, x0)", "jacobian(l, x0)",
+      "let direction = sin(2.7 * x0 + 0.3)\n  (jvp(l, x0, direction), direction)"};
   const char *type = strstr(entry, " -> f32[] {"), *last = end - 3;
   while (last > entry && last[-1] != '\n') last--;
   if (!type || type > last) type = last;
@@ -52,7 +56,7 @@ static void add_slope(Buf *b, const char *entry, const char *end) {
   }
   buf_str(b, "  let l = ");
   buf_bytes(b, last, (size_t)(end - 3 - last));
-  buf_str(b, "\n  grad(l, x0)\n}\n");
+  buf_printf(b, "\n  %s\n}\n", derivatives[world_draw(w) % 4]);
 }
 
 static void derive(World *w, Buf *b) {
@@ -62,7 +66,7 @@ static void derive(World *w, Buf *b) {
     end = end ? end + 3 : stop;
     buf_bytes(b, s, (size_t)(entry - s));
     if (!strncmp(entry, "export fn map", 13)) add_loop(b, entry, end);
-    else if (!strncmp(entry, "export fn loss", 14)) add_slope(b, entry, end);
+    else if (!strncmp(entry, "export fn loss", 14)) add_slope(w, b, entry, end);
     else buf_bytes(b, entry, (size_t)(end - entry));
     s = end;
   }
@@ -331,12 +335,10 @@ static double loss_at(World *w, Slope *p, double h) {
   return evaluate(w, p->loss, &p->env, out) ? tensor_get(&out[0], 0) : NAN;
 }
 
-/* Differences of two widths agree, from both sides, and the gradient says something else. */
-static bool slope_differs(World *w, Slope *p, const Tensor *gradient, double *told, double *found) {
+/* Differences of two widths agree, from both sides, and the derivative says something else. */
+static bool slope_differs(World *w, Slope *p, double told, double *found) {
   static const double widths[2] = {1e-5, 1e-6};
   double middle = loss_at(w, p, 0), rate[4];
-  *told = 0;
-  for (int64_t i = 0; i < tensor_count(gradient); i++) *told += tensor_get(gradient, i) * tensor_get(&p->direction, i);
   for (int k = 0; k < 2; k++) {
     rate[2 * k] = (loss_at(w, p, widths[k]) - middle) / widths[k];
     rate[2 * k + 1] = (middle - loss_at(w, p, -widths[k])) / widths[k];
@@ -345,33 +347,37 @@ static bool slope_differs(World *w, Slope *p, const Tensor *gradient, double *to
   double least = fmin(fmin(rate[0], rate[1]), fmin(rate[2], rate[3]));
   double most = fmax(fmax(rate[0], rate[1]), fmax(rate[2], rate[3])), scale = fabs(*found) + 0.01;
   if (fabs(middle) > 1e3 || scale > 1e3) return false; /* steps of floor and round may look like a slope */
-  return most - least < 2e-3 * scale && fabs(*told - *found) > 4 * (most - least) + 5e-4 * scale;
+  return most - least < 2e-3 * scale && fabs(told - *found) > 4 * (most - least) + 5e-4 * scale;
 }
 
 static bool way_slope(World *w, Sample *s) {
   const Entry *e = &w->derived->entries[s->entry], *l = &w->ref->entries[s->entry];
-  int n = (int)arrlen(e->inputs);
+  int n = (int)arrlen(e->inputs), n_told = (int)arrlen(e->graph->outputs);
   EvalEnv env = env_of(w, s);
   env.inputs = widened(w, s->in, n);
   env.cells = widened(w, s->cells, (int)arrlen(w->ref->cells));
   Slope p = {.loss = graph_widen(w->a, l->graph), .env = env, .in = widened(w, s->in, n), .x = env.inputs[0]};
   env.vars = sizes_for(w, s, w->derived);
-  Tensor gradient[2];
+  Tensor told[2];
   w->d->compared[WAY_SLOPE]++;
-  if (arrlen(e->graph->outputs) != 1 || !evaluate(w, graph_widen(w->a, e->graph), &env, gradient)) return false;
+  if (n_told > 2 || !evaluate(w, graph_widen(w->a, e->graph), &env, told)) return false;
   p.env.inputs = p.in;
-  p.direction = tensor_new(w->a, F64, p.x.rank, p.x.shape);
-  for (int turn = 0; turn < 2; turn++) {
-    double told, found;
-    tensor_random(&p.direction, world_draw(w), -1, 1);
-    if (slope_differs(w, &p, gradient, &told, &found))
-      return world_fail(w, "slope", "%s: the gradient says %.9g, differences %.9g", e->name, told, found);
+  p.direction = n_told == 2 ? told[1] : tensor_new(w->a, F64, p.x.rank, p.x.shape);
+  for (int turn = 0; turn < (n_told == 2 ? 1 : 2); turn++) {
+    double along = 0, found;
+    if (n_told == 1) tensor_random(&p.direction, world_draw(w), -1, 1);
+    for (int64_t i = 0; n_told == 1 && i < tensor_count(&told[0]); i++)
+      along += tensor_get(&told[0], i) * tensor_get(&p.direction, i);
+    if (n_told == 2) along = tensor_get(&told[0], 0);
+    if (slope_differs(w, &p, along, &found))
+      return world_fail(w, "slope", "%s: the derivative says %.9g, differences %.9g", e->name, along, found);
   }
   return true;
 }
 
 static bool way_derived(World *w) {
   Buf text = {0};
+  w->count = 6 << 20;
   derive(w, &text);
   w->count = 5 << 20;
   w->derived = load_text(w, arena_strndup(w->a, text.s, text.n), text.n, NULL, "expand", 0);

@@ -3,6 +3,7 @@
 #include "codegen/load.h"
 #include "runtime/core/random.h"
 #include "tests/generate/differ_internal.h"
+#include "tests/lib/quick_target.h"
 #include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,19 +98,6 @@ bool way_loops(World *w) {
 
 /* ---- compiled ---- */
 
-/* The target with less optimisation: the same kernels and bits, compiled in half the time. */
-static const Target *quick(World *w, const Target *from) {
-  Target *t = arena_one(w->a, Target);
-  *t = *from;
-  const char **flags[] = {&t->gcc_flags, &t->clang_flags};
-  for (int i = 0; i < 2; i++) {
-    char *copy = arena_printf(w->a, "%s", *flags[i]), *level = strstr(copy, "-O");
-    if (level) level[2] = '1';
-    *flags[i] = copy;
-  }
-  return t;
-}
-
 static Tensor *call(World *w, const DnnProgram *p, const Sample *s, const char *way, int threads) {
   const Entry *e = &w->ref->entries[s->entry];
   const DnnEntry *x = &p->entries[s->entry];
@@ -175,7 +163,8 @@ bool way_code(World *w) {
   Buf why = {0};
   const char *target = world_draw(w) % 3 ? "native" : "x86-64-v3";
   if (!lower(w, NULL, target, world_draw(w) % 2, &m) || !emit(w, &m, true, &out)) return false;
-  const DnnProgram *p = backend_load(w->a, &out, quick(w, m.target), &(LoadOpts){.no_cache = true}, &backend, &why);
+  const DnnProgram *p =
+      backend_load(w->a, &out, quick_target(w->a, m.target), &(LoadOpts){.no_cache = true}, &backend, &why);
   if (!p) return world_fail(w, "jit", "%s", why.s ? why.s : "it cannot be loaded");
   int n = (int)arrlen(w->samples);
   Tensor **jit = arena_array(w->a, Tensor *, n + 1);

@@ -128,6 +128,9 @@ const char *gen_truth(Gen *g, Shape t, int depth); /* bools */
 /* One statement that adds a variable; blocks within. */
 void gen_statement(Gen *g);
 void gen_statements(Gen *g, int n);
+/* Entry points around one rare operation: lossN and mapN. */
+void gen_rare_slope(Gen *g, Buf *out, int id);
+void gen_rare_lanes(Gen *g, Buf *out, int id);
 /* A variable of this dtype class, or a new one. */
 GenVar gen_some_float(Gen *g);
 #endif

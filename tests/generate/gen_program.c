@@ -158,6 +158,8 @@ void gen_program(uint64_t seed, Buf *out) {
     else if (kind < 6 && g.cells) step(&g, &entries, &states, id);
     else plain(&g, &entries, id);
   }
+  if (gen_chance(&g, 2)) gen_rare_slope(&g, &entries, n);
+  if (gen_chance(&g, 3)) gen_rare_lanes(&g, &entries, n + 1);
   buf_printf(out, "# program %llu\n", (unsigned long long)seed);
   buf_str(out, "use nn, init, optim, tree\n");
   if (g.cells)

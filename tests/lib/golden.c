@@ -4,6 +4,7 @@
 #include "frontend/frontend.h"
 #include "ir/eval.h"
 #include "passes/pipeline.h"
+#include "tests/lib/quick_target.h"
 #include <glob.h>
 #include <math.h>
 #include <stdarg.h>
@@ -62,22 +63,9 @@ static void fail(World *w, const char *fmt, ...) {
 
 /* ---- the program ---- */
 
-/* This processor's target with less optimisation: the same kernels, compiled in half the time. */
-static const Target *quick_target(World *w) {
-  Target *t = arena_one(w->a, Target);
-  *t = *target_find("native");
-  const char **flags[] = {&t->gcc_flags, &t->clang_flags};
-  for (int i = 0; i < 2; i++) {
-    char *copy = arena_printf(w->a, "%s", *flags[i]), *level = strstr(copy, "-O");
-    if (level) level[2] = '1';
-    *flags[i] = copy;
-  }
-  return t;
-}
-
 static bool compile(World *w) {
   int n = (int)arrlen(w->prog->entries);
-  const Target *t = quick_target(w);
+  const Target *t = quick_target(w->a, target_find("native"));
   Plan **plans = arena_array(w->a, Plan *, n);
   Lowered **lowered = arena_array(w->a, Lowered *, n);
   KernelTable *k = kernels_new(w->a, w->prog, t);
