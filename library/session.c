@@ -7,6 +7,7 @@
 #include "passes/hostile.h"
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -65,6 +66,17 @@ static void add_folders(Session *s, const char ***list, const char *dirs) {
   }
 }
 
+/* A folder of --import that is none; NULL: all are there. DNNC_IMPORT may name folders that are not, as PATH does. */
+static const char *no_folder(Session *s) {
+  const char **list = NULL, *missing = NULL;
+  struct stat st;
+  add_folders(s, &list, s->o.imports);
+  for (int i = 0; i < (int)arrlen(list) && !missing; i++)
+    if (stat(list[i], &st) || !S_ISDIR(st.st_mode)) missing = list[i];
+  arrfree(list);
+  return missing;
+}
+
 /* The folders of --import, then those of DNNC_IMPORT. */
 static const char *const *import_path(Session *s) {
   const char **list = NULL;
@@ -79,6 +91,8 @@ static const char *const *import_path(Session *s) {
 
 Status session_elaborate(Session *s) {
   const Options *o = &s->o;
+  const char *missing = no_folder(s);
+  if (missing) return session_fail(s, STATUS_USE, "--import %s: there is no such folder", missing);
   ElabOpts elab = {.sets = o->sets, .dims = o->dims, .path = import_path(s)};
   double t = session_clock();
   s->prog = o->text ? frontend_load_text(s->arena, s->diag, o->path, o->text, o->text_size, &elab)

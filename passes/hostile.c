@@ -1,5 +1,6 @@
 #include "passes/hostile.h"
 #include "base/ds.h"
+#include "passes/pipeline.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,17 @@ static const char *value_of(const char *list, const char *word) {
   return NULL;
 }
 
+/* The names between `+`; the list ends at a comma. */
+static void check_passes(const char *names) {
+  for (const char *s = names; *s && *s != ','; s += *s == '+') {
+    size_t n = strcspn(s, "+,");
+    int k = 0;
+    while (k < pass_count && (strlen(pass_table[k].name) != n || strncmp(s, pass_table[k].name, n))) k++;
+    if (n && k == pass_count) INTERNAL("DNN_HOSTILE: there is no pass `%.*s` to be without", (int)n, s);
+    s += n;
+  }
+}
+
 /* A word that is misspelt would leave a test that tests nothing. */
 static void check_words(const char *list) {
   static const char *const words[] = {"text", "nodes", "steps", "without", "apart"};
@@ -24,6 +36,7 @@ static void check_words(const char *list) {
     while (k < count && (strlen(words[k]) != n || strncmp(s, words[k], n))) k++;
     if (k == count)
       INTERNAL("DNN_HOSTILE takes text, nodes=SEED, steps=SEED, without=PASSES and apart, not `%.*s`", (int)n, s);
+    if (s[n] == '=' && !strncmp(s, "without", n)) check_passes(s + n + 1);
     s += strcspn(s, ",");
   }
 }

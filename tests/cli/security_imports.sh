@@ -27,3 +27,11 @@ if grep -q root: log; then cat log; exit 1; fi
 printf 'use "lib.dnn" as a\nexport fn f(x: f32[3]) -> f32[3] { x + a.secret }\n' >home/sub/far.dnn
 if "$DNNC" check home/sub/far.dnn 2>log; then exit 1; fi
 "$DNNC" check --import lib home/sub/far.dnn
+# A folder of --import that is none is an error and no silence; so it is for every command that takes the option.
+for folder in nowhere home/good.dnn; do
+  for command in check ir "emit -o out"; do
+    code=0
+    "$DNNC" $command --import lib --import $folder home/good.dnn >/dev/null 2>log || code=$?
+    [ $code = 2 ] && grep -q -e "--import $folder: there is no such folder" log || { echo "$command $code"; cat log; exit 1; }
+  done
+done
