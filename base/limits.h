@@ -1,5 +1,5 @@
 /* Limits of what a program may ask for (limits.def), so that a hostile one ends with a message. They hold for the whole
- * process: the command sets them before it begins, the library leaves them as they are. */
+ * process: the command sets them before it begins, the library changes them while a handle compiles. */
 #ifndef BASE_LIMITS_H
 #define BASE_LIMITS_H
 #include <stdint.h>

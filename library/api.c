@@ -2,6 +2,8 @@
 #include "base/ds.h"
 #include "base/trap.h"
 #include "library/handle.h"
+#include "runtime/core/file.h"
+#include "runtime/core/tensor.h"
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -57,12 +59,20 @@ locale_t handle_locale(void) {
   return uselocale(plain);
 }
 
+/* The limits of the handle become those of the process, and the other way round. */
+static void change_limits(dnnc_program *p) {
+  int64_t other[LIMIT_COUNT];
+  memcpy(other, limits, sizeof other);
+  memcpy(limits, p->limits, sizeof other);
+  memcpy(p->limits, other, sizeof other);
+}
+
 dnnc_status handle_do(dnnc_program *p, bool compiles, HandleWork *work, void *arguments) {
   Trap trap;
   locale_t locale = handle_locale();
   DsHeap *heap = ds_heap_use(compiles ? &p->compiled : &p->own);
   dnnc_status status;
-  if (compiles) pthread_mutex_lock(&compiling);
+  if (compiles) pthread_mutex_lock(&compiling), change_limits(p);
   if (setjmp(*trap_set(&trap))) {
     handle_fail(p, DNNC_INTERNAL, "%s", trap.text);
     p->stage = HANDLE_BROKEN;
@@ -73,7 +83,7 @@ dnnc_status handle_do(dnnc_program *p, bool compiles, HandleWork *work, void *ar
   trap_end(&trap);
   ds_heap_use(heap);
   uselocale(locale);
-  if (compiles) pthread_mutex_unlock(&compiling);
+  if (compiles) change_limits(p), pthread_mutex_unlock(&compiling);
   return status;
 }
 
@@ -101,7 +111,11 @@ static dnnc_status begin(dnnc_program *p, void *arguments) {
 
 static dnnc_program *open_handle(Opening o) {
   dnnc_program *p = calloc(1, sizeof *p);
-  if (p && !handle_do(p, false, begin, &o)) return p;
+  if (!p) return NULL;
+  pthread_mutex_lock(&compiling);
+  memcpy(p->limits, limits, sizeof p->limits);
+  pthread_mutex_unlock(&compiling);
+  if (!handle_do(p, false, begin, &o)) return p;
   dnnc_close(p);
   return NULL;
 }
@@ -203,10 +217,20 @@ static dnnc_status set_seed(dnnc_program *p, const char *value) {
   return DNNC_OK;
 }
 
+/* "NAME=N": of this handle, but for what is read and kept while programs run, which is of the process. */
+static dnnc_status set_limit(dnnc_program *p, void *arguments) {
+  const char *value = arguments, *why = limit_set(value);
+  if (why) return handle_fail(p, DNNC_USE, "limit: `%s`: %s", value, why);
+  if (!strncmp(value, "file=", 5)) dnn_file_most = limits[LIMIT_file];
+  if (!strncmp(value, "memory=", 7)) dnn_memory_most = limits[LIMIT_memory];
+  return DNNC_OK;
+}
+
 dnnc_status dnnc_option(dnnc_program *p, const char *name, const char *value) {
   dnnc_status status = handle_enter(p, HANDLE_OPEN);
   if (status) return status;
   if (!name || !value) return handle_fail(p, DNNC_USE, "a name and a value are wanted");
+  if (!strcmp(name, "limit")) return handle_do(p, true, set_limit, (void *)(uintptr_t)value);
   bool decides = strcmp(name, "threads") && strcmp(name, "data") && strcmp(name, "cache") && strcmp(name, "verify");
   if (p->run && decides) return handle_fail(p, DNNC_USE, "%s comes from the run", name);
   if (!strcmp(name, "seed")) return set_seed(p, value);

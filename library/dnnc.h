@@ -88,7 +88,9 @@ dnnc_status dnnc_dim(dnnc_program *p, const char *name, const char *size);
  *   checks    "on" (default) or "off": indices are checked in every run
  *   check     "on" or "off" (default): a checked run, which stops at the first NaN, infinity or unwritten value
  *   cache     "on" (default) or "off": compiled programs are kept on disk and taken from there (`dnnc help cache`)
- *   debug     "on" or "off" (default): debuggers and profilers see the lines of the program */
+ *   debug     "on" or "off" (default): debuggers and profilers see the lines of the program
+ *   limit     NAME=N, once for each: what the program may ask for (`dnnc check --limit list` has the names). `file` and
+ *             `memory` hold for the whole process; they are set before other handles work */
 dnnc_status dnnc_option(dnnc_program *p, const char *name, const char *value);
 
 /* Reads the program and what it uses and looks for every mistake that can be found without data: syntax, names, shapes,

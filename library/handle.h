@@ -2,6 +2,7 @@
 #ifndef LIBRARY_HANDLE_H
 #define LIBRARY_HANDLE_H
 #include "base/ds.h"
+#include "base/limits.h"
 #include "library/dnnc.h"
 #include "library/run.h"
 #include "runtime/core/run.h"
@@ -14,22 +15,23 @@ struct dnnc_program {
   HandleStage stage;
   Arena *arena; /* the options' strings, the types */
   Options o;
-  const char **sets, **dims; /* stb_ds: of the options */
-  Session check;             /* of dnnc_check */
-  Machine m;                 /* of dnnc_compile */
-  DsHeap compiled, own;      /* dynamic arrays: of both; of everything else */
-  const char *run;           /* of dnnc_open_run, else NULL */
-  Resumed resumed;           /* while `run` is compiled or goes on */
-  bool opened_run, touched;  /* `resumed` is open; cells are others than the seed made */
-  bool compiling;            /* the later of the two was dnnc_compile */
-  const DnnEntry *only;      /* the one that was compiled; NULL: all */
-  const char ***types;       /* by entry and port */
+  const char **sets, **dims;   /* stb_ds: of the options */
+  int64_t limits[LIMIT_COUNT]; /* in force while this handle compiles */
+  Session check;               /* of dnnc_check */
+  Machine m;                   /* of dnnc_compile */
+  DsHeap compiled, own;        /* dynamic arrays: of both; of everything else */
+  const char *run;             /* of dnnc_open_run, else NULL */
+  Resumed resumed;             /* while `run` is compiled or goes on */
+  bool opened_run, touched;    /* `resumed` is open; cells are others than the seed made */
+  bool compiling;              /* the later of the two was dnnc_compile */
+  const DnnEntry *only;        /* the one that was compiled; NULL: all */
+  const char ***types;         /* by entry and port */
   char error[4096], *report;
   bool counted; /* the error says how many diagnostics there are, no more */
 };
 
 /* Work on a handle: its status, or DNNC_INTERNAL, and the handle is broken, when memory or dnnc fails. `compiles`: one
- * at a time in the process. */
+ * at a time in the process, within the handle's limits. */
 typedef dnnc_status HandleWork(dnnc_program *p, void *arguments);
 dnnc_status handle_do(dnnc_program *p, bool compiles, HandleWork *work, void *arguments);
 /* Numbers are read and printed with a point whatever language the process speaks: from now on this thread does so,

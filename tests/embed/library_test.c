@@ -103,6 +103,8 @@ static void mistakes(void) {
   CHECK(dnnc_option(p, "threads", "0") == DNNC_USE && dnnc_option(p, "seed", "-1") == DNNC_USE);
   CHECK(dnnc_option(p, "checks", "maybe") == DNNC_USE && !dnnc_option(p, "checks", "on") && !*dnnc_error(p));
   CHECK(dnnc_call(p, "apply", NULL, 0, NULL, 0) == DNNC_USE && strstr(dnnc_error(p), "not compiled"));
+  CHECK(!dnnc_option(p, "import", "/does/not/exist") && dnnc_check(p) == DNNC_USE);
+  CHECK(strstr(dnnc_error(p), "/does/not/exist") && !dnnc_option(p, "import", dir) && !dnnc_check(p));
   CHECK(!dnnc_set(p, "NOTHERE", "1") && dnnc_check(p) == DNNC_PROGRAM && dnnc_diagnostics(p) == 1);
   dnnc_close(p);
 
@@ -114,6 +116,23 @@ static void mistakes(void) {
   CHECK(!dnnc_compile(p, "apply")); /* after a failure it may be compiled again */
   CHECK(dnnc_compile(p, NULL) == DNNC_USE && dnnc_check(p) == DNNC_USE && dnnc_set(p, "H", "5") == DNNC_USE);
   dnnc_close(p);
+}
+
+/* Limits are those of one handle. */
+static void limited(void) {
+  static const char text[] = "export fn f(x: f32[2]) -> f32[2] { [i + 1 for i in 0..10][3] * x }\n";
+  dnnc_program *p = dnnc_open_text("few.dnn", text, strlen(text)), *q = dnnc_open_text("few.dnn", text, strlen(text));
+  dnnc_diagnostic d;
+  CHECK(dnnc_option(p, "limit", "nope=1") == DNNC_USE && strstr(dnnc_error(p), "nesting"));
+  CHECK(dnnc_option(p, "limit", "nesting=2000") == DNNC_USE && strstr(dnnc_error(p), "from 1 to 1000"));
+  CHECK(dnnc_option(p, "limit", "items") == DNNC_USE && dnnc_option(NULL, "limit", "items=5") == DNNC_USE);
+  CHECK(!dnnc_option(p, "limit", "items=5") && !*dnnc_error(p));
+  CHECK(dnnc_check(p) == DNNC_PROGRAM && !dnnc_get_diagnostic(p, 0, 0, &d) && strstr(d.text, "5"));
+  CHECK(strstr(dnnc_report(p, DNNC_PLAIN), "--limit items=N"));
+  CHECK(!dnnc_check(q)); /* the other one has its own */
+  CHECK(dnnc_compile(p, NULL) == DNNC_PROGRAM && !dnnc_option(p, "limit", "items=1000") && !dnnc_check(p));
+  dnnc_close(p);
+  dnnc_close(q);
 }
 
 static void calls(void) {
@@ -329,6 +348,7 @@ int main(int argc, char **argv) {
   nothing();
   if (argc < 3) no_memory();
   mistakes();
+  limited();
   calls();
   cells();
   resume();
