@@ -206,6 +206,7 @@ static int put_sign(FILE *out, const char *p, size_t n) {
   unsigned char c = (unsigned char)*p;
   if (!len) fputs("\xEF\xBF\xBD", out);
   else if (c < 0x20 || c == 0x7F) fputc(c == '\t' ? ' ' : '?', out);
+  else if (c == 0xC2 && (unsigned char)p[1] < 0xA0) fputc('?', out); /* U+0080 to U+009F */
   else fwrite(p, 1, (size_t)len, out);
   return len ? len : 1;
 }

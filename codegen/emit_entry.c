@@ -2,6 +2,7 @@
  * told after it (checks and prints). */
 #include "base/ds.h"
 #include "codegen/emit_internal.h"
+#include "runtime/core/error.h"
 #include <string.h>
 
 /* Where a value stands after the last step. */
@@ -57,13 +58,20 @@ static void put_copies(const Emit *e, int i, Buf *b) {
   }
 }
 
+/* A program's text may hold control signs, which never reach a terminal. */
+static const char *plain_text(const Emit *e, const char *text) {
+  char *s = arena_strdup(e->arena, text);
+  dnn_make_plain(s);
+  return s;
+}
+
 /* The text of an effect with its values, into `text` of the emitted code. */
 static void put_text(const Emit *e, int i, Buf *b, const Effect *f, const char *indent) {
   const Entry *x = &e->prog->entries[i];
   for (int k = 0; k <= f->n_values; k++) {
     if (f->text[k] && f->text[k][0]) {
       buf_printf(b, "%sdnn_show_text(&text, ", indent);
-      emit_string(b, f->text[k]);
+      emit_string(b, plain_text(e, f->text[k]));
       buf_str(b, ");\n");
     }
     if (k == f->n_values) break;

@@ -8,6 +8,9 @@ typedef struct DnnError {
   char text[2048];
 } DnnError;
 
+/* Names in a text may come from a file: its control signs (C0 but line ends, DEL, C1) become `?` and never steer a
+ * terminal, a tab a blank. dnn_fail and dnn_fail_more do it. */
+void dnn_make_plain(char *text);
 /* Sets the text and returns false, so that `return dnn_fail(e, …);` reads well. */
 bool dnn_fail(DnnError *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Adds to the text, cutting it at the end of the buffer. */

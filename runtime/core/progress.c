@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #endif
 #include "runtime/core/progress.h"
+#include "runtime/core/error.h"
 #include "runtime/core/show.h"
 #include "runtime/core/words.h"
 #include <math.h>
@@ -160,8 +161,9 @@ static void clear_line(DnnProgress *g) {
   g->drawn = 0;
 }
 
-static void print_line(DnnProgress *g, const char *line) {
+static void print_line(DnnProgress *g, char *line) {
   clear_line(g);
+  dnn_make_plain(line);
   fprintf(g->log, "%s\n", line);
   fflush(g->log);
 }
@@ -229,8 +231,11 @@ static void told(DnnProgress *g, const char *event, const char *key, const char 
     json_text(g->log, key, text);
     fputs("}\n", g->log);
   } else {
+    char *plain = strdup(text);
     dnn_progress_settle(g);
-    fprintf(g->log, "%s%s\n", before, text);
+    if (plain) dnn_make_plain(plain);
+    fprintf(g->log, "%s%s\n", before, plain ? plain : "");
+    free(plain);
   }
   fflush(g->log);
 }

@@ -9,6 +9,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct Call {
   const DnnProgram *p;
@@ -184,7 +185,15 @@ static void show_inputs(const Call *c) {
   }
 }
 
-static void put_text(void *user, const char *s, int64_t n) { fwrite(s, 1, (size_t)n, user); }
+/* On a terminal the control signs of a vocabulary are told, not carried out; a file or a pipe gets the text as it is.
+ */
+static void put_text(void *user, const char *s, int64_t n) {
+  bool plain = isatty(fileno(user));
+  for (int64_t i = 0; i < n; i++) {
+    unsigned char c = (unsigned char)s[i];
+    fputc(plain && ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7F) ? '?' : c, user);
+  }
+}
 static void write_text(void *user, const char *s, int64_t n) { dnn_out_write(user, s, n); }
 
 /* A result as a text: printed, and as DIR/NAME.txt. */

@@ -104,13 +104,17 @@ static void put_value(DnnEventFile *f, int64_t step, Event__Summary__Value *valu
 
 static void put_scalars(DnnEventFile *f, const DnnEvent *event) {
   for (int i = 0; i < event->n; i++) {
-    char tag[600];
-    snprintf(tag, sizeof tag, "%s/%s%s", event->entry, event->names[i], event->kind == DNN_EVENT_EPOCH ? "_epoch" : "");
+    char *tag;
+    if (asprintf(&tag, "%s/%s%s", event->entry, event->names[i], event->kind == DNN_EVENT_EPOCH ? "_epoch" : "") < 0) {
+      if (!f->log.failed) f->log.failed = ENOMEM;
+      return;
+    }
     Event__Summary__Value value = EVENT__SUMMARY__VALUE__INIT;
     value.tag = tag;
     value.value_case = EVENT__SUMMARY__VALUE__VALUE_SIMPLE_VALUE;
     value.simple_value = (float)event->values[i];
     put_value(f, event->total, &value);
+    free(tag);
   }
 }
 

@@ -153,14 +153,17 @@ static const DnnData rows[] = {{DNN_DATA_graphs, "g", "t.dnn:1", 1, 4, 2, a_grap
                                {DNN_DATA_boxes, "v", "t.dnn:2", 3, 3, 2, a_boxes, box_ports, pad}};
 static const DnnProgram program = {.name = "t", .n_data = 2, .data = rows};
 
-static int open_row(int row) {
+static bool open_of(const DnnProgram *p, int row, DnnError *e) {
   static DnnContext context;
   DnnDataOpts o = {folder, NULL, 1};
-  DnnDataSets *d = dnn_data_new(&program, &context, &o, NULL);
-  DnnError e;
-  bool ok = dnn_data_open(d, row, &e);
+  DnnDataSets *d = dnn_data_new(p, &context, &o, NULL);
+  bool ok = dnn_data_open(d, row, e);
   dnn_data_free(d);
   return ok;
+}
+static int open_row(int row) {
+  DnnError e;
+  return open_of(&program, row, &e);
 }
 static int open_graphs(const char *path) { return (void)path, open_row(0); }
 static int open_boxes(const char *path) { return (void)path, open_row(1); }
@@ -189,9 +192,37 @@ static void folders(void **state) {
   hostile("v/Annotations/p.xml", (const unsigned char *)xml, sizeof xml - 1, open_boxes);
 }
 
+/* What is declared may be larger than any memory, and its bytes, or those of some pictures, than a number holds. */
+static void large(void **state) {
+  (void)state;
+  char command[300];
+  DnnError e;
+  snprintf(command, sizeof command, "mkdir -p '%s/i'", folder);
+  assert_int_equal(system(command), 0);
+  put_text("i/p.pgm", "P2 2 1 255\n0 9\n");
+  static const int64_t sizes[][2] = {{1, 2},
+                                     {1024, 1024},
+                                     {(int64_t)1 << 27, (int64_t)1 << 27},
+                                     {(int64_t)1 << 30, (int64_t)1 << 30},
+                                     {(int64_t)1 << 31, (int64_t)1 << 30},
+                                     {(int64_t)1 << 40, (int64_t)1 << 40}};
+  for (int64_t k = 0; k < 6; k++) {
+    DnnAxis axes[] = {AXIS(sizes[k][0]), AXIS(sizes[k][1])};
+    DnnPort port = {"image", DNN_U8, 2, axes, AXIS(0), NULL};
+    DnnDataArg args[] = {
+        {NULL, 's', 0, 0, "i"}, {NULL, 'i', 0, (double)sizes[k][0], NULL}, {NULL, 'i', 0, (double)sizes[k][1], NULL}};
+    DnnData row = {DNN_DATA_images, "i", "t.dnn:1", 1, 1, 0, args, &port, NULL};
+    DnnProgram p = {.name = "t", .n_data = 1, .data = &row};
+    dnn_memory_most = k == 1 ? 1 << 20 : 0; /* of a megabyte no room for eight such pictures */
+    assert_int_equal(open_of(&p, 0, &e), k == 0);
+    if (k) assert_says(&e, "i/p.pgm: no memory for the picture");
+  }
+  dnn_memory_most = 0;
+}
+
 int main(void) {
   dnn_picture_codecs();
-  const struct CMUnitTest tests[] = {cmocka_unit_test(jpeg), cmocka_unit_test(png), cmocka_unit_test(damaged),
-                                     cmocka_unit_test(bombs), cmocka_unit_test(folders)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(jpeg),  cmocka_unit_test(png),     cmocka_unit_test(damaged),
+                                     cmocka_unit_test(bombs), cmocka_unit_test(folders), cmocka_unit_test(large)};
   return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }
