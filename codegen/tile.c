@@ -19,47 +19,6 @@ static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t gcd64(int64_t a, int64_t b) { return b ? gcd64(b, a % b) : a; }
 
 /* ---- choosing ---- */
-int register_tiles(const Target *t, int lanes, const int (**tile)[2]) {
-  static const int wide[][2] = {{6, 4},  {8, 2}, {8, 3}, {12, 2}, {14, 2}, {8, 1},
-                                {14, 1}, {4, 4}, {3, 4}, {2, 6},  {1, 8}};
-  static const int narrow[][2] = {{6, 2}, {4, 3}, {4, 2}, {6, 1}, {2, 4}, {1, 6}};
-  static const int plain[][2] = {{4, 4}, {1, 4}};
-  *tile = lanes == 1 ? plain : t->registers >= 32 ? wide : narrow;
-  return lanes == 1 ? 2 : t->registers >= 32 ? 11 : 6;
-}
-
-/* The register tile of least work: whole tiles, weighed by loads per multiplication and by idle registers. Returns that
- * work, or 0 when most of it would be idle. `streams`: B comes from memory, which gives long parts of rows sooner;
- * `gathers`: each block finds the columns of B anew for every row of a panel, which long rows and many of A share. */
-enum { GATHER_ROW = 32 }; /* multiplications of a vector */
-static double choose_register_tile(Tile *t, int64_t M, int64_t N, bool streams, bool gathers, const Target *cpu) {
-  const int(*tile)[2];
-  int n = register_tiles(cpu, t->lanes, &tile), busy = cpu->registers >= 32 ? 8 : 10; /* sums that do not wait */
-  double best = 0;
-  for (int i = 0; i < n; i++) {
-    int mr = tile[i][0], nr = tile[i][1] * t->lanes, nv = tile[i][1];
-    if (mr > M && mr > 1) continue;
-    double loads = (double)(mr + nv) / (mr * nv), idle = mr * nv < busy ? (double)busy / (mr * nv) : 1;
-    double cost = (double)up(M, mr) * (double)up(N, nr) * (idle + (loads > 1 ? loads - 1 : 0)) * (1 + 0.004 * i);
-    if (mr > 12) cost *= 1.03;           /* strides of so many rows do not fit the general registers */
-    if (nr > N) cost *= 1.15;            /* B must be packed */
-    if (mr < 6 && M >= 12) cost *= 1.12; /* the second cache gives a row of B in no less time than six of A take */
-    if (streams) cost *= 1 + 0.5 / nr;
-    if (gathers) cost *= 1 + GATHER_ROW / ((double)M * nv);
-    if (best != 0 && cost >= best) continue;
-    best = cost;
-    t->mr = mr;
-    t->nr = nr;
-  }
-  return (double)up(M, t->mr) * (double)up(N, t->nr) <= 4 * (double)M * (double)N ? best : 0;
-}
-
-double tile_cost(const Target *t, DType dtype, int64_t M, int64_t N) {
-  Tile tile = {.lanes = target_lanes(t, dtype)};
-  if (tile.lanes == 1 || N < tile.lanes) return 0;
-  return choose_register_tile(&tile, M, N, false, false, t) / ((double)M * (double)N);
-}
-
 typedef struct Sizes { /* at their bounds; O: elements of the outer axes of K */
   int64_t B, M, N, O, K;
 } Sizes;
@@ -122,6 +81,14 @@ static bool reached(const Target *t, int64_t stride) {
   return stride % 4096 != 0 && stride < 4096;
 }
 
+/* Can B be packed as a whole? */
+static bool whole_b(Lower *l, const Tiled *s, const Tile *t, const Sizes *z) {
+  bool fixed = dim_lower(l->dims, s->K) == z->K && dim_lower(l->dims, s->N) == z->N;
+  return fixed && !t->narrow && s->p->outer == 0;
+}
+static bool cached(const Lower *l, const Product *p, const Sizes *z) { /* B stays in the second cache */
+  return z->N * z->K * dtype_size(p->dtype) <= l->target->l2;
+}
 /* Where operands and result lie decides how they are reached. */
 static void choose_ways(Lower *l, const Tiled *s, Tile *t, const Sizes *z, const Lies *at) {
   const Lie *a = &at->a, *b = &at->b;
@@ -137,8 +104,8 @@ static void choose_ways(Lower *l, const Tiled *s, Tile *t, const Sizes *z, const
     if (column_panels <= 3 || good) t->a = WAY_DIRECT;
     else if (a->along == 1 && t->lanes > 1) t->a = WAY_TURN;
   }
-  bool fixed_n = dim_lower(l->dims, s->N) == z->N, whole_b = !t->narrow && fixed_k && fixed_n && s->p->outer == 0;
-  if (!b->in_array) t->kept = b->kept && whole_b && t->straight;
+  bool whole = whole_b(l, s, t, z);
+  if (!b->in_array) t->kept = b->kept && whole && t->straight;
   if (b->side_known) {
     bool good = row_panels <= 3 || (b->along_known && reached(l->target, b->along * size));
     if (b->stays && z->M >= 8 && b->along_known && b->along * size >= 512) good = false; /* packed once for the loop */
@@ -147,8 +114,8 @@ static void choose_ways(Lower *l, const Tiled *s, Tile *t, const Sizes *z, const
              t->kc >= t->lanes && (K % t->kc == 0 || K % t->kc >= t->lanes))
       t->b = WAY_TURN;
     /* many blocks of rows would pack the same panels, and B does not stay in the second cache */
-    bool many = z->M >= 512 && z->N * z->K * size > l->target->l2;
-    t->kept = (b->kept || many) && t->b != WAY_DIRECT && whole_b && (t->straight || t->b == WAY_TURN);
+    bool many = z->M >= 512 && !cached(l, s->p, z);
+    t->kept = (b->kept || many) && t->b != WAY_DIRECT && whole && (t->straight || t->b == WAY_TURN);
   }
 }
 
@@ -249,6 +216,8 @@ static bool choose(Lower *l, Tiled *s) {
     t->nc = min64(up(z.N, t->nr), given->nc);
     t->splits = given->splits;
   } else choose_blocks(l, s, t, &z, unit);
+  /* every block of rows would turn the same panels */
+  if (t->b == WAY_TURN && z.M > t->mc && !l->group->solo) t->kept |= whole_b(l, s, t, &z) && cached(l, p, &z);
   bool exact =
       z.M % t->mr == 0 && z.N % t->nr == 0 && dim_lower(l->dims, s->M) == z.M && dim_lower(l->dims, s->N) == z.N;
   t->whole = lies.c.along_known && lies.c.along == 1 && p->outer == 0 && t->splits == 1 && !t->narrow &&

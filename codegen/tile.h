@@ -28,6 +28,11 @@ typedef struct Tile {
   bool short_;   /* M may be less than mr at run time: its rows then go one by one */
 } Tile;
 
+/* The register tile of least work: whole tiles, weighed by loads per multiplication and by idle registers. Returns that
+ * work, or 0 when most of it would be idle. `streams`: B comes from memory, which gives long parts of rows sooner;
+ * `gathers`: each block finds the columns of B anew for every row of a panel, which long rows and many of A share. */
+double choose_register_tile(Tile *t, int64_t M, int64_t N, bool streams, bool gathers, const Target *cpu);
+
 typedef struct Tiled { /* one product while it is lowered */
   const Product *p;
   Tile t;
