@@ -32,6 +32,8 @@ const PassInfo pass_table[] = {
     /* again: folding made operands constant, cse made operands equal (where(c, a, a), max(a, a)) */
     {"resimplify", "simplify, after fold and cse", pass_simplify},
     {"recse", "cse, after resimplify", pass_cse},
+    /* products have taken the transposes in, and each value stands there once */
+    {"turn", "values of two axes between products -> the order of axes that suits the products", pass_turn},
     /* after everything that moves work into, out of or between loops */
     {"block", "products with common batch axes -> a loop over these axes with all that is between them", pass_block},
     /* masks and views that the new loops take in */

@@ -56,6 +56,49 @@ void rewrite_end(Rewrite *r) {
   *r = (Rewrite){0};
 }
 
+/* ---- constants and repeated values can have their axes in any order ---- */
+
+/* Do the axes of broadcast d keep their order when axis k of its result becomes axis at[k]? Those of size 1 have none.
+ */
+static bool stays_ordered(const Rewrite *r, const Node *d, const int *at) {
+  const Type from = r->old[d->in[0]].type;
+  int64_t axes[MAX_RANK];
+  int n = node_ints(r->g, d, A_axes, axes, MAX_RANK), last = -1;
+  for (int k = 0; k < n; k++) {
+    if (dim_is(r->g->dims, from.shape[k], 1)) continue;
+    if (at[axes[k]] < last) return false;
+    last = at[axes[k]];
+  }
+  return true;
+}
+bool rewrite_turnable(const Rewrite *r, NodeId n, const int *at) {
+  const Node *d = &r->old[n];
+  return d->op == OP_full || (d->op == OP_broadcast && stays_ordered(r, d, at));
+}
+NodeId rewrite_turned(Rewrite *r, NodeId n, const int *at) {
+  Graph *g = r->g;
+  const Node d = r->old[n];
+  Dim shape[MAX_RANK];
+  for (int k = 0; k < d.type.rank; k++) shape[at[k]] = d.type.shape[k];
+  if (d.op == OP_full)
+    return g_full(g, d.loc, node_num(&d, A_value), type_of(g->arena, d.type.dtype, d.type.rank, shape));
+  const Type from = r->old[d.in[0]].type;
+  Dim kept[MAX_RANK];
+  int64_t axes[MAX_RANK];
+  int now[MAX_RANK], rank = node_ints(g, &d, A_axes, axes, MAX_RANK), n_kept = 0;
+  for (int k = 0; k < rank; k++)
+    if (!dim_is(g->dims, from.shape[k], 1)) kept[n_kept] = from.shape[k], now[n_kept++] = at[axes[k]];
+  NodeId a = rewrite_get(r, d.in[0]);
+  if (n_kept < rank) a = g_reshape(g, d.loc, a, n_kept, kept);
+  return g_broadcast(g, d.loc, a, d.type.rank, shape, now);
+}
+NodeId rewrite_again(Rewrite *r, NodeId n, const NodeId *in) {
+  const Node d = r->old[n];
+  Type t = graph_type(r->g, in[0]);
+  t.dtype = d.type.dtype;
+  return graph_add(r->g, (Op)d.op, d.loc, in, d.n_in, d.attrs, d.n_attrs, &t);
+}
+
 void rewrite_regions(Graph *g, PassFn *pass, const Prog *prog, const Entry *entry) {
   for (NodeId n = 1; n < (NodeId)arrlen(g->nodes); n++)
     for (int k = 0; k < g->nodes[n].n_regions; k++) pass(g->nodes[n].regions[k], prog, entry);

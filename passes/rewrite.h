@@ -26,6 +26,14 @@ void rewrite_to(Rewrite *r, NodeId old, NodeId now);
 NodeId rewrite_copy(Rewrite *r, NodeId n);
 void rewrite_end(Rewrite *r);
 
+/* A constant, or a broadcast that keeps the order of its operand's axes when axis k of old node n becomes axis at[k]:
+ * it can be made in that order at once. */
+bool rewrite_turnable(const Rewrite *r, NodeId n, const int *at);
+/* Such a value, with axis k at place at[k]. */
+NodeId rewrite_turned(Rewrite *r, NodeId n, const int *at);
+/* The element-wise old node n of other operands, in the order of axes that the first one has. */
+NodeId rewrite_again(Rewrite *r, NodeId n, const NodeId *in);
+
 /* Runs a pass on the graphs inside of g's region nodes, innermost first. */
 void rewrite_regions(Graph *g, PassFn *pass, const Prog *prog, const Entry *entry);
 /* The number of nodes of g without those of its regions. */
@@ -44,5 +52,5 @@ void expand_transforms(Graph *g);
 
 /* The passes, in the files of their names. */
 PassFn pass_nest, pass_expand, pass_simplify, pass_fold, pass_cse, pass_trim, pass_hoist, pass_sink, pass_absorb,
-    pass_settle, pass_sums, pass_block, pass_dce, pass_keep, pass_again;
+    pass_settle, pass_turn, pass_sums, pass_block, pass_dce, pass_keep, pass_again;
 #endif

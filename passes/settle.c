@@ -37,51 +37,6 @@ static bool same_perm(const Settle *s, NodeId a, NodeId b) {
   return attr_same(node_attr(old(s, a), A_perm), node_attr(old(s, b), A_perm));
 }
 
-/* ---- constants and repeated values can have their axes in any order ---- */
-
-/* Do the axes of broadcast d keep their order when axis k of its result becomes axis at[k]? Those of size 1 have none.
- */
-static bool stays_ordered(const Settle *s, const Node *d, const int *at) {
-  const Type from = old(s, d->in[0])->type;
-  int64_t axes[MAX_RANK];
-  int n = node_ints(s->r.g, d, A_axes, axes, MAX_RANK), last = -1;
-  for (int k = 0; k < n; k++) {
-    if (dim_is(s->r.g->dims, from.shape[k], 1)) continue;
-    if (at[axes[k]] < last) return false;
-    last = at[axes[k]];
-  }
-  return true;
-}
-static bool is_turnable(const Settle *s, NodeId n, const int *at) {
-  const Node *d = old(s, n);
-  return d->op == OP_full || (d->op == OP_broadcast && stays_ordered(s, d, at));
-}
-/* The same value with axis k at place at[k]. */
-static NodeId turned(Settle *s, NodeId n, const int *at) {
-  Graph *g = s->r.g;
-  const Node d = *old(s, n);
-  Dim shape[MAX_RANK];
-  for (int k = 0; k < d.type.rank; k++) shape[at[k]] = d.type.shape[k];
-  if (d.op == OP_full)
-    return g_full(g, d.loc, node_num(&d, A_value), type_of(g->arena, d.type.dtype, d.type.rank, shape));
-  const Type from = old(s, d.in[0])->type;
-  Dim kept[MAX_RANK];
-  int64_t axes[MAX_RANK];
-  int now[MAX_RANK], rank = node_ints(g, &d, A_axes, axes, MAX_RANK), n_kept = 0;
-  for (int k = 0; k < rank; k++)
-    if (!dim_is(g->dims, from.shape[k], 1)) kept[n_kept] = from.shape[k], now[n_kept++] = at[axes[k]];
-  NodeId a = rewrite_get(&s->r, d.in[0]);
-  if (n_kept < rank) a = g_reshape(g, d.loc, a, n_kept, kept);
-  return g_broadcast(g, d.loc, a, d.type.rank, shape, now);
-}
-/* The element-wise node n of other operands; a cast alone is asked for its type. */
-static NodeId again(Settle *s, NodeId n, const NodeId *in) {
-  const Node d = *old(s, n);
-  Type t = graph_type(s->r.g, in[0]);
-  t.dtype = d.type.dtype;
-  return graph_add(s->r.g, (Op)d.op, d.loc, in, d.n_in, d.attrs, d.n_attrs, &t);
-}
-
 /* ---- down ---- */
 
 /* Is a value made by nodes that could take more into their nest? */
@@ -106,7 +61,7 @@ static NodeId common_transpose(const Settle *s, NodeId n) {
   perm_of(s, t, perm);
   for (int k = 0; k < d->n_in; k++) {
     NodeId a = d->in[k];
-    if (old(s, a)->op != OP_transpose && !s->down[a] && !is_turnable(s, a, perm)) return 0;
+    if (old(s, a)->op != OP_transpose && !s->down[a] && !rewrite_turnable(&s->r, a, perm)) return 0;
   }
   return t;
 }
@@ -138,9 +93,9 @@ static NodeId go_down(Settle *s, NodeId n) {
     NodeId a = d->in[k];
     if (s->down[a]) in[k] = s->plain[a];
     else if (old(s, a)->op == OP_transpose) in[k] = rewrite_get(&s->r, old(s, a)->in[0]);
-    else in[k] = turned(s, a, perm);
+    else in[k] = rewrite_turned(&s->r, a, perm);
   }
-  s->plain[n] = again(s, n, in);
+  s->plain[n] = rewrite_again(&s->r, n, in);
   return g_transpose(s->r.g, d->loc, s->plain[n], perm);
 }
 
@@ -150,7 +105,7 @@ static NodeId go_down(Settle *s, NodeId n) {
  * nodes alone? *heavy counts the products. */
 static bool may_rise(const Settle *s, NodeId n, const int *back, int depth, int *heavy) {
   const Node *d = old(s, n);
-  if (is_turnable(s, n, back) || d->op == OP_transpose) return true;
+  if (rewrite_turnable(&s->r, n, back) || d->op == OP_transpose) return true;
   if (s->users[n] != 1) return false;
   if (d->op == OP_dot) return ++*heavy;
   if (!is_map(d) || s->down[n] || !depth) return false;
@@ -172,10 +127,10 @@ static void choose_up(Settle *s) {
 static NodeId rise(Settle *s, NodeId n, const int *perm, const int *back) {
   const Node *d = old(s, n);
   NodeId in[3];
-  if (is_turnable(s, n, back)) return turned(s, n, back);
+  if (rewrite_turnable(&s->r, n, back)) return rewrite_turned(&s->r, n, back);
   if (!is_map(d)) return g_transpose(s->r.g, d->loc, rewrite_get(&s->r, n), perm);
   for (int k = 0; k < d->n_in; k++) in[k] = rise(s, d->in[k], perm, back);
-  return again(s, n, in);
+  return rewrite_again(&s->r, n, in);
 }
 static NodeId go_up(Settle *s, NodeId t) {
   int perm[MAX_RANK], back[MAX_RANK];
