@@ -4,8 +4,8 @@
  * later step reads the old value; element-wise results take over the buffer of an operand that dies there; every other
  * buffer has an offset in the arena; a loop's carried values begin where their first values are made. Liveness counts
  * positions in the order of steps, a loop as a whole: what it reads from outside lives to its end. Offsets:
- * passes/offsets.h. When lowering knows what workspace the groups need, it becomes buffers of their steps, and all
- * places are found once more. */
+ * passes/offsets.h. When lowering knows what workspace the groups need, it becomes buffers of their steps, the steps go
+ * into another order where that needs less, and all places are found once more. */
 #include "base/ds.h"
 #include "passes/mutate.h"
 #include "passes/offsets.h"
@@ -373,12 +373,15 @@ static void live_roots(Plan *p, int end) {
   }
 }
 
-static void find_lives(Plan *p) {
+static void count_lives(Plan *p) {
   for (int b = 0; b < arrlen(p->bufs); b++) p->bufs[b].begin = p->bufs[b].end = -1;
   int end = number_steps(p->steps, 0);
   live_steps(p, p->steps);
   live_loops(p, p->steps);
   live_roots(p, end);
+}
+static void find_lives(Plan *p) {
+  count_lives(p);
   take_over(p, p->steps);
 }
 
@@ -422,6 +425,24 @@ static void workspace_of(Plan *p, const PlanStep *steps, const int64_t *bytes) {
   }
 }
 
+/* Another order, where workspace has made the peak higher than it was, when that is lower with it. */
+static void make_room(Plan *p) {
+  PlanStep *order = plan_placed_order(p), *old = p->steps;
+  int64_t peak = p->peak;
+  if (!order) return;
+  p->steps = order;
+  count_lives(p);
+  p->peak = place(p, BUF_ARENA, &p->bound, &p->least);
+  p->ordered = false;
+  if (p->peak >= peak) {
+    p->steps = old;
+    count_lives(p);
+    p->peak = place(p, BUF_ARENA, &p->bound, &p->least);
+    old = order;
+  }
+  arrfree(old);
+}
+
 void plan_workspace(Plan *p, const int64_t *bytes) {
   for (int i = 0; i < arrlen(p->groups); i++) {
     Group *gr = &p->groups[i];
@@ -429,7 +450,9 @@ void plan_workspace(Plan *p, const int64_t *bytes) {
     gr->temp = 0;
   }
   int n = (int)arrlen(p->bufs);
+  int64_t bound = p->bound;
   workspace_of(p, p->steps, bytes);
   if ((int)arrlen(p->bufs) > n) p->peak = place(p, BUF_ARENA, &p->bound, &p->least);
+  if (p->bound > bound) make_room(p);
   plan_barriers(p);
 }

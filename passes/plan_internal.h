@@ -25,6 +25,9 @@ int region_carried(const Plan *p, int scope, NodeId n); /* how many values it ca
 PlanStep region_step(Plan *p, int scope, NodeId n);
 /* Puts the steps of a body into an order that respects every read and keeps few bytes alive. */
 void schedule_steps(Plan *p, PlanStep **steps);
+/* The entry's steps in an order in which fewer bytes are alive, when buffers are shared and workspace is known: every
+ * place is touched in the order in which it is now. stb_ds; NULL: none is found. */
+PlanStep *plan_placed_order(const Plan *p);
 /* Buffers that a step reads and writes, loops and branches with all that is inside; stb_ds lists. */
 void step_reads(const Plan *p, const PlanStep *s, int **out);
 void step_writes(const Plan *p, const PlanStep *s, int **out);

@@ -50,22 +50,26 @@ void step_writes(const Plan *p, const PlanStep *s, int **out) {
   each(p, s->other, out, step_writes);
 }
 
-static int home(const Plan *p, int b) {
-  while (p->bufs[b].kind == BUF_ROW) b = p->bufs[b].index;
-  return b;
-}
-
 /* ---- the problem of the order ---- */
 
-/* A step as an item of passes/order.h. Pairs that a loop swaps are one value. What the entry writes to a cell takes no
- * memory where the cell can take it, behind all steps that read the old value. */
+/* A step, with those that run at the same time, as an item of passes/order.h. Pairs that a loop swaps are one value.
+ * What the entry writes to a cell takes no memory where the cell can take it, behind all steps that read the old value.
+ * Where places are known already, values are what lies in one place, and items keep the order in which they touch it.
+ */
+typedef struct Touch {
+  int item, buf;
+  bool writes;
+} Touch;
 typedef struct Problem {
   const Plan *p;
   PlanStep *steps; /* of one sequence */
+  int *at;         /* stb_ds: by item: its first step, and behind the last item the number of steps */
   int n, n_bufs;
-  int **reads, **writes; /* by step, stb_ds: buffers */
+  bool whole;            /* all of the entry's steps, not those of a body */
+  int **reads, **writes; /* by item, stb_ds: buffers */
+  Touch **touched;       /* by buffer that holds others, behind them by cell; stb_ds, in order */
   int *value;            /* by buffer: its value, or -1 */
-  int *writer;           /* by value: the step that makes it */
+  int *writer;           /* by value: the item that makes it, or the first part of it */
   Order order;
 } Problem;
 
@@ -74,6 +78,50 @@ static void *zeros(int n, size_t size) {
   if (!p) INTERNAL("out of memory");
   return p;
 }
+static const PlanStep *step_of(const Problem *q, int item) { return &q->steps[q->at[item]]; }
+
+static bool lies_in(const Plan *p, int buf, int in) {
+  while (buf != in && p->bufs[buf].kind == BUF_ROW) buf = p->bufs[buf].index;
+  return buf == in;
+}
+/* Cells are touched as a whole; two parts of one buffer have nothing in common. */
+static bool share(const Problem *q, int a, int b) {
+  BufKind k = q->p->bufs[buf_home(q->p, a)].kind;
+  return k == BUF_CELL || k == BUF_CELLS || lies_in(q->p, a, b) || lies_in(q->p, b, a);
+}
+
+static void touch(Problem *q, int item, int buf, bool writes) {
+  int home = buf_home(q->p, buf);
+  const PlanBuf *x = &q->p->bufs[home];
+  Touch t = {item, buf, writes};
+  if (x->kind == BUF_CELL) arrput(q->touched[q->n_bufs + x->index], t);
+  else if (x->kind != BUF_CELLS) arrput(q->touched[home], t);
+  for (int c = 0; c < (x->kind == BUF_CELLS ? (int)arrlen(x->cells) : 0); c++)
+    arrput(q->touched[q->n_bufs + x->cells[c]], t);
+}
+static void touch_all(Problem *q) {
+  int n = q->n_bufs + (int)arrlen(q->p->prog->cells);
+  for (int k = 0; k < n && q->touched; k++) arrfree(q->touched[k]);
+  free(q->touched);
+  q->touched = zeros(n, sizeof *q->touched);
+  for (int i = 0; i < q->n; i++) {
+    for (int k = 0; k < arrlen(q->reads[i]); k++) touch(q, i, q->reads[i][k], false);
+    for (int k = 0; k < arrlen(q->writes[i]); k++) touch(q, i, q->writes[i][k], true);
+  }
+}
+
+/* What each item waits for: for everybody who writes what it reads and, where the items are in an order (`in_order`),
+ * only for the ones before, but also for those who read or write what it writes. */
+static void find_after(Problem *q, bool in_order) {
+  int n = q->n_bufs + (int)arrlen(q->p->prog->cells);
+  for (int k = 0; k < n; k++)
+    for (int a = 0; a < arrlen(q->touched[k]); a++)
+      for (int b = 0; b < arrlen(q->touched[k]); b++) {
+        Touch x = q->touched[k][a], y = q->touched[k][b];
+        bool waits = in_order ? y.item < x.item && (x.writes || y.writes) : y.item != x.item && !x.writes && y.writes;
+        if (waits && share(q, x.buf, y.buf)) add(&q->order.items[x.item].after, y.item);
+      }
+}
 
 /* Pairs of a loop among the steps are one value. In the loop's body they are two, and none of the body's memory. */
 static void find_values(Problem *q) {
@@ -81,42 +129,39 @@ static void find_values(Problem *q) {
   for (int b = 0; b < q->n_bufs; b++) q->value[b] = -1;
   for (int i = 0; i < q->n; i++)
     for (int k = 0; k < arrlen(q->writes[i]); k++) {
-      int b = home(p, q->writes[i][k]), twin = p->bufs[b].twin;
-      if (q->value[b] < 0 && twin >= 0 && q->value[twin] >= 0 && q->writer[q->value[twin]] == i)
-        q->value[b] = q->value[twin];
-      if (q->value[b] < 0) {
-        q->value[b] = (int)arrlen(q->order.values);
-        bool here = p->bufs[b].kind == BUF_ARENA && (twin < 0 || q->steps[i].kind == PLAN_LOOP);
-        OrderValue v = {.bytes = here ? p->bufs[b].bytes * (twin < 0 ? 1 : 2) : 0};
-        arrput(q->order.values, v);
-        arrput(q->writer, i);
-      }
-      q->writer[q->value[b]] = i;
+      int b = buf_home(p, q->writes[i][k]), twin = p->bufs[b].twin;
+      if (q->value[b] < 0 && twin >= 0) q->value[b] = q->value[twin];
+      if (q->value[b] >= 0) continue;
+      q->value[b] = (int)arrlen(q->order.values);
+      bool here = p->bufs[b].kind == BUF_ARENA && (twin < 0 || q->whole || step_of(q, i)->kind == PLAN_LOOP);
+      OrderValue v = {.bytes = here ? p->bufs[b].bytes * (twin < 0 ? 1 : 2) : 0};
+      arrput(q->order.values, v);
+      arrput(q->writer, i);
     }
 }
-static int value_of(const Problem *q, int b) { return q->value[home(q->p, b)]; }
+static int value_of(const Problem *q, int b) { return q->value[buf_home(q->p, b)]; }
 
-/* Who reads what; a value that one step makes for itself alone is none. */
+/* Who reads what, or adds to it: a value is alive from the first who writes it to the last who touches it. One that one
+ * item makes for itself alone is read by nobody. */
 static void fill_items(Problem *q) {
   for (int i = 0; i < q->n; i++) {
-    OrderItem x = {0};
+    OrderItem *x = &q->order.items[i];
     for (int k = 0; k < arrlen(q->reads[i]); k++) {
       int v = value_of(q, q->reads[i][k]);
-      if (v < 0 || q->writer[v] == i) continue;
-      add(&x.reads, v);
-      add(&x.after, q->writer[v]);
+      if (v >= 0 && q->writer[v] != i) add(&x->reads, v);
     }
     for (int k = 0; k < arrlen(q->writes[i]); k++) {
       int v = value_of(q, q->writes[i][k]);
-      if (q->writer[v] == i) add(&x.writes, v);
+      add(q->writer[v] == i ? &x->writes : &x->reads, v);
+      if (q->writer[v] != i) add(&x->after, q->writer[v]);
     }
-    arrput(q->order.items, x);
   }
 }
 
 /* Roots that the caller reads live to the end; in a body, whatever nobody in it reads. */
-static void keep_roots(Problem *q, bool whole) {
+static void keep_roots(Problem *q) {
   const Plan *p = q->p;
+  bool whole = q->whole;
   int nv = (int)arrlen(q->order.values);
   bool *read = zeros(nv, sizeof(bool));
   for (int i = 0; i < q->n; i++)
@@ -142,7 +187,7 @@ static int flatten(const Plan *p, const PlanStep *s, int at, int *first, int *la
   step_reads(p, s, &b);
   step_writes(p, s, &b);
   for (int k = 0; k < arrlen(b); k++) {
-    int one = home(p, b[k]);
+    int one = buf_home(p, b[k]);
     if (first[one] < 0) first[one] = at;
     last[one] = at;
   }
@@ -154,10 +199,10 @@ static int flatten(const Plan *p, const PlanStep *s, int at, int *first, int *la
 static void fold_inner(Problem *q, int i, const bool *seen, int *first, int *last) {
   OrderItem *x = &q->order.items[i];
   for (int b = 0; b < q->n_bufs; b++) first[b] = -1;
-  int n = flatten(q->p, &q->steps[i], 0, first, last);
+  int n = flatten(q->p, step_of(q, i), 0, first, last);
   int64_t *change = zeros(n + 1, sizeof(int64_t)), alive = 0;
   for (int k = 0; k < arrlen(q->writes[i]); k++) {
-    int b = home(q->p, q->writes[i][k]);
+    int b = buf_home(q->p, q->writes[i][k]);
     if (q->value[b] < 0 || seen[q->value[b]] || q->p->bufs[b].twin >= 0 || first[b] < 0) continue;
     int64_t bytes = q->order.values[q->value[b]].bytes;
     q->order.values[q->value[b]].bytes = 0;
@@ -173,20 +218,20 @@ static void fold_inner(Problem *q, int i, const bool *seen, int *first, int *las
 static void fold_all(Problem *q) {
   bool *seen = zeros((int)arrlen(q->order.values), sizeof(bool)), any = false;
   for (int i = 0; i < q->n; i++) {
-    any |= q->steps[i].kind != PLAN_KERNEL;
+    any |= step_of(q, i)->kind != PLAN_KERNEL;
     for (int k = 0; k < arrlen(q->order.items[i].reads); k++) seen[q->order.items[i].reads[k]] = true;
   }
   for (int v = 0; v < arrlen(q->order.values); v++) seen[v] |= q->order.values[v].stays;
   int *first = zeros(q->n_bufs, sizeof(int)), *last = zeros(q->n_bufs, sizeof(int));
   for (int i = 0; i < q->n && any; i++)
-    if (q->steps[i].kind != PLAN_KERNEL) fold_inner(q, i, seen, first, last);
+    if (step_of(q, i)->kind != PLAN_KERNEL) fold_inner(q, i, seen, first, last);
   free(seen), free(first), free(last);
 }
 
 /* ---- buffers that are taken over ---- */
 
 static void find_takes(Problem *q, int i) {
-  const PlanStep *s = &q->steps[i];
+  const PlanStep *s = step_of(q, i);
   if (s->kind != PLAN_KERNEL) return;
   const Group *gr = &q->p->groups[s->group];
   for (int o = 0; o < arrlen(gr->outs); o++)
@@ -216,7 +261,7 @@ static int **cell_readers(const Problem *q) {
   int **readers = zeros((int)arrlen(q->p->prog->cells), sizeof(int *));
   for (int i = 0; i < q->n; i++)
     for (int k = 0; k < arrlen(q->reads[i]); k++) {
-      const PlanBuf *x = &q->p->bufs[home(q->p, q->reads[i][k])];
+      const PlanBuf *x = &q->p->bufs[buf_home(q->p, q->reads[i][k])];
       if (x->kind == BUF_CELL) add(&readers[x->index], i);
       for (int c = 0; c < (x->kind == BUF_CELLS ? (int)arrlen(x->cells) : 0); c++) add(&readers[x->cells[c]], i);
     }
@@ -233,8 +278,8 @@ static void order_cells(Problem *q) {
   for (int w = 0; w < arrlen(e->writes); w++) {
     int cell = e->writes[w], b = p->buf_of[p->graph->outputs[e->n_results + e->n_reports + w]];
     int v = b >= 0 ? value_of(q, b) : -1, i = v >= 0 ? q->writer[v] : -1;
-    bool fits = i >= 0 && q->steps[i].kind == PLAN_KERNEL && p->bufs[b].kind == BUF_ARENA && p->bufs[b].twin < 0 &&
-                group_may_commit(p, &p->groups[q->steps[i].group], cell);
+    bool fits = i >= 0 && step_of(q, i)->kind == PLAN_KERNEL && p->bufs[b].kind == BUF_ARENA && p->bufs[b].twin < 0 &&
+                group_may_commit(p, &p->groups[step_of(q, i)->group], cell);
     for (int k = 0; k < arrlen(readers[cell]) && fits; k++)
       if (readers[cell][k] != i && (arrlen(next[i]) || !k)) fits = !reaches(next, i, readers[cell][k], mark, ++stamp);
     if (!fits) continue;
@@ -272,7 +317,7 @@ static bool is_ready(const Problem *q, const bool *done, int i) {
 static int first_ready(const Problem *q, const bool *done) {
   int best = -1;
   for (int i = 0; i < q->n; i++)
-    if (is_ready(q, done, i) && (best < 0 || first_node(q->p, &q->steps[i]) < first_node(q->p, &q->steps[best])))
+    if (is_ready(q, done, i) && (best < 0 || first_node(q->p, step_of(q, i)) < first_node(q->p, step_of(q, best))))
       best = i;
   return best;
 }
@@ -298,25 +343,50 @@ static int *natural_order(const Problem *q, uint64_t hostile) {
   return seq;
 }
 
-static void problem_begin(Problem *q, bool whole) {
-  q->reads = zeros(q->n, sizeof(int *)), q->writes = zeros(q->n, sizeof(int *)),
-  q->value = zeros(q->n_bufs, sizeof(int));
-  for (int i = 0; i < q->n; i++) {
-    step_reads(q->p, &q->steps[i], &q->reads[i]);
-    step_writes(q->p, &q->steps[i], &q->writes[i]);
+static Problem problem_new(const Plan *p, PlanStep *steps, bool whole) {
+  Problem q = {.p = p, .steps = steps, .n_bufs = (int)arrlen(p->bufs), .whole = whole};
+  int n = (int)arrlen(steps);
+  for (int i = 0; i < n; i++)
+    if (!steps[i].joined) arrput(q.at, i);
+  q.n = (int)arrlen(q.at);
+  arrput(q.at, n);
+  q.reads = zeros(q.n, sizeof(int *)), q.writes = zeros(q.n, sizeof(int *)), q.value = zeros(q.n_bufs, sizeof(int));
+  for (int i = 0; i < q.n; i++) {
+    for (int k = q.at[i]; k < q.at[i + 1]; k++) {
+      step_reads(p, &steps[k], &q.reads[i]);
+      step_writes(p, &steps[k], &q.writes[i]);
+    }
+    arrput(q.order.items, (OrderItem){0});
   }
-  find_values(q);
-  fill_items(q);
-  keep_roots(q, whole);
-  if (whole && !hostile_steps()) order_cells(q);
-  fold_all(q);
-  for (int i = 0; i < q->n; i++) find_takes(q, i);
+  touch_all(&q);
+  return q;
 }
-static void problem_end(Problem *q) {
+static void problem_free(Problem *q) {
   for (int i = 0; i < q->n; i++) arrfree(q->reads[i]), arrfree(q->writes[i]);
-  free(q->reads), free(q->writes), free(q->value);
-  arrfree(q->writer);
+  for (int k = 0; k < q->n_bufs + (int)arrlen(q->p->prog->cells); k++) arrfree(q->touched[k]);
+  free(q->reads), free(q->writes), free(q->value), free(q->touched);
+  arrfree(q->writer), arrfree(q->at);
   order_free(&q->order);
+}
+
+/* The steps in the order `seq` of items. */
+static PlanStep *reordered(const Problem *q, const int *seq) {
+  PlanStep *list = NULL;
+  for (int i = 0; i < q->n; i++)
+    for (int k = q->at[seq[i]]; k < q->at[seq[i] + 1]; k++) arrput(list, q->steps[k]);
+  return list;
+}
+
+/* The steps in an order that is possible. */
+static void in_natural_order(const Plan *p, PlanStep **steps, bool whole) {
+  Problem q = problem_new(p, *steps, whole);
+  find_after(&q, false);
+  int *seq = natural_order(&q, 0);
+  PlanStep *list = reordered(&q, seq);
+  problem_free(&q);
+  free(seq);
+  arrfree(*steps);
+  *steps = list;
 }
 
 /* The items in the order `seq`, named by it. */
@@ -338,8 +408,15 @@ static void schedule(Plan *p, PlanStep **steps, bool whole) {
   int n = (int)arrlen(*steps);
   if (whole) p->ordered = n < 2;
   if (n < 2) return;
-  Problem q = {.p = p, .steps = *steps, .n = n, .n_bufs = (int)arrlen(p->bufs)};
-  problem_begin(&q, whole);
+  in_natural_order(p, steps, whole);
+  Problem q = problem_new(p, *steps, whole);
+  find_after(&q, true);
+  find_values(&q);
+  fill_items(&q);
+  keep_roots(&q);
+  if (whole && !hostile_steps()) order_cells(&q);
+  fold_all(&q);
+  for (int i = 0; i < n; i++) find_takes(&q, i);
   int *natural = natural_order(&q, hostile_steps()), *seq = zeros(n, sizeof(int));
   Order o = renamed(&q.order, natural, n);
   arrfree(q.order.items);
@@ -349,9 +426,9 @@ static void schedule(Plan *p, PlanStep **steps, bool whole) {
   else
     for (int i = 0; i < n; i++) seq[i] = i;
   if (whole) p->ordered = proven;
-  PlanStep *order = NULL;
-  for (int i = 0; i < n; i++) arrput(order, (*steps)[natural[seq[i]]]);
-  problem_end(&q);
+  for (int i = 0; i < n; i++) seq[i] = natural[seq[i]];
+  PlanStep *order = reordered(&q, seq);
+  problem_free(&q);
   free(natural), free(seq);
   arrfree(*steps);
   *steps = order;
@@ -359,3 +436,22 @@ static void schedule(Plan *p, PlanStep **steps, bool whole) {
 
 void schedule_steps(Plan *p, PlanStep **steps) { schedule(p, steps, false); }
 void plan_schedule(Plan *p) { schedule(p, &p->steps, true); }
+
+PlanStep *plan_placed_order(const Plan *p) {
+  Problem q = problem_new(p, p->steps, true);
+  PlanStep *order = NULL;
+  if (q.n > 1 && !hostile_steps()) {
+    find_after(&q, true);
+    find_values(&q);
+    fill_items(&q);
+    keep_roots(&q);
+    fold_all(&q);
+    int *seq = zeros(q.n, sizeof(int)), *same = zeros(q.n, sizeof(int));
+    bool proven;
+    for (int i = 0; i < q.n; i++) same[i] = i;
+    if (order_find(&q.order, seq, &proven) < order_peak(&q.order, same)) order = reordered(&q, seq);
+    free(seq), free(same);
+  }
+  problem_free(&q);
+  return order;
+}
