@@ -232,8 +232,9 @@ static LExpr *gather_at(Lower *l, NodeId id, const Idx *at) {
   for (int k = 0; k < batch; k++) ix.i[k] = at->i[k];
   for (int k = 0; k < nj; k++) ix.i[batch + k] = at->i[axis + k];
   LExpr *where = x_cast(l->b, value_at(l, n->in[1], &ix), I64);
-  if (arrlen(l->plan->scopes) && picks_iteration(l->plan, l->group->scope, id)) { /* in range */
-    for (int k = 0; k < x.rank; k++) in.i[k] = k < axis ? at->i[k] : k == axis ? where : at->i[k - 1];
+  bool picks = arrlen(l->plan->scopes) && picks_iteration(l->plan, l->group->scope, id);
+  if (picks || index_in_range(l->g, n->in[1], x.shape[axis])) {
+    for (int k = 0; k < x.rank; k++) in.i[k] = k < axis ? at->i[k] : k == axis ? where : at->i[k + nj - 1];
     return value_at(l, n->in[0], &in);
   }
   bool joint = graph_node(l->g, n->in[0])->op == OP_iota; /* elab_index.c: one of several that become one */

@@ -4,7 +4,9 @@
 #include "base/ds.h"
 #include "codegen/winograd.h"
 
-enum { PIECES = 8, MOST_SUMS = 48 << 20 /* bytes of workspace */, ITEMS = 4 /* at least, to be spread over threads */ };
+/* Bytes of workspace: of MOST_SUMS a form is not taken, above MANY_SUMS it has the fewest pieces. ITEMS: at least, to
+ * be spread over threads. */
+enum { PIECES = 8, ITEMS = 4, MOST_SUMS = 48 << 20, MANY_SUMS = 2 << 20 };
 
 static const struct WinoForm {
   int r, m;
@@ -128,7 +130,7 @@ static bool form_of(const Lower *l, const Node *n, const struct WinoForm *form, 
   cut_channels(w, l->target);
   w->pieces = clamp64(w->batch * w->ty * w->tx / 16, 1, PIECES);
   int64_t sums = 4 * w->a * w->a * w->cip * w->cop; /* of a piece */
-  while (w->pieces > 4 && w->pieces * sums > MOST_SUMS) w->pieces /= 2;
+  while (w->pieces > ITEMS && w->pieces * sums > MANY_SUMS) w->pieces /= 2;
   return w->op != OP_conv_dw || w->pieces * sums <= MOST_SUMS;
 }
 

@@ -39,6 +39,9 @@ const PassInfo pass_table[] = {
     /* masks and views that the new loops take in */
     {"resink", "sink, after block", pass_sink},
     {"retrim", "trim, after simplify and cse", pass_trim},
+    /* when simplify knows what is no scatter at all */
+    {"compact", "gradients of tables of which few rows are read -> these rows, looked up where they are used",
+     pass_compact},
     /* nothing later may see what the others left behind */
     {"dce", "nodes that no output needs -> nothing", pass_dce},
     /* last: it makes reshapes that simplify would drop */

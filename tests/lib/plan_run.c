@@ -332,7 +332,7 @@ static void check_lives(PlanRun *r) {
     const PlanBuf *x = buf(r, b);
     bool root = false;
     for (int i = 0; i < arrlen(p->graph->outputs); i++) root |= p->buf_of[p->graph->outputs[i]] == b;
-    if (x->kind != BUF_ARENA || x->begin < 0 || root) continue;
+    if (x->kind != BUF_ARENA || x->begin < 0 || root || x->temp) continue;
     if (x->end != r->last[b])
       buf_printf(&r->why, "buffer %d lives to %d, its last use is at %d; ", b, x->end, r->last[b]);
   }

@@ -89,14 +89,14 @@ static Values evaluate(World *w) {
   return v;
 }
 
-/* Plans the graph, runs the plan, and compares with what the evaluator said, to within `tolerance`. */
-static Plan *check_values_for(World *w, Values v, double tolerance, int64_t little) {
-  Plan *p = plan_build_for(w->a, w->prog, w->entry, little);
+/* Runs the plan on memory, and compares with what the evaluator said, to within `tolerance`. */
+static void run_on(World *w, const Plan *p, Values v, double tolerance) {
   int n_out = (int)arrlen(w->g->outputs);
   Tensor *have = arena_array(w->a, Tensor, n_out);
   Buf text = {0}, why = {0};
   graph_print(w->g, &text), plan_print(p, &text);
   PlanRun r = {.arena = w->a, .plan = p, .env = &v.env};
+  if (!plan_verify(p, &why)) wrong(why.s, text.s);
   if (!plan_run(&r, have)) wrong(r.why.s, text.s);
   for (int i = 0; i < n_out; i++) {
     if (tensor_diff(&v.out[i], &have[i]) <= tolerance) continue;
@@ -105,6 +105,31 @@ static Plan *check_values_for(World *w, Values v, double tolerance, int64_t litt
     wrong(why.s, text.s);
   }
   if (p->peak < p->bound) fail_msg("peak %d below its bound %d", (int)p->peak, (int)p->bound);
+  buf_free(&text), buf_free(&why);
+}
+
+static int reordered; /* plans whose steps went into another order for workspace */
+
+/* The same plan when some of its groups want workspace. */
+static void with_workspace(World *w, Values v, double tolerance, int64_t little) {
+  Plan *p = plan_build_for(w->a, w->prog, w->entry, little);
+  int n = (int)arrlen(p->groups), *before = NULL;
+  int64_t *bytes = arena_array(w->a, int64_t, n + 1);
+  for (int i = 0; i < n; i++) bytes[i] = (uint64_t)i * 7 % 5 == w->seed % 5 ? 4096 * (1 + i % 3) : 0;
+  for (int i = 0; i < arrlen(p->steps); i++) arrput(before, p->steps[i].group);
+  plan_workspace(p, bytes);
+  run_on(w, p, v, tolerance);
+  bool other = false;
+  for (int i = 0; i < arrlen(before); i++) other |= p->steps[i].group != before[i];
+  reordered += other;
+  arrfree(before);
+}
+
+/* Plans the graph and runs the plan. */
+static Plan *check_values_for(World *w, Values v, double tolerance, int64_t little) {
+  with_workspace(w, v, tolerance, little);
+  Plan *p = plan_build_for(w->a, w->prog, w->entry, little);
+  run_on(w, p, v, tolerance);
   return p;
 }
 static Plan *check_values(World *w, Values v, double tolerance) { return check_values_for(w, v, tolerance, 1 << 16); }
@@ -254,7 +279,8 @@ static void test_random(void **state) {
   unsetenv("DNN_HOSTILE");
   assert_true(reused > 50); /* places are shared, and operands taken over */
   assert_true(inplace > 0);
-  assert_true(again > 100); /* values are computed again, and are what they were */
+  assert_true(reordered > 20); /* and workspace comes where less is alive */
+  assert_true(again > 100);    /* values are computed again, and are what they were */
 }
 
 /* The hostile orders are others, and as good as the usual one. */
@@ -318,6 +344,26 @@ static void test_reuse(void **state) {
   Plan *p = check_plan(&w);
   assert_int_equal(p->peak, 2 * 1024);
   assert_int_equal(p->bound, 2 * 1024);
+}
+
+/* The second product, which stands where a matrix is alive, wants workspace: then it runs where none is. */
+static void test_workspace(void **state) {
+  World w = world_parse("graph {\n%1 = input() index=0 : f32[16, 16]\n"
+                        "%2 = dot(%1, %1) la=[0,1] lb=[1,2] ly=[0,2] : f32[16, 16]\n%3 = input() index=1 : f32[16]\n"
+                        "%4 = dot(%1, %3) la=[0,1] lb=[1] ly=[0] : f32[16]\n"
+                        "%5 = dot(%2, %4) la=[0,1] lb=[0] ly=[1] : f32[16]\n"
+                        "%6 = dot(%1, %1) la=[0,1] lb=[2,1] ly=[0,2] : f32[16, 16]\n"
+                        "%7 = dot(%6, %6) la=[0,1] lb=[1,2] ly=[0,2] : f32[16, 16]\n"
+                        "%8 = dot(%7, %5) la=[0,1] lb=[1] ly=[0] : f32[16]\nreturn %8\n}\n");
+  Values v = evaluate(&w);
+  Plan *p = check_values(&w, v, 0);
+  int64_t bytes[8] = {0};
+  assert_int_equal(p->peak, 2048 + 64); /* so that the order before it does not count */
+  for (int i = 0; i < arrlen(p->groups); i++) bytes[i] = p->groups[i].outs[0].node == 4 ? 4096 : 0;
+  assert_int_equal(p->groups[p->steps[1].group].outs[0].node, 4);
+  plan_workspace(p, bytes);
+  assert_int_equal(p->peak, 4096 + 64);
+  run_on(&w, p, v, 0);
 }
 
 /* softmax of a product: the exponentials take the place of the product. */
@@ -558,11 +604,11 @@ static void test_verify(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_random),         cmocka_unit_test(test_hostile),  cmocka_unit_test(test_fusion),
-      cmocka_unit_test(test_reuse),          cmocka_unit_test(test_in_place), cmocka_unit_test(test_rows_in_place),
-      cmocka_unit_test(test_scan),           cmocka_unit_test(test_while),    cmocka_unit_test(test_vmap),
-      cmocka_unit_test(test_regions),        cmocka_unit_test(test_length),   cmocka_unit_test(test_circle),
-      cmocka_unit_test(test_cells_in_a_row), cmocka_unit_test(test_branches), cmocka_unit_test(test_checkpoint),
-      cmocka_unit_test(test_cells_trade),    cmocka_unit_test(test_verify)};
+      cmocka_unit_test(test_random),        cmocka_unit_test(test_hostile),        cmocka_unit_test(test_fusion),
+      cmocka_unit_test(test_reuse),         cmocka_unit_test(test_workspace),      cmocka_unit_test(test_in_place),
+      cmocka_unit_test(test_rows_in_place), cmocka_unit_test(test_scan),           cmocka_unit_test(test_while),
+      cmocka_unit_test(test_vmap),          cmocka_unit_test(test_regions),        cmocka_unit_test(test_length),
+      cmocka_unit_test(test_circle),        cmocka_unit_test(test_cells_in_a_row), cmocka_unit_test(test_branches),
+      cmocka_unit_test(test_checkpoint),    cmocka_unit_test(test_cells_trade),    cmocka_unit_test(test_verify)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
