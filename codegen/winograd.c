@@ -83,6 +83,7 @@ static void weights(Lower *l, Wino *w) {
 /* ---- planes ---- */
 typedef struct Planes { /* one operand's planes, of which an item takes rows lo .. hi */
   NodeId node;
+  int buf; /* where its elements lie, or -1 when they are computed */
   int64_t c, cp, h, w;
   LArr *copy;   /* [pixel][cp], then a pixel of zeros */
   int64_t most; /* pixels of the copy */
@@ -96,7 +97,7 @@ static void copy_planes(Lower *l, const Wino *w, const Planes *q, LExpr *n) {
   LB *b = l->b;
   int64_t lanes = w->lanes, full = q->blocks ? q->c / lanes * lanes : 0;
   if (q->last) { /* it lies so */
-    LArr *src = lower_buf(l, l->buf_of[q->node], F32);
+    LArr *src = lower_buf(l, q->buf, F32);
     LExpr *from = mul(b, x_add(b, mul(b, n, q->h), q->lo), q->w * q->c),
           *end = mul(b, x_sub(b, q->hi, q->lo), q->w * q->c);
     LExpr *z = x_var(b, lb_for(b, FOR_SERIAL, "z", x_int(b, 0), end, lanes));
@@ -107,7 +108,7 @@ static void copy_planes(Lower *l, const Wino *w, const Planes *q, LExpr *n) {
   LExpr *count = lb_let(b, "count", mul(b, x_sub(b, q->hi, q->lo), q->w)), *first = mul(b, q->lo, q->w);
   if (full) {
     const Kernel *square = transpose_kernel(l->table, l->arena, l->dims, F32, w->lanes);
-    LArr *src = lower_buf(l, l->buf_of[q->node], F32);
+    LArr *src = lower_buf(l, q->buf, F32);
     LExpr *c = x_var(b, lb_for(b, FOR_SERIAL, "c", x_int(b, 0), x_int(b, full), lanes));
     LExpr *p = x_var(b, lb_for(b, FOR_SERIAL, "p", x_int(b, 0), count, lanes));
     LExpr *at = lb_let(b, "at", x_min(b, p, x_sub(b, count, x_int(b, lanes)))); /* the last square overlaps */
@@ -186,6 +187,13 @@ static void open_item(Lower *l, const Wino *w, LExpr *block, LExpr *row_block, I
                                   : lb_let(b, "rows", x_min(b, x_sub(b, x_int(b, w->ty), it->ty0), x_int(b, w->rows)));
   it->tiles = mul(b, w->images > 1 ? mul(b, it->images, w->rows) : it->rows, w->tx);
 }
+/* The buffer that holds the value, also as one of another shape; -1 when there is none. */
+static int stored_as(const Lower *l, NodeId node) {
+  NodeId n = node;
+  while (graph_node(l->g, n)->op == OP_reshape && (l->buf_of[n] < 0 || l->here[n])) n = graph_node(l->g, n)->in[0];
+  int buf = l->here[n] ? -1 : l->buf_of[n];
+  return buf >= 0 && n != node && l->plan->bufs[buf].place ? -1 : buf;
+}
 /* The planes of an operand that tiles with `reach` inputs a side need. */
 static Planes planes(Lower *l, const Wino *w, const Item *it, NodeId node, int reach, int64_t low, const char *name) {
   LB *b = l->b;
@@ -202,9 +210,9 @@ static Planes planes(Lower *l, const Wino *w, const Item *it, NodeId node, int r
     int64_t n = clamp64(end * w->m + reach - w->m - low, lo, q.h) - lo;
     if (n < least) least = n;
   }
-  bool stored = l->buf_of[node] >= 0 && !l->here[node];
-  q.last = stored && lower_last(l, l->buf_of[node]) && q.c == q.cp;
-  q.blocks = least * q.w >= w->lanes && stored && !lower_last(l, l->buf_of[node]);
+  q.buf = stored_as(l, node);
+  q.last = q.buf >= 0 && lower_last(l, q.buf) && q.c == q.cp;
+  q.blocks = least * q.w >= w->lanes && q.buf >= 0 && !lower_last(l, q.buf);
   q.copy = scratch(b, (q.most + 1) * q.cp, name);
   LExpr *lo = plus(b, mul(b, it->ty0, w->m), -low), *end = mul(b, x_add(b, it->ty0, it->rows), w->m);
   q.lo = lb_let(b, "lo", x_min(b, x_max(b, lo, x_int(b, 0)), x_int(b, q.h)));
