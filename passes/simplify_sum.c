@@ -35,6 +35,18 @@ Dim simp_folded_count(const Simplify *s, const Node *d) {
   for (int k = 0; k < n; k++) count = dim_mul(s->g->dims, count, IN(0)->type.shape[axes[k]]);
   return count;
 }
+/* Without elements there is nothing that could be infinite: this row stands before those that multiply sums. */
+WHEN(sum_empty) { return simp_dim(s, simp_folded_count(s, d), 0); }
+THEN(sum_empty) { return g_full(s->g, d.loc, 0, d.type); }
+WHEN(dot_empty) {
+  int64_t la[MAX_RANK], y[MAX_RANK];
+  int n = node_ints(s->g, d, A_la, la, MAX_RANK), ny = node_ints(s->g, d, A_ly, y, MAX_RANK);
+  for (int j = 0; j < n; j++)
+    if (!has(y, ny, la[j]) && simp_dim(s, IN(0)->type.shape[j], 0)) return true;
+  return false;
+}
+THEN(dot_empty) { return g_full(s->g, d.loc, 0, d.type); }
+
 WHEN(sum_full) {
   int64_t n;
   return IS(0, full) && dim_is_int(s->g->dims, simp_folded_count(s, d), &n);
