@@ -28,6 +28,7 @@ static const char *x_name(const Session *s, const GradSite *x, int i) {
 
 static void tell_xs(Session *s, const GradSite *x) {
   int wrong = 0;
+  if (!x->each) return;
   for (int i = 0; i < x->n_x; i++) wrong += x->each[i].verdict != GRAD_RIGHT;
   for (int i = 0, shown = 0; i < x->n_x && shown < SHOWN; i++) {
     if (x->each[i].verdict == GRAD_RIGHT) continue;
@@ -56,8 +57,9 @@ static void tell_wrong(Session *s, const GradEntry *r, const GradSite *x) {
   }
   if (told) return;
   diag_error(s->diag, x->loc, E0713,
-             "along a random direction this gradient of `%s` says %.6g, finite differences %.6g", r->name, x->all.have,
-             x->all.want);
+             x->op == OP_jvp ? "along its direction this `jvp` of `%s` says %.6g, finite differences %.6g"
+                             : "along a random direction this gradient of `%s` says %.6g, finite differences %.6g",
+             r->name, x->all.have, x->all.want);
   tell_xs(s, x);
   diag_help(s->diag, "no operation is off by itself: the gradients may be summed or handed on wrongly");
 }
@@ -79,7 +81,8 @@ static void tell_problems(Session *s, const GradEntry *r) {
 /* ---- everything, as text ---- */
 
 static void print_site(const Session *s, const GradEntry *r, const GradSite *x) {
-  printf("%s: %s: gradient of %lld number%s in %d tensor%s", place(s, x->loc), r->name, (long long)x->numbers,
+  const char *what = x->op == OP_jacobian ? "Jacobian" : x->op == OP_jvp ? "derivative along a direction" : "gradient";
+  printf("%s: %s: %s of %lld number%s in %d tensor%s", place(s, x->loc), r->name, what, (long long)x->numbers,
          x->numbers == 1 ? "" : "s", x->n_x, x->n_x == 1 ? "" : "s");
   if (x->verdict != GRAD_UNCHECKED) printf(" at %.6g: %s, %.1e away", x->value, words[x->verdict], x->all.away);
   else printf(": %s", words[x->verdict]);

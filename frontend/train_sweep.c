@@ -1,5 +1,6 @@
 /* `sweep { rate in [1e-2, 1e-3]; choose min validate.loss }`: which constants take which values, and what is compared.
  * Each combination is a program of its own: `dnnc train` compiles and trains them one after the other. */
+#include "base/limits.h"
 #include "frontend/train.h"
 #include <string.h>
 
@@ -67,6 +68,17 @@ static void sweep_axis(Elab *e, const AstSweep *s, Sweep *out) {
   if (axis_values(e, s, like, &axis)) arrput(out->axes, axis);
 }
 
+/* Are there not more combinations of values than `--limit items` says? */
+static bool few_trainings(Elab *e, const AstItem *item, const Sweep *sweep) {
+  int64_t n = 1;
+  for (ptrdiff_t i = 0; i < arrlen(sweep->axes); i++)
+    if (__builtin_mul_overflow(n, (int64_t)arrlen(sweep->axes[i].values), &n) || n > limits[LIMIT_items])
+      return elab_error(e, item->loc, E0830, "the sweep would train more than %lld times%s",
+                        (long long)limits[LIMIT_items], limit_hint(LIMIT_items)),
+             false;
+  return true;
+}
+
 void train_sweep(Elab *e, const AstItem *item) {
   if (e->prog->sweep) {
     elab_error(e, item->loc, E0830, "a file has one `sweep`");
@@ -93,6 +105,7 @@ void train_sweep(Elab *e, const AstItem *item) {
     elab_help(e, choose ? "`rate in [1e-2, 1e-3]`" : "`choose min validate.loss`");
     return;
   }
+  if (!few_trainings(e, item, out)) return;
   if (!e->train) {
     elab_error(e, item->loc, E0830, "a sweep repeats the training, and this file has no `train`");
     return;

@@ -12,7 +12,7 @@
 static bool takes_gradients(const Graph *g) {
   for (NodeId n = 1; n < (NodeId)arrlen(g->nodes); n++) {
     const Node *d = graph_node(g, n);
-    if (d->op == OP_grad || d->op == OP_vjp) return true;
+    if (grad_is_taken((Op)d->op)) return true;
     for (int k = 0; k < d->n_regions; k++)
       if (takes_gradients(d->regions[k])) return true;
   }
@@ -33,10 +33,10 @@ static Entry returning(Arena *a, const Entry *x, int *n_sites) {
   *n_sites = 0;
   for (NodeId n = 1; n < end; n++) {
     Node d = *graph_node(g, n);
-    if (d.op != OP_grad && d.op != OP_vjp) continue;
+    if (!grad_is_taken((Op)d.op)) continue;
     ++*n_sites;
-    for (int k = 0; k < d.n_results; k++) {
-      NodeId dx = g_get(g, d.loc, n, k);
+    for (int k = 0; k < (d.type.dtype == TUPLE ? d.n_results : 1); k++) {
+      NodeId dx = d.type.dtype == TUPLE ? g_get(g, d.loc, n, k) : n;
       Port p = {.name = arena_printf(a, "d%d", (int)arrlen(e.outputs)), .type = graph_type(g, dx), .below = DIM_NONE};
       p.loc = d.loc;
       arrput(g->outputs, dx);
@@ -132,9 +132,9 @@ static void check_compiled(Machine *m, Arena *a, int at, const Batch *b, const E
     if (s->depth) continue;
     site++;
     double d = 0, length = 0;
-    for (int i = 0; i < s->n_x; i++, next++)
-      if (s->dxs) d += distance(&t[next], &s->dxs[i], &length);
-    if (!s->dxs) continue;
+    for (int i = 0; i < s->n_results; i++, next++)
+      if (s->results) d += distance(&t[next], &s->results[i], &length);
+    if (!s->results) continue;
     double share = length > 0 ? sqrt(d / length) : sqrt(d);
     if (!(share <= r->compiled)) r->compiled = share;
   }

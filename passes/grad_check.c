@@ -185,12 +185,12 @@ static GradVerdict blame(const GradSite *s) {
 
 static void tell_values(GradSite *s, Arena *a, const GradFn *f, const GradPoint *p) {
   s->value = p->y;
-  s->dxs = arena_array(a, Tensor, f->n_x + 1);
-  for (int i = 0; i < f->n_x; i++) {
-    s->dxs[i] = p->dx[i];
-    s->dxs[i].data = arena_copy(a, p->dx[i].data, (size_t)tensor_bytes(&p->dx[i]));
-    s->numbers += tensor_count(&p->dx[i]);
+  s->results = arena_array(a, Tensor, f->n_result + 1);
+  for (int i = 0; i < f->n_result; i++) {
+    s->results[i] = p->result[i];
+    s->results[i].data = arena_copy(a, p->result[i].data, (size_t)tensor_bytes(&p->result[i]));
   }
+  for (int i = 0; i < f->n_x; i++) s->numbers += tensor_count(&p->x[i]);
   for (ptrdiff_t i = 0; i < arrlen(f->stops); i++) arrput(s->stops, graph_node(f->g, f->stops[i])->loc);
 }
 
@@ -237,8 +237,9 @@ static void find_before(Arena *a, const Graph *g, NodeId t, const EvalEnv *env, 
 }
 
 static void look_closer(GradSite *s, Arena *a, const GradFn *f, const GradPoint *p) {
-  s->each = arena_array(a, GradDerivative, f->n_x + 1);
-  for (int i = 0; i < f->n_x; i++) s->each[i] = grad_point_along(p, f->n_x, grad_point_direction(p, f->n_x, i, 21));
+  if (f->op != OP_jvp) s->each = arena_array(a, GradDerivative, f->n_x + 1);
+  for (int i = 0; i < f->n_x && s->each; i++)
+    s->each[i] = grad_point_along(p, f->n_x, grad_point_direction(p, f->n_x, i, 21));
   EvalEnv env = f->env;
   int own = f->g->n_inputs - f->n_x;
   Tensor *in = arena_array(f->arena, Tensor, f->g->n_inputs + 1);
@@ -251,11 +252,12 @@ static void look_closer(GradSite *s, Arena *a, const GradFn *f, const GradPoint 
 
 static GradSite check_site(Arena *a, const Graph *g, NodeId t, const EvalEnv *env) {
   const Node *d = graph_node(g, t);
-  int skip = d->op == OP_grad ? 1 : 2;
-  GradSite s = {.loc = d->loc, .n_x = d->n_in - skip, .verdict = GRAD_UNCHECKED};
+  int skip = d->op == OP_vjp ? 2 : 1, each = d->op == OP_jvp ? 2 : 1;
+  GradSite s = {.op = (Op)d->op, .loc = d->loc, .n_x = (d->n_in - skip) / each, .verdict = GRAD_UNCHECKED};
+  s.n_results = d->type.dtype == TUPLE ? d->n_results : 1;
   s.cells = arena_array(a, int, s.n_x + 1), s.x_locs = arena_array(a, Loc, s.n_x + 1);
   for (int i = 0; i < s.n_x; i++) {
-    const Node *x = graph_node(g, d->in[skip + i]);
+    const Node *x = graph_node(g, d->in[skip + each * i]);
     s.cells[i] = x->op == OP_cell ? (int)node_int(g, x, A_cell) : -1;
     s.x_locs[i] = x->loc;
   }
@@ -284,10 +286,12 @@ static GradSite check_site(Arena *a, const Graph *g, NodeId t, const EvalEnv *en
   return s;
 }
 
+bool grad_is_taken(Op op) { return op == OP_grad || op == OP_vjp || op == OP_jvp || op == OP_jacobian; }
+
 static void check_all(Arena *a, const Graph *g, const EvalEnv *env, int depth, GradSite **sites) {
   for (NodeId n = 1; n < (NodeId)arrlen(g->nodes); n++) {
     const Node *d = graph_node(g, n);
-    if (d->op == OP_grad || d->op == OP_vjp) {
+    if (grad_is_taken((Op)d->op)) {
       GradSite s = check_site(a, g, n, env);
       s.depth = depth;
       arrput(*sites, s);

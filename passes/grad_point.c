@@ -19,22 +19,51 @@ static int make_input(Graph *g, NodeId n) {
   return g->n_inputs++;
 }
 
-/* y of node t and its gradients as further nodes; outputs: y, xs, dxs, and of vjp its seed. */
+/* Numbers of 0.5 .. 2.5 of y's type, so that no two elements of y cancel for long. */
+static NodeId weights(Graph *g, Loc loc, Type t) {
+  Dim count = type_count(g->dims, t);
+  Type line = type_of(g->arena, I32, 1, &count);
+  NodeId w = g_cast(g, loc, g_iota(g, loc, line, 0), t.dtype);
+  w = g_map1(g, OP_sin, loc, g_map2(g, OP_mul, loc, w, g_full_like(g, loc, 1.7, w)));
+  return g_reshape(g, loc, g_map2(g, OP_add, loc, w, g_full_like(g, loc, 1.5, w)), t.rank, t.shape);
+}
+
+/* The sum of a * b over the first n axes of a, where b has no others. */
+static NodeId weighted(Graph *g, Loc loc, NodeId a, NodeId b, int n) {
+  int axes[MAX_RANK];
+  Type t = graph_type(g, a);
+  for (int k = 0; k < MAX_RANK; k++) axes[k] = k;
+  NodeId m = g_map2(g, OP_mul, loc, a, t.rank > n ? g_broadcast(g, loc, b, t.rank, t.shape, axes) : b);
+  return n ? g_reduce(g, OP_sum, loc, m, axes, n) : m;
+}
+
+/* How many operands stand for y, and for each x. */
+static int first_x(Op op) { return op == OP_vjp ? 2 : 1; }
+static int per_x(Op op) { return op == OP_jvp ? 2 : 1; }
+
+/* y of node t, a number, and its gradients as further nodes; outputs: y, xs, dxs, results, of vjp its seed, of jvp the
+ * derivative along the dxs. */
 static void ask(Graph *g, NodeId t) {
   Node d = *graph_node(g, t);
-  int first = d.op == OP_grad ? 1 : 2;
-  NodeId y = d.in[0];
-  if (d.op == OP_vjp) {
-    int axes[MAX_RANK];
-    for (int k = 0; k < MAX_RANK; k++) axes[k] = k;
-    NodeId m = g_map2(g, OP_mul, d.loc, y, d.in[1]);
-    y = graph_type(g, m).rank ? g_reduce(g, OP_sum, d.loc, m, axes, graph_type(g, m).rank) : m;
-  }
+  NodeId y = d.in[0], u = d.op == OP_vjp ? d.in[1] : 0, of = y;
+  int rank = graph_type(g, y).rank, n_x = (d.n_in - first_x(d.op)) / per_x(d.op);
+  int n_result = d.type.dtype == TUPLE ? d.n_results : 1;
+  NodeId *result = arena_array(g->arena, NodeId, n_result + 1);
+  for (int k = 0; k < n_result; k++) result[k] = d.type.dtype == TUPLE ? g_get(g, d.loc, t, k) : t;
+  if (d.op == OP_jvp || d.op == OP_jacobian) u = weights(g, d.loc, graph_type(g, y));
+  if (u) y = weighted(g, d.loc, of, u, rank);
   arrsetlen(g->outputs, 0);
   arrput(g->outputs, y);
-  for (int k = first; k < d.n_in; k++) arrput(g->outputs, d.in[k]);
-  for (int k = first; k < d.n_in; k++) arrput(g->outputs, g_get(g, d.loc, t, k - first));
-  if (d.op == OP_vjp) arrput(g->outputs, d.in[1]);
+  for (int k = 0; k < n_x; k++) arrput(g->outputs, d.in[first_x(d.op) + k * per_x(d.op)]);
+  for (int k = 0; k < n_x; k++) {
+    NodeId dx = d.op == OP_jvp        ? d.in[2 + 2 * k]
+                : d.op == OP_jacobian ? weighted(g, d.loc, result[k], u, rank)
+                                      : result[k];
+    arrput(g->outputs, dx);
+  }
+  for (int k = 0; k < n_result; k++) arrput(g->outputs, result[k]);
+  if (d.op == OP_vjp) arrput(g->outputs, u);
+  if (d.op == OP_jvp) arrput(g->outputs, weighted(g, d.loc, result[0], u, rank));
 }
 
 static bool is_leaf(const Graph *g, NodeId n) {
@@ -80,18 +109,24 @@ static bool eval_base(GradFn *f, Buf *why) {
 }
 
 bool grad_fn_open(Arena *a, const Graph *g, NodeId t, const EvalEnv *env, GradFn *f, Buf *why) {
-  *f = (GradFn){.arena = a, .env = *env};
+  const Node *d = graph_node(g, t);
+  *f = (GradFn){.arena = a, .env = *env, .op = (Op)d->op};
   f->g = graph_clone(a, g);
-  f->n_x = graph_node(g, t)->n_in - (graph_node(g, t)->op == OP_grad ? 1 : 2);
-  bool vjp = graph_node(g, t)->op == OP_vjp;
+  f->n_x = (d->n_in - first_x(f->op)) / per_x(f->op);
+  f->n_result = d->type.dtype == TUPLE ? d->n_results : 1;
   ask(f->g, t);
   int errors = diag_errors(g->diag);
   expand_transforms(f->g);
   if (diag_errors(g->diag) > errors) return buf_str(why, "it has no gradient"), false;
-  f->y = f->g->outputs[0];
   f->x = arena_array(a, NodeId, f->n_x + 1), f->dx = arena_array(a, NodeId, f->n_x + 1);
-  for (int i = 0; i < f->n_x; i++) f->x[i] = f->g->outputs[1 + i], f->dx[i] = f->g->outputs[1 + f->n_x + i];
-  find_paths(f, vjp ? f->g->outputs[1 + 2 * f->n_x] : 0);
+  f->result = arena_array(a, NodeId, f->n_result + 1);
+  const NodeId *out = f->g->outputs;
+  f->y = *out++;
+  for (int i = 0; i < f->n_x; i++) f->x[i] = *out++;
+  for (int i = 0; i < f->n_x; i++) f->dx[i] = *out++;
+  for (int i = 0; i < f->n_result; i++) f->result[i] = *out++;
+  f->along = f->op == OP_jvp ? *out : 0;
+  find_paths(f, f->op == OP_vjp ? *out : 0);
   if (!eval_base(f, why)) return false;
   Tensor *inputs = arena_array(a, Tensor, f->g->n_inputs + f->n_x + 1);
   for (int i = 0; i < f->g->n_inputs; i++) inputs[i] = env->inputs[i];
@@ -104,6 +139,10 @@ void grad_fn_close(GradFn *f) { arrfree(f->stops); }
 
 /* ---- points ---- */
 
+static void put_nodes(Graph *g, const NodeId *nodes, int n) {
+  for (int i = 0; i < n; i++) arrput(g->outputs, nodes[i]);
+}
+
 bool grad_point_open(const GradFn *f, const Tensor *x, bool stop, GradPoint *p, Buf *why) {
   *p = (GradPoint){.arena = arena_new(), .env = &f->env};
   Arena *a = p->arena;
@@ -114,16 +153,19 @@ bool grad_point_open(const GradFn *f, const Tensor *x, bool stop, GradPoint *p, 
   memcpy(in + own, x, sizeof *in * (size_t)n_x);
   Graph *g = graph_clone(a, f->g);
   arrsetlen(g->outputs, 0);
-  arrput(g->outputs, f->y);
-  for (int i = 0; i < n_x; i++) arrput(g->outputs, f->dx[i]);
-  for (int i = 0; i < f->n_held; i++) arrput(g->outputs, f->held[i]);
-  for (int i = 0; i < n_stops; i++) arrput(g->outputs, f->stops[i]);
+  put_nodes(g, &f->y, 1);
+  put_nodes(g, f->dx, n_x);
+  put_nodes(g, f->held, f->n_held);
+  put_nodes(g, f->stops, n_stops);
+  put_nodes(g, f->result, f->n_result);
+  put_nodes(g, &f->along, f->along != 0);
   Tensor *out = arena_array(a, Tensor, arrlen(g->outputs));
   EvalEnv env = f->env;
   env.inputs = in;
   if (!graph_eval(a, g, &env, out, why)) return false;
   p->y = tensor_get(&out[0], 0);
-  p->x = in + own, p->dx = out + 1, p->first = own, p->inputs = in;
+  p->x = in + own, p->dx = out + 1, p->result = p->dx + n_x + n_held, p->first = own, p->inputs = in;
+  p->along = f->along ? tensor_get(&p->result[f->n_result], 0) : (double)NAN;
   for (int i = 0; i < n_held; i++) {
     make_input(g, i < f->n_held ? f->held[i] : f->stops[i - f->n_held]);
     in[own + n_x + i] = out[1 + n_x + i];
@@ -174,6 +216,7 @@ GradDerivative grad_point_along(const GradPoint *p, int n_x, const Tensor *v) {
     double s = share(&p->dx[i], &v[i]);
     d.have += s, all += fabs(s);
   }
+  if (!isnan(p->along)) d.have = p->along, all = fabs(p->along);
   for (size_t i = 0; i < sizeof steps / sizeof *steps && d.verdict == GRAD_WRONG; i++) {
     double h = steps[i], up = value_at(p, n_x, v, h), down = value_at(p, n_x, v, -h), want = (up - down) / (2 * h);
     double noise = 1e-14 * (fabs(up) + fabs(down)) / h, large = fmax(fmax(fabs(d.have), fabs(want)), 1e-3 * all);
@@ -202,6 +245,7 @@ static Tensor scaled(Arena *a, const Tensor *x, uint64_t seed) {
 }
 
 Tensor *grad_point_direction(const GradPoint *p, int n_x, int only, uint64_t seed) {
+  if (!isnan(p->along)) return p->dx;
   Tensor *v = arena_array(p->arena, Tensor, n_x + 1);
   double most = 0;
   for (int i = 0; i < n_x; i++) {

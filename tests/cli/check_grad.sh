@@ -76,3 +76,16 @@ has "$err" "\`--rows\` belongs to \`--grad\`"
 status 2 "$DNNC" check --grad "$p" learn held
 status 1 "$DNNC" check --grad "$p" lern
 has "$err" "did you mean \`learn\`?"
+
+# jvp along its own direction, jacobian with random weights: by rows, by columns, of several, in a body
+f=$ROOT/tests/cli/check_grad_forward.dnn
+status 0 "$DNNC" check --grad "$f"
+[ "$(grep -c ': derivative along a direction of .*: right, ' "$out")" = 3 ] || fail "jvp"
+[ "$(grep -c ': Jacobian of .*: right, ' "$out")" = 5 ] || fail "jacobian"
+[ "$(grep -c 'compiled: .*e-0[789] from\|compiled: 0.0e+00 from' "$out")" = 7 ] || fail "compiled"
+has "$out" "is one of what holds back 0.33 of the derivative"
+for entry in forward both wide narrow pair scalar looped fixed; do
+  status 1 "$DNNC" check --grad "$f" $entry --set wrong=true
+  has "$err" "the own gradient of this function says "
+  has "$err" "note: it belongs to this gradient of \`$entry\`"
+done
