@@ -4,8 +4,7 @@
 #include "codegen/tile.h"
 
 /* ---- where an operand lies ---- */
-/* e = v * stride + rest with a stride that is a size. */
-static bool linear_in(LB *b, LExpr *e, LVar *v, LExpr **stride, LExpr **rest) {
+bool linear_in(LB *b, LExpr *e, LVar *v, LExpr **stride, LExpr **rest) {
   LExpr *near;
   int64_t none;
   if (!x_separate(b, e, &v, 1, &near, rest)) return false;
@@ -15,7 +14,7 @@ static bool linear_in(LB *b, LExpr *e, LVar *v, LExpr **stride, LExpr **rest) {
   else return false;
   return true;
 }
-static LVar *stand_in(Lower *l, const char *name, Dim end) {
+LVar *stand_in(Lower *l, const char *name, Dim end) {
   LVar *v = arena_one(l->arena, LVar);
   *v = (LVar){.name = name, .dtype = I64, .lanes = 1, .level = 1000};
   lb_range(l->b, v, end);

@@ -347,19 +347,6 @@ static int choose_inner(Lower *l, const Tiled *s) {
 }
 
 /* ---- blocks ---- */
-typedef struct Block {
-  const Tiled *s;
-  const Idx *b;
-  LExpr *batch, *i0, *rows, *panels; /* rows of the result, register tiles of them */
-  LExpr *ko, *k0, *kc, *more;
-  LExpr *j, *lo, *hi; /* the first column of the panel; the part of K */
-  Place a;            /* WAY_DIRECT */
-  LArr *packed;       /* else */
-  LArr *bp, *cb;      /* B and where its first element is */
-  LExpr *b0, *b_stride;
-  Place c; /* of the result, when tiles store to it */
-} Block;
-
 /* One register tile of mr rows: from row `row` of A to place `to` of the block's sums. */
 static void tile_call(Lower *l, const Block *q, int mr, LExpr *row, LExpr *to) {
   LB *x = l->b;
@@ -385,32 +372,6 @@ static void tile_call(Lower *l, const Block *q, int mr, LExpr *row, LExpr *to) {
   args[n++].x = q->more;
   lb_call(x, micro, args, n);
 }
-/* While a panel of B is used, the next one comes nearer: a part of it with each register tile. */
-static void fetch_next(Lower *l, const Block *q, LExpr *tile) {
-  LB *x = l->b;
-  const Tiled *s = q->s;
-  const Tile *t = &s->t;
-  Place b;
-  int64_t side, along, size = dtype_size(s->p->dtype), panel = t->kc * t->nr * size;
-  if (t->kept || s->p->outer || panel < l->target->l1 || dim_most(l, s->M) < 4 * t->mr) return;
-  if (!place_of(l, s, false, (Part){q->b, q->ko}, &b) || !x_is_int(b.side, &side) || !x_is_int(b.along, &along)) return;
-  if (side != 1 && along != 1) return;
-  LExpr *k = x_add(x, q->k0, x_int(x, t->kc)), *same = x_lt(x, k, q->hi), *nr = x_int(x, t->nr);
-  LExpr *j = x_min(x, x_add(x, q->j, nr), x_max(x, x_sub(x, x_dim(x, s->N), nr), x_int(x, 0)));
-  k = lb_let(x, "next_k", x_select(x, same, k, q->lo));
-  j = lb_let(x, "next_j", x_select(x, same, q->j, j));
-  LExpr *all = side == 1 ? q->kc : x_min(x, nr, x_dim(x, s->N)), *tiles = q->panels;
-  LExpr *each = x_div(x, x_add(x, all, x_sub(x, tiles, x_int(x, 1))), tiles), *first = x_mul(x, tile, each);
-  LExpr *last = x_sub(x, side == 1 ? x_dim(x, s->K) : x_dim(x, s->N), each);
-  if (side == 1) k = x_max(x, x_min(x, x_add(x, k, first), last), x_int(x, 0));
-  else j = x_max(x, x_min(x, x_add(x, j, first), last), x_int(x, 0));
-  LExpr *at = x_add(x, b.base, x_add(x, x_mul(x, j, b.side), x_mul(x, k, b.along)));
-  CallArg args[] = {{.arr = b.arr, .x = at},
-                    {.x = each},
-                    {.x = x_mul(x, side == 1 ? b.along : b.side, x_int(x, size))},
-                    {.x = x_mul(x, side == 1 ? nr : q->kc, x_int(x, size))}};
-  lb_run(x, "fetch_rows", args, 4);
-}
 static void tile_rows(Lower *l, const Block *q) {
   LB *x = l->b;
   const Tile *t = &q->s->t;
@@ -418,9 +379,11 @@ static void tile_rows(Lower *l, const Block *q) {
   if (t->short_) tiles = lb_let(x, "tiles", x_select(x, x_ge(x, all, mr), tiles, none));
   LExpr *tile = x_var(x, lb_for(x, FOR_SERIAL, "ip", none, tiles, 1)), *i = x_mul(x, tile, mr);
   LExpr *row = x_add(x, q->i0, i);
-  fetch_next(l, q, tile);
+  fetch_panel(l, q, tile);
   if (t->a == WAY_DIRECT) row = x_min(x, row, x_sub(x, all, mr));
-  tile_call(l, q, t->mr, lb_let(x, "row", row), x_mul(x, i, x_int(x, t->nr)));
+  row = lb_let(x, "row", row);
+  fetch_results(l, q, row);
+  tile_call(l, q, t->mr, row, x_mul(x, i, x_int(x, t->nr)));
   lb_end(x);
   if (!t->short_ || t->mr == 1) return;
   i = x_var(x, lb_for(x, FOR_SERIAL, "i", x_select(x, x_ge(x, all, mr), q->rows, none), q->rows, 1));
@@ -510,7 +473,9 @@ static void blocks(Lower *l, const Tiled *s, int inner) {
     hi = lb_let(x, "hi", x_min(x, x_add(x, lo, x_dim(x, each)), hi));
   }
   LExpr *jp = x_var(x, lb_for(x, FOR_SERIAL, "jp", j0, end, t->nr));
-  LExpr *j = t->narrow || even_panels(l, s) ? jp : lb_let(x, "j", x_min(x, jp, x_sub(x, x_dim(x, s->N), nr)));
+  LExpr *j = jp;
+  if (!t->narrow && !even_panels(l, s)) j = lb_let(x, "j", x_min(x, jp, x_sub(x, x_dim(x, s->N), nr)));
+  else if (!t->narrow && t->b == WAY_COPY) j = x_mul(x, lb_let(x, "panel", x_div(x, jp, nr)), nr); /* divides away */
   /* without a summand there is still a sum: 0 */
   bool empty = t->splits > 1 || dim_lower(l->dims, range) < 1;
   LExpr *last = empty ? x_max(x, hi, x_add(x, lo, x_int(x, 1))) : hi, *size = x_dim(x, s->K), *from = x_int(x, 0);

@@ -53,6 +53,10 @@ typedef struct Place {
 } Place;
 /* Is A (or B) such an operand, i running over all rows (columns)? */
 bool place_of(Lower *l, const Tiled *s, bool is_a, Part at, Place *q);
+/* e = v * stride + rest with a stride that is a size. */
+bool linear_in(LB *b, LExpr *e, LVar *v, LExpr **stride, LExpr **rest);
+/* A variable 0 .. end that stands for an index. */
+LVar *stand_in(Lower *l, const char *name, Dim end);
 
 /* The same of the result, when storing the sum is all that there is to do. */
 bool place_of_result(Lower *l, const Tiled *s, const Idx *b, Place *q);
@@ -74,6 +78,24 @@ const Columns *open_columns(Lower *l, const Tiled *s, const Idx *b, LExpr *j0);
 void pack_b(Lower *l, const Tiled *s, const Panel *q);
 /* All panels of B, [batch][N / nr][K][nr], by a kernel of its own. */
 void pack_whole_b(Lower *l, const Tiled *s);
+
+/* A block of the result while it is made. */
+typedef struct Block {
+  const Tiled *s;
+  const Idx *b;
+  LExpr *batch, *i0, *rows, *panels; /* rows of the result, register tiles of them */
+  LExpr *ko, *k0, *kc, *more;
+  LExpr *j, *lo, *hi; /* the first column of the panel; the part of K */
+  Place a;            /* WAY_DIRECT */
+  LArr *packed;       /* else */
+  LArr *bp, *cb;      /* B and where its first element is */
+  LExpr *b0, *b_stride;
+  Place c; /* of the result, when tiles store to it */
+} Block;
+/* While a panel of B is used, the next one comes nearer: a part of it with each register tile. */
+void fetch_panel(Lower *l, const Block *q, LExpr *tile);
+/* What the epilogue of the mr rows from `row` on will read and write. */
+void fetch_results(Lower *l, const Block *q, LExpr *row);
 
 /* Adds up the pieces of K, and what follows the product. */
 void sum_pieces(Lower *l, const Tiled *s);

@@ -1,0 +1,111 @@
+/* Asking for what a product will need next, a part with each register tile: lines are on their way from memory while
+ * the tile computes. Nothing depends on it: these loops read ahead only. */
+#include "base/ds.h"
+#include "codegen/loop_internal.h"
+#include "codegen/tile.h"
+#include <stdlib.h>
+
+void fetch_panel(Lower *l, const Block *q, LExpr *tile) {
+  LB *x = l->b;
+  const Tiled *s = q->s;
+  const Tile *t = &s->t;
+  Place b;
+  int64_t side, along, size = dtype_size(s->p->dtype), panel = t->kc * t->nr * size;
+  if (t->kept || s->p->outer || panel < l->target->l1 || dim_most(l, s->M) < 4 * t->mr) return;
+  if (!place_of(l, s, false, (Part){q->b, q->ko}, &b) || !x_is_int(b.side, &side) || !x_is_int(b.along, &along)) return;
+  if (side != 1 && along != 1) return;
+  LExpr *k = x_add(x, q->k0, x_int(x, t->kc)), *same = x_lt(x, k, q->hi), *nr = x_int(x, t->nr);
+  LExpr *j = x_min(x, x_add(x, q->j, nr), x_max(x, x_sub(x, x_dim(x, s->N), nr), x_int(x, 0)));
+  k = lb_let(x, "next_k", x_select(x, same, k, q->lo));
+  j = lb_let(x, "next_j", x_select(x, same, q->j, j));
+  LExpr *all = side == 1 ? q->kc : x_min(x, nr, x_dim(x, s->N)), *tiles = q->panels;
+  LExpr *each = x_div(x, x_add(x, all, x_sub(x, tiles, x_int(x, 1))), tiles), *first = x_mul(x, tile, each);
+  LExpr *last = x_sub(x, side == 1 ? x_dim(x, s->K) : x_dim(x, s->N), each);
+  if (side == 1) k = x_max(x, x_min(x, x_add(x, k, first), last), x_int(x, 0));
+  else j = x_max(x, x_min(x, x_add(x, j, first), last), x_int(x, 0));
+  LExpr *at = x_add(x, b.base, x_add(x, x_mul(x, j, b.side), x_mul(x, k, b.along)));
+  CallArg args[] = {{.arr = b.arr, .x = at},
+                    {.x = each},
+                    {.x = x_mul(x, side == 1 ? b.along : b.side, x_int(x, size))},
+                    {.x = x_mul(x, side == 1 ? nr : q->kc, x_int(x, size))}};
+  lb_run(x, "fetch_rows", args, 4);
+}
+
+/* ---- what the epilogue reads and writes ---- */
+enum { MOST_FETCHED = 8 };
+/* The arrays that the epilogue goes through along the rows of the result: element (i, j) is arr[base + i * side + j].
+ */
+typedef struct Through {
+  Lower *l;
+  LVar *i, *j;
+  Place place[MOST_FETCHED];
+  int n;
+  struct {
+    LExpr *key;
+    bool value;
+  } * seen; /* stb_ds */
+} Through;
+
+static void add_place(Through *t, LArr *arr, LExpr *index) {
+  LB *x = t->l->b;
+  LExpr *rest;
+  int64_t side, along;
+  Place q = {.arr = arr};
+  if (arr->kind == ARR_SCRATCH || arr->kind == ARR_STACK || arr->kind == ARR_TABLE || t->n == MOST_FETCHED) return;
+  if (!linear_in(x, index, t->i, &q.side, &rest) || !linear_in(x, rest, t->j, &q.along, &q.base)) return;
+  if (!x_is_int(q.along, &along) || along != 1 || !x_is_int(q.side, &side) || side == 0) return;
+  for (int i = 0; i < t->n; i++)
+    if (t->place[i].arr == arr && t->place[i].base == q.base && t->place[i].side == q.side) return;
+  t->place[t->n++] = q;
+}
+static void add_loads(void *ctx, LExpr **e) {
+  Through *t = ctx;
+  LExpr *x = *e;
+  if (hmgeti(t->seen, x) >= 0) return;
+  hmput(t->seen, x, true);
+  if (x->kind == X_LOAD && !x->in[1]) add_place(t, x->arr, x->in[0]);
+  for (int i = 0; i < x->n_in; i++)
+    if (x->in[i]) add_loads(t, &x->in[i]);
+}
+static void go_through(Through *t, LBlock body) {
+  for (int i = 0; i < (int)arrlen(body); i++) {
+    if (body[i]->kind == S_STORE) add_place(t, body[i]->arr, body[i]->index);
+    stmt_exprs(body[i], add_loads, t);
+    go_through(t, body[i]->body);
+    go_through(t, body[i]->other);
+  }
+}
+
+void fetch_results(Lower *l, const Block *q, LExpr *row) {
+  LB *x = l->b;
+  const Tiled *s = q->s;
+  const Tile *t = &s->t;
+  const Product *p = s->p;
+  Idx m = {0}, n = {0};
+  int64_t size = dtype_size(p->dtype);
+  double whole = (double)dim_most(l, s->M) * (double)dim_most(l, s->N) * (double)size;
+  if (t->whole || t->splits > 1 || t->narrow || p->outer || p->turned || t->lanes == 1) return;
+  if (whole * MOST_FETCHED < (double)l->target->l2) return;
+  Through all = {.l = l, .i = stand_in(l, "i", s->M), .j = stand_in(l, "j", s->N)};
+  axes_split(x, p->m.size, p->m.n, x_var(x, all.i), m.i);
+  axes_split(x, p->n.size, p->n.n, x_var(x, all.j), n.i);
+  lb_for(x, FOR_SERIAL, "v", x_int(x, 0), x_int(x, 1), 1);
+  p->done(l, p, q->b, &m, &n, x_num(x, 1, p->dtype));
+  lb_end(x);
+  go_through(&all, lb_take(x)->body);
+  hmfree(all.seen);
+  /* they come from memory, and what one panel needs stays until its epilogue */
+  if (whole * all.n < (double)l->target->l2 || t->mc * t->nr * size * all.n > l->target->l2 / 2) return;
+  LExpr *count = x_min(x, x_int(x, t->mr), x_dim(x, s->M)), *none = x_int(x, 0);
+  if (dim_most(l, s->K) > t->kc) count = x_select(x, x_ge(x, x_add(x, q->k0, q->kc), q->hi), count, none);
+  LExpr *first = x_max(x, x_min(x, row, x_sub(x, x_dim(x, s->M), count)), none);
+  for (int i = 0; i < all.n; i++) {
+    const Place *at = &all.place[i];
+    int64_t bytes = dtype_size(at->arr->dtype);
+    CallArg args[] = {{.arr = at->arr, .x = x_add(x, at->base, x_add(x, x_mul(x, first, at->side), q->j))},
+                      {.x = count},
+                      {.x = x_mul(x, at->side, x_int(x, bytes))},
+                      {.x = x_int(x, t->nr * bytes)}};
+    lb_run(x, "fetch_rows", args, 4);
+  }
+}
