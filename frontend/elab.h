@@ -245,7 +245,6 @@ struct Elab {
   Loc call_loc;                /* innermost call site in a user's file: where std code's nodes and errors are placed */
   const AstExpr *left, *right; /* operands of the operation at hand, for suggestions; or NULL */
   uint64_t *reported;          /* stb_ds: hashes of errors told already */
-  Env *place_env;
   RowCell *row_cells;    /* stb_ds: the states of modules that a loop walks through; V_CELL -1 is the first */
   bool rows_told;        /* E0430 was reported */
   const AstFn **stepped; /* stb_ds: steps that became entries */

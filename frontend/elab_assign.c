@@ -212,20 +212,6 @@ static Value *with_field(Elab *e, Value *base, const char *name, Value *v, Loc a
   return v_inst(e, m);
 }
 
-/* Paths of what a step trains: `net`, `net.blocks[3]`, each of a slice. */
-void note_trained(Elab *e, const AstExpr *place, Value *v) {
-  Trace *t = e->trace;
-  if (v->kind == V_INST && v->inst->path) {
-    arrput(t->trained, v->inst->path);
-  } else if (v->kind == V_LIST || v->kind == V_TUPLE) {
-    for (int i = 0; i < v->list.n; i++) note_trained(e, NULL, v->list.items[i]);
-  } else if (place && place->kind == AX_FIELD && v->kind == V_TENSOR) {
-    Value *base = elab_expr(e, place_env(e), place->field.base);
-    if (base->kind == V_INST && base->inst->path)
-      arrput(t->trained, arena_printf(e->arena, "%s.%s", base->inst->path, place->field.name.name));
-  }
-}
-
 void assign_place(Elab *e, Env *env, const AstExpr *place, Op op, Value *v, Loc at) {
   if (is_poison(v)) {
     if (place->kind == AX_NAME) {
@@ -259,36 +245,12 @@ void assign_place(Elab *e, Env *env, const AstExpr *place, Op op, Value *v, Loc 
   }
 }
 
-/* In the first pass over a step: assigned models are in training mode. */
-static void discover_assigned(Elab *e, Env *env, const AstExpr *place) {
-  const AstExpr *root = place;
-  while (root->kind == AX_FIELD || root->kind == AX_INDEX)
-    root = root->kind == AX_FIELD ? root->field.base : root->index.base;
-  if (root->kind != AX_NAME) return;
-  for (Env *s = env; s; s = s->up)
-    if (env_find(s, root->name)) return;
-  for (ptrdiff_t i = 0; i < arrlen(env->scope->globals); i++) {
-    Global *g = &env->scope->globals[i];
-    if (strcmp(g->name, root->name) != 0 || g->item->kind != AI_MODEL) continue;
-    note_place(e, env, place);
-  }
-}
-
-void note_place(Elab *e, Env *env, const AstExpr *place) {
-  Env *outer = e->place_env;
-  e->place_env = env;
-  note_trained(e, place, elab_expr(e, env, place));
-  e->place_env = outer;
-}
-
-Env *place_env(Elab *e) { return e->place_env; }
-
 void elab_assign(Elab *e, Env *env, const AstStmt *s) {
   const AstExpr *t = s->target;
   Value *v = elab_expr(e, env, s->value);
   Op op = s->assign_op == AST_OP_COUNT ? OP_NONE : op_of_ast(s->assign_op);
   if (t->kind != AX_TUPLE) {
-    if (e->trace->discover) discover_assigned(e, env, t);
+    if (e->trace->discover) trained_assigned(e, env, t);
     assign_place(e, env, t, op, v, s->op);
     return;
   }
@@ -300,7 +262,7 @@ void elab_assign(Elab *e, Env *env, const AstStmt *s) {
   for (int i = 0; i < n; i++) {
     const AstExpr *place = t->tuple.items[i].value;
     if (place->kind == AX_NAME && strcmp(place->name, "_") == 0) continue;
-    if (e->trace->discover) discover_assigned(e, env, place);
+    if (e->trace->discover) trained_assigned(e, env, place);
     assign_place(e, env, place, op, is_poison(v) ? v : v_read(e, v->list.items[i]), s->op);
   }
 }

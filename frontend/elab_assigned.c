@@ -1,5 +1,5 @@
-/* Which names of the surroundings a block assigns, by its text: that is what a loop carries. Lambdas are left out,
- * since a function cannot assign what it captured. */
+/* What a block assigns, by its text: names of the surroundings, which a loop carries, and places of models, which a
+ * step trains. Lambdas are left out, since a function cannot assign what it captured. */
 #include "frontend/elab_priv.h"
 
 typedef struct Walk {
@@ -136,6 +136,7 @@ static void walk_stmt(Walk *w, const AstStmt *s) {
   if (s->kind == AS_LET) bind_pattern(w, s->pattern);
   if (s->kind == AS_VAR) arrput(w->local, s->name.name);
   if (s->kind == AS_ASSIGN) walk_target(w, s->target);
+  for (int i = 0; i < s->n_places; i++) walk_target(w, s->places[i]);
 }
 
 static void walk_stmts(Walk *w, const AstBlock *b) {
@@ -147,4 +148,39 @@ Assigned *assigned_names(const AstPattern *header, const AstBlock *body) {
   walk_block(&w, header, body);
   arrfree(w.local);
   return w.found;
+}
+
+const AstExpr *place_root(const AstExpr *place) {
+  while (place->kind == AX_FIELD || place->kind == AX_INDEX)
+    place = place->kind == AX_FIELD ? place->field.base : place->index.base;
+  return place;
+}
+
+static void add_place(const Walk *w, const AstExpr *place, const AstExpr ***places) {
+  const AstExpr *root = place_root(place);
+  if (root->kind == AX_NAME && !is_local(w, root->name)) arrput(*places, place);
+}
+
+static void stmt_places(const Walk *w, const AstStmt *s, const AstExpr ***places) {
+  const AstExpr *t = s->kind == AS_ASSIGN ? s->target : NULL;
+  for (int i = 0; i < s->n_places; i++) add_place(w, s->places[i], places);
+  if (t && t->kind != AX_TUPLE) add_place(w, t, places);
+  for (int i = 0; t && t->kind == AX_TUPLE && i < t->tuple.n; i++) add_place(w, t->tuple.items[i].value, places);
+}
+
+const AstExpr **outermost_places(const AstFn *f, Assigned **inner) {
+  Walk w = {0};
+  const AstExpr **places = NULL;
+  for (int i = 0; i < f->n_params; i++) arrput(w.local, f->params[i].name.name);
+  for (int i = 0; i < f->body.n; i++) {
+    AstStmt s = *f->body.stmts[i];
+    stmt_places(&w, &s, &places);
+    s.target = NULL;
+    s.n_places = 0;
+    if (s.kind == AS_ASSIGN) s.kind = AS_EXPR;
+    walk_stmt(&w, &s);
+  }
+  arrfree(w.local);
+  *inner = w.found;
+  return places;
 }

@@ -271,34 +271,32 @@ static bool inputs_from_signature(Elab *e, Env *env, const AstFn *f) {
   return sig_end(e, &s) && ok;
 }
 
-/* One pass over a function as an entry point; `trained` from the pass before. */
+/* One pass over a function as an entry point. In the first of two, which finds what a step trains, nothing is said. */
+static Trace *trace_pass(Elab *e, Trace *t, const AstFn *f, FillFn *fill, void *ctx, bool *ok) {
+  Outer o;
+  TypeX *result = NULL;
+  int errors = e->errors;
+  t->step = f->name.name;
+  t->entry->exported = f->exported;
+  trace_enter(e, &o, t, f->name.name);
+  e->mute += t->discover;
+  Env *env = env_new(e, e->main->env);
+  *ok = fill(e, env, f, ctx) && entry_body(e, env, f, &result) && e->errors == errors;
+  e->mute -= t->discover;
+  if (t->discover) e->errors = errors;
+  else if (*ok) trace_close(e, t);
+  trace_leave(e, &o);
+  return t;
+}
+
 Trace *trace_fn(Elab *e, TraceKind kind, const AstFn *f, const char *name, FillFn *fill, void *ctx, bool *ok) {
-  const char **trained = NULL;
-  for (int pass = kind == T_EXPORT ? 1 : 0; pass < 2; pass++) {
-    Outer o;
-    TypeX *result = NULL;
-    Trace *t = trace_new(e, kind, name, f->name.loc);
-    t->discover = pass == 0;
-    t->trained = pass == 0 ? NULL : trained;
-    t->step = f->name.name;
-    t->entry->exported = f->exported;
-    trace_enter(e, &o, t, f->name.name);
-    e->mute += pass == 0;
-    int errors = e->errors;
-    Env *env = env_new(e, e->main->env);
-    bool filled = fill(e, env, f, ctx);
-    if (filled) filled = entry_body(e, env, f, &result);
-    trained = t->trained;
-    *ok = filled && e->errors == errors;
-    e->mute -= pass == 0;
-    if (pass == 0) {
-      e->errors = errors;
-    }
-    if (pass == 1 && *ok) trace_close(e, t);
-    trace_leave(e, &o);
-    if (pass == 1) return t;
+  Trace *t = trace_new(e, kind, name, f->name.loc);
+  if (kind != T_EXPORT && !trained_by_text(e, t, f)) {
+    Trace *first = trace_new(e, kind, name, f->name.loc);
+    first->discover = true;
+    t->trained = trace_pass(e, first, f, fill, ctx, ok)->trained;
   }
-  return NULL;
+  return trace_pass(e, t, f, fill, ctx, ok);
 }
 
 static bool fill_signature(Elab *e, Env *env, const AstFn *f, void *ctx) { return inputs_from_signature(e, env, f); }

@@ -136,6 +136,10 @@ typedef struct Assigned {
   Loc loc; /* of the first assignment */
 } Assigned;
 Assigned *assigned_names(const AstPattern *header, const AstBlock *body); /* stb_ds; header may be NULL */
+/* Places outside of f's locals that its outermost statements assign or update, in order (stb_ds); what statements
+ * inside of others assign or update goes to `inner` (stb_ds). */
+const AstExpr **outermost_places(const AstFn *f, Assigned **inner);
+const AstExpr *place_root(const AstExpr *place); /* `net` of `net.blocks[3].w` */
 typedef Value *PartFn(Elab *e, void *ctx, Value *v);
 Value *tree_parts(Elab *e, Value *v, PartFn *fn, void *ctx);
 bool is_number(const Value *v); /* a static number or bool */
@@ -261,9 +265,11 @@ Value *call_value(Elab *e, Value *f, const Args *a, const AstExpr *callee, Loc a
 
 /* assignment (elab_assign.c) */
 void assign_place(Elab *e, Env *env, const AstExpr *place, Op op, Value *v, Loc at);
-void note_trained(Elab *e, const AstExpr *place, Value *v);
-void note_place(Elab *e, Env *env, const AstExpr *place);
-Env *place_env(Elab *e);
+
+/* what a step trains (elab_trained.c): paths of modules and parameters, in Trace.trained */
+bool trained_by_text(Elab *e, Trace *t, const AstFn *f);        /* false: the text alone does not tell */
+void trained_place(Elab *e, Env *env, const AstExpr *place);    /* in the first pass: a place of `update` */
+void trained_assigned(Elab *e, Env *env, const AstExpr *place); /* one that is assigned, of a model or not */
 
 /* steps (elab_step.c) */
 void elab_update(Elab *e, Env *env, const AstStmt *s);

@@ -51,11 +51,6 @@ static Value *opt_cells(Elab *e, Value *v, const char *prefix, Loc at) {
 }
 
 /* --- update ------------------------------------------------------------------------------------------------------- */
-static const AstExpr *place_root(const AstExpr *p) {
-  while (p->kind == AX_FIELD || p->kind == AX_INDEX) p = p->kind == AX_FIELD ? p->field.base : p->index.base;
-  return p;
-}
-
 static bool is_model_place(Elab *e, Env *env, const AstExpr *p) {
   const AstExpr *root = place_root(p);
   bool local = false;
@@ -145,7 +140,7 @@ void elab_update(Elab *e, Env *env, const AstStmt *s) {
   for (int i = 0; i < s->n_places; i++)
     if (!is_model_place(e, env, s->places[i])) return;
   if (t->discover) {
-    for (int i = 0; i < s->n_places; i++) note_place(e, env, s->places[i]);
+    for (int i = 0; i < s->n_places; i++) trained_place(e, env, s->places[i]);
     return;
   }
   Value *p = places_value(e, env, s), *l = elab_expr(e, env, s->value), *r = elab_expr(e, env, s->rule);
