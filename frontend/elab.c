@@ -21,13 +21,14 @@ static const AstName *item_name(const AstItem *it) {
 static bool add_global(Elab *e, Scope *s, AstItem *it) {
   const AstName *name = item_name(it);
   if (!name || !name->name) return true;
-  for (ptrdiff_t i = 0; i < arrlen(s->globals); i++)
-    if (s->globals[i].name == name->name) {
-      elab_error(e, name->loc, E0214, "`%s` is declared twice", name->name);
-      elab_note(e, s->globals[i].item->loc, "it is declared here first");
-      return false;
-    }
+  const Global *first = scope_find(s, name->name);
+  if (first) {
+    elab_error(e, name->loc, E0214, "`%s` is declared twice", name->name);
+    elab_note(e, first->item->loc, "it is declared here first");
+    return false;
+  }
   Global g = {.name = name->name, .item = it};
+  hmput(s->by_name, name->name, (int)arrlen(s->globals));
   arrput(s->globals, g);
   return true;
 }

@@ -161,6 +161,10 @@ struct Scope {
   Loc used_at;     /* the `use` that read it first */
   Global *globals; /* stb_ds */
   struct {
+    const char *key;
+    int value;
+  } * by_name; /* stb_ds: where in `globals` */
+  struct {
     const char *name;
     Value *v;
     Loc loc;
@@ -245,14 +249,14 @@ struct Elab {
   Loc call_loc;                /* innermost call site in a user's file: where std code's nodes and errors are placed */
   const AstExpr *left, *right; /* operands of the operation at hand, for suggestions; or NULL */
   uint64_t *reported;          /* stb_ds: hashes of errors told already */
-  RowCell *row_cells;    /* stb_ds: the states of modules that a loop walks through; V_CELL -1 is the first */
-  bool rows_told;        /* E0430 was reported */
-  const AstFn **stepped; /* stb_ds: steps that became entries */
-  bool asserted;         /* an `assert` of the block at hand failed */
-  bool drop_notes;       /* the last error was a repeat: its notes are dropped too */
-  int mute;              /* > 0: errors are counted, not reported */
-  int errors;            /* counted, reported or not */
-  int64_t fuel;          /* evaluation steps left */
+  RowCell *row_cells;          /* stb_ds: the states of modules that a loop walks through; V_CELL -1 is the first */
+  bool rows_told;              /* E0430 was reported */
+  const AstFn **stepped;       /* stb_ds: steps that became entries */
+  bool asserted;               /* an `assert` of the block at hand failed */
+  bool drop_notes;             /* the last error was a repeat: its notes are dropped too */
+  int mute;                    /* > 0: errors are counted, not reported */
+  int errors;                  /* counted, reported or not */
+  int64_t fuel;                /* evaluation steps left */
   char *stack_base;
   size_t stack_size;
   int alias_depth;
@@ -323,6 +327,7 @@ void env_bind(Env *env, const char *name, Value *v, Loc loc);
 void env_var(Env *env, const char *name, Value *v, Loc loc);
 Binding *env_find(Env *env, const char *name);                 /* local names only */
 Value *elab_name(Elab *e, Env *env, const char *name, Loc at); /* locals, fields, globals, prelude, natives; reports */
+Global *scope_find(Scope *s, const char *name);                /* by its interned name; NULL when there is none */
 Value *elab_global(Elab *e, Scope *s, const char *name, Loc at); /* NULL when there is none */
 Scope *elab_load(Elab *e, const char *path, Loc at, bool is_std);
 

@@ -130,23 +130,20 @@ static bool assign_self(Elab *e, Inst *self, const char *name, Value *v, Loc at)
 }
 
 static bool assign_global(Elab *e, Scope *s, const char *name, Value *v, Loc at) {
-  for (ptrdiff_t i = 0; i < arrlen(s->globals); i++) {
-    Global *g = &s->globals[i];
-    if (strcmp(g->name, name) != 0) continue;
-    AstItemKind kind = g->item->kind;
-    if (kind != AI_MODEL && kind != AI_STATE) {
-      elab_error(e, at, E0209, "`%s` cannot be assigned: it is not a `var`, a state or a model", name);
-      elab_note(e, g->item->loc, "it is declared here");
-      return true;
-    }
-    elab_global(e, s, name, at);
-    g = &s->globals[i];
-    if (!g->v || is_poison(g->v)) return true;
-    if (may_write(e, arena_printf(e->arena, "the %s `%s`", kind == AI_MODEL ? "model" : "state", name), false, at))
-      assign_tree(e, g->v, v, at);
+  const Global *g = scope_find(s, name);
+  if (!g) return false;
+  AstItemKind kind = g->item->kind;
+  if (kind != AI_MODEL && kind != AI_STATE) {
+    elab_error(e, at, E0209, "`%s` cannot be assigned: it is not a `var`, a state or a model", name);
+    elab_note(e, g->item->loc, "it is declared here");
     return true;
   }
-  return false;
+  elab_global(e, s, name, at);
+  g = scope_find(s, name);
+  if (!g->v || is_poison(g->v)) return true;
+  if (may_write(e, arena_printf(e->arena, "the %s `%s`", kind == AI_MODEL ? "model" : "state", name), false, at))
+    assign_tree(e, g->v, v, at);
+  return true;
 }
 
 static void assign_name(Elab *e, Env *env, const char *name, Value *v, Loc at) {

@@ -185,13 +185,10 @@ static bool fill_feeds(Elab *e, Env *env, const AstFn *fn, void *ctx) {
 }
 
 bool elab_is_step(Elab *e, const char *name, const AstFn **decl) {
-  for (ptrdiff_t i = 0; i < arrlen(e->main->globals); i++) {
-    const Global *g = &e->main->globals[i];
-    if (g->item->kind != AI_STEP || strcmp(g->name, name) != 0) continue;
-    if (decl) *decl = g->item->fn;
-    return true;
-  }
-  return false;
+  const Global *g = scope_find(e->main, intern(name));
+  if (!g || g->item->kind != AI_STEP) return false;
+  if (decl) *decl = g->item->fn;
+  return true;
 }
 
 static const char *entry_name(Elab *e, const char *step, const Fill *f) {

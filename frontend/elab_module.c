@@ -232,11 +232,9 @@ static Value *declare(Elab *e, Scope *s, const AstItem *item) {
 
 /* Makes the cells of a model or state and gives them their initial values in the INIT trace. */
 void declare_model(Elab *e, Scope *s, const AstItem *item) {
-  ptrdiff_t k = -1;
-  for (ptrdiff_t i = 0; i < arrlen(s->globals); i++)
-    if (s->globals[i].item == item) k = i;
-  if (k < 0 || s->globals[k].state != G_NEW) return;
-  s->globals[k].state = G_BUSY;
+  Global *g = item->name.name ? scope_find(s, item->name.name) : NULL;
+  if (!g || g->item != item || g->state != G_NEW) return;
+  g->state = G_BUSY;
   Trace *outer = e->trace;
   Loc call = e->call_loc;
   e->trace = e->init;
@@ -248,8 +246,9 @@ void declare_model(Elab *e, Scope *s, const AstItem *item) {
   frame_pop(e);
   e->call_loc = call;
   e->trace = outer;
-  s->globals[k].v = v;
-  s->globals[k].state = G_DONE;
+  g = scope_find(s, item->name.name);
+  g->v = v;
+  g->state = G_DONE;
 }
 
 /* The model with the current values of its parameters; states stay cells. */

@@ -148,9 +148,14 @@ static Value *global_value(Elab *e, Scope *s, Global *g, Loc at) {
   return v;
 }
 
+Global *scope_find(Scope *s, const char *name) {
+  ptrdiff_t i = hmgeti(s->by_name, name);
+  return i < 0 ? NULL : &s->globals[s->by_name[i].value];
+}
+
 Value *elab_global(Elab *e, Scope *s, const char *name, Loc at) {
-  for (ptrdiff_t i = 0, n = arrlen(s->globals); i < n; i++)
-    if (s->globals[i].name == name) return global_value(e, s, &s->globals[i], at);
+  Global *g = scope_find(s, name);
+  if (g) return global_value(e, s, g, at);
   for (ptrdiff_t i = 0, n = arrlen(s->uses); i < n; i++)
     if (s->uses[i].name == name) return s->uses[i].v;
   return NULL;

@@ -55,9 +55,8 @@ static bool is_model_place(Elab *e, Env *env, const AstExpr *p) {
   const AstExpr *root = place_root(p);
   bool local = false;
   for (Env *s = env; s && root->kind == AX_NAME; s = s->up) local |= env_find(s, root->name) != NULL;
-  for (ptrdiff_t i = 0; !local && root->kind == AX_NAME && i < arrlen(env->scope->globals); i++)
-    if (strcmp(env->scope->globals[i].name, root->name) == 0 && env->scope->globals[i].item->kind == AI_MODEL)
-      return true;
+  const Global *g = !local && root->kind == AX_NAME ? scope_find(env->scope, root->name) : NULL;
+  if (g && g->item->kind == AI_MODEL) return true;
   Value *v = elab_expr(e, env, root); /* a name that is not there tells so itself */
   if (is_poison(v)) return false;
   elab_error(e, p->loc, E0612, "`update` trains a model or a part of one, and this is neither");

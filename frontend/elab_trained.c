@@ -23,10 +23,9 @@ void trained_place(Elab *e, Env *env, const AstExpr *place) {
   else if (place->kind == AX_FIELD) note_leaf(e, e->trace, elab_expr(e, env, place->field.base), place);
 }
 
-static Global *model_named(const Scope *s, const char *name) {
-  for (ptrdiff_t i = 0; i < arrlen(s->globals); i++)
-    if (s->globals[i].name == name) return s->globals[i].item->kind == AI_MODEL ? &s->globals[i] : NULL;
-  return NULL;
+static const Global *model_named(Scope *s, const char *name) {
+  const Global *g = scope_find(s, name);
+  return g && g->item->kind == AI_MODEL ? g : NULL;
 }
 
 void trained_assigned(Elab *e, Env *env, const AstExpr *place) {
@@ -39,7 +38,7 @@ void trained_assigned(Elab *e, Env *env, const AstExpr *place) {
 
 /* --- by the text -------------------------------------------------------------------------------------------------- */
 /* What stands in a place of a model: fields and elements by number; NULL for anything else. */
-static const Value *place_value(const Scope *s, const AstExpr *place) {
+static const Value *place_value(Scope *s, const AstExpr *place) {
   if (place->kind == AX_NAME) {
     const Global *g = model_named(s, place->name);
     return g ? g->v : NULL; /* one that is not declared yet has none */
@@ -58,7 +57,7 @@ static const Value *place_value(const Scope *s, const AstExpr *place) {
 }
 
 static bool by_text(Elab *e, Trace *t, const AstExpr *place) {
-  const Scope *s = e->main;
+  Scope *s = e->main;
   const AstExpr *root = place_root(place);
   if (!model_named(s, root->name)) return true; /* a state, or an error */
   const Value *v = place_value(s, place);

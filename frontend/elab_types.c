@@ -155,9 +155,8 @@ static bool in_scope(Elab *e, Env *env, const char *name) {
     if (f && f->kind == FIELD_STATIC && f->v->kind == V_INT) return true;
   }
   Scope *file = env->scope;
-  for (int i = 0, n = file ? (int)arrlen(file->globals) : 0; i < n; i++)
-    if (file->globals[i].name == name) return file->globals[i].item->kind == AI_CONST;
-  return false;
+  const Global *g = file ? scope_find(file, name) : NULL;
+  return g && g->item->kind == AI_CONST;
 }
 
 /* Binds the upper-case names of a dimension that are not in scope to unknowns. */
@@ -238,12 +237,10 @@ static TypeX *new_type(Elab *e, TypeXKind kind, const AstType *t) {
 }
 
 static const AstItem *find_item(Elab *e, Scope *s, const char *name, AstItemKind kind) {
-  for (int i = 0, n = s ? (int)arrlen(s->globals) : 0; i < n; i++) {
-    if (s->globals[i].name != name || s->globals[i].item->kind != kind) continue;
-    parse_rest(e->arena, e->diag, s->globals[i].item);
-    return s->globals[i].item;
-  }
-  return NULL;
+  const Global *g = s ? scope_find(s, name) : NULL;
+  if (!g || g->item->kind != kind) return NULL;
+  parse_rest(e->arena, e->diag, g->item);
+  return g->item;
 }
 
 static Scope *scope_of_path(Elab *e, Env *env, const AstType *t) {
