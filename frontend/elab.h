@@ -133,15 +133,24 @@ struct Fn {
 typedef struct Binding {
   const char *name;
   Value *v;
-  bool var, captured;
+  bool var;
   Loc loc;
 } Binding;
 struct Env {
   Env *up;
-  Binding *binds; /* stb_ds */
-  Scope *scope;   /* the file */
-  Inst *self;     /* set on the environment of a method: its fields are names */
-  bool fixed;     /* of a file or a made module: never changes, closures share it */
+  Binding *binds; /* stb_ds; copies of this scope see the first ones of the same array */
+  int n;          /* bindings */
+  bool vars;      /* there is a `var` among them */
+  bool shared;    /* the array is that of a copy, too */
+  bool captured;  /* a copy: what a closure sees, and may not assign */
+  struct {
+    const char *key;
+    int value;
+  } * by_name; /* stb_ds: of many names, the last binding of each of the first `named` */
+  int named;
+  Scope *scope; /* the file */
+  Inst *self;   /* set on the environment of a method: its fields are names */
+  bool fixed;   /* of a file, a made module or a copy: never changes, closures share it */
 };
 
 /* The top level of a file. */
@@ -267,7 +276,8 @@ struct Elab {
     Dim solved; /* DIM_NONE: not yet */
     Loc loc;
     Where where;
-  } * metas; /* stb_ds: unknown dimensions of the signatures that are being solved, by name */
+  } * metas;  /* stb_ds: unknown dimensions of the signatures that are being solved, by name */
+  Dim *subst; /* stb_ds: what sig_subst puts for variables, for the time of a call */
   struct {
     const char *key;
     const Native *value;
@@ -325,7 +335,7 @@ bool v_equal(Elab *e, const Value *a, const Value *b); /* static values; trees b
 Env *env_new(Elab *e, Env *up);
 void env_bind(Env *env, const char *name, Value *v, Loc loc);
 void env_var(Env *env, const char *name, Value *v, Loc loc);
-Binding *env_find(Env *env, const char *name);                 /* local names only */
+Binding *env_find(Env *env, const char *name);                 /* local names only, by interned name */
 Value *elab_name(Elab *e, Env *env, const char *name, Loc at); /* locals, fields, globals, prelude, natives; reports */
 Global *scope_find(Scope *s, const char *name);                /* by its interned name; NULL when there is none */
 Value *elab_global(Elab *e, Scope *s, const char *name, Loc at); /* NULL when there is none */

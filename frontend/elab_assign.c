@@ -149,7 +149,7 @@ static bool assign_global(Elab *e, Scope *s, const char *name, Value *v, Loc at)
 static void assign_name(Elab *e, Env *env, const char *name, Value *v, Loc at) {
   for (Env *s = env; s; s = s->up) {
     Binding *b = env_find(s, name);
-    if (b && b->captured) {
+    if (b && s->captured) {
       elab_error(e, at, E0210, "a function cannot assign `%s`, which it captured", name);
       elab_note(e, b->loc, "it belongs to the enclosing function");
       elab_help(e, "return the new value");
@@ -214,7 +214,7 @@ void assign_place(Elab *e, Env *env, const AstExpr *place, Op op, Value *v, Loc 
     if (place->kind == AX_NAME) {
       for (Env *s = env; s; s = s->up) {
         Binding *b = env_find(s, place->name);
-        if (b && b->var && !b->captured) b->v = v;
+        if (b && b->var && !s->captured) b->v = v;
         if (b) return;
       }
     }

@@ -34,7 +34,7 @@ static Binding *outer_var(Env *env, const char *name, Env **where) {
   for (Env *s = env; s && !s->fixed; s = s->up) {
     Binding *b = env_find(s, name);
     if (b) *where = s;
-    if (b) return b->var && !b->captured ? b : NULL;
+    if (b) return b->var && !s->captured ? b : NULL;
     if (s->self && inst_field(s->self, name)) return NULL;
   }
   return NULL;

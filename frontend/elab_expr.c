@@ -119,7 +119,7 @@ static Value *eval_binary(Elab *e, Env *env, const AstExpr *x) {
 Saved *save_vars(Env *env) {
   Saved *all = NULL;
   for (Env *s = env; s && !s->fixed; s = s->up)
-    for (ptrdiff_t i = 0; i < arrlen(s->binds); i++) {
+    for (ptrdiff_t i = 0; i < s->n; i++) {
       Saved one = {s, i, s->binds[i].v};
       if (s->binds[i].var) arrput(all, one);
     }

@@ -14,10 +14,12 @@ static Env *body_env(Elab *e, const Own *o, Region *r) {
   Env *c = arena_one(e->arena, Env);
   *c = *o->env;
   c->binds = NULL;
-  for (ptrdiff_t i = 0; i < arrlen(o->env->binds); i++) {
-    Binding b = o->env->binds[i];
-    b.v = tree_parts(e, v_read(e, b.v), region_argument, r);
-    arrput(c->binds, b);
+  c->by_name = NULL;
+  c->n = c->named = 0;
+  c->shared = false;
+  for (int i = 0; i < o->env->n; i++) {
+    const Binding *b = &o->env->binds[i];
+    (b->var ? env_var : env_bind)(c, b->name, tree_parts(e, v_read(e, b->v), region_argument, r), b->loc);
   }
   return c;
 }
@@ -113,7 +115,7 @@ static bool take_gradients(Elab *e, Own *o, const char *path, Value *x, Value *g
 /* The arguments in the order of their scope: a name that was bound twice counts once, as the operands do. */
 static bool collect_gradients(Elab *e, Own *o, Env *env, Value *g) {
   int n = 0, k = 0;
-  for (ptrdiff_t i = 0; i < arrlen(env->binds); i++) n += has_floats(env->binds[i].v);
+  for (ptrdiff_t i = 0; i < env->n; i++) n += has_floats(env->binds[i].v);
   if (n == 0)
     return elab_error(e, o->fn->backward.loc, E0706, "`%s` has no argument of floats", o->fn->name.name), false;
   bool tuple = n > 1;
@@ -122,7 +124,7 @@ static bool collect_gradients(Elab *e, Own *o, Env *env, Value *g) {
                o->fn->name.name, part_text(e, g), n);
     return false;
   }
-  for (ptrdiff_t i = 0; i < arrlen(env->binds); i++) {
+  for (ptrdiff_t i = 0; i < env->n; i++) {
     Value *x = env->binds[i].v;
     if (has_floats(x) && !take_gradients(e, o, env->binds[i].name, x, tuple ? g->list.items[k++] : g)) return false;
   }

@@ -9,33 +9,51 @@ Env *env_new(Elab *e, Env *up) {
   return env;
 }
 
+/* An array that a copy of the scope sees must not move. */
 static void bind(Env *env, const char *name, Value *v, bool var, Loc loc) {
   Binding b = {.name = name, .v = v, .var = var, .loc = loc};
+  if (env->shared && arrlenu(env->binds) == arrcap(env->binds)) {
+    Binding *own = NULL;
+    arrsetcap(own, 2 * arrcap(env->binds));
+    for (int i = 0; i < env->n; i++) arrput(own, env->binds[i]);
+    env->binds = own;
+    env->shared = false;
+  }
+  env->vars |= var;
+  env->n++;
   arrput(env->binds, b);
 }
 
 void env_bind(Env *env, const char *name, Value *v, Loc loc) { bind(env, name, v, false, loc); }
 void env_var(Env *env, const char *name, Value *v, Loc loc) { bind(env, name, v, true, loc); }
 
+enum { MANY_NAMES = 16 };
+
 Binding *env_find(Env *env, const char *name) {
-  for (ptrdiff_t i = arrlen(env->binds) - 1; i >= 0; i--) {
-    const char *have = env->binds[i].name;
-    if (have == name || (have[0] == name[0] && strcmp(have, name) == 0)) return &env->binds[i];
+  if (env->n > MANY_NAMES && !env->captured) {
+    for (; env->named < env->n; env->named++) hmput(env->by_name, env->binds[env->named].name, env->named);
+    ptrdiff_t i = hmgeti(env->by_name, name);
+    return i < 0 ? NULL : &env->binds[env->by_name[i].value];
   }
+  for (int i = env->n - 1; i >= 0; i--)
+    if (env->binds[i].name == name) return &env->binds[i];
   return NULL;
 }
 
-/* A copy of the local scopes for a closure: it sees the values of now and may not assign them. */
+/* A copy of the local scopes for a closure: it sees the values of now and may not assign them. Bindings that nobody may
+ * assign are not copied: a module of many fields makes a copy behind each. */
 Env *env_snapshot(Elab *e, Env *env) {
   if (!env || env->fixed) return env;
   Env *c = arena_one(e->arena, Env);
   *c = *env;
-  c->binds = NULL;
+  c->by_name = NULL;
   c->up = env_snapshot(e, env->up);
-  c->fixed = true;
-  for (ptrdiff_t i = 0; i < arrlen(env->binds); i++) {
-    arrput(c->binds, env->binds[i]);
-    c->binds[i].captured = true;
+  c->fixed = c->captured = true;
+  if (env->vars) {
+    c->binds = NULL;
+    for (int i = 0; i < env->n; i++) arrput(c->binds, env->binds[i]);
+  } else {
+    env->shared = true;
   }
   return c;
 }
@@ -197,7 +215,7 @@ static void suggest(Elab *e, Env *env, const char *wrong) {
   const char **names = NULL;
   if (e->drop_notes || diag_is_full(e->diag)) return; /* nobody will see it, and looking is slow */
   for (Env *s = env; s; s = s->up) {
-    for (ptrdiff_t i = 0; i < arrlen(s->binds); i++)
+    for (int i = 0; i < s->n; i++)
       if (s->binds[i].name[0] != '.') collect(&names, s->binds[i].name);
     for (int i = 0; s->self && i < s->self->n; i++) collect(&names, s->self->fields[i].name);
   }

@@ -74,8 +74,8 @@ static Value *stack_parts(Elab *e, const ListRows *c, Value **v, const char *pat
 
 static bool same_arguments(Elab *e, const Inst *a, const Inst *b) {
   if (a->env == b->env) return true;
-  if (arrlen(a->env->binds) != arrlen(b->env->binds)) return false;
-  for (ptrdiff_t i = 0; i < arrlen(a->env->binds); i++) {
+  if (a->env->n != b->env->n) return false;
+  for (ptrdiff_t i = 0; i < a->env->n; i++) {
     const Value *x = a->env->binds[i].v, *y = b->env->binds[i].v;
     bool part = x->kind == V_LEAF || holds_inst(x); /* fields, which are compared as such */
     if (!part && !v_equal(e, x, y)) return false;

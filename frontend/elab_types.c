@@ -26,10 +26,11 @@ Dim sig_subst(Elab *e, Dim d) {
   for (int i = 0; i < arrlen(e->metas); i++)
     if (e->metas[i].busy && e->metas[i].solved != DIM_NONE && e->metas[i].var >= n) n = e->metas[i].var + 1;
   if (n == 0) return d;
-  Dim *by = arena_array(e->arena, Dim, n);
+  arrsetlen(e->subst, n);
+  memset(e->subst, 0, sizeof *e->subst * (size_t)n);
   for (int i = 0; i < arrlen(e->metas); i++)
-    if (e->metas[i].busy && e->metas[i].solved != DIM_NONE) by[e->metas[i].var] = e->metas[i].solved;
-  return dim_subst(e->dims, d, by, n);
+    if (e->metas[i].busy && e->metas[i].solved != DIM_NONE) e->subst[e->metas[i].var] = e->metas[i].solved;
+  return dim_subst(e->dims, d, e->subst, n);
 }
 
 /* How many unsolved unknowns of the signature `d` has; *one is the last of them. */
@@ -219,7 +220,7 @@ static bool resolve_dims(Elab *e, Sig *s, const AstType *t, TypeX *out) {
         return false;
       }
       out->run = i;
-      out->run_name = d->rest.name ? arena_join(e->arena, "...", d->rest.name) : "...";
+      out->run_name = intern(d->rest.name ? arena_join(e->arena, "...", d->rest.name) : "...");
       continue;
     }
     if (!resolve_dim(e, s, d->size, &out->dims[i])) return false;
