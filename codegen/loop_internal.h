@@ -37,4 +37,13 @@ struct LB {
 /* Walks every expression that a statement itself (not its blocks) holds. */
 typedef void ExprFn(void *ctx, LExpr **slot);
 void stmt_exprs(LStmt *s, ExprFn *fn, void *ctx);
+
+/* Pieces of C (print_expr.c). */
+const char *c_value_type(DType t);  /* what a value is computed in */
+const char *c_memory_type(DType t); /* what an array holds */
+void c_put_type(Buf *b, DType t, int lanes);
+void c_put_int(Buf *b, int64_t v);
+void c_put_num(Buf *b, double v, DType t);
+void c_put_x(Buf *b, const LExpr *x);
+void c_put_at(Buf *b, const LArr *arr, const LExpr *at); /* `arr + at`, or `arr` */
 #endif
