@@ -116,14 +116,7 @@ static void put_arguments(Steps *c, int kernel, Loc at, const KArg *args, int n,
   Buf *b = c->b;
   steps_line_at(c, at, "");
   buf_printf(b, "%s(", kernel_name(kernels_get(c->e->kernels, kernel)));
-  size_t begin = b->n;
   for (int k = 0; k < n + n_more; k++) {
-    if (b->n - begin > 90) {
-      buf_char(b, '\n');
-      lines_put(&c->lines, b, (Loc){0});
-      buf_fill(b, ' ', c->indent + 4);
-      begin = b->n;
-    }
     put_argument(c, k < n ? &args[k] : &more[k - n]);
     buf_str(b, ", ");
   }

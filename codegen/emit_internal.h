@@ -54,6 +54,9 @@ void emit_double(Buf *b, double v);
 void emit_int(Buf *b, int64_t v);
 /* A C string literal with quotes, or NULL. */
 void emit_string(Buf *b, const char *s);
+/* Breaks the lines of C that are longer than 120 columns: at a list's comma, at a sign that binds little, inside of a
+ * text behind a \n of it. Directives stay as they are. */
+void emit_wrap(Buf *text);
 
 bool *emit_find_brief(const Emit *e); /* by kernel: does so little that it is EMIT_BRIEF */
 

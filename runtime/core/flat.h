@@ -1,6 +1,7 @@
 /* FlatBuffers by hand (flatbuffers.dev, "FlatBuffer Internals"): verified reading of tables, vectors and strings, and
- * forward writing. Little-endian machines, as the tensors in weights files are. A table begins with the signed distance back to its vtable; a vtable holds its
- * own size, the table's size and one 16-bit offset per field, 0 for a field that is absent. */
+ * forward writing. Little-endian machines, as the tensors in weights files are. A table begins with the signed distance
+ * back to its vtable; a vtable holds its own size, the table's size and one 16-bit offset per field, 0 for a field that
+ * is absent. */
 #ifndef DNN_FLAT_H
 #define DNN_FLAT_H
 #include <stdbool.h>

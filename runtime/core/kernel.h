@@ -104,8 +104,8 @@ static inline int64_t dnn_part(int64_t count, int64_t tid, int64_t n) {
   return count / n * tid + (tid < count % n ? tid : count % n);
 }
 
-/* The row of a table that an item belongs to, of n rows of `width` numbers: the last whose first number is not above it.
- */
+/* The row of a table that an item belongs to, of n rows of `width` numbers: the last whose first number is at most
+ * `item`. */
 static inline void dnn_find_row(const int64_t *rows, int64_t *row, int64_t width, int64_t n, int64_t item) {
   int64_t low = 0;
   for (int64_t end = n; end - low > 1;) {

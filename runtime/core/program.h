@@ -47,7 +47,8 @@ typedef struct DnnEntry {
   const DnnPort *outputs; /* results, then reports (scalars) */
   /* Sizes of all axes of inputs, then outputs, from the values of the variables. */
   void (*shapes)(const int64_t *vars, int64_t *sizes);
-  /* 0, or the error's number, told by dnn_error_text(). in/out: one pointer per port, row-major, 64-byte aligned not needed. */
+  /* 0, or the error's number, told by dnn_error_text(). in/out: one pointer per port, row-major; any alignment that the
+   * type has. */
   int (*call)(DnnContext *c, const int64_t *vars, const void *const *in, void *const *out);
 } DnnEntry;
 
@@ -72,7 +73,8 @@ typedef enum DnnDataOp {
 } DnnDataOp;
 typedef struct DnnDataArg {
   const char *name; /* keyword, or NULL when positional */
-  int32_t kind;     /* 's' str, 'i' num (integer), 'f' num, 'd' index of a data row, 'e' of an entry, 't' of a tokeniser */
+  int32_t kind;     /* 's' str, 'i' num (integer), 'f' num, 'd' index of a data row, 'e' of an entry, 't' of a
+                     * tokeniser */
   int32_t index;
   double num;
   const char *str;

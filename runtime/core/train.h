@@ -50,9 +50,9 @@ typedef struct DnnTrainOpts {
   const char *out_dir;             /* where save and write put files; NULL: the current folder */
   uint64_t seed;
   int64_t epochs; /* > 0: in place of every stage's number of epochs */
-  int64_t
-      max_steps;      /* > 0: the stage in which this many steps of all stages are reached ends there, and stages behind
-                       * it are left out; what stands outside of stages is done, and the clock (`steps`) stays as it is */
+  /* > 0: the stage in which this many steps of all stages are reached ends there, and stages behind it are left out; what
+   * stands outside of stages is done, and the clock (`steps`) stays as it is */
+  int64_t max_steps;
   int evaluate_only;  /* only the top-level passes and the passes of `each epoch` blocks, once */
   const char *choose; /* a metric whose value at the end is wanted, or NULL: *chosen, NaN when it was never reported */
   double *chosen;
