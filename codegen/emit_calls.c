@@ -59,6 +59,11 @@ void steps_address(const Steps *c, int buf) {
       buf_printf(c->b, " + i%d * %lld", x->loop, (long long)c->p->bufs[x->index].stride);
       return;
     }
+    if (x->loop < 0) {
+      buf_str(c->b, " + ");
+      put_count(c, dim_mul(dims, x->first, dim_int(dims, dtype_size(x->type.dtype))));
+      return;
+    }
     if (x->place) {
       put_row_offset(c, x);
       return;

@@ -36,6 +36,7 @@ static void *place_of(const World *w, int buf) {
     DimTab *dims = w->l->plan->graph->dims;
     unsigned char *base = place_of(w, b->index);
     int64_t bytes = dim_eval(dims, type_count(dims, b->type), w->vars) * dtype_size(b->type.dtype);
+    if (base && b->loop < 0) return base + dim_eval(dims, b->first, w->vars) * dtype_size(b->type.dtype);
     if (base && b->place)
       return base + row_offset(w->l->plan, b->place, w->at[b->loop], w->vars) * dtype_size(b->type.dtype);
     return base ? base + w->at[b->loop] * bytes : NULL;

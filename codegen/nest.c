@@ -176,7 +176,8 @@ static void copy_body(Lower *l, const Axes *a, const Idx *at, bool trial, int *c
   if (trial) return;
   LExpr *i = axes_linear(l->b, a, at);
   bool count = l->plan->bufs[from].kind == BUF_COUNT;
-  lb_store(l->b, lower_buf(l, to, t), i, count ? count_at(l, from, t) : x_load(l->b, lower_buf(l, from, t), i, NULL));
+  lb_store(l->b, lower_buf(l, to, t), lower_place(l, to, a, at),
+           count ? count_at(l, from, t) : x_load(l->b, lower_buf(l, from, t), i, NULL));
 }
 void lower_copy(Lower *l) {
   Type t = l->plan->bufs[l->group->outs[0].buf].type;
@@ -196,7 +197,7 @@ static void concat_body(Lower *l, const Axes *a, const Idx *at, bool trial, int 
   Axes out = axes_of(l, c->whole);
   Idx to = *at;
   to.i[c->axis] = x_add(l->b, at->i[c->axis], x_dim(l->b, c->begin));
-  LExpr *i = axes_linear(l->b, &out, &to), *v = value_at(l, c->operand, at);
+  LExpr *i = lower_place(l, l->group->outs[0].buf, &out, &to), *v = value_at(l, c->operand, at);
   (void)a;
   if (trial) *cost = x_divisions(i, lb_level(l->b)) + x_divisions(v, lb_level(l->b));
   else lb_store(l->b, lower_buf(l, l->group->outs[0].buf, v->dtype), i, v);

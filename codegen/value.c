@@ -294,9 +294,15 @@ static void channels_last(Axes *axes, Idx *at) {
   at->i[axes->n - 1] = i;
 }
 /* Where an element is in its buffer. */
-static LExpr *place_in(Lower *l, int buf, const Axes *axes, const Idx *at) {
-  const RowPlace *place = l->plan->bufs[buf].place;
+LExpr *lower_place(Lower *l, int buf, const Axes *axes, const Idx *at) {
+  const PlanBuf *x = &l->plan->bufs[buf];
+  const RowPlace *place = x->place;
   if (!place) return axes_linear(l->b, axes, at);
+  if (x->kind == BUF_ROW && x->loop < 0) { /* as an element of the whole: places that are one index stay one */
+    Axes a = *axes;
+    for (int k = 0; k < a.n; k++) a.size[k] = l->plan->bufs[x->index].type.shape[k];
+    return axes_linear(l->b, &a, at);
+  }
   if (lower_last(l, buf)) { /* in this order places that are one index lose their divisions */
     Axes a = *axes;
     Idx in = *at;
@@ -322,7 +328,8 @@ LExpr *value_at(Lower *l, NodeId id, const Idx *given) {
   Loc place = lb_place(l->b, n->loc);
   if (buf >= 0 && !l->here[id] && l->plan->bufs[buf].kind == BUF_COUNT) v = count_at(l, buf, n->type.dtype);
   else if (buf >= 0 && !l->here[id])
-    v = (l->read ? l->read : plain_read)(l, lower_buf(l, buf, n->type.dtype), place_in(l, buf, &axes, &at), l->guard);
+    v = (l->read ? l->read : plain_read)(l, lower_buf(l, buf, n->type.dtype), lower_place(l, buf, &axes, &at),
+                                         l->guard);
   else if (id == l->group->heavy) INTERNAL("the value of %s is used before it is there", op_info[n->op].name);
   else switch (op_info[n->op].cls) {
     case LEAF: v = leaf_at(l, id, &axes, &at); break;
@@ -347,7 +354,7 @@ void store_outs(Lower *l, const Axes *axes, const Idx *at) {
     Idx to = *at;
     if (!same) to = axes_reshape(l, axes, at, &out);
     values[i] = value_at(l, g->outs[i].node, &to);
-    where[i] = l->plan->bufs[g->outs[i].buf].place ? place_in(l, g->outs[i].buf, &out, &to) : linear;
+    where[i] = l->plan->bufs[g->outs[i].buf].place ? lower_place(l, g->outs[i].buf, &out, &to) : linear;
   }
   if (n > 1)
     for (int i = 0; i < n; i++) values[i] = lb_let(l->b, NULL, values[i]);

@@ -156,6 +156,7 @@ void watch_tell_value(Find *f, NodeId n, int64_t i) {
 static const PlanBuf *whole_of(const WatchCall *c, const PlanBuf *x, int64_t *i) {
   const Plan *p = c->w->plans[c->entry];
   while (x->kind == BUF_ROW && p->bufs[x->index].kind != BUF_CELLS) {
+    if (x->loop < 0 && !x->place) *i += dim_eval(c->w->prog->dims, x->first, c->vars);
     for (int k = 0; k < c->at->n_loops; k++)
       if (c->at->loops[2 * k] == x->loop) *i += c->at->loops[2 * k + 1] * watch_count(c, x->type);
     x = &p->bufs[x->index];

@@ -35,9 +35,8 @@ static void print_entry(Session *s, int i, int stage, bool dot, bool title) {
   Buf b = {0};
   if (title) printf("# %s\n", x->name);
   if (stage) {
-    Plan *p = plan_fuse(s->arena, s->prog, x);
-    if (stage >= 2) plan_schedule(p);
-    if (stage >= 3) plan_memory(p), plan_layout(p), plan_barriers(p);
+    Plan *p = stage >= 3 ? plan_build(s->arena, s->prog, x) : plan_fuse(s->arena, s->prog, x);
+    if (stage == 2) plan_schedule(p);
     plan_print(p, &b);
   } else if (dot) {
     graph_print_dot(x->graph, &b);

@@ -42,8 +42,11 @@ static bool share_bytes(const PlanBuf *x, const PlanBuf *y) {
   return x->kind == BUF_ARENA && y->kind == BUF_ARENA && x->offset < y->offset + y->bytes &&
          y->offset < x->offset + x->bytes;
 }
+/* Made in its place in another (parts.c)? Two of one have nothing in common. */
+static bool is_part(const Plan *p, int b) { return p->bufs[b].kind == BUF_ROW && p->bufs[b].loop < 0; }
 /* The two of a pair are apart, whichever is which; against all others each may be in either place. */
 static bool overlap(const Plan *p, int a, int b) {
+  if (a != b && is_part(p, a) && is_part(p, b) && p->bufs[a].index == p->bufs[b].index) return false;
   a = home(p, a), b = home(p, b);
   const PlanBuf *x = &p->bufs[a], *y = &p->bufs[b];
   if (x->kind == BUF_OWN || y->kind == BUF_OWN) return false; /* each thread has its own */

@@ -379,4 +379,5 @@ void fuse_scope(Plan *p, int scope, PlanStep **steps, const NodeId *roots, const
   free(is_out);
   free(group_of);
   finish(&f);
+  plan_place_parts(p, scope, steps, roots, n_roots);
 }

@@ -92,8 +92,8 @@ static void live_loops(Plan *p, const PlanStep *steps) {
     for (int k = 0; k < arrlen(s->carried); k++) arrput(used, s->carried[k]);
     for (int k = 0; k < arrlen(used); k++) {
       int b = used[k];
-      bool row = p->bufs[b].kind == BUF_ROW;
-      while (p->bufs[b].kind == BUF_ROW) b = p->bufs[b].index;
+      bool row = false; /* of a loop: parts are none */
+      for (; p->bufs[b].kind == BUF_ROW; b = p->bufs[b].index) row |= p->bufs[b].loop >= 0;
       PlanBuf *x = &p->bufs[b];
       if (row || x->begin < from || x->end > to || has(s->carried, b)) touch(p, b, from), touch(p, b, to);
     }

@@ -9,9 +9,10 @@ const Node **plan_makers(const Plan *p) {
   const Node **by = arena_array(p->arena, const Node *, arrlen(p->bufs) + 1);
   for (int i = 0; i < (int)arrlen(p->groups); i++) {
     const Group *gr = &p->groups[i];
-    for (int k = 0; k < (int)arrlen(gr->outs); k++)
-      if (!by[gr->outs[k].buf] && gr->outs[k].node)
-        by[gr->outs[k].buf] = &p->scopes[gr->scope].graph->nodes[gr->outs[k].node];
+    for (int k = 0; k < (int)arrlen(gr->outs); k++) {
+      int home = buf_home(p, gr->outs[k].buf); /* of parts the first one's, of stacks a row's */
+      if (!by[home] && gr->outs[k].node) by[home] = &p->scopes[gr->scope].graph->nodes[gr->outs[k].node];
+    }
     if (gr->temp) by[gr->temp - 1] = &p->scopes[gr->scope].graph->nodes[gr->heavy ? gr->heavy : gr->outs[0].node];
   }
   return by;

@@ -75,8 +75,9 @@ static void keep_still(Plan *p, NodeId n) {
   p->buf_of[n] = to;
 }
 
-Plan *plan_fuse(Arena *a, const Prog *prog, const Entry *entry) {
+static Plan *fused(Arena *a, const Prog *prog, const Entry *entry, bool whole) {
   Plan *p = arena_one(a, Plan);
+  p->whole = whole;
   p->arena = a;
   p->prog = prog;
   p->entry = entry;
@@ -100,13 +101,22 @@ Plan *plan_fuse(Arena *a, const Prog *prog, const Entry *entry) {
   return p;
 }
 
+Plan *plan_fuse(Arena *a, const Prog *prog, const Entry *entry) { return fused(a, prog, entry, false); }
+
 Plan *plan_build(Arena *a, const Prog *prog, const Entry *entry) { return plan_build_for(a, prog, entry, LITTLE); }
 
-Plan *plan_build_for(Arena *a, const Prog *prog, const Entry *entry, int64_t little) {
-  Plan *p = plan_fuse(a, prog, entry);
+static Plan *placed(Arena *a, const Prog *prog, const Entry *entry, int64_t little, bool whole) {
+  Plan *p = fused(a, prog, entry, whole);
   p->little = little;
   plan_schedule(p);
   plan_memory(p);
+  return p;
+}
+
+/* A result that is made early in its place has the whole wait for the rest: then a copy may need less. */
+Plan *plan_build_for(Arena *a, const Prog *prog, const Entry *entry, int64_t little) {
+  Plan *p = placed(a, prog, entry, little, false), *copied = p->n_parts ? placed(a, prog, entry, little, true) : p;
+  if (copied->peak < p->peak) p = copied;
   plan_layout(p);
   plan_barriers(p);
   Buf why = {0};

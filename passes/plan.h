@@ -4,7 +4,8 @@
 #define PASSES_PLAN_H
 #include "ir/prog.h"
 
-/* ROW: the slice of buffer `index` that belongs to the current iteration of loop `loop`. COUNT: the number of that
+/* ROW: the slice of buffer `index` that belongs to the current iteration of loop `loop`, or where that is -1 the part
+ * that begins at element `first` (parts.c). COUNT: the number of that
  * iteration, from 0, which is no memory. CELLS: cells of one type at equal distances, which are read as rows only.
  * FIXED: made by `prepare`, see Plan.fixed. OWN: inside of a loop whose iterations are spread over the threads: each
  * has it in its scratch. */
@@ -28,7 +29,8 @@ typedef struct RowPlace {
 typedef struct PlanBuf {
   BufKind kind;
   int index;             /* INPUT: input; OUTPUT: result or report; CELL: cell; ROW: the buffer it lies in */
-  int loop;              /* ROW, COUNT: number of the loop */
+  int loop;              /* ROW, COUNT: number of the loop; -1: no loop */
+  Dim first;             /* ROW of no loop: elements of buffer `index` before it */
   const RowPlace *place; /* ROW, and ARENA in an order of layout.c (of its axes alone); or NULL, one after the other */
   Dim length;            /* COUNT: the number of its iterations */
   int *cells;            /* stb_ds: CELLS: by row */
@@ -124,6 +126,8 @@ typedef struct Plan {
   int *buf_of;   /* scopes[0].buf_of */
   Scope *scopes; /* stb_ds */
   int n_loops;
+  bool whole;     /* what is put end to end is copied: nothing is made in its place */
+  int n_parts;    /* results that are made in their places in others (parts.c) */
   int64_t little; /* a kernel of less work, in operations and words moved, is thread 0's alone */
   int64_t peak;   /* arena bytes */
   int64_t bound;  /* liveness lower bound of the arena */

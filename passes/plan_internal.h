@@ -7,6 +7,8 @@
  * `roots`: the nodes that must have a buffer; `home[i]` is the buffer a root must end in, or -1: any. */
 void fuse_scope(Plan *p, int scope, PlanStep **steps, const NodeId *roots, const int *home, int n_roots);
 int plan_new_buf(Plan *p, BufKind kind, int index, Type type, NodeId node);
+/* Makes the results of products and convolutions that are put end to end in their places (parts.c). */
+void plan_place_parts(Plan *p, int scope, PlanStep **steps, const NodeId *roots, int n_roots);
 int plan_new_scope(Plan *p, Graph *g);
 /* A group that copies buffer `from`, the value of node n, to buffer `to`. */
 int plan_copy_group(Plan *p, int scope, NodeId n, int from, int to);

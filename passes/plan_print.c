@@ -10,7 +10,8 @@ static void print_buf_name(const Plan *p, Buf *b, int i) {
   case BUF_CELL: buf_printf(b, "%s", p->prog->cells[x->index].path); break;
   case BUF_ROW:
     print_buf_name(p, b, x->index);
-    buf_printf(b, "[i%d]", x->loop);
+    if (x->loop >= 0) buf_printf(b, "[i%d]", x->loop);
+    else buf_str(b, "["), dim_print(p->graph->dims, b, x->first), buf_str(b, " ..]");
     break;
   case BUF_CELLS:
     buf_printf(b, "%s..%s", p->prog->cells[x->cells[0]].path, p->prog->cells[arrlast(x->cells)].path);

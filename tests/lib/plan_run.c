@@ -28,6 +28,8 @@ static char *place(PlanRun *r, int b) {
   const PlanBuf *x = buf(r, b);
   if (x->kind == BUF_ROW && buf(r, x->index)->kind == BUF_CELLS)
     return cell_place(r, buf(r, x->index)->cells[r->at[x->loop]]);
+  if (x->kind == BUF_ROW && x->loop < 0)
+    return place(r, x->index) + dim_eval(r->plan->graph->dims, x->first, r->env->vars) * dtype_size(x->type.dtype);
   if (x->kind == BUF_ROW && x->place)
     return place(r, x->index) + row_offset(r->plan, x->place, r->at[x->loop], r->env->vars) * dtype_size(x->type.dtype);
   if (x->kind == BUF_ROW) return place(r, x->index) + r->at[x->loop] * bytes_of(r, x->type);
@@ -189,7 +191,11 @@ static void run_group(PlanRun *r, const Group *gr) {
     return;
   }
   if (!arrlen(gr->nodes)) {
-    memmove(place(r, gr->outs[0].buf), place(r, gr->reads[0]), (size_t)bytes_of(r, buf(r, gr->outs[0].buf)->type));
+    const PlanBuf *to = buf(r, gr->outs[0].buf);
+    Tensor from = shaped(r, to->type);
+    from.data = place(r, gr->reads[0]);
+    if (to->place) scatter_row(r, to, &from, place(r, gr->outs[0].buf));
+    else memmove(place(r, gr->outs[0].buf), from.data, (size_t)bytes_of(r, to->type));
     return;
   }
   Tensor *inputs = NULL, *out = arena_array(r->arena, Tensor, arrlen(gr->outs));

@@ -20,6 +20,8 @@
 static const Loc nowhere;
 static const int64_t clock_values[4] = {3, 10, 1, 42};
 
+static int parts, aside; /* results that were made in their places, and how many of these have others between them */
+
 /* What the loop IR of g's plan computes, for several numbers of threads. */
 static void check_graph(Arena *a, Graph *g, const char *what, uint64_t seed) {
   Buf why = {0};
@@ -36,6 +38,9 @@ static void check_graph(Arena *a, Graph *g, const char *what, uint64_t seed) {
     arrput(e.vars, v);
   }
   Plan *plan = plan_build(a, &prog, &e);
+  parts += plan->n_parts;
+  for (int i = 0; i < arrlen(plan->bufs); i++)
+    aside += plan->bufs[i].kind == BUF_ROW && plan->bufs[i].loop < 0 && plan->bufs[i].place;
   Target target = *target_find(seed % 2 ? "x86-64-v4" : "plain");
   if (seed % 3 == 0) target.l3 = 0; /* every long row goes past the caches */
   KernelTable *t = kernels_new(a, &prog, &target);
@@ -323,8 +328,79 @@ static void test_regions(void **state) {
   }
 }
 
+/* ---- end to end ---- */
+typedef struct PartWorld {
+  Graph *g;
+  Rand r;
+  bool conv; /* or a product */
+  int rank, axis;
+  Dim size[4]; /* of a part; along the axis another one for each */
+  Dim deep;    /* folded */
+} PartWorld;
+
+static NodeId part_input(PartWorld *w, int rank, Dim a, Dim b, Dim c, Dim d) {
+  Dim shape[4] = {a, b, c, d};
+  return g_input(w->g, nowhere, type_of(w->g->arena, F32, rank, shape));
+}
+static NodeId part_product(PartWorld *w) {
+  Graph *g = w->g;
+  const Dim *s = w->size;
+  NodeId y;
+  if (w->conv) {
+    int64_t one[2] = {1, 1}, k = pick(&w->r, 2) ? 3 : 1;
+    Dim border[2] = {dim_int(g->dims, k / 2), dim_int(g->dims, k / 2)}, window = dim_int(g->dims, k);
+    NodeId x = part_input(w, 4, s[0], w->deep, s[2], s[3]), v = part_input(w, 4, s[1], w->deep, window, window);
+    y = g_conv(g, OP_conv, nowhere, x, v, 2, one, border, border, one, 1, NULL);
+  } else if (w->rank == 3) {
+    int la[] = {0, 1, 3}, lb[] = {3, 2}, ly[] = {0, 1, 2};
+    y = g_dot(g, nowhere, part_input(w, 3, s[0], s[1], w->deep, 0), part_input(w, 2, w->deep, s[2], 0, 0), la, lb, ly,
+              3);
+  } else {
+    int la[] = {0, 2}, lb[] = {2, 1}, ly[] = {0, 1};
+    y = g_dot(g, nowhere, part_input(w, 2, s[0], w->deep, 0, 0), part_input(w, 2, w->deep, s[1], 0, 0), la, lb, ly, 2);
+  }
+  return pick(&w->r, 3) ? g_map1(g, OP_tanh, nowhere, y) : y;
+}
+static NodeId part_of(PartWorld *w) {
+  Graph *g = w->g;
+  w->size[w->axis] = dim_int(g->dims, 1 + pick(&w->r, w->conv ? 18 : 40));
+  NodeId x = pick(&w->r, 4) ? part_product(w) : part_input(w, w->rank, w->size[0], w->size[1], w->size[2], w->size[3]);
+  if (pick(&w->r, 6) == 0) arrput(g->outputs, g_map1(g, OP_neg, nowhere, x)); /* somebody else reads it */
+  return pick(&w->r, 5) ? x : g_map1(g, OP_sin, nowhere, x);
+}
+/* Products, convolutions and others end to end, along every axis. */
+static void test_parts(void **state) {
+  (void)state;
+  parts = aside = 0;
+  for (uint64_t seed = 1; seed <= 120; seed++) {
+    Arena *a = arena_new();
+    DimTab *d = dimtab_new(a);
+    PartWorld w = {.g = graph_new(a, d, diag_new(a)), .r = {seed * 0x9e3779b97f4a7c15u}, .conv = seed % 3 == 0};
+    for (int k = 0; k < 5; k++) pick(&w.r, 2);
+    w.rank = w.conv ? 4 : 2 + pick(&w.r, 2);
+    w.axis = pick(&w.r, w.rank);
+    for (int k = 0; k < 4; k++) w.size[k] = dim_int(d, 1 + pick(&w.r, w.conv ? 9 : 20));
+    if (w.axis && pick(&w.r, 2)) w.size[0] = dim_var(d, "B", 12);
+    w.deep = dim_int(d, w.conv ? 8 * (1 + pick(&w.r, 2)) : 1 + pick(&w.r, 24));
+    NodeId in[4];
+    int n = 2 + pick(&w.r, 3);
+    for (int k = 0; k < n; k++) in[k] = part_of(&w);
+    NodeId y = g_concat(w.g, nowhere, in, n, w.axis);
+    int all[4] = {0, 1, 2, 3};
+    if (pick(&w.r, 2)) arrput(w.g->outputs, y);
+    else arrput(w.g->outputs, g_reduce(w.g, OP_sum, nowhere, y, all + pick(&w.r, w.rank), 1));
+    if (pick(&w.r, 2)) arrput(w.g->outputs, g_map1(w.g, OP_sigmoid, nowhere, y));
+    char what[32];
+    snprintf(what, sizeof what, "random parts %d", (int)seed);
+    check_graph(a, w.g, what, seed);
+    arena_free(a);
+  }
+  assert_true(parts > 100 && aside > 50);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_files), cmocka_unit_test(test_random),
-                                     cmocka_unit_test(test_rows), cmocka_unit_test(test_regions)};
+                                     cmocka_unit_test(test_rows), cmocka_unit_test(test_regions),
+                                     cmocka_unit_test(test_parts)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -366,6 +366,36 @@ static void test_workspace(void **state) {
   run_on(&w, p, v, 0);
 }
 
+/* Two products end to end are made in their places, and what reads both waits for both, in whatever order. */
+static void test_parts(void **state) {
+  World w = world_parse("graph {\n%1 = input() index=0 : f32[16, 16]\n"
+                        "%2 = dot(%1, %1) la=[0,1] lb=[1,2] ly=[0,2] : f32[16, 16]\n"
+                        "%3 = dot(%1, %1) la=[0,1] lb=[2,1] ly=[0,2] : f32[16, 16]\n"
+                        "%4 = concat(%2, %3, %1) axis=1 : f32[16, 48]\n"
+                        "%5 = dot(%4, %4) la=[0,1] lb=[2,1] ly=[0,2] : f32[16, 16]\nreturn %5\n}\n");
+  Plan *p = check_plan(&w);
+  assert_int_equal(p->n_parts, 3);
+  assert_int_equal(kernels(p), 4);
+  assert_int_equal(p->peak, 3 * 1024);
+  for (int seed = 1; seed <= 12; seed++) {
+    setenv("DNN_HOSTILE", arena_printf(w.a, "steps=%d", seed), 1);
+    p = check_plan(&w);
+    assert_int_equal(p->groups[arrlast(p->steps).group].outs[0].node, 5);
+  }
+  unsetenv("DNN_HOSTILE");
+}
+
+/* One that others read, or that is a result itself, is copied. */
+static void test_parts_not(void **state) {
+  World w = world_parse("graph {\n%1 = input() index=0 : f32[16, 16]\n"
+                        "%2 = dot(%1, %1) la=[0,1] lb=[1,2] ly=[0,2] : f32[16, 16]\n"
+                        "%3 = dot(%1, %1) la=[0,1] lb=[2,1] ly=[0,2] : f32[16, 16]\n"
+                        "%4 = concat(%2, %3) axis=1 : f32[16, 32]\n"
+                        "%5 = dot(%4, %4) la=[0,1] lb=[2,1] ly=[0,2] : f32[16, 16]\n"
+                        "%6 = dot(%2, %5) la=[0,1] lb=[1,2] ly=[0,2] : f32[16, 16]\nreturn %6, %3\n}\n");
+  assert_int_equal(check_plan(&w)->n_parts, 0);
+}
+
 /* softmax of a product: the exponentials take the place of the product. */
 static void test_in_place(void **state) {
   World w = world_parse("graph {\n%1 = input() index=0 : f32[16, 16]\n"
@@ -604,11 +634,12 @@ static void test_verify(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_random),        cmocka_unit_test(test_hostile),        cmocka_unit_test(test_fusion),
-      cmocka_unit_test(test_reuse),         cmocka_unit_test(test_workspace),      cmocka_unit_test(test_in_place),
-      cmocka_unit_test(test_rows_in_place), cmocka_unit_test(test_scan),           cmocka_unit_test(test_while),
-      cmocka_unit_test(test_vmap),          cmocka_unit_test(test_regions),        cmocka_unit_test(test_length),
-      cmocka_unit_test(test_circle),        cmocka_unit_test(test_cells_in_a_row), cmocka_unit_test(test_branches),
-      cmocka_unit_test(test_checkpoint),    cmocka_unit_test(test_cells_trade),    cmocka_unit_test(test_verify)};
+      cmocka_unit_test(test_random),         cmocka_unit_test(test_hostile),   cmocka_unit_test(test_fusion),
+      cmocka_unit_test(test_reuse),          cmocka_unit_test(test_workspace), cmocka_unit_test(test_parts),
+      cmocka_unit_test(test_parts_not),      cmocka_unit_test(test_in_place),  cmocka_unit_test(test_rows_in_place),
+      cmocka_unit_test(test_scan),           cmocka_unit_test(test_while),     cmocka_unit_test(test_vmap),
+      cmocka_unit_test(test_regions),        cmocka_unit_test(test_length),    cmocka_unit_test(test_circle),
+      cmocka_unit_test(test_cells_in_a_row), cmocka_unit_test(test_branches),  cmocka_unit_test(test_checkpoint),
+      cmocka_unit_test(test_cells_trade),    cmocka_unit_test(test_verify)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
