@@ -144,6 +144,37 @@ THEN(slice_slice) {
   return g_slice(s->g, d.loc, a->in[0], start, outer, d.type.shape);
 }
 
+/* The carried value of the scan that the row is, when slice d takes one row of a stack: the last one made; -1: none. */
+static int last_carried(const Simplify *s, const Node *d) {
+  if (!IS(0, get)) return -1;
+  const Node *x = graph_node(s->g, IN(0)->in[0]);
+  if (x->op != OP_scan || !simp_dim(s, d->type.shape[0], 1)) return -1;
+  int carried = (int)node_int(s->g, x, A_carried), index = (int)node_int(s->g, IN(0), A_index);
+  DimTab *t = s->g->dims;
+  Dim end = dim_sub(t, node_dim(x, A_length), dim_int(t, 1));
+  Dim last = node_int(s->g, x, A_reverse) ? simp_zero(s) : end;
+  if (index < carried || dim_sub(t, node_attr(d, A_start)->dims[0], last) != simp_zero(s)) return -1;
+  const NodeId *outs = x->regions[0]->outputs;
+  for (int k = 0; k < carried; k++)
+    if (outs[k] == outs[index]) return k;
+  return -1;
+}
+WHEN(slice_last) { return last_carried(s, d) >= 0; }
+THEN(slice_last) {
+  const Node *a = simp_in(s, &d, 0);
+  Type row = a->type;
+  NodeId tuple = a->in[0];
+  int64_t step[MAX_RANK];
+  Dim start[MAX_RANK], shape[MAX_RANK];
+  ints(s, &d, A_step, step);
+  for (int k = 0; k < row.rank; k++) {
+    start[k] = k ? node_attr(&d, A_start)->dims[k] : simp_zero(s);
+    shape[k] = k ? row.shape[k] : dim_int(s->g->dims, 1);
+  }
+  NodeId n = g_get(s->g, d.loc, tuple, last_carried(s, &d));
+  return g_slice(s->g, d.loc, g_reshape(s->g, d.loc, n, row.rank, shape), start, step, d.type.shape);
+}
+
 /* The part of the concat that holds all of the slice, and where that part begins; 0 when there is none. */
 static NodeId part_of(const Simplify *s, const Node *d, int *axis, Dim *begin) {
   const Node *a = IN(0);

@@ -5,7 +5,8 @@
  *
  *   captures   sizes, counters, the clock, small tables; views, through which the kernels inside read; an element-wise
  *              scalar of such; what a few operations make of indices, such as a mask
- *   rows       that are functions of their number are made of it, so that nothing of the loop's length is stored
+ *   rows       that are functions of their number are made of it, so that nothing of the loop's length is stored; one
+ *              row among equal numbers, as the gradient of a loop's last state has, is chosen by its number
  *
  * From the outside in, so that what an outer region takes in goes on to its inner ones.
  * Why here: after cse, which makes equal captures one; before resimplify, since what comes in meets its users there.
@@ -64,10 +65,19 @@ static bool repeats_rows(const Sink *s, NodeId n) { /* a broadcast along the fir
   int rank = node_ints(s->g, x, A_axes, axes, MAX_RANK);
   return !rank || axes[0] != 0;
 }
+static bool is_one_row(const Sink *s, NodeId n) { /* and all others are one number */
+  const Node *x = old_node(s, n);
+  const DimTab *d = s->g->dims;
+  if (x->op != OP_pad || !dim_is(d, old_node(s, x->in[0])->type.shape[0], 1)) return false;
+  for (int k = 1; k < x->type.rank; k++)
+    if (old_node(s, x->in[0])->type.shape[k] != x->type.shape[k] || !dim_is(d, node_attr(x, A_low)->dims[k], 0))
+      return false;
+  return true;
+}
 /* A row operand whose rows are functions of their number. */
 static bool is_counted(const Sink *s, NodeId n) {
   const Node *x = old_node(s, n);
-  if (x->op == OP_full || x->op == OP_iota || repeats_rows(s, n)) return true;
+  if (x->op == OP_full || x->op == OP_iota || repeats_rows(s, n) || is_one_row(s, n)) return true;
   if (op_info[x->op].cls != MAP) return false;
   for (int k = 0; k < x->n_in; k++)
     if (!is_counted(s, x->in[k])) return false;
@@ -90,7 +100,8 @@ static void collect(Sink *s, NodeId n) {
 static void collect_row(Sink *s, NodeId n) {
   const Node *x = old_node(s, n);
   if (x->op == OP_iota && node_int(s->g, x, A_axis) == 0) s->needs_count = true;
-  if (repeats_rows(s, n)) collect(s, x->in[0]);
+  s->needs_count |= x->op == OP_pad;
+  if (repeats_rows(s, n) || x->op == OP_pad) collect(s, x->in[0]);
   else
     for (int k = 0; k < x->n_in; k++) collect_row(s, x->in[k]);
 }
@@ -118,6 +129,14 @@ static NodeId make(Body *b, NodeId n) {
   for (int k = 0; k < x->n_in; k++) in[k] = make(b, x->in[k]);
   return copy_with(b->g, x, in, x->type);
 }
+/* The one row in its iteration, in all others the number. */
+static NodeId make_one_row(Body *b, const Node *x, Type t) {
+  NodeId place = g_size(b->g, x->loc, node_attr(x, A_low)->dims[0], I64);
+  NodeId here = g_map2(b->g, OP_eq, x->loc, b->count, place);
+  if (t.rank) here = g_broadcast_to(b->g, x->loc, here, t.rank, t.shape);
+  NodeId row = g_reshape(b->g, x->loc, make(b, x->in[0]), t.rank, t.shape);
+  return g_where(b->g, x->loc, here, row, g_full(b->g, x->loc, node_num(x, A_value), t));
+}
 static NodeId make_row(Body *b, NodeId n) {
   const Node *x = old_node(b->s, n);
   Type t = row_type(x->type);
@@ -134,6 +153,7 @@ static NodeId make_row(Body *b, NodeId n) {
     for (int k = 0; k < rank; k++) axes[k] = (int)to[k] - 1;
     return g_broadcast(b->g, x->loc, make(b, x->in[0]), t.rank, t.shape, axes);
   }
+  if (x->op == OP_pad) return make_one_row(b, x, t);
   NodeId in[3];
   for (int k = 0; k < x->n_in; k++) in[k] = make_row(b, x->in[k]);
   return copy_with(b->g, x, in, t);
