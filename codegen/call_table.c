@@ -76,7 +76,8 @@ static bool uses(LBlock body, const LVar *var) {
 }
 
 /* The kernel that does one item of k: its number is one more parameter, where there can be others than 0. */
-static const Kernel *item_kernel(Lower *l, const Kernel *k, const LStmt *loop) {
+static const Kernel *item_kernel(Lower *l, Kernel *k, const LStmt *loop) {
+  if (k->item) return k->item;
   Kernel *one = arena_one(l->arena, Kernel);
   *one = *k;
   one->params = NULL, one->sizes = NULL, one->body = NULL, one->prefix = NULL;
@@ -85,7 +86,30 @@ static const Kernel *item_kernel(Lower *l, const Kernel *k, const LStmt *loop) {
   for (int i = 0; i + 1 < arrlen(k->body); i++) arrput(one->body, k->body[i]);
   for (int i = 0; i < arrlen(loop->body); i++) arrput(one->body, loop->body[i]);
   one->name = arena_printf(l->arena, "%s_item", k->name);
-  return kernels_get(l->table, kernels_add(l->table, one));
+  return k->item = kernels_get(l->table, kernels_add(l->table, one));
+}
+
+/* Makes k, which is called by itself too, a loop of calls of its item: then there is one text to compile and not two.
+ *   before   for (item ..) y[..] = f(x[..])        after   for (item ..) k_item(y, x, n, item) */
+bool kernel_call_items(Kernel *k, DimTab *dims) {
+  const LStmt *loop = k->item ? items_of(k) : NULL;
+  if (!loop || arrlen(k->body) != 1) return false; /* names in front of the loop would be left without a use */
+  if (arrlen(k->callees) && arrlast(k->callees) == k->item) return true;
+  LB *b = lb_new(k->arena, dims, k->target);
+  LExpr *none = x_int(b, 0);
+  LStmt *call = arena_one(k->arena, LStmt), *all = arena_one(k->arena, LStmt);
+  *call = (LStmt){.kind = S_CALL, .loc = loop->loc, .callee = k->item};
+  for (int i = 0; i < arrlen(k->params); i++) {
+    const KParam *p = &k->params[i];
+    arrput(call->args, ((CallArg){p->arr, p->arr ? none : x_var(b, p->var)}));
+  }
+  if (arrlen(k->item->params) > arrlen(k->params)) arrput(call->args, ((CallArg){NULL, x_var(b, loop->var)}));
+  *all = *loop;
+  all->body = NULL;
+  arrput(all->body, call);
+  k->body[0] = all;
+  arrput(k->callees, k->item);
+  return true;
 }
 
 /* Where the memory of an argument begins. */
@@ -194,7 +218,7 @@ static bool join_calls(Lower *l, const int *groups, int n, int c, KernelCall *ou
   return good;
 }
 static void finish_call(Lower *l, int kernel, KernelCall *call) {
-  const Kernel *k = kernels_get(l->table, kernel);
+  Kernel *k = kernels_change(l->table, kernel);
   KArg **args = NULL;
   for (int i = 0; i < arrlen(call->rows); i++) arrput(args, call->rows[i].args);
   call->kernel = table_kernel(l, k, item_kernel(l, k, items_of(k)), args, call);

@@ -27,6 +27,7 @@ typedef struct Tuning Tuning;                      /* tune.h: choices to be take
 void kernels_tune(KernelTable *t, Tuning *tuning); /* from now on; NULL: none */
 int kernels_count(const KernelTable *t);
 const Kernel *kernels_get(const KernelTable *t, int i);
+Kernel *kernels_change(KernelTable *t, int i);
 /* Places of run-time errors (an index out of range), numbered 1 .. count: what a kernel records in its team. */
 int kernels_site_count(const KernelTable *t);
 Loc kernels_site_loc(const KernelTable *t, int site);

@@ -193,8 +193,7 @@ static void find_hashed(Emit *e) {
   if (!arrlen(e->prog->actions)) memset(e->hashed, true, (size_t)kernels_count(e->kernels));
   for (int i = 0; i < e->n_entries; i++) {
     if (!is_hashed(e, i)) continue;
-    for (int g = 0; g < (int)arrlen(e->plans[i]->groups); g++)
-      mark_calls(e, e->hashed, e->lowered[i]->groups[g].calls);
+    for (int g = 0; g < (int)arrlen(e->plans[i]->groups); g++) mark_calls(e, e->hashed, e->lowered[i]->groups[g].calls);
   }
 }
 
@@ -222,6 +221,16 @@ static bool uses_header(const Emit *e, const int *kernels, int n, const char *he
   for (int i = 0; i < n; i++)
     if (kernel_uses(kernels_get(e->kernels, kernels ? kernels[i] : i), header)) return true;
   return false;
+}
+
+/* Beside a table that calls the items of a kernel, the kernel itself calls them, too. What the training does not call
+ * has no say in the kernels that decide the plan's hash. */
+static void call_items(Emit *e) {
+  for (int i = 0, n = kernels_count(e->kernels); i < n; i++) {
+    Kernel *k = kernels_change(e->kernels, i);
+    const Kernel *one = e->used[i] ? k->item : NULL;
+    if (one && e->used[one->index] && (!e->hashed[i] || e->hashed[one->index])) kernel_call_items(k, e->prog->dims);
+  }
 }
 
 /* What a kernel costs a compiler, in bytes of text: a loop as much as 800 more (measured with clang 19). */
@@ -327,7 +336,7 @@ static void emit_weights(Emit *e, EmitOut *out) {
   put_file(e, out, arena_printf(e->arena, "%s_weights.S", n), &b, EMIT_ASM);
 }
 
-bool emit_program(Arena *a, const Prog *prog, Plan *const *plans, Lowered *const *lowered, const KernelTable *kernels,
+bool emit_program(Arena *a, const Prog *prog, Plan *const *plans, Lowered *const *lowered, KernelTable *kernels,
                   const Target *target, const EmitOpts *opts, EmitOut *out) {
   Emit em = {.arena = a,
              .prog = prog,
@@ -352,6 +361,7 @@ bool emit_program(Arena *a, const Prog *prog, Plan *const *plans, Lowered *const
 
   find_used(e);
   find_hashed(e);
+  call_items(e);
   emit_kernel_units(e, out);
   Buf entries = {0}, b = {0};
   for (int i = 0; i < e->n_entries; i++)

@@ -49,7 +49,7 @@ typedef struct EmitOut {
 /* `plans` and `lowered` hold one per entry of `prog`, in order; NULL: that entry is not compiled. The text depends on
  * nothing else. The plan's hash is that of what the training calls, where there is one: it is the same whatever else is
  * compiled, as long as the training's entries are lowered first. */
-bool emit_program(Arena *a, const Prog *prog, Plan *const *plans, Lowered *const *lowered, const KernelTable *kernels,
+bool emit_program(Arena *a, const Prog *prog, Plan *const *plans, Lowered *const *lowered, KernelTable *kernels,
                   const Target *target, const EmitOpts *opts, EmitOut *out);
 
 /* With EmitOpts.profile: the piece that the first group of an entry is, in the order of groups; the piece behind the

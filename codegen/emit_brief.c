@@ -40,8 +40,9 @@ static void add_entry(const Emit *e, int entry, double *cost, bool *table) {
     for (int k = 0; k < (int)arrlen(l->calls); k++) {
       const Kernel *x = kernels_get(e->kernels, l->calls[k].kernel);
       cost[x->index] += once[g] ? c : 2;
-      if (!arrlen(l->calls[k].rows)) continue;
-      cost[x->callees[0]->index] += once[g] ? c : 2;
+      bool items = x->item && arrlen(x->callees) && arrlast(x->callees) == x->item; /* kernel_call_items */
+      if (!arrlen(l->calls[k].rows) && !items) continue;
+      cost[items ? x->item->index : x->callees[0]->index] += once[g] ? c : 2;
       table[x->index] = true;
     }
   }

@@ -19,7 +19,7 @@ typedef struct Emit {
   const Prog *prog;
   Plan *const *plans;
   Lowered *const *lowered;
-  const KernelTable *kernels;
+  KernelTable *kernels;
   const Target *target;
   const EmitOpts *opts;
   const char *name;  /* prog->name */

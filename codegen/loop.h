@@ -138,7 +138,11 @@ struct Kernel {
   const Target *target;
   const char *prefix; /* of the C name */
   int index;          /* in its table */
+  const Kernel *item; /* does one item of this one, for a table of calls (call_table.c); else NULL */
 };
+
+/* call_table.c: makes k, which has an item, a loop of calls of it; false: left as it is. */
+bool kernel_call_items(Kernel *k, DimTab *dims);
 
 /* Building. One LB per kernel. */
 typedef struct LB LB;

@@ -32,6 +32,7 @@ KernelTable *kernels_new(Arena *a, const Prog *prog, const Target *target) {
 void kernels_tune(KernelTable *t, Tuning *tuning) { t->tuning = tuning; }
 int kernels_count(const KernelTable *t) { return (int)arrlen(t->kernels); }
 const Kernel *kernels_get(const KernelTable *t, int i) { return t->kernels[i]; }
+Kernel *kernels_change(KernelTable *t, int i) { return t->kernels[i]; }
 const Target *kernels_target(const KernelTable *t) { return t->target; }
 int kernels_site_count(const KernelTable *t) { return (int)arrlen(t->sites); }
 Loc kernels_site_loc(const KernelTable *t, int site) { return t->sites[site - 1].loc; }
