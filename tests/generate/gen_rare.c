@@ -254,16 +254,52 @@ static const char *gathered(Form *f) {
   return gen_text(g, "put(%s, cos(%s[:, :1]), axis = 1, at = max(%s))", f->x[0], f->x[1], at);
 }
 
+/* ---- loops, and slices of slices ---- */
+
+static const char *looped(Form *f) {
+  Gen *g = f->g;
+  int n = between(g, 1, 6);
+  Shape row = gen_shape(g, f->float_type, gen_pick(g, 2), 8);
+  f->type[0] = gen_with(row, 0, gen_const(n));
+  const char *c = gen_name(g, "c"), *v = gen_name(g, "v"), *r = gen_name(g, "r"), *k = gen_name(g, "k");
+  gen_line(g, "var %s = 0.5 * %s[%d]", c, f->x[0], gen_pick(g, n));
+  if (gen_chance(g, 3)) {
+    static const char *const bars[] = {"", " and mean(%s) < 0.75", " and mean(%s) < 0.25"};
+    gen_line(g, "var %s = 0", k);
+    gen_line(g, "while %s < 3%s limit 4 {", k, gen_text(g, bars[gen_pick(g, 3)], c));
+    gen_line(g, "  %s = %s + 1", k, k);
+    gen_line(g, "  %s = tanh(1.25 * %s + %s[%s %% %d])", c, c, f->x[0], k, n);
+    gen_line(g, "}");
+    return c;
+  }
+  gen_line(g, "let %s = scan %s in %s%s {", v, r, f->x[0], gen_chance(g, 3) ? "[::-1]" : "");
+  gen_line(g, "  %s = %s", c, gen_text(g, gen_chance(g, 2) ? "tanh(0.75 * %s + %s)" : "(0.5 * %s + cos(%s))", c, r));
+  if (gen_chance(g, 3)) gen_line(g, "  stop when mean(%s) > %s", c, gen_chance(g, 2) ? "0.25" : "0.5");
+  gen_line(g, "  %s * %s", c, r);
+  gen_line(g, "}");
+  return gen_chance(g, 2) ? v : gen_chance(g, 2) ? c : gen_text(g, "(%s * %s)", v, c);
+}
+
+static const char *sliced(Form *f) {
+  static const char *const first[] = {"1:10:2", "10:1:-2", "::-1", "2:11", "9::-3", "11:2:-1"};
+  static const char *const second[] = {"::-1", "1:", "2::-1", "::2", "1:3", ":0:-1"};
+  int rank = between(f->g, 1, 2);
+  f->type[0] = gen_shape(f->g, f->float_type, rank, 8);
+  f->type[0].size[rank - 1] = gen_const(12);
+  const char *colon = rank == 2 ? ":, " : "";
+  return gen_text(f->g, "%s[%s%s][%s%s]", f->x[0], colon, first[gen_pick(f->g, 6)], colon, second[gen_pick(f->g, 6)]);
+}
+
 /* ---- entries ---- */
 
 typedef const char *Maker(Form *f);
 
 /* An operation on n operands of these names; lines that it needs go into the body. */
 static const char *draw(Form *f, int n) {
-  static Maker *const one[] = {mapped, along_axis, padded, pooled, decomposed};
+  static Maker *const one[] = {mapped, along_axis, padded, pooled, decomposed, looped, looped, sliced};
   static Maker *const two[] = {convolved, convolved, solved, multiplied, scattered, gathered};
   f->float_type = gen_may(f->g, MAY_DOUBLE) && gen_chance(f->g, 4) ? F64 : F32;
-  if (n == 1) return one[gen_pick(f->g, 5)](f);
+  if (n == 1) return one[gen_pick(f->g, 8)](f);
   return two[gen_pick(f->g, 6)](f);
 }
 
