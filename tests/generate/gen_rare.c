@@ -57,6 +57,17 @@ static const char *mapped(Form *f) {
   return gen_text(f->g, forms[gen_pick(f->g, (int)(sizeof forms / sizeof *forms))], f->x[0]);
 }
 
+/* Computed again for the gradient, or with a gradient of its own. */
+static const char *wrapped(Form *f) {
+  Gen *g = f->g;
+  f->type[0] = gen_shape(g, f->float_type, gen_pick(g, 3), 60);
+  if (gen_chance(g, 2)) return gen_text(g, "checkpoint { cos(2 * %s) * %s }", f->x[0], f->x[0]);
+  const char *name = gen_name(g, "own");
+  buf_printf(&g->functions,
+             "fn %s(a: F[...]) -> F[...] { sin(a) * a } backward(y, dy) { dy * (cos(a) * a + sin(a)) }\n", name);
+  return gen_text(g, "%s(%s)", name, f->x[0]);
+}
+
 static const char *along_axis(Form *f) {
   static const char *const forms[] = {"sum(%s, axis = %d)",
                                       "prod(%s, axis = %d)",
@@ -223,20 +234,20 @@ static const char *multiplied(Form *f) {
 /* Rows stored, added, or compared at places that meet, of a run-time index. */
 static const char *scattered(Form *f) {
   Gen *g = f->g;
-  int n = between(g, 1, 5), m = between(g, 1, 6), kind = gen_pick(g, 7);
+  int n = between(g, 1, 5), m = between(g, 1, 6), kind = gen_pick(g, 9);
   Shape row = gen_shape(g, f->float_type, gen_pick(g, 2), 8);
   f->type[0] = gen_with(row, 0, gen_const(n)), f->type[1] = gen_with(row, 0, gen_const(m));
   const char *at = gen_text(g, "(arange(%d) * %d + %d) %% %d", m, between(g, 1, 3), gen_pick(g, 4), n);
   if (gen_chance(g, 2)) at = gen_text(g, "argsort(sum(reshape(%s, [%d, -1]), axis = 1)) %% %d", f->x[1], m, n);
-  if (kind < 2) { /* the loop over lanes takes one value: no `var` of the entry */
+  if (kind < 4) {
     const char *v = gen_name(g, "c");
     gen_line(g, "var %s = %s", v, f->x[0]);
-    gen_line(g, "%s[%s] %s %s", v, at, kind ? "+=" : "=", f->x[1]);
+    gen_line(g, "%s[%s] %s %s", v, at, kind == 3 ? "+=" : "=", f->x[1]);
     return v;
   }
-  if (kind < 4) return gen_text(g, "scatter_max(%s, %s, %s)", f->x[0], at, f->x[1]);
+  if (kind < 6) return gen_text(g, "scatter_max(%s, %s, %s)", f->x[0], at, f->x[1]);
   static const char *const segments[] = {"segment_sum", "segment_mean", "segment_max"};
-  const char *s = segments[kind - 4], *empty = gen_chance(g, 2) ? ", empty = 0.5" : "";
+  const char *s = segments[kind - 6], *empty = gen_chance(g, 2) ? ", empty = 0.5" : "";
   return gen_text(g, "%s(%s, %s, %d%s) * %s", s, f->x[1], at, n, empty, f->x[0]);
 }
 
@@ -296,10 +307,10 @@ typedef const char *Maker(Form *f);
 
 /* An operation on n operands of these names; lines that it needs go into the body. */
 static const char *draw(Form *f, int n) {
-  static Maker *const one[] = {mapped, along_axis, padded, pooled, decomposed, looped, looped, sliced};
+  static Maker *const one[] = {mapped, along_axis, padded, pooled, decomposed, looped, looped, sliced, wrapped};
   static Maker *const two[] = {convolved, convolved, solved, multiplied, scattered, gathered};
   f->float_type = gen_may(f->g, MAY_DOUBLE) && gen_chance(f->g, 4) ? F64 : F32;
-  if (n == 1) return one[gen_pick(f->g, 8)](f);
+  if (n == 1) return one[gen_pick(f->g, 9)](f);
   return two[gen_pick(f->g, 6)](f);
 }
 
