@@ -9,6 +9,7 @@ typedef struct Form {
   const char *x[2]; /* names */
   Shape type[2];
   DType float_type;
+  bool lanes, steps; /* it is for lanes; it has no gradient */
 } Form;
 
 static Shape of_sizes(Form *f, int rank, const int *sizes) {
@@ -55,6 +56,23 @@ static const char *mapped(Form *f) {
                                       "(0.75 / (%s ** 2 + 0.5))"};
   f->type[0] = gen_shape(f->g, f->float_type, gen_pick(f->g, 4), 60);
   return gen_text(f->g, forms[gen_pick(f->g, (int)(sizeof forms / sizeof *forms))], f->x[0]);
+}
+
+/* Without a gradient: for lanes only. */
+static const char *stepped(Form *f) {
+  static const char *const forms[] = {"floor(3 * %s)",
+                                      "ceil(3 * %s)",
+                                      "round(3 * %s)",
+                                      "sign(%s)",
+                                      "(%s // 0.5)",
+                                      "stop_gradient(%s)",
+                                      "where(%1$s <= 0.1, cos(%1$s), %1$s)",
+                                      "where(%1$s >= 0.1 and not %1$s > 0.5, cos(%1$s), %1$s)",
+                                      "where(round(%1$s) == 0.0 or %1$s < 0.0, cos(%1$s), %1$s)",
+                                      "where(round(%1$s) != 1.0, cos(%1$s), %1$s)"};
+  f->type[0] = gen_shape(f->g, f->float_type, gen_pick(f->g, 4), 60);
+  f->steps = true;
+  return gen_text(f->g, forms[gen_pick(f->g, 10)], f->x[0]);
 }
 
 /* Computed again for the gradient, or with a gradient of its own. */
@@ -310,6 +328,7 @@ static const char *draw(Form *f, int n) {
   static Maker *const one[] = {mapped, along_axis, padded, pooled, decomposed, looped, looped, sliced, wrapped};
   static Maker *const two[] = {convolved, convolved, solved, multiplied, scattered, gathered};
   f->float_type = gen_may(f->g, MAY_DOUBLE) && gen_chance(f->g, 4) ? F64 : F32;
+  if (n == 1 && f->lanes && gen_chance(f->g, 4)) return stepped(f);
   if (n == 1) return one[gen_pick(f->g, 9)](f);
   return two[gen_pick(f->g, 6)](f);
 }
@@ -337,7 +356,7 @@ void gen_rare_slope(Gen *g, Buf *out, int id) {
 
 /* Lanes of one operand or of both. */
 void gen_rare_lanes(Gen *g, Buf *out, int id) {
-  Form f = {.g = g, .x = {"r", "x1"}};
+  Form f = {.g = g, .x = {"r", "x1"}, .lanes = true};
   int n = 1 + gen_pick(g, 2), which = gen_pick(g, 3);
   const char *b = gen_may(g, MAY_SIZE) && gen_chance(g, 3) ? "B" : "3", *over = "r in x0", *types[2];
   if (which == 1) f.x[1] = "s", over = "(r, s) in (x0, x1)";
@@ -353,7 +372,7 @@ void gen_rare_lanes(Gen *g, Buf *out, int id) {
     types[k] = gen_text(g, "%s[%s%s%s", dtype_name(f.type[k].dtype), lanes ? (k && which == 1 ? b : bound) : "",
                         lanes && f.type[k].rank ? ", " : "", s);
   }
-  if (gen_chance(g, 3)) y = gen_text(g, "grad(mean(sin(1.7 * (%s))), %s)", y, f.x[n > 1 && which == 2]);
+  if (!f.steps && gen_chance(g, 3)) y = gen_text(g, "grad(mean(sin(1.7 * (%s))), %s)", y, f.x[n > 1 && which == 2]);
   buf_printf(out, "export fn map%d(x0: %s%s%s) {\n  vmap %s {\n%s    %s\n  }\n}\n", id, types[0],
              n == 2 ? ", x1: " : "", n == 2 ? types[1] : "", over, g->body.s ? g->body.s : "", y);
 }
