@@ -147,8 +147,8 @@ static uint64_t hash_code(uint64_t h, const Buf *text) {
 }
 
 static void put_file(Emit *e, EmitOut *out, const char *name, Buf *text, EmitKind kind) {
-  if (e->opts->lines && kind != EMIT_ASM) lines_number(text, name); /* which count lines as they are */
-  else if (kind != EMIT_ASM) emit_wrap(text);
+  if (kind != EMIT_ASM) emit_wrap(text);
+  if (e->opts->lines && kind != EMIT_ASM) lines_number(text, name);
   EmitFile f = {name, arena_strndup(e->arena, text->s ? text->s : "", text->n), text->n, kind};
   arrput(out->files, f);
   buf_free(text);

@@ -1,5 +1,6 @@
 /* Long lines of emitted C, broken where a reader would break them. */
 #include "codegen/emit_internal.h"
+#include <stdlib.h>
 #include <string.h>
 
 enum { COLUMNS = 120, FURTHER = 4, LEAST = 60, EARLY = 1000 };
@@ -83,7 +84,8 @@ static bool is_comment(const char *s, size_t n) {
   return !close || close >= s + n - 2;
 }
 
-static void put_line(Buf *out, const char *s, size_t n) {
+/* place > 0: the number that `#line` gives this line, and all its parts. */
+static void put_line(Buf *out, const char *s, size_t n, int place) {
   size_t indent = strspn(s, " ");
   s += indent;
   n -= indent;
@@ -100,17 +102,22 @@ static void put_line(Buf *out, const char *s, size_t n) {
     buf_bytes(out, s, b.next ? b.end : n);
     buf_str(out, b.in_string ? "\"\n" : "\n");
     if (!b.next) return;
+    if (place > 0) buf_printf(out, "#line %d\n", place);
     before = comment ? "* " : b.in_string ? "\"" : "";
   }
 }
 
 void emit_wrap(Buf *text) {
   Buf out = {0};
+  int place = 0; /* of the next line; 0: lines count as they stand in the file */
   for (const char *s = text->s, *end; s && *s; s = end + 1) {
     end = strchr(s, '\n');
     if (!end) INTERNAL("emitted C that does not end with a line");
+    bool directive = !strncmp(s, "#line ", 6);
+    if (directive) place = atoi(s + 6);
     if (*s == '#' || end - s <= COLUMNS) buf_bytes(&out, s, (size_t)(end - s) + 1);
-    else put_line(&out, s, (size_t)(end - s));
+    else put_line(&out, s, (size_t)(end - s), place);
+    if (!directive && place) place++;
   }
   buf_free(text);
   *text = out;
