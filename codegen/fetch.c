@@ -31,6 +31,26 @@ void fetch_panel(Lower *l, const Block *q, LExpr *tile) {
   lb_run(x, "fetch_rows", args, 4);
 }
 
+/* A that lies along its rows: a line of each row of K serves the next few tiles. The first panel of a block brings
+ * them. */
+void fetch_lines(Lower *l, const Block *q, LExpr *row) {
+  enum { TILES = 3 };
+  LB *x = l->b;
+  const Tiled *s = q->s;
+  const Tile *t = &s->t;
+  int64_t side, along, size = dtype_size(s->p->dtype);
+  double whole = (double)dim_most(l, s->M) * (double)dim_most(l, s->K) * (double)size;
+  if (t->a != WAY_DIRECT || t->lanes == 1 || s->p->outer || t->nc <= t->nr || whole < (double)l->target->l2) return;
+  if (!x_is_int(q->a.side, &side) || side != 1 || !x_is_int(q->a.along, &along) || along * size < 256) return;
+  LExpr *first = x_lt(x, q->j, x_add(x, q->j0, x_int(x, t->nr))), *none = x_int(x, 0);
+  LExpr *at = x_max(x, x_min(x, x_add(x, row, x_int(x, TILES * t->mr)), x_sub(x, x_dim(x, s->M), x_int(x, 1))), none);
+  CallArg args[] = {{.arr = q->a.arr, .x = x_add(x, x_add(x, q->a.base, at), x_mul(x, q->k0, q->a.along))},
+                    {.x = x_select(x, first, q->kc, none)},
+                    {.x = x_mul(x, q->a.along, x_int(x, size))},
+                    {.x = x_int(x, size)}};
+  lb_run(x, "fetch_rows", args, 4);
+}
+
 /* ---- what the epilogue reads and writes ---- */
 enum { MOST_FETCHED = 8 };
 /* The arrays that the epilogue goes through along the rows of the result: element (i, j) is arr[base + i * side + j].

@@ -382,6 +382,7 @@ static void tile_rows(Lower *l, const Block *q) {
   fetch_panel(l, q, tile);
   if (t->a == WAY_DIRECT) row = x_min(x, row, x_sub(x, all, mr));
   row = lb_let(x, "row", row);
+  fetch_lines(l, q, row);
   fetch_results(l, q, row);
   tile_call(l, q, t->mr, row, x_mul(x, i, x_int(x, t->nr)));
   lb_end(x);
@@ -481,6 +482,7 @@ static void blocks(Lower *l, const Tiled *s, int inner) {
   LExpr *last = empty ? x_max(x, hi, x_add(x, lo, x_int(x, 1))) : hi, *size = x_dim(x, s->K), *from = x_int(x, 0);
   q.ko = from;
   q.j = j;
+  q.j0 = j0;
   q.lo = lo;
   q.hi = hi;
   if (p->outer) q.ko = x_var(x, lb_for(x, FOR_SERIAL, "ko", lo, last, 1));

@@ -85,15 +85,17 @@ typedef struct Block {
   const Idx *b;
   LExpr *batch, *i0, *rows, *panels; /* rows of the result, register tiles of them */
   LExpr *ko, *k0, *kc, *more;
-  LExpr *j, *lo, *hi; /* the first column of the panel; the part of K */
-  Place a;            /* WAY_DIRECT */
-  LArr *packed;       /* else */
-  LArr *bp, *cb;      /* B and where its first element is */
+  LExpr *j0, *j, *lo, *hi; /* the first column of the block, of the panel; the part of K */
+  Place a;                 /* WAY_DIRECT */
+  LArr *packed;            /* else */
+  LArr *bp, *cb;           /* B and where its first element is */
   LExpr *b0, *b_stride;
   Place c; /* of the result, when tiles store to it */
 } Block;
 /* While a panel of B is used, the next one comes nearer: a part of it with each register tile. */
 void fetch_panel(Lower *l, const Block *q, LExpr *tile);
+/* The lines of A that the tiles behind the one at `row` will read. */
+void fetch_lines(Lower *l, const Block *q, LExpr *row);
 /* What the epilogue of the mr rows from `row` on will read and write. */
 void fetch_results(Lower *l, const Block *q, LExpr *row);
 
