@@ -186,6 +186,37 @@ static bool reads_arrays(Fuse *f, NodeId c, NodeId p, NodeId heavy) {
   return false;
 }
 
+static double bytes_of(const Fuse *f, NodeId n) {
+  Type t = f->g->nodes[n].type;
+  return (double)dim_upper(f->g->dims, type_count(f->g->dims, t)) * dtype_size(t.dtype);
+}
+/* Is n made of something that a product makes of value `from`? */
+static bool made_behind(const Fuse *f, NodeId n, NodeId from) {
+  enum { REACHED = 1, BEHIND = 2 };
+  if (n <= from) return false;
+  uint8_t *mark = calloc((size_t)n + 1, 1);
+  if (!mark) INTERNAL("out of memory");
+  mark[n] = REACHED;
+  for (NodeId m = n; m > from; m--) {
+    const Node *x = &f->g->nodes[m];
+    uint8_t now = op_info[x->op].cls == CONTRACT ? BEHIND : 0;
+    for (int i = 0; i < x->n_in && mark[m]; i++) mark[x->in[i]] |= mark[m] | now;
+  }
+  bool found = mark[from] & BEHIND;
+  free(mark);
+  return found;
+}
+/* Would product p, small beside its operands, keep these until something is there that is made of them much later, and
+ * that node n adds to its result? So do the two gradients of a table that is read at both ends of a model. */
+static bool waits_long(const Fuse *f, NodeId n, int k, NodeId p) {
+  enum { LEAST = 256 << 10, TIMES = 4 };
+  const Node *x = &f->g->nodes[n], *d = &f->g->nodes[p];
+  if (x->op != OP_add || !p || d->op != OP_dot) return false;
+  double operands = bytes_of(f, d->in[0]) + bytes_of(f, d->in[1]);
+  if (operands < LEAST || operands < TIMES * bytes_of(f, p)) return false;
+  return made_behind(f, x->in[1 - k], d->in[0]) || made_behind(f, x->in[1 - k], d->in[1]);
+}
+
 /* Merges the clusters of n and its operand k where all edges between them are inner ones. */
 static void try_merge(Fuse *f, NodeId n, int k) {
   Edge e = fuse_edge(f, n, k);
@@ -196,6 +227,7 @@ static void try_merge(Fuse *f, NodeId n, int k) {
   if (f->heavy[t.c] && f->heavy[t.p] && !(rc && rp && split_same(rc, rp))) return;
   t.row = rc ? rc : rp;
   if (op_info[f->g->nodes[n].op].cls == GATHER && !t.row) return;
+  if (!t.row && waits_long(f, n, k, f->heavy[t.p])) return;
   NodeId gaps = !t.row ? f->heavy[t.p] ? f->heavy[t.p] : f->heavy[t.c] : 0;
   if (gaps && has_gaps(f, gaps) && reads_arrays(f, t.c, t.p, gaps)) return;
   bool heavy_c = f->heavy[t.c] != 0, heavy_p = f->heavy[t.p] != 0;

@@ -127,12 +127,21 @@ Plan *plan_build_for(Arena *a, const Prog *prog, const Entry *entry, int64_t lit
 
 /* ---- same-element reads ---- */
 
+/* A slice of everything, as clones read what is kept through (remat.c). */
+static bool is_all(const Graph *g, const Node *x) {
+  int64_t step[MAX_RANK];
+  if (x->op != OP_slice || !shape_same(x->type, graph_type(g, x->in[0]))) return false;
+  for (int k = node_ints(g, x, A_step, step, MAX_RANK); k-- > 0;)
+    if (step[k] != 1 || !dim_is(g->dims, node_attr(x, A_start)->dims[k], 0)) return false;
+  return true;
+}
+
 /* Walks from the outs: `same` holds along MAP operands and reshapes, in a row group also from a result to its row and
  * back. Returns false when n is reached otherwise. */
 static bool keeps_element(const Plan *p, const Group *gr, NodeId n) {
   const Graph *g = p->scopes[gr->scope].graph;
   const Node *x = graph_node(g, n);
-  if (op_info[x->op].cls == MAP || x->op == OP_reshape) return true;
+  if (op_info[x->op].cls == MAP || x->op == OP_reshape || is_all(g, x)) return true;
   Split row, s;
   return arrlen(gr->folds) && split_of(g, gr->folds[0], &row) && split_of(g, n, &s) && split_same(&row, &s);
 }

@@ -385,6 +385,31 @@ static void test_parts(void **state) {
   unsetenv("DNN_HOSTILE");
 }
 
+/* The product's kernel reads the whole of another one through a slice, element by element, and takes its place. */
+static void test_slice_in_place(void **state) {
+  World w = world_parse("graph {\n%1 = input() index=0 : f32[16, 16]\n"
+                        "%2 = dot(%1, %1) la=[0,1] lb=[1,2] ly=[0,2] : f32[16, 16]\n"
+                        "%3 = dot(%2, %1) la=[0,1] lb=[1,2] ly=[0,2] : f32[16, 16]\n"
+                        "%4 = slice(%2) start=[0,0] step=[1,1] : f32[16, 16]\n"
+                        "%5 = dot(%3, %3) la=[0,1] lb=[1,2] ly=[0,2] : f32[16, 16]\n%6 = mul(%5, %4) : f32[16, 16]\n"
+                        "%7 = dot(%6, %1) la=[0,1] lb=[1,2] ly=[0,2] : f32[16, 16]\nreturn %7\n}\n");
+  assert_int_equal(check_plan(&w)->peak, 2 * 1024);
+}
+
+/* A small product of large operands does not wait for what is made of them much later to be added. */
+static void test_apart(void **state) {
+  World w = world_parse("graph {\n%1 = input() index=0 : f32[2048, 40]\n%2 = input() index=1 : f32[16, 40]\n"
+                        "%3 = dot(%1, %2) la=[0,1] lb=[2,1] ly=[0,2] : f32[2048, 16]\n%4 = tanh(%3) : f32[2048, 16]\n"
+                        "%5 = dot(%4, %1) la=[0,1] lb=[0,2] ly=[1,2] : f32[16, 40]\n"
+                        "%6 = dot(%4, %2) la=[0,1] lb=[1,2] ly=[0,2] : f32[2048, 40]\n"
+                        "%7 = sum(%6) axes=[0] : f32[40]\n%8 = broadcast(%7) axes=[1] : f32[16, 40]\n"
+                        "%9 = add(%5, %8) : f32[16, 40]\n%10 = sin(%9) : f32[16, 40]\nreturn %10\n}\n");
+  Plan *p = check_values(&w, evaluate(&w), 1e-3);
+  bool apart = false;
+  for (int i = 0; i < arrlen(p->groups); i++) apart |= p->groups[i].outs[0].node == 5;
+  assert_true(apart);
+}
+
 /* One that others read, or that is a result itself, is copied. */
 static void test_parts_not(void **state) {
   World w = world_parse("graph {\n%1 = input() index=0 : f32[16, 16]\n"
@@ -633,13 +658,16 @@ static void test_verify(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_random),         cmocka_unit_test(test_hostile),   cmocka_unit_test(test_fusion),
-      cmocka_unit_test(test_reuse),          cmocka_unit_test(test_workspace), cmocka_unit_test(test_parts),
-      cmocka_unit_test(test_parts_not),      cmocka_unit_test(test_in_place),  cmocka_unit_test(test_rows_in_place),
-      cmocka_unit_test(test_scan),           cmocka_unit_test(test_while),     cmocka_unit_test(test_vmap),
-      cmocka_unit_test(test_regions),        cmocka_unit_test(test_length),    cmocka_unit_test(test_circle),
-      cmocka_unit_test(test_cells_in_a_row), cmocka_unit_test(test_branches),  cmocka_unit_test(test_checkpoint),
-      cmocka_unit_test(test_cells_trade),    cmocka_unit_test(test_verify)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_random),         cmocka_unit_test(test_hostile),
+                                     cmocka_unit_test(test_fusion),         cmocka_unit_test(test_reuse),
+                                     cmocka_unit_test(test_workspace),      cmocka_unit_test(test_apart),
+                                     cmocka_unit_test(test_slice_in_place), cmocka_unit_test(test_parts),
+                                     cmocka_unit_test(test_parts_not),      cmocka_unit_test(test_in_place),
+                                     cmocka_unit_test(test_rows_in_place),  cmocka_unit_test(test_scan),
+                                     cmocka_unit_test(test_while),          cmocka_unit_test(test_vmap),
+                                     cmocka_unit_test(test_regions),        cmocka_unit_test(test_length),
+                                     cmocka_unit_test(test_circle),         cmocka_unit_test(test_cells_in_a_row),
+                                     cmocka_unit_test(test_branches),       cmocka_unit_test(test_checkpoint),
+                                     cmocka_unit_test(test_cells_trade),    cmocka_unit_test(test_verify)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
