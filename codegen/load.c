@@ -96,7 +96,8 @@ static const char *processor_unit(Arena *a) { return ""; }
 /* Entry functions do nothing but call kernels: to optimise them takes longer than it saves. So do vectors of loops that
  * run briefly, half of what clang does for these, and what -O2 adds to them; bits are the same without. */
 static const char **flags_of(const Load *l, EmitKind kind) {
-  static const char *const plain[] = {"-O0", NULL}, *const brief[] = {"-O1", "-fno-vectorize", "-fno-unroll-loops", NULL};
+  static const char *const plain[] = {"-O0", NULL}, *const brief[] = {"-O1", "-fno-vectorize", "-fno-unroll-loops",
+                                                                      NULL};
   const char **flags = cc_unit_flags(l->arena, true, l->target, kind, true, l->opts->debug);
   const char *const *add = kind == EMIT_PLAIN ? plain : kind == EMIT_BRIEF ? brief : NULL;
   int n = 0;
