@@ -173,7 +173,7 @@ static bool is_small(const Graph *g, Loc at) {
 static void expand_graph(Graph *g, const Prog *prog, const Entry *entry) {
   rewrite_regions(g, expand_graph, prog, entry);
   if (!rewrite_has_transforms(g)) return;
-  hoist_graph(g); /* what stands outside of a loop has its gradient outside */
+  hoist_graph(g, entry); /* what stands outside of a loop has its gradient outside */
   Expand e = {.r = rewrite_begin(g)};
   e.results = calloc(e.r.n_old, sizeof *e.results);
   if (!e.results) INTERNAL("out of memory");

@@ -276,8 +276,8 @@ static void move_sums(Hoist *l, NodeId *alias) {
 /* ---- nodes ---- */
 
 /* Node n of g, the last one, is a loop; alias: by result, what stands for it from now on. Returns its new name. */
-static NodeId hoist_loop(Graph *g, NodeId n, NodeId *alias) {
-  Hoist l = {.g = g, .d = *graph_node(g, n)};
+static NodeId hoist_loop(Graph *g, const Entry *entry, NodeId n, NodeId *alias) {
+  Hoist l = {.g = g, .d = *graph_node(g, n), .tight = entry && entry->nest > 1};
   bool scan = l.d.op == OP_scan;
   l.body = l.d.regions[scan ? 0 : 1];
   l.carried = (int)node_int(g, &l.d, A_carried);
@@ -298,11 +298,11 @@ static NodeId hoist_loop(Graph *g, NodeId n, NodeId *alias) {
   return l.n;
 }
 
-void hoist_graph(Graph *g) {
+void hoist_graph(Graph *g, const Entry *entry) {
   bool any = false;
   for (NodeId n = 1; n < (NodeId)arrlen(g->nodes); n++) {
     const Node *d = graph_node(g, n);
-    for (int r = 0; r < d->n_regions; r++) hoist_graph(d->regions[r]);
+    for (int r = 0; r < d->n_regions; r++) hoist_graph(d->regions[r], entry);
     any |= d->op == OP_scan || d->op == OP_while;
   }
   if (!any) return;
@@ -323,7 +323,7 @@ void hoist_graph(Graph *g) {
     if (d.op == OP_scan || d.op == OP_while) {
       int carried = (int)node_int(g, &d, A_carried);
       alias[n] = arena_array(g->arena, NodeId, d.n_results + carried + 1);
-      now = hoist_loop(g, now, alias[n]);
+      now = hoist_loop(g, entry, now, alias[n]);
     }
     rewrite_to(&r, n, now);
   }
@@ -332,6 +332,6 @@ void hoist_graph(Graph *g) {
 }
 
 void pass_hoist(Graph *g, const Prog *prog, const Entry *entry) {
-  (void)prog, (void)entry;
-  hoist_graph(g);
+  (void)prog;
+  hoist_graph(g, entry);
 }

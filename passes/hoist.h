@@ -11,6 +11,7 @@ typedef struct Hoist {
   int carried, rows;
   Dim length;  /* of a scan */
   bool runs;   /* at least once */
+  bool tight;  /* loops run in segments to fit into less memory (passes/nest.c) */
   bool *fixed; /* by node of the body: the same in every iteration */
 } Hoist;
 

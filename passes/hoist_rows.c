@@ -2,8 +2,9 @@
  *
  *   before  scan(h; x; w) { .. x w .. }          after  y = X w; scan(h; y; w) { .. y .. }
  *
- * Only products with a fixed operand move: one product with a large first operand is many times faster than one per
- * row. What they are made of is batched along with them (passes/vmap.h); trim drops rows that the body no longer reads.
+ * Only products with a fixed operand move, with what is made of them element by element: one product with a large first
+ * operand is many times faster than one per row. What they are made of is batched along with them (passes/vmap.h); trim
+ * drops rows that the body no longer reads.
  */
 #include "passes/hoist.h"
 #include "passes/rewrite.h"
@@ -28,12 +29,42 @@ static bool is_row_product(const Hoist *l, const bool *of, NodeId n) {
   return d->op == OP_dot && of[n] && !l->fixed[n] && (l->fixed[d->in[0]] || l->fixed[d->in[1]]);
 }
 
+/* By node: the only node that reads it; 0 when there is none, or it is a result of the body. */
+static NodeId *only_users(const Hoist *l) {
+  NodeId n_nodes = (NodeId)arrlen(l->body->nodes), *user = arena_array(l->g->arena, NodeId, n_nodes);
+  int *uses = arena_array(l->g->arena, int, n_nodes);
+  for (NodeId n = 1; n < n_nodes; n++) {
+    const Node *d = graph_node(l->body, n);
+    for (int k = 0; k < d->n_in; k++) uses[d->in[k]]++, user[d->in[k]] = n;
+  }
+  for (int i = 0; i < (int)arrlen(l->body->outputs); i++) uses[l->body->outputs[i]]++;
+  for (NodeId n = 1; n < n_nodes; n++)
+    if (uses[n] != 1) user[n] = 0;
+  return user;
+}
+/* What is made of the product n alone, element by element, and of rows and fixed values: a bias, an activation. It is
+ * one row for all rows as well, and takes the product's place; but an epilogue wants scratch of every thread, so that
+ * where memory is short the product moves alone. */
+static NodeId end_of_chain(const Hoist *l, const bool *of, const NodeId *user, NodeId n) {
+  while (!l->tight && user[n] && of[user[n]] && op_info[graph_node(l->body, user[n])->op].cls == MAP) n = user[n];
+  return n;
+}
+static bool is_in(const NodeId *list, NodeId n) {
+  for (int i = 0; i < (int)arrlen(list); i++)
+    if (list[i] == n) return true;
+  return false;
+}
+
 void hoist_products(Hoist *l) {
   NodeId *values = NULL;
   const bool *of = by_row(l);
   int64_t have = hoist_stack_bytes(l);
-  for (NodeId n = 1; n < (NodeId)arrlen(l->body->nodes); n++)
-    if (is_row_product(l, of, n) && hoist_pays(l, graph_type(l->body, n), have)) arrput(values, n);
+  const NodeId *user = only_users(l);
+  for (NodeId n = 1; n < (NodeId)arrlen(l->body->nodes); n++) {
+    if (!is_row_product(l, of, n)) continue;
+    NodeId end = end_of_chain(l, of, user, n);
+    if (!is_in(values, end) && hoist_pays(l, graph_type(l->body, end), have)) arrput(values, end);
+  }
   int n = (int)arrlen(values);
   if (n) {
     Lane *in = arena_array(l->g->arena, Lane, l->d.n_in + 1), *out = arena_array(l->g->arena, Lane, n + 1);

@@ -44,8 +44,9 @@ bool rewrite_has_transforms(const Graph *g);
 /* Equal in bits. */
 bool attr_same(const Attr *a, const Attr *b);
 
-/* pass_hoist, which expand calls as well: loops of g, and of regions in it, whose bodies hold no transformation. */
-void hoist_graph(Graph *g);
+/* pass_hoist, which expand calls as well: loops of g, and of regions in it, whose bodies hold no transformation. NULL:
+ * of no entry. */
+void hoist_graph(Graph *g, const Entry *entry);
 
 /* grad, vjp, jvp, jacobian and vmap alone: checkpoints and own gradients stay. A part of pass_expand. */
 void expand_transforms(Graph *g);
