@@ -75,10 +75,14 @@ int dnn_find_entry(const DnnProgram *p, const char *name) {
   return -1;
 }
 
-bool dnn_context_init(const DnnProgram *p, DnnContext *c, uint64_t seed, char *(*find)(void *, const char *),
-                      void *user, DnnError *e) {
+void dnn_context_begin(DnnContext *c, uint64_t seed) {
   c->seed = (int64_t)seed;
   c->stage = c->step = c->steps = c->epoch = 0;
+}
+
+bool dnn_context_init(const DnnProgram *p, DnnContext *c, uint64_t seed, char *(*find)(void *, const char *),
+                      void *user, DnnError *e) {
+  dnn_context_begin(c, seed);
   int64_t none = 0;
   if (p->init >= 0 && p->entries[p->init].call(c, &none, NULL, NULL)) return dnn_call_failed(p, c, "init", e);
   c->step = 0;

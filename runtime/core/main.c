@@ -158,25 +158,40 @@ static char *find_file(void *options, const char *name) {
   return dnn_file_find(&o->data, 1, name);
 }
 
-/* Initial values, then the embedded weights, then those of --weights. */
+/* The weights of --weights, else those that are embedded. */
+static bool open_given(const Options *o, DnnWeights *w, DnnError *e) {
+  if (o->weights) return dnn_weights_open(o->weights, w, e);
+#ifdef DNN_EMBEDDED
+  return dnn_weights_open_memory("the embedded weights", dnn_embedded_weights,
+                                 (int64_t)(dnn_embedded_weights_end - dnn_embedded_weights), w, e);
+#else
+  return false;
+#endif
+}
+
+/* Initial values, unless the weights that are given leave nothing of them, then the embedded weights, then those of
+ * --weights. */
 static bool fill(const DnnProgram *p, DnnContext *c, Options *o, DnnError *e) {
   uint64_t seed = o->seed_given ? (uint64_t)o->seed : p->seed;
   bool given = o->weights != NULL;
 #ifdef DNN_EMBEDDED
   given = true;
 #endif
-  if (!dnn_context_init(p, c, seed, find_file, o, e) && !given) return false;
+  if (!given) return dnn_context_init(p, c, seed, find_file, o, e);
   DnnWeights w;
+  if (!open_given(o, &w, e)) return false;
+  bool ok = true;
+  if (dnn_weights_whole(p, &w)) dnn_context_begin(c, seed);
+  else {
+    dnn_context_init(p, c, seed, find_file, o, e); /* of what it could not make the weights are there */
 #ifdef DNN_EMBEDDED
-  if (!dnn_weights_open_memory("the embedded weights", dnn_embedded_weights,
-                               (int64_t)(dnn_embedded_weights_end - dnn_embedded_weights), &w, e))
-    return false;
-  bool fits = dnn_weights_load(p, c->cells, NULL, &w, e);
-  dnn_weights_close(&w);
-  if (!fits) return false;
+    const Options inside = {0};
+    DnnWeights first;
+    ok = !o->weights || (open_given(&inside, &first, e) && dnn_weights_load(p, c->cells, NULL, &first, e));
+    if (o->weights) dnn_weights_close(&first);
 #endif
-  if (!o->weights) return true;
-  bool ok = dnn_weights_open(o->weights, &w, e) && dnn_weights_load(p, c->cells, NULL, &w, e);
+  }
+  ok = ok && dnn_weights_load(p, c->cells, NULL, &w, e);
   dnn_weights_close(&w);
   return ok;
 }

@@ -10,6 +10,8 @@
  * machine has, at most p->max_threads. */
 bool dnn_context_new(const DnnProgram *p, DnnContext *c, int threads, DnnError *e);
 void dnn_context_free(DnnContext *c);
+/* Sets the clock to the begin of a run with this seed; cells are filled elsewhere. */
+void dnn_context_begin(DnnContext *c, uint64_t seed);
 /* Fills all cells: the init entry with this seed, then the weights files that the program names (weights("…")), whose
  * place `find` gives (malloc'd). */
 bool dnn_context_init(const DnnProgram *p, DnnContext *c, uint64_t seed, char *(*find)(void *, const char *),

@@ -336,6 +336,12 @@ bool dnn_weights_load(const DnnProgram *p, unsigned char *cells, const char *pre
   return true;
 }
 
+bool dnn_weights_whole(const DnnProgram *p, const DnnWeights *w) {
+  for (int i = 0; i < p->n_cells; i++)
+    if (dnn_weights_find(w, p->cells[i].path) < 0) return false;
+  return true;
+}
+
 /* All cells that come from one file. */
 static bool load_from(const DnnProgram *p, unsigned char *cells, int first, const DnnWeights *w, DnnError *e) {
   int differences = 0;

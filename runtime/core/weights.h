@@ -62,6 +62,8 @@ bool dnn_weights_save(const DnnProgram *p, const unsigned char *cells, int kinds
  * state must be there with the same shape and dtype, and no parameter may be left over; otherwise nothing is changed
  * and the text lists the differences. Optimiser state is taken when it is there. */
 bool dnn_weights_load(const DnnProgram *p, unsigned char *cells, const char *prefix, const DnnWeights *w, DnnError *e);
+/* Has the file a tensor for every cell? Then dnn_weights_load() leaves nothing of the cells' initial values. */
+bool dnn_weights_whole(const DnnProgram *p, const DnnWeights *w);
 /* Fills the cells that the program initialises by weights("file", "path"): `find` gives the malloc'd place of a file.
  */
 bool dnn_weights_initial(const DnnProgram *p, unsigned char *cells, char *(*find)(void *, const char *), void *user,
