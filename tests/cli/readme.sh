@@ -29,3 +29,7 @@ for name in re.findall(r"`((?:docs|models|tests)/[\w./]+)`", text):
     import os
     assert os.path.exists(root + "/" + name), name
 P
+# Who builds dnnc alone, as ./quickstart does, has the plug-in that trains in this process.
+if [ -f "$BUILD/codegen/jit/libdnnc_jit.so" ] && command -v ninja >/dev/null; then
+  ninja -C "$BUILD" -t query driver/dnnc | grep -q 'codegen/jit/libdnnc_jit.so' || { echo "dnnc is built without its plug-in"; exit 1; }
+fi
