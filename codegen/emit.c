@@ -136,13 +136,15 @@ static uint64_t hash_text(uint64_t h, const char *s, size_t n) {
   for (size_t i = 0; i < n; i++) h = (h ^ (unsigned char)s[i]) * 0x100000001b3u;
   return h;
 }
-/* The same without `#line` directives, which decide nothing. */
+/* The same without comments and `#line` directives, which decide nothing. */
 static uint64_t hash_code(uint64_t h, const Buf *text) {
-  for (const char *s = text->s, *end; s && *s; s = end) {
+  Buf bare = emit_bare(text);
+  for (const char *s = bare.s, *end; s && *s; s = end) {
     end = strchr(s, '\n');
     end = end ? end + 1 : s + strlen(s);
     if (strncmp(s, "#line ", 6)) h = hash_text(h, s, (size_t)(end - s));
   }
+  buf_free(&bare);
   return h;
 }
 

@@ -1,7 +1,9 @@
 /* Kernel calls in the steps of an entry: where buffers are, arguments, tables. */
 #include "base/ds.h"
+#include "codegen/account.h"
 #include "codegen/emit_steps.h"
 #include "codegen/loop.h"
+#include <string.h>
 
 void steps_line_at(Steps *c, Loc at, const char *text) {
   lines_put(&c->lines, c->b, at);
@@ -140,19 +142,44 @@ static int64_t distance(const Steps *c, const KArg *a, DType t) {
   return bytes / dtype_size(t);
 }
 
-/* The cell that a group is about, for people: a parameter before others. */
-static const char *cell_of(const Steps *c, int group) {
+/* The cell that a buffer is, or the first of those whose rows it is; -1: it is none. */
+static int cell_of_buf(const Plan *p, int buf) {
+  while (p->bufs[buf].kind == BUF_ROW) buf = p->bufs[buf].index;
+  const PlanBuf *x = &p->bufs[buf];
+  return x->kind == BUF_CELL ? x->index : x->kind == BUF_CELLS ? x->cells[0] : -1;
+}
+
+/* The cells that a group is about, for people: its parameters, else the others; returns how many, at most `most`. */
+static int cells_of(const Steps *c, int group, const char **names, int most) {
   const Group *g = &c->p->groups[group];
-  const char *name = NULL;
-  int n = (int)arrlen(g->outs);
-  bool param = false;
-  for (int i = 0; i < n + (int)arrlen(g->reads) && !param; i++) {
-    const PlanBuf *x = &c->p->bufs[i < n ? g->outs[i].buf : g->reads[i - n]];
-    if (x->kind != BUF_CELL) continue;
-    param = c->e->prog->cells[x->index].kind == DNN_PARAM;
-    if (!name || param) name = c->e->prog->cells[x->index].path;
-  }
-  return name;
+  int n = 0, outs = (int)arrlen(g->outs), bufs = outs + (int)arrlen(g->reads);
+  for (int others = 0; others < 2 && !n; others++)
+    for (int i = 0; i < bufs && n < most; i++) {
+      int cell = cell_of_buf(c->p, i < outs ? g->outs[i].buf : g->reads[i - outs]);
+      if (cell < 0 || (c->e->prog->cells[cell].kind == DNN_PARAM) == others) continue;
+      bool seen = false;
+      for (int k = 0; k < n; k++) seen |= !strcmp(names[k], c->e->prog->cells[cell].path);
+      if (!seen) names[n++] = c->e->prog->cells[cell].path;
+    }
+  return n;
+}
+
+void steps_comment(Steps *c, int group) {
+  enum { MOST = 4 };
+  const LineShare *most = NULL;
+  LineShare *lines = group_lines(c->p, &c->p->groups[group], c->parts);
+  for (int i = 0; i < (int)arrlen(lines); i++)
+    if (!most || lines[i].share > most->share) most = &lines[i];
+  Buf text = {0};
+  buf_printf(&text, "/* %s, %s", emit_line(c->e, most->file, most->line), part_names[most->part]);
+  arrfree(lines);
+  const char *names[MOST];
+  int n = cells_of(c, group, names, MOST);
+  for (int i = 0; i < n; i++) buf_printf(&text, i == MOST - 1 ? ", ..." : i ? ", %s" : ": %s", names[i]);
+  buf_str(&text, " */\n");
+  if (strcmp(c->comment, text.s)) steps_line(c, text.s);
+  c->comment = arena_strndup(c->e->arena, text.s, text.n);
+  buf_free(&text);
 }
 
 static void put_row(Steps *c, const KernelCall *call, const CallRow *row, Dim first) {
@@ -165,8 +192,8 @@ static void put_row(Steps *c, const KernelCall *call, const CallRow *row, Dim fi
     else emit_int(c->b, distance(c, &row->args[i], k->params[call->base[i]].arr->dtype));
   }
   buf_char(c->b, ',');
-  const char *cell = cell_of(c, row->group);
-  if (cell) buf_printf(c->b, " /* %s */", cell);
+  const char *cell;
+  if (cells_of(c, row->group, &cell, 1)) buf_printf(c->b, " /* %s */", cell);
   buf_char(c->b, '\n');
 }
 

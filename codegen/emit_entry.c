@@ -250,9 +250,10 @@ static bool uses_context(const Buf *b) { /* `m->` that is not the end of `team->
 /* The function that every thread of the team runs; false when the plan is empty. */
 static bool put_run(Emit *e, int i, Buf *b, const char *args) {
   const Entry *x = &e->prog->entries[i];
-  Buf body = {0};
-  emit_steps(e, i, &body);
-  if (!body.n) return false;
+  Buf text = {0};
+  emit_steps(e, i, &text);
+  if (!text.n) return false;
+  Buf body = emit_bare(&text);
   emit_hash_steps(e, i, &body);
   bool arena = uses(&body, "a + ") || uses(&body, "(void *)a,"),
        cells = uses(&body, "c + ") || uses(&body, "(void *)c,");
@@ -270,9 +271,10 @@ static bool put_run(Emit *e, int i, Buf *b, const char *args) {
   if (!uses(&body, "out[")) buf_str(b, "  (void)out;\n");
   if (!uses(&body, "team")) buf_str(b, "  (void)team;\n");
   if (e->opts->profile) buf_str(b, "  dnn_lap_team(team, team->tid ? DNN_LAP_OUTSIDE : DNN_LAP_CALL, 1);\n");
-  buf_str(b, body.s);
+  buf_str(b, text.s);
   buf_str(b, "}\n");
   buf_free(&body);
+  buf_free(&text);
   return true;
 }
 

@@ -42,6 +42,9 @@ enum { EMIT_STACK_BYTES = 16384, EMIT_FREE_STACK_BYTES = 4096 };
 const char *emit_ctype(DType t);
 /* file:line of a place as the program's comments and messages name it. */
 const char *emit_place(const Emit *e, Loc at);
+const char *emit_line(const Emit *e, uint32_t file, int line);
+/* The text, which holds no literals, without its comments, and without lines that are nothing else. */
+Buf emit_bare(const Buf *text);
 /* file:line:column, and what stands below a message about the place: the line of the program with marks, after a
  * newline. */
 const char *emit_column(const Emit *e, Loc at);

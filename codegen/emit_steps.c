@@ -118,6 +118,7 @@ static void put_kernel(Steps *c, const PlanStep *s) {
   c->solo = group->solo;
   c->temp_at = group->temp ? c->p->bufs[group->temp - 1].offset : 0;
   if (alone && arrlen(g->calls)) open_alone(c);
+  if (arrlen(g->calls)) steps_comment(c, s->group);
   if (watch) begin_watch(c, s);
   if (watch && c->solo) open_alone(c); /* as all threads have come here */
   for (int k = 0; k < (int)arrlen(g->calls); k++) {
@@ -302,8 +303,10 @@ int emit_first_piece(Plan *const *plans, int entry) {
 
 void emit_steps(const Emit *e, int i, Buf *b) {
   const Plan *p = e->plans[i];
-  Steps c = {.e = e, .i = i, .p = p, .b = b, .indent = 2, .lines = {e->opts->lines ? e->prog->diag : NULL}};
+  Steps c = {
+      .e = e, .i = i, .p = p, .b = b, .indent = 2, .lines = {e->opts->lines ? e->prog->diag : NULL}, .comment = ""};
   c.piece = emit_first_piece(e->plans, i);
+  c.parts = plan_parts(e->arena, p);
   c.named = arena_array(e->arena, bool, arrlen(p->bufs) + 1);
   if (e->opts->watch) {
     buf_printf(b, "  const DnnWatched call = {DNN_WATCH_CALL, %d, 0, v, 0, 0, 0};\n", i);

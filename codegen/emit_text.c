@@ -42,13 +42,30 @@ const char *emit_ctype(DType t) {
   }
 }
 
-const char *emit_place(const Emit *e, Loc at) {
-  int line = 0, col = 0;
-  if (!at.file) return e->opts->source ? e->opts->source : e->prog->name;
-  diag_line_col(e->prog->diag, at, &line, &col);
-  const char *name = diag_source_name(e->prog->diag, at.file);
+const char *emit_line(const Emit *e, uint32_t file, int line) {
+  if (!file) return e->opts->source ? e->opts->source : e->prog->name;
+  const char *name = diag_source_name(e->prog->diag, file);
   const char *slash = strrchr(name, '/');
   return arena_printf(e->arena, "%s:%d", slash ? slash + 1 : name, line);
+}
+
+const char *emit_place(const Emit *e, Loc at) {
+  int line = 0, col = 0;
+  if (at.file) diag_line_col(e->prog->diag, at, &line, &col);
+  return emit_line(e, at.file, line);
+}
+
+Buf emit_bare(const Buf *text) {
+  Buf bare = {0};
+  for (const char *s = text->s, *comment; s && *s;) {
+    comment = strstr(s, "/*");
+    buf_bytes(&bare, s, comment ? (size_t)(comment - s) : strlen(s));
+    if (!comment) break;
+    while (bare.n && bare.s[bare.n - 1] == ' ') bare.n--;
+    s = strstr(comment, "*/") + 2;
+    if (*s == '\n' && (!bare.n || bare.s[bare.n - 1] == '\n')) s++;
+  }
+  return bare;
 }
 
 const char *emit_column(const Emit *e, Loc at) {

@@ -103,7 +103,7 @@ def main():
         if any(".tmp-" in f for _, _, fs in os.walk("cut") for f in fs):
             sys.exit("a torn file was left behind")
         runs += 1
-    if how == "stop" and (not CLEAN[0] or (stops > 8 and CLEAN[0] * 3 < stops)):
+    if how == "stop" and (not CLEAN[0] or (stops > 30 and CLEAN[0] * 3 < stops)):  # of few, chance decides
         sys.exit("of %d stops %d were clean" % (stops, CLEAN[0]))
     print("%d runs, stopped %d times, %.2f s each" % (runs, stops, seconds))
 
