@@ -21,12 +21,17 @@ static char *find_file(void *user, const char *name) {
   return dnn_file_find(dirs, 2, name);
 }
 
+static bool take_weights(Machine *m, const DnnWeights *w) {
+  if (!dnn_weights_load(m->s.program, m->context.cells, NULL, w, &m->error)) return false;
+  m->context.is_prepared = 0;
+  return true;
+}
+
 bool machine_weights(Machine *m, const char *path) {
   DnnWeights w;
   if (!dnn_weights_open(path, &w, &m->error)) return false;
-  bool ok = dnn_weights_load(m->s.program, m->context.cells, NULL, &w, &m->error);
+  bool ok = take_weights(m, &w);
   dnn_weights_close(&w);
-  if (ok) m->context.is_prepared = 0;
   return ok;
 }
 
@@ -106,9 +111,15 @@ static Status compile(Machine *m, const char *called) {
 }
 
 Status machine_fill(Machine *m, uint64_t seed) {
+  const DnnProgram *p = m->s.program;
+  const char *file = m->s.o.weights;
+  DnnWeights w = {0};
   m->seed = m->find.seed = seed;
-  bool ok = dnn_context_init(m->s.program, &m->context, seed, find_file, m, &m->error) &&
-            (!m->s.o.weights || machine_weights(m, m->s.o.weights));
+  bool ok = !file || dnn_weights_open(file, &w, &m->error);
+  if (ok && file && dnn_weights_whole(p, &w)) dnn_context_begin(&m->context, seed); /* nothing would be left */
+  else ok = ok && dnn_context_init(p, &m->context, seed, find_file, m, &m->error);
+  ok = ok && (!file || take_weights(m, &w));
+  if (file) dnn_weights_close(&w);
   return ok ? STATUS_OK : machine_failed(m);
 }
 
