@@ -42,6 +42,8 @@ const PassInfo pass_table[] = {
     /* when simplify knows what is no scatter at all */
     {"compact", "gradients of tables of which few rows are read -> these rows, looked up where they are used",
      pass_compact},
+    /* blocks take pads in, but nothing that is put end to end */
+    {"join", "sums of values padded to disjoint places -> these values, end to end", pass_join},
     /* nothing later may see what the others left behind */
     {"dce", "nodes that no output needs -> nothing", pass_dce},
     /* last: it makes reshapes that simplify would drop */

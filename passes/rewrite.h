@@ -53,5 +53,5 @@ void expand_transforms(Graph *g);
 
 /* The passes, in the files of their names. */
 PassFn pass_nest, pass_expand, pass_simplify, pass_fold, pass_cse, pass_trim, pass_hoist, pass_sink, pass_absorb,
-    pass_settle, pass_turn, pass_sums, pass_block, pass_compact, pass_dce, pass_keep, pass_again;
+    pass_settle, pass_turn, pass_sums, pass_block, pass_compact, pass_join, pass_dce, pass_keep, pass_again;
 #endif
