@@ -243,6 +243,17 @@ static size_t compile_weight(const Buf *text) {
   return w;
 }
 
+/* A kernel's text with the word for what is not optimised. */
+static void put_least(Buf *text) {
+  const char *at = strstr(text->s, "\nvoid ");
+  if (!at) INTERNAL("a kernel without a head");
+  Buf b = {0};
+  buf_bytes(&b, text->s, (size_t)(at - text->s));
+  buf_printf(&b, "\nDNN_LEAST%s", at);
+  buf_free(text);
+  *text = b;
+}
+
 /* NAME_kernels_`unit`.c with these kernels, whose texts are freed. */
 static void emit_unit(Emit *e, EmitOut *out, int unit, EmitKind kind, const int *kernels, int n, Buf *texts) {
   Buf b = {0};
@@ -266,14 +277,15 @@ static void emit_kernel_units(Emit *e, EmitOut *out) {
   enum { UNIT = 36000, MOST = 32 };
   int n = kernels_count(e->kernels), n_main = 0, n_brief = 0, unit = 0;
   Buf *texts = arena_array(e->arena, Buf, n + 1);
-  const bool *is_brief = e->opts->bare ? emit_find_brief(e) : NULL;
+  const Effort *effort = e->opts->bare ? emit_find_effort(e) : NULL;
   int *mine = arena_array(e->arena, int, n + 1), *brief = arena_array(e->arena, int, n + 1);
   size_t total = 0;
   for (int i = 0; i < n; i++) {
     if (!e->used[i]) continue;
     kernel_print_lines(kernels_get(e->kernels, i), e->opts->lines ? e->prog->diag : NULL, &texts[i]);
     if (e->hashed[i]) e->hash = hash_code(e->hash, &texts[i]);
-    if (is_brief && is_brief[i]) brief[n_brief++] = i;
+    if (effort && effort[i] == EFFORT_NONE) put_least(&texts[i]);
+    if (effort && effort[i]) brief[n_brief++] = i;
     else total += compile_weight(&texts[mine[n_main++] = i]);
   }
   int units = e->opts->units > 0 ? e->opts->units : 1 + (int)(total / UNIT);

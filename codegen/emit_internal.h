@@ -61,7 +61,9 @@ void emit_string(Buf *b, const char *s);
  * text behind a \n of it. Directives stay as they are. */
 void emit_wrap(Buf *text);
 
-bool *emit_find_brief(const Emit *e); /* by kernel: does so little that it is EMIT_BRIEF */
+/* By kernel: how much compile time its speed is worth. LITTLE and NONE are EMIT_BRIEF; NONE is not optimised at all. */
+typedef enum Effort { EFFORT_FULL, EFFORT_LITTLE, EFFORT_NONE } Effort;
+Effort *emit_find_effort(const Emit *e);
 
 void emit_header(Emit *e, Buf *b); /* NAME.h */
 /* NAME.c: the functions of the header, and what the entries' texts call. */

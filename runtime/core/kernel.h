@@ -99,6 +99,13 @@ static inline void dnn_after(DnnContext *c, DnnMeeting *m) {
 }
 #endif
 
+/* A kernel that does so little that optimising it takes longer than it saves. */
+#if defined(__clang__)
+#define DNN_LEAST __attribute__((noinline, optnone))
+#else
+#define DNN_LEAST
+#endif
+
 /* The part of `count` pieces of work that is thread `tid`'s: dnn_part(count, tid, n) .. dnn_part(count, tid + 1, n). */
 static inline int64_t dnn_part(int64_t count, int64_t tid, int64_t n) {
   return count / n * tid + (tid < count % n ? tid : count % n);
