@@ -75,6 +75,15 @@ static const char *stepped(Form *f) {
   return gen_text(f->g, forms[gen_pick(f->g, 10)], f->x[0]);
 }
 
+/* Where the least or largest element of a row stands; without a gradient. */
+static const char *place_in_row(Form *f) {
+  int rank = between(f->g, 1, 3), axis = gen_pick(f->g, rank);
+  f->type[0] = gen_shape(f->g, f->float_type, rank, 60);
+  f->type[0].size[axis] = gen_const(between(f->g, 2, 5));
+  f->steps = true;
+  return gen_text(f->g, "f32(%s(%s, axis = %d))", gen_chance(f->g, 2) ? "argmin" : "argmax", f->x[0], axis);
+}
+
 /* Computed again for the gradient, or with a gradient of its own. */
 static const char *wrapped(Form *f) {
   Gen *g = f->g;
@@ -184,8 +193,8 @@ static const char *pooled(Form *f) {
 
 /* Of one matrix: eigenvalues far from each other, a definite or a regular matrix. */
 static const char *decomposed(Form *f) {
-  static const char *const forms[] = {"eigh(%s)[0]", "eigh(%s)[1]", "cholesky(%s)", "logdet(%s)",
-                                      "inverse(%s)", "qr(%s)[1]",   "trace(%s)"};
+  static const char *const forms[] = {"eigh(%s)[0]", "eigh(%s)[0]", "eigh(%s)[1]", "cholesky(%s)",
+                                      "logdet(%s)",  "inverse(%s)", "qr(%s)[1]",   "trace(%s)"};
   Gen *g = f->g;
   int n = between(g, 1, 5), lead = gen_pick(g, 2), sizes[3] = {2, n, n};
   f->type[0] = of_sizes(f, 2 + lead, sizes + 1 - lead);
@@ -196,7 +205,7 @@ static const char *decomposed(Form *f) {
     return gen_text(g, "orthonormal(%s + pad(2 * eye(%d, dtype = %s), [(0, %d), (0, 0)]))", a, n, t,
                     f->type[0].size[lead].plus - n);
   }
-  return gen_text(g, forms[gen_pick(g, 7)], regular);
+  return gen_text(g, forms[gen_pick(g, 8)], regular);
 }
 
 static const char *solved(Form *f) {
@@ -325,11 +334,13 @@ typedef const char *Maker(Form *f);
 
 /* An operation on n operands of these names; lines that it needs go into the body. */
 static const char *draw(Form *f, int n) {
-  static Maker *const one[] = {mapped, along_axis, padded, pooled, decomposed, looped, looped, sliced, wrapped};
+  static Maker *const one[] = {mapped, along_axis, padded, pooled,  decomposed,
+                               looped, looped,     sliced, wrapped, decomposed};
   static Maker *const two[] = {convolved, convolved, solved, multiplied, scattered, gathered};
   f->float_type = gen_may(f->g, MAY_DOUBLE) && gen_chance(f->g, 4) ? F64 : F32;
   if (n == 1 && f->lanes && gen_chance(f->g, 4)) return stepped(f);
-  if (n == 1) return one[gen_pick(f->g, 9)](f);
+  if (n == 1 && f->lanes && gen_chance(f->g, 8)) return place_in_row(f);
+  if (n == 1) return one[gen_pick(f->g, 10)](f);
   return two[gen_pick(f->g, 6)](f);
 }
 
