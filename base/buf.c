@@ -162,7 +162,37 @@ static int write_all(int fd, const char *p, size_t n) {
   return 0;
 }
 
+/* The number of a stream of this process that the path names, or -1. */
+static int stream_of(const char *path) {
+  if (!strcmp(path, "/dev/stdout")) return 1;
+  if (!strcmp(path, "/dev/stderr")) return 2;
+  const char *number = !strncmp(path, "/dev/fd/", 8) ? path + 8 : !strncmp(path, "/proc/self/fd/", 14) ? path + 14 : "";
+  size_t digits = strspn(number, "0123456789");
+  return digits && digits < 9 && !number[digits] ? atoi(number) : -1;
+}
+
+/* What is no regular file (a stream, a device, a pipe) is written to, not replaced; -2: the path is none of these. */
+static int open_stream(const char *path) {
+  struct stat st;
+  int n = stream_of(path);
+  if (n >= 0) return fflush(NULL) ? -1 : fcntl(n, F_DUPFD_CLOEXEC, 0);
+  if (stat(path, &st) || S_ISREG(st.st_mode)) return -2;
+  if (S_ISDIR(st.st_mode)) return errno = EISDIR, -1;
+  int fd = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC); /* a pipe without a reader: an error, no wait */
+  if (fd >= 0) fcntl(fd, F_SETFL, O_WRONLY);
+  return fd;
+}
+
+static int write_stream(int fd, const void *data, size_t n) {
+  int e = write_all(fd, data, n) ? errno : 0;
+  if (close(fd) && !e) e = errno;
+  errno = e;
+  return e ? -1 : 0;
+}
+
 int file_write_atomic(const char *path, const void *data, size_t n) {
+  int stream = open_stream(path);
+  if (stream != -2) return stream < 0 ? -1 : write_stream(stream, data, n);
   Buf temp = {0};
   buf_printf(&temp, "%s.XXXXXX", path);
   int fd = mkostemp(temp.s, O_CLOEXEC), e = 0;

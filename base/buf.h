@@ -29,6 +29,7 @@ void buf_html(Buf *b, const char *s);
 int buf_read_file(Buf *b, const char *path, size_t limit);
 /* Why the last one of this thread did not. */
 const char *buf_read_why(void);
-/* Writes by temporary file, fsync and rename, so that a reader sees the old file or the new one; 0, or -1 and errno. */
+/* Writes by temporary file, fsync and rename, so that a reader sees the old file or the new one; 0, or -1 and errno.
+ * Streams of this process (/dev/stdout, /dev/fd/N), devices and pipes are written to and stay what they are. */
 int file_write_atomic(const char *path, const void *data, size_t n);
 #endif

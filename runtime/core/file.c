@@ -87,8 +87,20 @@ bool dnn_make_dir(const char *path, DnnError *e) {
   return failed ? dnn_fail(e, "%s: the folder cannot be made: %s", path, strerror(failed)) : true;
 }
 
+/* Whether a file may take the place of what is at the path; a folder, a device, a pipe and links of /dev must not go.
+ */
+static bool is_replaceable(const char *path, DnnError *e) {
+  struct stat st, link;
+  if (stat(path, &st)) return true;
+  if (S_ISDIR(st.st_mode)) return dnn_fail(e, "%s: cannot be written: it is a folder", path);
+  bool system = !strncmp(path, "/dev/", 5) && !lstat(path, &link) && S_ISLNK(link.st_mode);
+  if (S_ISREG(st.st_mode) && !system) return true;
+  return dnn_fail(e, "%s: cannot be written: it is no regular file", path);
+}
+
 bool dnn_out_open(DnnOut *o, const char *path, DnnError *e) {
   memset(o, 0, sizeof *o);
+  if (!is_replaceable(path, e)) return false;
   size_t n = strlen(path) + 32;
   o->path = strdup(path), o->temporary = malloc(n);
   if (!o->path || !o->temporary) {

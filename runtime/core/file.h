@@ -28,7 +28,7 @@ bool dnn_make_dir(const char *path, DnnError *e);
 
 /* Atomic writing: everything goes to PATH.tmp-PID, dnn_out_close() flushes it to the disk, renames it and flushes the
  * folder, so that PATH holds the old or the whole new contents at any time, after a loss of power too. Errors of
- * writing are kept and told at the end. */
+ * writing are kept and told at the end. Only a regular file is replaced, or a link to one. */
 typedef struct DnnOut {
   FILE *file;
   char *path, *temporary;

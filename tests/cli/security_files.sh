@@ -57,6 +57,24 @@ cc -D_GNU_SOURCE -I"$ROOT" link.c "$ROOT/runtime/core/file.c" "$ROOT/runtime/cor
 ./link
 [ "$(cat victim)" = precious ]
 [ "$(cat made)" = new ]
+# What is no regular file is not replaced by one: pipes and streams are written to, folders and devices refused.
+mkfifo pipe
+cat pipe >got &
+"$DNNC" summary p.dnn --memory --svg pipe >/dev/null
+wait $!
+[ -p pipe ]
+grep -q '</svg>' got
+"$DNNC" summary p.dnn --memory --svg /dev/fd/1 >got
+grep -q '</svg>' got
+for to in . pipe; do
+  if "$DNNC" weights run/last.dnnw --to $to 2>log; then exit 1; fi
+  grep -q 'cannot be written: it is' log
+done
+for to in . run; do
+  if "$DNNC" profile p.dnn f --trace $to >/dev/null 2>log; then exit 1; fi
+  grep -q "dnnc: $to: Is a directory" log
+done
+[ -p pipe ]
 # A cache that others can write, or that is a link, is not used.
 mkdir open
 chmod 777 open
