@@ -18,18 +18,23 @@ extern char **environ;
 /* The one table of flags, beside the target's own. */
 static const char *const common_flags[] = {"-std=gnu11", "-O2", "-fPIC", "-fno-math-errno", "-fno-trapping-math"};
 
+static bool is_program(const char *path) {
+  struct stat st;
+  return !stat(path, &st) && S_ISREG(st.st_mode) && !access(path, X_OK);
+}
+
 /* Whether a program of n bytes, the first word of a command, can be started. */
 static bool in_path(const char *command, size_t n_name) {
   char program[4096];
   if (n_name >= sizeof program) return false;
   snprintf(program, sizeof program, "%.*s", (int)n_name, command);
-  if (strchr(program, '/')) return !access(program, X_OK);
+  if (strchr(program, '/')) return is_program(program);
   const char *path = getenv("PATH");
   for (path = path ? path : "/usr/bin:/bin"; *path;) {
     size_t n = strcspn(path, ":");
     char full[4096];
     int len = snprintf(full, sizeof full, "%.*s/%s", (int)n, path, program);
-    if (len < (int)sizeof full && !access(full, X_OK)) return true;
+    if (len < (int)sizeof full && is_program(full)) return true;
     path += n + (path[n] == ':');
   }
   return false;
@@ -195,11 +200,12 @@ bool cc_build(const CcJob *job, const EmitFile *files, int n_files, Buf *why) {
   const char *cc = cc_find();
   if (!cc) {
     const char *want = getenv("CC");
-    buf_printf(why, want && *want ? "the compiler `%s` ($CC) is not there\n" : "no C compiler: install gcc%s\n",
+    buf_printf(why, want && *want ? "the compiler `%s` ($CC) is not there" : "no C compiler: install gcc%s",
                want && *want ? want : "");
     return false;
   }
   Arena *a = arena_new();
+  Buf words = {0};
   const EmitFile **units = NULL;
   const char **objects = NULL;
   for (int i = 0; i < n_files; i++) {
@@ -216,18 +222,21 @@ bool cc_build(const CcJob *job, const EmitFile *files, int n_files, Buf *why) {
   int n = 0;
   bool ok = true;
   for (int i = 0; ok && i < (int)arrlen(sorted); i++) {
-    if (n == jobs) ok = reap(running, &n, job->time, why);
+    if (n == jobs) ok = reap(running, &n, job->time, &words);
     if (!ok) break;
     int k = 0;
     while (units[k] != sorted[i]) k++;
     const char **argv = compile_args(a, job, cc, sorted[i], objects[k]);
     running[n] = (Child){.what = sorted[i]->name};
-    ok = child_start(&running[n], job->dir, argv, why);
+    ok = child_start(&running[n], job->dir, argv, &words);
     n += ok;
     arrfree(argv);
   }
-  while (n) ok = reap(running, &n, job->time, why) && ok;
-  if (ok && job->kind != CC_OBJECTS) ok = link_objects(a, job, cc, objects, why);
+  while (n) ok = reap(running, &n, job->time, &words) && ok;
+  if (ok && job->kind != CC_OBJECTS) ok = link_objects(a, job, cc, objects, &words);
+  while (words.n && words.s[words.n - 1] == '\n') words.n--;
+  if (!ok) buf_printf(why, "the C compiler failed:\n%.*s", (int)words.n, words.s ? words.s : "");
+  buf_free(&words);
   arrfree(units);
   arrfree(sorted);
   arrfree(objects);

@@ -26,7 +26,8 @@ bool cc_is_clang(const char *cc);
 const char **cc_unit_flags(Arena *a, bool clang, const Target *target, EmitKind kind, bool openmp, bool debug);
 /* How many units are compiled at a time: one per processor, at most CC_MOST_JOBS. */
 int cc_jobs(void);
-/* Compiles every .c and .S of `files` in `job->dir` and links. False: `why` holds the compiler's words. */
+/* Compiles every .c and .S of `files` in `job->dir` and links. False: `why` tells that there is no
+ * compiler, or that it failed, with its words. */
 bool cc_build(const CcJob *job, const EmitFile *files, int n_files, Buf *why);
 /* Writes the files into `dir`, which is made when missing. False and errno in `why`. Unchanged files are left alone. */
 bool cc_write_files(const char *dir, const EmitFile *files, int n_files, Buf *why);

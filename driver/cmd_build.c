@@ -114,8 +114,7 @@ static int build(Session *s, const char *dir, const char *exe, const char *weigh
   if (!train) status = add_vocabularies(s, &files);
   if (!status && !cc_write_files(dir, files, (int)arrlen(files), &why)) status = program_error("%s", why.s);
   if (!status && weights) status = emit_copy_weights(s, weights, dir);
-  if (!status && !cc_build(&job, files, (int)arrlen(files), &why))
-    status = program_error("the C compiler failed:\n%s", why.s);
+  if (!status && !cc_build(&job, files, (int)arrlen(files), &why)) status = program_error("%s", why.s);
   session_time(s, "compile and link", t);
   arrfree(files);
   buf_free(&why);

@@ -25,12 +25,17 @@ done
 # compilers that are not there, say nothing, or die
 status 1 env PATH=/nonexistent "$DNNC" build "$line" -o exe
 has "$err" 'no C compiler: install gcc'
+hasnt "$err" 'failed'
 status 1 env CC=false "$DNNC" build "$line" -o exe
+has "$err" 'the C compiler failed'
 has "$err" 'ended with status 1'
 hasnt "$err" '(null)'
 # $CC is words, as for make: a program and its first arguments
 status 1 env CC="there-is-none gcc" "$DNNC" build "$line" -o exe
 has "$err" 'the compiler `there-is-none gcc` ($CC) is not there'
+[ "$(wc -l <"$err")" = 1 ] || fail "more than a line"
+status 1 env CC=/ "$DNNC" build "$line" -o exe
+has "$err" 'the compiler `/` ($CC) is not there'
 status 1 env CC="gcc -DFROM_CC -include nowhere.h" "$DNNC" build "$line" -o exe
 has "$err" 'nowhere.h'
 status 0 env CC=" env  WORD=1 gcc " "$DNNC" build "$line" -o exe
