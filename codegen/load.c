@@ -262,6 +262,18 @@ static void say_fallback(const char *why) {
   said = true;
 }
 
+/* The place of the cache is there; when the user named one that cannot be used, that is told once. */
+static bool has_cache(bool quiet) {
+  static bool said;
+  const char *own = getenv("DNNC_CACHE");
+  Buf why = {0};
+  bool there = cache_place(&why);
+  if (!there && own && *own && !quiet && !said) fprintf(stderr, "dnnc: $DNNC_CACHE is not used: %s\n", why.s);
+  said |= !there;
+  buf_free(&why);
+  return there;
+}
+
 /* From the cache or by the plug-in; NULL and the reason in `l->why` when neither is to be had. */
 static const DnnProgram *load_llvm(Load *l) {
   if (!plugin_path()) {
@@ -271,7 +283,7 @@ static const DnnProgram *load_llvm(Load *l) {
   Units u = {0};
   const JitApi *api = NULL;
   units_make(l, &u);
-  l->cached = !l->opts->no_cache && !l->opts->debug && cache_place(NULL);
+  l->cached = !l->opts->no_cache && !l->opts->debug && has_cache(l->opts->quiet);
   if (l->cached) l->backend->image = key_of(l, &u);
   const DnnProgram *p = l->cached ? load_cached(l) : NULL;
   if (!p) {

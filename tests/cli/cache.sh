@@ -58,6 +58,11 @@ chmod 777 c && train open --time && hasnt "$err" "cache:" && chmod 700 c
 touch file
 DNNC_CACHE=$TMP/file/c train none --time
 hasnt "$err" "cache:"
+DNNC_CACHE=$TMP/file status 0 "$DNNC" train line.dnn --epochs 1 --out told --overwrite
+has "$err" "dnnc: \$DNNC_CACHE is not used: $TMP/file is no directory"
+[ "$(grep -c DNNC_CACHE "$err")" = 1 ] || fail "told more than once"
+DNNC_CACHE= HOME=$TMP/file status 0 "$DNNC" train line.dnn --epochs 1 --out told --overwrite
+hasnt "$err" "DNNC_CACHE"
 status 1 env DNNC_CACHE="$TMP/file/c" "$DNNC" cache
 has "$err" "there is no cache"
 
