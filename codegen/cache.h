@@ -4,7 +4,8 @@
  * Files come by a rename, so any number of processes may use it at a time. Behind the value stands a trailer with the
  * key, the length and a checksum of all of it: an entry with any damage is seen, removed and made again. Entries count
  * only when nobody but the user could have written them. When the directory cannot be made or is not the user's alone,
- * there is no cache, and that is no error. The least recently used entries go when the limit is reached. */
+ * there is no cache, and that is no error; it is told when $DNNC_CACHE named the directory. The least recently used
+ * entries go when the limit is reached. */
 #ifndef CODEGEN_CACHE_H
 #define CODEGEN_CACHE_H
 #include "base/buf.h"

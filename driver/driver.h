@@ -52,6 +52,8 @@ struct Args {
 
 /* Parses what follows the subcommand. False after a message on stderr: the caller exits with EXIT_USAGE. */
 bool args_parse(Args *a, const Command *command, int argc, char **argv);
+/* `--limit list` or `--after=list` is given, for which no operand is needed. */
+bool args_list(const Args *a);
 bool args_has(const Args *a, const char *option);
 const char *args_get(const Args *a, const char *option, const char *otherwise); /* the last one given */
 int args_many(const Args *a, const char *option, const char ***values);         /* stb_ds array into *values */

@@ -26,11 +26,6 @@ static int output_done(int status) {
   return status ? status : EXIT_PROGRAM;
 }
 
-static bool lists_limits(const Args *a) {
-  const char *last = strcmp(a->command->name, "cache") ? args_get(a, "limit", NULL) : NULL;
-  return last && !strcmp(last, "list");
-}
-
 static void print_limits(void) {
   for (int i = 0; i < LIMIT_COUNT; i++) {
     const LimitInfo *l = &limit_info[i];
@@ -73,7 +68,7 @@ int main(int argc, char **argv) {
     help_command(stdout, c);
     return output_done(EXIT_OK);
   }
-  if (lists_limits(&a)) return print_limits(), output_done(EXIT_OK);
+  if (args_list(&a) && !args_has(&a, "after")) return print_limits(), output_done(EXIT_OK);
   if (!take_limits(&a)) return EXIT_USAGE;
   return output_done(c->run(&a));
 }

@@ -183,6 +183,11 @@ static bool parse_option(Args *a, int argc, char **argv, int *i) {
   return add_value(a, o, value);
 }
 
+bool args_list(const Args *a) {
+  const char *limit = strcmp(a->command->name, "cache") ? args_get(a, "limit", "") : "";
+  return !strcmp(limit, "list") || !strcmp(args_get(a, "after", ""), "list");
+}
+
 bool args_parse(Args *a, const Command *command, int argc, char **argv) {
   *a = (Args){.command = command};
   bool only_operands = false;
@@ -195,7 +200,7 @@ bool args_parse(Args *a, const Command *command, int argc, char **argv) {
       arrput(a->operands, argv[i]);
     }
   }
-  if (args_has(a, "help")) return true;
+  if (args_has(a, "help") || args_list(a)) return true;
   int n = (int)arrlen(a->operands);
   if (n < command->min) usage_error(a, "%s is missing", command->operands);
   else if (command->max >= 0 && n > command->max) usage_error(a, "unexpected `%s`", a->operands[command->max]);

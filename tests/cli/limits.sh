@@ -1,6 +1,7 @@
 # Every limit of base/limits.def is told, can be changed, and ends a program that asks for more with a message.
 cd "$TMP"
-"$DNNC" check --limit list x >list
+"$DNNC" check --limit list >list
+"$DNNC" ir --after=list | grep -q simplify
 rows=$(grep -c '^LIMIT(' "$ROOT/base/limits.def")
 [ "$(wc -l <list)" = "$rows" ] || { cat list; exit 1; }
 # usage: refused TEXT LIMIT COMMAND...   (refused with the limit; without it the same command says nothing of TEXT)

@@ -38,6 +38,13 @@ int main(void) {
     printf("%s:%d:%d: %s [%s]\n", d.file, d.line, d.column, d.text, d.id);
   dnnc_close(p);
 
+  /* a text of somebody else, who may not ask for much */
+  p = dnnc_open_text("large.dnn", "export fn f() -> f32[100000000] { ones([100000000]) }\n", 54);
+  if (dnnc_option(p, "limit", "elements=1000000") || dnnc_option(p, "limit", "nodes=100000")) return failed(p);
+  if (dnnc_check(p) == DNNC_PROGRAM && !dnnc_get_diagnostic(p, 0, 0, &d))
+    printf("%s:%d:%d: %s [%s]\n", d.file, d.line, d.column, d.text, d.id);
+  dnnc_close(p);
+
   /* the program, with a wider hidden layer */
   p = dnnc_open_text("sine.dnn", source, sizeof source - 1);
   if (!p || dnnc_set(p, "hidden", "32") || dnnc_option(p, "threads", "1") || dnnc_compile(p, NULL)) return failed(p);
