@@ -29,4 +29,7 @@ void ds_free(void *p);
 #if defined(__GNUC__)
 #pragma GCC diagnostic pop
 #endif
+
+/* Sorts an array; unlike qsort() it may be empty, a null pointer then. */
+#define arrsort(a, order) ((a) ? qsort((a), arrlenu(a), sizeof *(a), (order)) : (void)0)
 #endif

@@ -217,7 +217,7 @@ static void make_room(int64_t more, int64_t limit) {
     else if (files[i].used.tv_sec < now - 3600) remove_file(files[i].name);
   }
   if (total > limit) {
-    qsort(files, (size_t)arrlen(files), sizeof *files, by_use);
+    arrsort(files, by_use);
     for (int i = 0; i < (int)arrlen(files) && total > limit - limit / 10; i++) {
       if (files[i].temporary) continue;
       remove_file(files[i].name);

@@ -216,7 +216,7 @@ bool cc_build(const CcJob *job, const EmitFile *files, int n_files, Buf *why) {
   }
   const EmitFile **sorted = NULL;
   for (int i = 0; i < (int)arrlen(units); i++) arrput(sorted, units[i]);
-  qsort(sorted, (size_t)arrlen(sorted), sizeof *sorted, by_size);
+  arrsort(sorted, by_size);
   int jobs = job->jobs > 0 && job->jobs < CC_MOST_JOBS ? job->jobs : cc_jobs();
   Child running[CC_MOST_JOBS];
   int n = 0;

@@ -136,7 +136,7 @@ LibraryItem *library_items(Arena *a) {
   const LibraryItem **order = NULL;
   for (int i = 0; i < std_count; i++) items = add_file(a, items, &std_files[i]);
   for (int i = 0; i < arrlen(items); i++) arrput(order, &items[i]);
-  qsort(order, (size_t)arrlen(order), sizeof *order, by_space);
+  arrsort(order, by_space);
   for (int i = 0; i < arrlen(order); i++) arrput(sorted, *order[i]);
   arrfree(order);
   arrfree(items);

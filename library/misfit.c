@@ -26,7 +26,7 @@ static Line *cell_lines(const Session *s) {
     Dim count = type_count(s->prog->dims, c->type);
     arrput(lines, ((Line){dim_upper(s->prog->dims, count) * dtype_size(c->type.dtype), c->type, c->path, c->loc}));
   }
-  if (lines) qsort(lines, (size_t)arrlen(lines), sizeof *lines, larger);
+  arrsort(lines, larger);
   return lines;
 }
 

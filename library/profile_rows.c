@@ -199,8 +199,8 @@ static void find_shares(Profile *p) {
   }
   for (int i = 0; i < (int)arrlen(p->lines); i++) p->lines[i].share = p->lines[i].seconds / p->seconds;
   for (int i = 0; i < (int)arrlen(p->rest); i++) p->rest[i].share = p->rest[i].seconds / p->seconds;
-  qsort(p->kernels, arrlenu(p->kernels), sizeof *p->kernels, kernel_order);
-  qsort(p->lines, arrlenu(p->lines), sizeof *p->lines, line_order);
+  arrsort(p->kernels, kernel_order);
+  arrsort(p->lines, line_order);
 }
 
 void profile_rows(Profile *p) {

@@ -157,7 +157,7 @@ static NodeId make_view(Block *b, NodeId n, const Lead *lead) {
 static NodeId make(Block *b, NodeId n, const Lead *lead) {
   const Family *f = b->f;
   const Node *x = graph_node(f->g, n);
-  NodeId in[3];
+  NodeId in[3] = {0};
   for (int k = 0; k < x->n_in; k++) in[k] = operand(b, n, lead, k);
   x = graph_node(f->g, n);
   if (x->op == OP_dot) {

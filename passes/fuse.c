@@ -169,7 +169,7 @@ static void collect(Fuse *f, Group *gr, NodeId h) {
     for (int i = 0; i < x->n_in; i++) arrput(todo, x->in[i]);
   }
   arrfree(todo);
-  qsort(gr->nodes, (size_t)arrlen(gr->nodes), sizeof(NodeId), by_id);
+  arrsort(gr->nodes, by_id);
   for (int i = 0; i < arrlen(gr->nodes); i++)
     if (folds_axes(&f->g->nodes[gr->nodes[i]])) arrput(gr->folds, gr->nodes[i]);
   if (arrlen(gr->folds)) gr->heavy = gr->folds[0];

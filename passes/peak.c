@@ -46,7 +46,7 @@ int *plan_at_peak(const Plan *p, int *position) {
   for (int i = 0; i < (int)arrlen(p->bufs); i++)
     if (plan_in_arena(&p->bufs[i]) && p->bufs[i].begin <= *position && p->bufs[i].end >= *position) arrput(list, i);
   sorting = p;
-  if (arrlen(list)) qsort(list, (size_t)arrlen(list), sizeof *list, larger);
+  arrsort(list, larger);
   arrfree(alive);
   return list;
 }
@@ -87,7 +87,7 @@ int64_t plan_needs(const Plan *p, int **bufs) {
     } else arrfree(list);
   }
   sorting = p;
-  if (*bufs) qsort(*bufs, (size_t)arrlen(*bufs), sizeof **bufs, larger);
+  arrsort(*bufs, larger);
   return most;
 }
 

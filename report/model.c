@@ -95,7 +95,7 @@ void model_read(Model *m, const Run *run, bool plans) {
     if (p) arrput(m->plans, p);
   }
   arrfree(entries);
-  if (m->plans) qsort(m->plans, (size_t)arrlen(m->plans), sizeof *m->plans, by_peak);
+  arrsort(m->plans, by_peak);
 }
 
 void model_end(Model *m) {

@@ -60,7 +60,7 @@ static double limit_of(const Chart *c, double most) {
     for (int k = 0; k < c->curves[i].n; k++)
       if (is_drawn(c->curves[i].points[k].value)) arrput(values, c->curves[i].points[k].value);
   int n = (int)arrlen(values);
-  qsort(values, (size_t)n, sizeof *values, by_value);
+  arrsort(values, by_value);
   if (n && most > 1e4 * values[9 * (n - 1) / 10]) limit = 10 * values[9 * (n - 1) / 10];
   arrfree(values);
   return limit;

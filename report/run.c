@@ -157,8 +157,8 @@ bool run_read(Run *run, Arena *arena, const char *dir, const char **why) {
   run->record = read_json(run, "run.json");
   run->profile = read_json(run, "profile.json");
   list_files(run, "", 0);
-  if (run->files) qsort(run->files, (size_t)arrlen(run->files), sizeof *run->files, by_name);
-  if (run->sources) qsort(run->sources, (size_t)arrlen(run->sources), sizeof *run->sources, by_name);
+  arrsort(run->files, by_name);
+  arrsort(run->sources, by_name);
   run->checkpoints = count_checkpoints(run);
   return true;
 }

@@ -1,8 +1,8 @@
 /* Golden numbers: what an independent implementation (PyTorch, NumPy) gets for the entries of a .dnn file. The files
  * are tests/golden/NAME.txt, written by NAME.py; tests/golden/golden.py describes the form.
  *
- *   golden_check(arena, "tests/golden/layers.txt", false, &n, &why)   // by the reference evaluator
- *   golden_check(arena, "tests/golden/layers.txt", true, &n, &why)    // by compiled code
+ *   golden_check(arena, "tests/golden/nn.txt", false, &n, &why)   // by the reference evaluator
+ *   golden_check(arena, "tests/golden/nn.txt", true, &n, &why)    // by compiled code
  *
  * Each number agrees within the tolerance times the largest magnitude of its tensor. */
 #ifndef TESTS_GOLDEN_H

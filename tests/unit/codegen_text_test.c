@@ -83,7 +83,7 @@ static void test_files(void **state) {
   for (struct dirent *f; (f = readdir(d));)
     if (strstr(f->d_name, ".ir")) arrput(names, strdup(f->d_name));
   closedir(d);
-  qsort(names, arrlenu(names), sizeof *names, by_name);
+  arrsort(names, by_name);
   assert_true(arrlen(names) >= 10);
   for (int i = 0; i < arrlen(names); i++) {
     char path[512];
