@@ -1,8 +1,10 @@
 /* Arena: memory that lives as long as one compile (or one scratch scope) and is freed as a whole. */
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
+#include "base/trap.h"
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 
 typedef struct Arena Arena;
 
@@ -24,6 +26,13 @@ char *arena_join_n(Arena *a, const char *const *parts, int n);
 
 #define arena_array(a, T, n) ((T *)arena_alloc((a), sizeof(T) * (size_t)(n)))
 #define arena_one(a, T) ((T *)arena_alloc((a), sizeof(T)))
+
+/* `n` elements of zeros and one more, for free(); never NULL, as arena_alloc. */
+static inline void *zeroed(size_t n, size_t size) {
+  void *p = calloc(n + 1, size);
+  if (!p) out_of_memory();
+  return p;
+}
 
 /* The one shared copy of a name: equal names are equal pointers. Lives as long as the process. */
 const char *intern(const char *s);

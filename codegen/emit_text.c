@@ -78,7 +78,7 @@ const char *emit_excerpt(const Emit *e, Loc at) {
   char *text = NULL;
   size_t n = 0;
   FILE *f = open_memstream(&text, &n);
-  if (!f) INTERNAL("out of memory");
+  if (!f) out_of_memory();
   fputc('\n', f);
   diag_excerpt(e->prog->diag, at, f);
   fclose(f);

@@ -295,8 +295,8 @@ static void run(Run *r, LBlock body) {
 /* One thread's run of a kernel; `scratch` has the kernel's scratch_bytes. */
 static void run_kernel(const Kernel *k, const KValue *args, DnnTeam *team) {
   Run r = {.k = k, .team = team};
-  r.vars = calloc((size_t)arrlen(k->vars) + 1, sizeof *r.vars);
-  r.arrs = calloc((size_t)arrlen(k->arrs) + 1, sizeof *r.arrs);
+  r.vars = zeroed((size_t)arrlen(k->vars) + 1, sizeof *r.vars);
+  r.arrs = zeroed((size_t)arrlen(k->arrs) + 1, sizeof *r.arrs);
   void **local = NULL;
   for (int i = 0; i < arrlen(k->params); i++) {
     if (k->params[i].arr) r.arrs[k->params[i].arr->id] = args[i].ptr;
@@ -307,7 +307,7 @@ static void run_kernel(const Kernel *k, const KValue *args, DnnTeam *team) {
     if (a->kind == ARR_SCRATCH) r.arrs[a->id] = team->scratch + a->offset;
     if (a->kind == ARR_TABLE) r.arrs[a->id] = (unsigned char *)(uintptr_t)a->data;
     if (a->kind == ARR_STACK) {
-      r.arrs[a->id] = calloc((size_t)a->count + 1, (size_t)dtype_size(a->dtype));
+      r.arrs[a->id] = zeroed((size_t)a->count + 1, (size_t)dtype_size(a->dtype));
       arrput(local, r.arrs[a->id]);
     }
   }
@@ -318,7 +318,7 @@ static void run_kernel(const Kernel *k, const KValue *args, DnnTeam *team) {
   free(r.arrs);
 }
 static void call(Run *r, const LStmt *s) {
-  KValue *args = calloc((size_t)arrlen(s->args) + 1, sizeof *args);
+  KValue *args = zeroed((size_t)arrlen(s->args) + 1, sizeof *args);
   for (int i = 0; i < arrlen(s->args); i++) {
     int64_t v = eval(r, s->args[i].x).i;
     LArr *a = s->args[i].arr;

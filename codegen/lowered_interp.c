@@ -66,7 +66,7 @@ static KValue value_of(World *w, const KArg *a, bool prepares) {
 
 static bool run_call(World *w, int kernel, const KArg *list, bool prepares) {
   const Kernel *k = kernels_get(w->t, kernel);
-  KValue *args = calloc((size_t)arrlen(list) + 1, sizeof *args);
+  KValue *args = zeroed((size_t)arrlen(list) + 1, sizeof *args);
   bool good = true;
   for (int i = 0; i < arrlen(list); i++) {
     args[i] = value_of(w, &list[i], prepares);
@@ -167,15 +167,16 @@ bool lowered_interpret(const Lowered *l, const KernelTable *t, const int64_t *va
   for (int i = 0; i < arrlen(p->bufs); i++)
     if (p->bufs[i].kind == BUF_ARENA && p->bufs[i].offset + p->bufs[i].bytes > bytes)
       bytes = p->bufs[i].offset + p->bufs[i].bytes;
-  w.arena = malloc((size_t)bytes + 64);
-  w.kept = malloc((size_t)l->kept_bytes + 64);
-  w.own = malloc((size_t)(p->own + l->solo_bytes) + 64);
-  w.prepared = malloc((size_t)kernels_prepared_bytes(t) + 64);
-  w.at = calloc((size_t)p->n_loops + 1, sizeof *w.at);
-  w.swapped = calloc((size_t)arrlen(p->bufs) + 1, sizeof *w.swapped);
+  w.arena = zeroed((size_t)bytes + 64, 1);
+  w.kept = zeroed((size_t)l->kept_bytes + 64, 1);
+  w.own = zeroed((size_t)(p->own + l->solo_bytes) + 64, 1);
+  w.prepared = zeroed((size_t)kernels_prepared_bytes(t) + 64, 1);
+  w.at = zeroed((size_t)p->n_loops + 1, sizeof *w.at);
+  w.swapped = zeroed((size_t)arrlen(p->bufs) + 1, sizeof *w.swapped);
   memset(w.prepared, 0xff, (size_t)kernels_prepared_bytes(t) + 64);
   memset(w.arena, 0xff, (size_t)bytes);
   memset(w.kept, 0xff, (size_t)l->kept_bytes + 64);
+  memset(w.own, 0xff, (size_t)(p->own + l->solo_bytes) + 64);
   bool good = true;
   for (int i = 0; i < kernels_prepared_count(t) && good; i++)
     good = run_call(&w, kernels_prepared(t, i)->kernel, kernels_prepared(t, i)->args, true);

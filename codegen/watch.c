@@ -139,7 +139,7 @@ void watch_gather(const WatchCall *c, const PlanBuf *x, const void *from, void *
 
 /* What stands in a buffer, in the order of its axes. */
 static Seen scan(const WatchCall *c, const PlanBuf *x, const void *data) {
-  void *row = x->place ? malloc((size_t)bytes_of(c, x->type) + 1) : NULL;
+  void *row = x->place ? zeroed((size_t)bytes_of(c, x->type), 1) : NULL;
   if (row) watch_gather(c, x, data, row);
   Seen s = watch_scan(row ? row : data, x->type.dtype, watch_count(c, x->type));
   free(row);
@@ -155,8 +155,7 @@ static bool is_overwritten(const WatchCall *c, const Plan *p, const Group *g, in
 }
 
 static void keep_copy(WatchCall *c, int read, int64_t bytes) {
-  WatchCopy x = {malloc((size_t)bytes + 1), bytes};
-  if (!x.data) INTERNAL("out of memory");
+  WatchCopy x = {zeroed((size_t)bytes, 1), bytes};
   memcpy(x.data, c->at->bufs[read], (size_t)bytes);
   c->copies[read] = x;
 }
@@ -236,8 +235,7 @@ static bool nan_arises(const WatchCall *c, NodeId n, int64_t first) {
 
 static bool after(Watch *w, WatchCall *c, const Plan *p, const Group *g) {
   int n = (int)arrlen(g->reads), n_outs = (int)arrlen(g->outs);
-  Seen *seen = malloc(sizeof *seen * (size_t)(n_outs + 1));
-  if (!seen) INTERNAL("out of memory");
+  Seen *seen = zeroed((size_t)n_outs, sizeof *seen);
   bool good = true, inf = false;
   uint64_t sign = c->infs;
   for (int k = 0; good && k < n_outs; k++) {

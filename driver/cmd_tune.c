@@ -214,7 +214,7 @@ static void fill(void *to, int64_t bytes, DType t) {
 }
 static bool open_ports(const Session *s, const Entry *e, Ports *p) {
   const Port *list[] = {e->inputs, e->outputs};
-  *p = (Ports){.vars = calloc((size_t)arrlen(e->vars) + 1, sizeof *p->vars)};
+  *p = (Ports){.vars = zeroed((size_t)arrlen(e->vars), sizeof *p->vars)};
   for (int i = 0; p->vars && i < (int)arrlen(e->vars); i++) p->vars[i] = dim_var_bound(s->prog->dims, e->vars[i]);
   for (int side = 0; side < 2; side++)
     for (int i = 0; i < (int)arrlen(list[side]); i++) {

@@ -51,8 +51,7 @@ static const char *edited_line(Reader *r, int *n) {
 #endif
 
 Reader *reader_new(void) {
-  Reader *r = calloc(1, sizeof *r);
-  if (!r) INTERNAL("out of memory");
+  Reader *r = zeroed(1, sizeof *r);
   r->terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
 #ifdef HAVE_LIBEDIT
   if (r->terminal) open_editor(r);

@@ -7,7 +7,7 @@ static bool reaches(Elab *e, NodeId y, const NodeId *x, int n) {
   NodeId low = y;
   for (int i = 0; i < n; i++)
     if (x[i] < low) low = x[i];
-  unsigned char *mark = calloc((size_t)y + 1, 1); /* 1 wanted, 2 on a path from y */
+  unsigned char *mark = zeroed((size_t)y + 1, 1); /* 1 wanted, 2 on a path from y */
   bool found = false;
   for (int i = 0; i < n; i++)
     if (x[i] <= y) mark[x[i]] |= 1;

@@ -154,7 +154,7 @@ static void lex_number(Lexer *l) {
   }
   if (!hex && !real && l->s[begin] == '0' && i > begin + 1)
     return number_error(l, begin, "whole numbers do not begin with 0");
-  char small[64], *digits = i - begin < sizeof small ? small : malloc(i - begin + 1);
+  char small[64], *digits = i - begin < sizeof small ? small : zeroed(i - begin, 1);
   memcpy(digits, l->s + begin, i - begin);
   digits[i - begin] = 0;
   errno = 0;

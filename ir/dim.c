@@ -221,8 +221,7 @@ static void sum_begin(Sum *s) {
 }
 
 static void sum_grow(Sum *s) {
-  DimTerm *more = malloc(sizeof *more * (size_t)s->cap * 2);
-  if (!more) INTERNAL("out of memory");
+  DimTerm *more = zeroed((size_t)s->cap * 2, sizeof *more);
   memcpy(more, s->terms, sizeof *more * (size_t)s->n);
   if (s->terms != s->room) free(s->terms);
   s->terms = more;

@@ -137,8 +137,7 @@ NodeId graph_copy_node(Graph *g, Node n, const NodeId *map) {
 }
 
 void graph_inline(Graph *g, const Graph *body, const NodeId *in, NodeId *out) {
-  NodeId *map = calloc((size_t)arrlen(body->nodes), sizeof *map);
-  if (!map) INTERNAL("out of memory");
+  NodeId *map = zeroed((size_t)arrlen(body->nodes), sizeof *map);
   for (NodeId id = 1; id < (NodeId)arrlen(body->nodes); id++) {
     const Node *n = graph_node(body, id);
     map[id] = n->op == OP_input ? in[node_int(body, n, A_index)] : graph_copy_node(g, *n, map);

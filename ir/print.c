@@ -159,7 +159,7 @@ static void put_node(const Graph *g, NodeId id, Buf *b, Names *n, int indent) {
 }
 
 static void put_body(const Graph *g, Buf *b, Names *n, int indent) {
-  bool *seen = calloc((size_t)g->n_inputs + 1, sizeof *seen);
+  bool *seen = zeroed((size_t)g->n_inputs + 1, sizeof *seen);
   for (NodeId id = 1; id < (NodeId)arrlen(g->nodes); id++) {
     const Node *x = graph_node(g, id);
     if (x->op != OP_input) continue;
@@ -184,7 +184,7 @@ static void put_body(const Graph *g, Buf *b, Names *n, int indent) {
 void graph_print(const Graph *g, Buf *b) {
   int n = dim_var_count(g->dims), shown = 0;
   Names names = {.t = g->dims};
-  bool *used = calloc((size_t)n + 1, sizeof *used);
+  bool *used = zeroed((size_t)n + 1, sizeof *used);
   mark_graph(g, used, n);
   buf_str(b, "graph ");
   for (int v = 0; v < n; v++) {

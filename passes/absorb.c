@@ -136,8 +136,7 @@ void pass_absorb(Graph *g, const Prog *prog, const Entry *entry) {
   (void)prog;
   if (entry && (entry->kind != DNN_EXPORT || !entry->exported)) return;
   Rewrite r = rewrite_begin(g);
-  int *uses = calloc(r.n_old + 1, sizeof *uses);
-  if (!uses) INTERNAL("out of memory");
+  int *uses = zeroed(r.n_old + 1, sizeof *uses);
   for (NodeId n = 1; n < r.n_old; n++)
     for (int k = 0; r.live[n] && k < r.old[n].n_in; k++) uses[r.old[n].in[k]]++;
   for (int i = 0; i < (int)arrlen(g->outputs); i++) uses[g->outputs[i]]++;

@@ -151,8 +151,7 @@ static bool ends(const Family *f, NodeId n) {
 /* Members: on ways between products, and element-wise nodes behind the last one. */
 static void choose_members(const Search *s, Family *f) {
   bool *inside = f->inside;
-  bool *from = calloc(s->n_nodes + 1, 1), *to = calloc(s->n_nodes + 1, 1);
-  if (!from || !to) INTERNAL("out of memory");
+  bool *from = zeroed(s->n_nodes + 1, 1), *to = zeroed(s->n_nodes + 1, 1);
   for (NodeId n = 1; n < s->n_nodes; n++) {
     if (!s->live[n] || !f->known[n] || f->bad[n] || !goes_on(f, n)) continue;
     from[n] = begins(f, n);
@@ -298,7 +297,7 @@ static void visit(Order *o, NodeId n) {
 /* Finds what each block must give; a block that would wait for itself is given up. */
 static void find_outs(Search *s) {
   for (;;) {
-    Order o = {s, calloc(s->n_nodes + 1, 1), calloc((size_t)arrlen(s->blocks) + 1, 1), 0};
+    Order o = {s, zeroed(s->n_nodes + 1, 1), zeroed((size_t)arrlen(s->blocks) + 1, 1), 0};
     for (int i = 0; i < (int)arrlen(s->blocks); i++) arrsetlen(s->blocks[i]->outs, 0);
     for (int i = 0; i < (int)arrlen(s->g->outputs); i++) visit(&o, s->g->outputs[i]);
     free(o.state), free(o.blocks);
@@ -377,8 +376,7 @@ static void put_node(Out *o, NodeId n) {
 static void rebuild(Search *s) {
   Rewrite r = rewrite_begin(s->g);
   Out o = {s, &r};
-  bool *needed = calloc(r.n_old + 1, 1);
-  if (!needed) INTERNAL("out of memory");
+  bool *needed = zeroed(r.n_old + 1, 1);
   for (int i = 0; i < (int)arrlen(s->g->outputs); i++) needed[s->g->outputs[i]] = true;
   for (int i = 0; i < (int)arrlen(s->blocks); i++)
     for (int k = 0; k < (int)arrlen(s->blocks[i]->captures); k++)

@@ -18,7 +18,7 @@ enum { LEAST = 1 << 20, PART = 4 };
 
 /* By node: is it an output, or an operand of one that is not element-wise? */
 static bool *used_as_whole(const Rewrite *r) {
-  bool *whole = calloc((size_t)r->n_old + 1, sizeof *whole);
+  bool *whole = zeroed((size_t)r->n_old + 1, sizeof *whole);
   for (int i = 0; i < (int)arrlen(r->g->outputs); i++) whole[r->g->outputs[i]] = true;
   for (NodeId n = 1; n < r->n_old; n++) {
     const Node *x = &r->old[n];

@@ -114,9 +114,8 @@ void pass_cse(Graph *g, const Prog *prog, const Entry *entry) {
   Rewrite r = rewrite_begin(g);
   Seen s = {.cap = 16};
   while (s.cap < 2 * (size_t)r.n_old + 2) s.cap *= 2;
-  s.slot = calloc(s.cap, sizeof *s.slot);
-  s.hash = calloc(s.cap, sizeof *s.hash);
-  if (!s.slot || !s.hash) INTERNAL("out of memory");
+  s.slot = zeroed(s.cap, sizeof *s.slot);
+  s.hash = zeroed(s.cap, sizeof *s.hash);
   for (NodeId n = 1; n < r.n_old; n++) {
     if (!r.live[n]) continue;
     NodeId now = rewrite_copy(&r, n);

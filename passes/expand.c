@@ -175,8 +175,7 @@ static void expand_graph(Graph *g, const Prog *prog, const Entry *entry) {
   if (!rewrite_has_transforms(g)) return;
   hoist_graph(g, entry); /* what stands outside of a loop has its gradient outside */
   Expand e = {.r = rewrite_begin(g)};
-  e.results = calloc(e.r.n_old, sizeof *e.results);
-  if (!e.results) INTERNAL("out of memory");
+  e.results = zeroed(e.r.n_old, sizeof *e.results);
   bool small = true;
   for (NodeId n = 1; n < e.r.n_old; n++) {
     if (!e.r.live[n]) continue;
@@ -202,8 +201,7 @@ static void inline_calls(Graph *g, const Prog *prog, const Entry *entry) {
   for (NodeId n = 1; n < (NodeId)arrlen(g->nodes); n++) any |= is_call(g, graph_node(g, n));
   if (!any) return;
   Rewrite r = rewrite_begin(g);
-  NodeId **results = calloc(r.n_old, sizeof *results);
-  if (!results) INTERNAL("out of memory");
+  NodeId **results = zeroed(r.n_old, sizeof *results);
   for (NodeId n = 1; n < r.n_old; n++) {
     Node d = r.old[n];
     if (!r.live[n]) continue;

@@ -104,8 +104,8 @@ static bool packs_weights(const Fuse *f, NodeId n, int k) {
 
 /* Rule 4 of the header. */
 static void inline_clusters(Fuse *f) {
-  Uses *uses = calloc((size_t)f->n, sizeof *uses);
-  bool *kept = calloc((size_t)f->n, sizeof *kept);
+  Uses *uses = zeroed((size_t)f->n, sizeof *uses);
+  bool *kept = zeroed((size_t)f->n, sizeof *kept);
   for (NodeId n = 1; n < (NodeId)f->n; n++) {
     if (f->kind[n] == K_DEAD || f->kind[n] == K_VIRTUAL || f->kind[n] == K_SOURCE) continue;
     for (int i = 0; i < f->g->nodes[n].n_in; i++) {
@@ -235,7 +235,7 @@ static void store_heavy(Fuse *f, NodeId h) {
 
 /* Rule 5 of the header: members that their readers make again. */
 static void choose_again(Fuse *f) {
-  NodeId *reader = calloc((size_t)f->n + 1, sizeof *reader); /* the last cluster that reads a node */
+  NodeId *reader = zeroed((size_t)f->n + 1, sizeof *reader); /* the last cluster that reads a node */
   for (NodeId n = 1; n < (NodeId)f->n; n++) {
     if (f->kind[n] != K_CLUSTER && f->kind[n] != K_REGION) continue;
     bool streams = class_of(f, n) == MAP || class_of(f, n) == REDUCE;
@@ -315,25 +315,25 @@ static void start(Fuse *f, Plan *p, int scope) {
   f->g = p->scopes[scope].graph;
   f->n = (int)arrlen(f->g->nodes);
   size_t n = (size_t)f->n + 1;
-  f->kind = calloc(n, sizeof *f->kind);
-  f->fixed = calloc(n, sizeof *f->fixed);
+  f->kind = zeroed(n, sizeof *f->kind);
+  f->fixed = zeroed(n, sizeof *f->fixed);
   for (NodeId i = 1; !scope && i < (NodeId)f->n; i++) f->fixed[i] = (uint8_t)fixed_node(f->g, p->entry, i, f->fixed);
   for (NodeId i = 1; i < (NodeId)f->n; i++)
     if (!fixed_size(f->g, i)) f->fixed[i] = VARIES; /* what prepare makes has one size */
-  f->forced = calloc(n, sizeof *f->forced);
-  f->inlined = calloc(n, sizeof *f->inlined);
-  f->head = calloc(n, sizeof *f->head);
-  f->next = calloc(n, sizeof *f->next);
-  f->tail = calloc(n, sizeof *f->tail);
-  f->last = calloc(n, sizeof *f->last);
-  f->heavy = calloc(n, sizeof *f->heavy);
-  f->lowest = calloc(n, sizeof *f->lowest);
-  f->stamp = calloc(n, sizeof *f->stamp);
-  f->reach = calloc(n, sizeof *f->reach);
-  f->narrow = calloc(n, sizeof *f->narrow);
-  f->row = calloc(n, sizeof *f->row);
-  f->again = calloc(n, sizeof *f->again);
-  f->reads = calloc(n, sizeof *f->reads);
+  f->forced = zeroed(n, sizeof *f->forced);
+  f->inlined = zeroed(n, sizeof *f->inlined);
+  f->head = zeroed(n, sizeof *f->head);
+  f->next = zeroed(n, sizeof *f->next);
+  f->tail = zeroed(n, sizeof *f->tail);
+  f->last = zeroed(n, sizeof *f->last);
+  f->heavy = zeroed(n, sizeof *f->heavy);
+  f->lowest = zeroed(n, sizeof *f->lowest);
+  f->stamp = zeroed(n, sizeof *f->stamp);
+  f->reach = zeroed(n, sizeof *f->reach);
+  f->narrow = zeroed(n, sizeof *f->narrow);
+  f->row = zeroed(n, sizeof *f->row);
+  f->again = zeroed(n, sizeof *f->again);
+  f->reads = zeroed(n, sizeof *f->reads);
 }
 
 static void finish(Fuse *f) {
@@ -366,8 +366,8 @@ void fuse_scope(Plan *p, int scope, PlanStep **steps, const NodeId *roots, const
   fuse_merge_readers(&f);
   inline_clusters(&f);
 
-  bool *is_out = calloc((size_t)f.n + 1, sizeof *is_out);
-  int *group_of = malloc(sizeof(int) * ((size_t)f.n + 1));
+  bool *is_out = zeroed((size_t)f.n + 1, sizeof *is_out);
+  int *group_of = zeroed((size_t)f.n, sizeof *group_of);
   for (int i = 0; i <= f.n; i++) group_of[i] = -1;
   choose_outs(&f, is_out);
   make_groups(&f, group_of, is_out);

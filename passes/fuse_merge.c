@@ -194,8 +194,7 @@ static double bytes_of(const Fuse *f, NodeId n) {
 static bool made_behind(const Fuse *f, NodeId n, NodeId from) {
   enum { REACHED = 1, BEHIND = 2 };
   if (n <= from) return false;
-  uint8_t *mark = calloc((size_t)n + 1, 1);
-  if (!mark) INTERNAL("out of memory");
+  uint8_t *mark = zeroed((size_t)n + 1, 1);
   mark[n] = REACHED;
   for (NodeId m = n; m > from; m--) {
     const Node *x = &f->g->nodes[m];

@@ -22,8 +22,7 @@ void grad_give(Grad *c, NodeId n, int k, NodeId d) {
 
 static void body_flow(Arena *a, const Graph *body, const bool *in, bool *out) {
   NodeId n_nodes = (NodeId)arrlen(body->nodes);
-  bool *active = calloc(n_nodes, sizeof *active);
-  if (!active) INTERNAL("out of memory");
+  bool *active = zeroed(n_nodes, sizeof *active);
   for (NodeId n = 1; n < n_nodes; n++) {
     const Node *d = graph_node(body, n);
     if (d->op == OP_input) active[n] = in[node_int(body, d, A_index)] && dtype_is_float(d->type.dtype);
@@ -56,8 +55,7 @@ static void node_flow(Arena *a, const Graph *g, const Node *d, bool *in, bool *o
 }
 
 void grad_spread(Arena *a, const Graph *g, NodeId limit, bool *active, bool **live) {
-  bool **own = live ? live : calloc(limit, sizeof *own);
-  if (!own) INTERNAL("out of memory");
+  bool **own = live ? live : zeroed(limit, sizeof *own);
   for (NodeId n = 1; n < limit; n++) {
     const Node *d = graph_node(g, n);
     if (active[n] || grad_rules[d->op] == grad_zero) continue;
@@ -97,12 +95,11 @@ static void run_rule(Grad *c, NodeId n) {
 bool grad_reverse(Graph *g, Loc asked, const NodeId *ys, const NodeId *us, int n_ys, const NodeId *xs, int n_xs,
                   NodeId *dxs) {
   Grad c = {.g = g, .limit = (NodeId)arrlen(g->nodes), .asked = asked, .loc = asked, .op = "grad"};
-  c.adj = calloc(c.limit, sizeof *c.adj);
-  c.active = calloc(c.limit, sizeof *c.active);
-  c.cut = calloc(c.limit, sizeof *c.cut);
-  c.parts = calloc(c.limit, sizeof *c.parts);
-  c.live = calloc(c.limit, sizeof *c.live);
-  if (!c.adj || !c.active || !c.cut || !c.parts || !c.live) INTERNAL("out of memory");
+  c.adj = zeroed(c.limit, sizeof *c.adj);
+  c.active = zeroed(c.limit, sizeof *c.active);
+  c.cut = zeroed(c.limit, sizeof *c.cut);
+  c.parts = zeroed(c.limit, sizeof *c.parts);
+  c.live = zeroed(c.limit, sizeof *c.live);
   NodeId from = 0;
   for (int i = 0; i < n_xs; i++) c.active[xs[i]] = c.cut[xs[i]] = dtype_is_float(graph_type(g, xs[i]).dtype);
   grad_spread(g->arena, g, c.limit, c.active, c.live);

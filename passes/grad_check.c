@@ -197,8 +197,7 @@ static void tell_values(GradSite *s, Arena *a, const GradFn *f, const GradPoint 
 /* Where the paths end of the xs that no gradient reaches. */
 static void tell_cuts(GradSite *s, const GradFn *f) {
   NodeId n_nodes = (NodeId)arrlen(f->g->nodes);
-  bool *active = calloc(n_nodes, sizeof *active);
-  if (!active) INTERNAL("out of memory");
+  bool *active = zeroed(n_nodes, sizeof *active);
   for (int i = 0; i < f->n_x; i++) {
     memset(active, 0, n_nodes);
     active[f->x[i]] = true;

@@ -74,9 +74,8 @@ static void find_needs(Joint *j, int kept, const bool *instead) {
 /* Where a kept value serves to compute one element-wise value of its size and nothing else, that one is kept: what it
  * has besides is not needed then. Returns whether there was one. */
 static bool keep_later(const Joint *j, int kept, bool *instead) {
-  NodeId n_nodes = (NodeId)arrlen(j->g->nodes), *user = calloc(n_nodes, sizeof *user);
-  bool *several = calloc(n_nodes, sizeof *several), moved = false;
-  if (!user || !several) INTERNAL("out of memory");
+  NodeId n_nodes = (NodeId)arrlen(j->g->nodes), *user = zeroed(n_nodes, sizeof *user);
+  bool *several = zeroed(n_nodes, sizeof *several), moved = false;
   for (NodeId n = 1; n < n_nodes; n++)
     for (int k = 0; k < graph_node(j->g, n)->n_in && j->need[n] == NEED_COMPUTED; k++) {
       NodeId x = graph_node(j->g, n)->in[k];
@@ -96,9 +95,8 @@ static bool keep_later(const Joint *j, int kept, bool *instead) {
 
 void joint_needs(Joint *j, int kept) {
   size_t n_nodes = (size_t)arrlen(j->g->nodes);
-  j->need = calloc(n_nodes, 1);
-  bool *instead = calloc(n_nodes, sizeof *instead);
-  if (!j->need || !instead) INTERNAL("out of memory");
+  j->need = zeroed(n_nodes, 1);
+  bool *instead = zeroed(n_nodes, sizeof *instead);
   do find_needs(j, kept, instead);
   while (kept >= 0 && keep_later(j, kept, instead));
   free(instead);

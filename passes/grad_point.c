@@ -75,9 +75,8 @@ static bool is_leaf(const Graph *g, NodeId n) {
 static void find_paths(GradFn *f, NodeId seed) {
   Graph *g = f->g;
   NodeId n_nodes = (NodeId)arrlen(g->nodes);
-  bool *from = calloc(n_nodes, 1), *to = calloc(n_nodes, 1), *held = calloc(n_nodes, 1);
+  bool *from = zeroed(n_nodes, 1), *to = zeroed(n_nodes, 1), *held = zeroed(n_nodes, 1);
   f->on_path = arena_array(f->arena, bool, n_nodes);
-  if (!from || !to || !held) INTERNAL("out of memory");
   for (int i = 0; i < f->n_x; i++) from[f->x[i]] = true;
   for (NodeId n = 1; n < n_nodes; n++)
     for (int k = 0; k < g->nodes[n].n_in && n != seed; k++) from[n] |= from[g->nodes[n].in[k]];

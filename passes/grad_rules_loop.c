@@ -31,8 +31,7 @@ typedef struct Scan {
 
 /* Marks the inputs that outputs in `out` are made of by differentiable ops. Operands of regions all count. */
 static void reach_inputs(const Graph *body, const bool *out, bool *in) {
-  bool *met = calloc((size_t)arrlen(body->nodes), sizeof *met);
-  if (!met) INTERNAL("out of memory");
+  bool *met = zeroed((size_t)arrlen(body->nodes), sizeof *met);
   for (ptrdiff_t i = 0; i < arrlen(body->outputs); i++) met[body->outputs[i]] |= out[i];
   for (NodeId n = (NodeId)arrlen(body->nodes); n-- > 1;) {
     const Node *d = graph_node(body, n);

@@ -132,9 +132,8 @@ Graph *hoist_cone(const Hoist *l, const NodeId *values, int n) {
 /* Fixed values that cost something and are read by what is not fixed, or by views of them. */
 static NodeId *fixed_values(const Hoist *l) {
   NodeId n_nodes = (NodeId)arrlen(l->body->nodes), *out = NULL;
-  bool *read = calloc(n_nodes, sizeof *read);
+  bool *read = zeroed(n_nodes, sizeof *read);
   int64_t have = 0;
-  if (!read) INTERNAL("out of memory");
   for (int k = 0; k < l->d.n_in; k++) have += bytes_of(l->g, graph_type(l->g, l->d.in[k]));
   for (ptrdiff_t i = 0; i < arrlen(l->body->outputs); i++) read[l->body->outputs[i]] = true;
   for (NodeId n = n_nodes; n-- > 1;) {
@@ -307,8 +306,7 @@ void hoist_graph(Graph *g, const Entry *entry) {
   }
   if (!any) return;
   Rewrite r = rewrite_begin(g);
-  NodeId **alias = calloc(r.n_old, sizeof *alias);
-  if (!alias) INTERNAL("out of memory");
+  NodeId **alias = zeroed(r.n_old, sizeof *alias);
   for (NodeId n = 1; n < r.n_old; n++) {
     Node d = r.old[n];
     if (!r.live[n]) continue;

@@ -85,12 +85,12 @@ typedef struct Users {
 } Users;
 
 static Users find_users(const Graph *g, NodeId n_nodes) {
-  Users u = {calloc(n_nodes + 2, sizeof(int)), NULL};
+  Users u = {zeroed(n_nodes + 2, sizeof(int)), NULL};
   for (NodeId n = 1; n < n_nodes; n++)
     for (int k = 0; k < g->nodes[n].n_in; k++) u.first[g->nodes[n].in[k] + 1]++;
   for (NodeId n = 0; n <= n_nodes; n++) u.first[n + 1] += u.first[n];
-  u.users = calloc((size_t)u.first[n_nodes] + 1, sizeof *u.users);
-  int *at = calloc(n_nodes + 1, sizeof *at);
+  u.users = zeroed((size_t)u.first[n_nodes] + 1, sizeof *u.users);
+  int *at = zeroed(n_nodes + 1, sizeof *at);
   memcpy(at, u.first, n_nodes * sizeof *at);
   for (NodeId n = 1; n < n_nodes; n++)
     for (int k = 0; k < g->nodes[n].n_in; k++) u.users[at[g->nodes[n].in[k]]++] = n;
@@ -109,8 +109,8 @@ static Node renamed(const Graph *g, NodeId n, const NodeId *map) {
 void hostile_shuffle(Graph *g, uint64_t seed) {
   NodeId n_nodes = (NodeId)arrlen(g->nodes);
   Users u = find_users(g, n_nodes);
-  int *waits = calloc(n_nodes + 1, sizeof *waits);
-  NodeId *map = calloc(n_nodes + 1, sizeof *map), *ready = NULL;
+  int *waits = zeroed(n_nodes + 1, sizeof *waits);
+  NodeId *map = zeroed(n_nodes + 1, sizeof *map), *ready = NULL;
   Node *nodes = NULL;
   arrput(nodes, (Node){0});
   for (NodeId n = 1; n < n_nodes; n++) {

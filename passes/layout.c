@@ -211,8 +211,8 @@ static double gain_of_change(const Layout *y, int b) {
   return sum;
 }
 static void choose(Layout *y) {
-  int *up = malloc(sizeof *up * (size_t)(y->n + 1));
-  double *whole = calloc((size_t)y->n + 1, sizeof *whole);
+  int *up = zeroed((size_t)y->n, sizeof *up);
+  double *whole = zeroed((size_t)y->n + 1, sizeof *whole);
   for (int b = 0; b < y->n; b++) up[b] = b;
   for (int i = 0; i < arrlen(y->ties); i++) { /* what turned out to keep its order holds the other back */
     Tie t = y->ties[i];
@@ -251,10 +251,10 @@ static const RowPlace *channels_last(const Plan *p, Type t) {
 void plan_layout(Plan *p) {
   Layout y = {.p = p, .n = (int)arrlen(p->bufs)};
   size_t n = (size_t)y.n + 1, nodes = arrlen(p->graph->nodes) + 1;
-  y.open = calloc(n, sizeof *y.open);
-  y.last = calloc(n, sizeof *y.last);
-  y.gain = calloc(n, sizeof *y.gain);
-  y.fixed = calloc(nodes, sizeof *y.fixed);
+  y.open = zeroed(n, sizeof *y.open);
+  y.last = zeroed(n, sizeof *y.last);
+  y.gain = zeroed(n, sizeof *y.gain);
+  y.fixed = zeroed(nodes, sizeof *y.fixed);
   for (NodeId i = 1; i < (NodeId)arrlen(p->graph->nodes); i++)
     y.fixed[i] = (uint8_t)fixed_node(p->graph, p->entry, i, y.fixed);
   open_buffers(&y);

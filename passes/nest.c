@@ -163,8 +163,7 @@ static bool has_room(const Graph *g, const Node *d) {
 
 /* Nodes that values are made of whose derivatives are asked for. */
 static bool *differentiated(const Graph *g, bool all) {
-  bool *met = calloc((size_t)arrlen(g->nodes), sizeof *met);
-  if (!met) INTERNAL("out of memory");
+  bool *met = zeroed((size_t)arrlen(g->nodes), sizeof *met);
   for (NodeId n = (NodeId)arrlen(g->nodes); n-- > 1;) {
     const Node *d = graph_node(g, n);
     met[n] |= all;
@@ -186,8 +185,7 @@ static void nest_graph(Graph *g, int depth, bool all) {
     return;
   }
   Rewrite r = rewrite_begin(g);
-  NodeId **results = calloc(r.n_old, sizeof *results);
-  if (!results) INTERNAL("out of memory");
+  NodeId **results = zeroed(r.n_old, sizeof *results);
   for (NodeId n = 1; n < r.n_old; n++) {
     Node d = r.old[n];
     if (!r.live[n]) continue;

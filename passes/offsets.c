@@ -3,12 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void *zeros(size_t n, size_t size) {
-  void *p = calloc(n + 1, size);
-  if (!p) INTERNAL("out of memory");
-  return p;
-}
-
 static int positions(const Block *b, int n) {
   int last = 0;
   for (int i = 0; i < n; i++)
@@ -29,7 +23,7 @@ static int64_t most_alive(const Block *b, int n, int64_t *alive, int steps) {
 
 int64_t offsets_bound(const Block *blocks, int n) {
   int steps = positions(blocks, n);
-  int64_t *alive = zeros((size_t)steps + 1, sizeof *alive), most = most_alive(blocks, n, alive, steps);
+  int64_t *alive = zeroed((size_t)steps + 1, sizeof *alive), most = most_alive(blocks, n, alive, steps);
   free(alive);
   return most;
 }
@@ -105,9 +99,9 @@ static void keep_offsets(const Block *blocks, int n, int64_t *kept) {
 
 static int64_t place_by_gaps(Block *blocks, int n, int64_t bound) {
   enum { MOST_TURNS = 60, MOST_WORK = 60000000 };
-  int *list = zeros((size_t)n, sizeof *list), *other = zeros((size_t)n, sizeof *other);
-  Rank *ranks = zeros((size_t)n, sizeof *ranks);
-  int64_t *kept = zeros((size_t)n, sizeof *kept), peak = INT64_MAX, turns = MOST_WORK / ((int64_t)n * n + 1) / ORDERS;
+  int *list = zeroed((size_t)n, sizeof *list), *other = zeroed((size_t)n, sizeof *other);
+  Rank *ranks = zeroed((size_t)n, sizeof *ranks);
+  int64_t *kept = zeroed((size_t)n, sizeof *kept), peak = INT64_MAX, turns = MOST_WORK / ((int64_t)n * n + 1) / ORDERS;
   if (turns > MOST_TURNS) turns = MOST_TURNS;
   for (int order = 0; order < ORDERS && peak > bound; order++) {
     sorted(blocks, n, order, ranks, list);
@@ -162,7 +156,7 @@ static int search(Search *s, int left, int64_t from, int last) {
   if (!left) return 1;
   if (s->work < 0) return -1;
   if (!has_room(s, from)) return 0;
-  Choice *choices = zeros((size_t)left, sizeof *choices);
+  Choice *choices = zeroed((size_t)left, sizeof *choices);
   int n = 0, found = 0;
   for (int i = 0; i < s->n; i++) {
     if (s->placed[i]) continue;
@@ -177,7 +171,7 @@ static int search(Search *s, int left, int64_t from, int last) {
     x->offset = choices[k].offset;
     if (x->offset + x->bytes > s->limit || !has_room(s, x->offset)) break; /* nor is there for those above */
     under = realloc(under, sizeof *under * life);
-    if (!under) INTERNAL("out of memory");
+    if (!under) out_of_memory();
     memcpy(under, s->top + x->begin, sizeof *under * life);
     for (int t = x->begin; t <= x->end; t++) s->top[t] = x->offset + x->bytes, s->rest[t] -= x->bytes;
     s->placed[choices[k].block] = true;
@@ -192,16 +186,16 @@ static int search(Search *s, int left, int64_t from, int last) {
 
 int offsets_exact(Block *blocks, int n, int64_t limit, int64_t work) {
   int steps = positions(blocks, n);
-  int64_t *kept = zeros((size_t)n, sizeof *kept);
+  int64_t *kept = zeroed((size_t)n, sizeof *kept);
   keep_offsets(blocks, n, kept);
   Search s = {blocks,
               n,
               steps,
               limit,
               work,
-              zeros((size_t)steps + 1, sizeof(int64_t)),
-              zeros((size_t)steps + 1, sizeof(int64_t)),
-              zeros((size_t)n, sizeof(bool))};
+              zeroed((size_t)steps + 1, sizeof(int64_t)),
+              zeroed((size_t)steps + 1, sizeof(int64_t)),
+              zeroed((size_t)n, sizeof(bool))};
   int found = most_alive(blocks, n, s.rest, steps) > limit ? 0 : search(&s, n, 0, -1);
   if (found != 1)
     for (int i = 0; i < n; i++) blocks[i].offset = kept[i];

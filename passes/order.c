@@ -12,15 +12,10 @@ typedef struct Run {
   int64_t alive, peak;
 } Run;
 
-static void *zeros(size_t n, size_t size) {
-  void *p = calloc(n + 1, size);
-  if (!p) INTERNAL("out of memory");
-  return p;
-}
-
 static Run run_new(const Order *o) {
   int n = (int)arrlen(o->items), nv = (int)arrlen(o->values);
-  Run r = {o, n, zeros((size_t)n, sizeof(int)), zeros((size_t)nv, sizeof(int)), zeros((size_t)n, sizeof(int *)), 0, 0};
+  Run r = {o, n, zeroed((size_t)n, sizeof(int)), zeroed((size_t)nv, sizeof(int)), zeroed((size_t)n, sizeof(int *)),
+           0, 0};
   for (int i = 0; i < n; i++) {
     const OrderItem *x = &o->items[i];
     for (int k = 0; k < arrlen(x->after); k++) arrput(r.next[x->after[k]], i);
@@ -153,9 +148,9 @@ static void schedule_forwards(Run *r, Rule rule, int *seq) {
 /* From the end: an item needs its operands from here on, and its results no more. */
 static void schedule_backwards(Run *r, Rule rule, int *seq) {
   const Order *o = r->o;
-  int nv = (int)arrlen(o->values), *ready = NULL, *waits = zeros((size_t)r->n, sizeof(int));
+  int nv = (int)arrlen(o->values), *ready = NULL, *waits = zeroed((size_t)r->n, sizeof(int));
   int64_t slack = slack_of(o, rule);
-  bool *needed = zeros((size_t)nv, sizeof(bool));
+  bool *needed = zeroed((size_t)nv, sizeof(bool));
   for (int v = 0; v < nv; v++) needed[v] = o->values[v].stays;
   for (int i = 0; i < r->n; i++) {
     waits[i] = (int)arrlen(r->next[i]);
@@ -211,7 +206,7 @@ static bool waits_for(const Order *o, int item, int other) {
 }
 /* The item at `from` comes to `to`, with all between that it waits for, or that waits for it. */
 static void move(const Order *o, const int *seq, int n, int from, int to, int *out) {
-  int step = from < to ? 1 : -1, *held = NULL, at = 0, *rest = zeros((size_t)n, sizeof(int)), n_rest = 0;
+  int step = from < to ? 1 : -1, *held = NULL, at = 0, *rest = zeroed((size_t)n, sizeof(int)), n_rest = 0;
   arrput(held, seq[from]);
   for (int i = from + step; i != to + step; i += step) {
     bool with = false;
@@ -236,7 +231,7 @@ static void move(const Order *o, const int *seq, int n, int from, int to, int *o
 
 /* Moves single items from before the peak behind it and the other way round, as long as that makes it lower. */
 static int64_t improve(Run *r, int *seq, int64_t peak) {
-  int *other = zeros((size_t)r->n, sizeof(int)), tries = MOST_WORK / (r->n * 8 + 1);
+  int *other = zeroed((size_t)r->n, sizeof(int)), tries = MOST_WORK / (r->n * 8 + 1);
   if (tries > MOST_TRIES) tries = MOST_TRIES;
   for (bool better = true; better && tries > 0;) {
     better = false;
@@ -258,7 +253,7 @@ static int64_t improve(Run *r, int *seq, int64_t peak) {
 
 int64_t order_quick(const Order *o, int *seq) {
   Run r = run_new(o);
-  int *other = zeros((size_t)r.n, sizeof(int));
+  int *other = zeroed((size_t)r.n, sizeof(int));
   int64_t peak = INT64_MAX;
   for (int way = 0; way < 2 * RULES; way++) {
     if (way < RULES) schedule_forwards(&r, (Rule)way, other);
@@ -357,7 +352,7 @@ static int free_item(const Search *s, const Set *x) {
 int64_t order_exact(const Order *o, int64_t below, int states, int *seq) {
   int n = (int)arrlen(o->items), goal = -1;
   if (n > 64) return ORDER_UNKNOWN;
-  Search s = {.o = o, .n = n, .left = zeros((size_t)arrlen(o->values), sizeof(int))};
+  Search s = {.o = o, .n = n, .left = zeroed((size_t)arrlen(o->values), sizeof(int))};
   uint64_t all = n == 64 ? ~UINT64_C(0) : (UINT64_C(1) << n) - 1;
   Set begin = {.last = -1, .from = -1};
   arrput(s.sets, begin);
@@ -383,7 +378,7 @@ int64_t order_exact(const Order *o, int64_t below, int states, int *seq) {
 /* What the neediest item needs by itself: no order has a lower peak. */
 static int64_t least_peak(const Order *o) {
   int64_t least = 0;
-  int *left = zeros((size_t)arrlen(o->values), sizeof(int));
+  int *left = zeroed((size_t)arrlen(o->values), sizeof(int));
   for (int v = 0; v < arrlen(o->values); v++) left[v] = 1;
   for (int i = 0; i < arrlen(o->items); i++) {
     int64_t bytes = during(o, left, 0, i);
@@ -396,7 +391,7 @@ static int64_t least_peak(const Order *o) {
 
 int64_t order_find(const Order *o, int *seq, bool *proven) {
   enum { STATES = 4000 };
-  int n = (int)arrlen(o->items), *given = zeros((size_t)n, sizeof(int)), *other = zeros((size_t)n, sizeof(int));
+  int n = (int)arrlen(o->items), *given = zeroed((size_t)n, sizeof(int)), *other = zeroed((size_t)n, sizeof(int));
   for (int i = 0; i < n; i++) given[i] = i;
   int64_t as_given = order_peak(o, given), peak = order_quick(o, seq), exact = ORDER_UNKNOWN;
   if (as_given <= peak) memcpy(seq, given, sizeof(int) * (size_t)n), peak = as_given;

@@ -100,7 +100,7 @@ static int rest_group(const Parts *t, int concat, NodeId x, int to) {
   Group gr = {.scope = t->scope};
   const Group *from = &p->groups[concat];
   arrput(gr.outs, ((GroupOut){x, to}));
-  bool *needed = calloc(x + 1, sizeof *needed);
+  bool *needed = zeroed(x + 1, sizeof *needed);
   needed[x] = true;
   for (NodeId n = x; n > 0; n--) { /* operands stand before their users */
     if (!needed[n]) continue;

@@ -162,7 +162,7 @@ static bool walk_same(const Plan *p, const Group *gr, NodeId at, bool same, Node
 }
 
 bool group_reads_same(const Plan *p, const Group *gr, NodeId n) {
-  uint8_t *seen = calloc((size_t)arrlen(p->scopes[gr->scope].graph->nodes) + 1, 1);
+  uint8_t *seen = zeroed((size_t)arrlen(p->scopes[gr->scope].graph->nodes) + 1, 1);
   bool ok = true;
   for (int i = 0; i < arrlen(gr->outs) && ok; i++) {
     NodeId o = gr->outs[i].node;
@@ -247,7 +247,7 @@ static void check_overlaps(Check *c) {
 }
 
 bool plan_verify(const Plan *p, Buf *why) {
-  Check c = {p, calloc((size_t)arrlen(p->bufs) + 1, 1), why, true};
+  Check c = {p, zeroed((size_t)arrlen(p->bufs) + 1, 1), why, true};
   check_steps(&c, p->steps);
   check_overlaps(&c);
   free(c.written);

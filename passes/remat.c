@@ -24,12 +24,6 @@
 
 enum { LONGEST = 200 }; /* nodes of a chain */
 
-static void *zeros(size_t n, size_t size) {
-  void *p = calloc(n + 1, size);
-  if (!p) INTERNAL("out of memory");
-  return p;
-}
-
 static int home(const Plan *p, int b) {
   while (p->bufs[b].kind == BUF_ROW) b = p->bufs[b].index;
   return b;
@@ -52,7 +46,7 @@ static int step_of_peak(const Plan *p) {
   int end = 0;
   for (int b = 0; b < arrlen(p->bufs); b++)
     if (p->bufs[b].end >= end) end = p->bufs[b].end + 1;
-  int64_t *alive = zeros((size_t)end + 1, sizeof *alive), most = -1, now = 0;
+  int64_t *alive = zeroed((size_t)end + 1, sizeof *alive), most = -1, now = 0;
   int at = 0;
   for (int b = 0; b < arrlen(p->bufs); b++) {
     const PlanBuf *x = &p->bufs[b];
@@ -99,12 +93,12 @@ static void look_at_step(Remat *r, int i, bool *touched) {
 Remat remat_begin(const Plan *p) {
   size_t nb = (size_t)arrlen(p->bufs), n = (size_t)arrlen(p->graph->nodes);
   Remat r = {.p = p, .g = p->graph, .nodes = p->graph->nodes, .n = (int)n, .at = step_of_peak(p)};
-  r.first = zeros(n, sizeof *r.first), r.content = zeros(nb, sizeof *r.content), r.kept = zeros(nb, sizeof *r.kept);
-  r.last = zeros(nb, sizeof *r.last), r.next = zeros(nb, sizeof *r.next), r.idle = zeros(nb, sizeof *r.idle),
-  r.dropped = zeros(n, sizeof *r.dropped), r.offered = zeros(n, sizeof *r.offered);
-  r.stamp = zeros(n, sizeof *r.stamp);
+  r.first = zeroed(n, sizeof *r.first), r.content = zeroed(nb, sizeof *r.content), r.kept = zeroed(nb, sizeof *r.kept);
+  r.last = zeroed(nb, sizeof *r.last), r.next = zeroed(nb, sizeof *r.next), r.idle = zeroed(nb, sizeof *r.idle),
+  r.dropped = zeroed(n, sizeof *r.dropped), r.offered = zeroed(n, sizeof *r.offered);
+  r.stamp = zeroed(n, sizeof *r.stamp);
   for (size_t i = 0; i < n; i++) r.first[i] = -1;
-  bool *touched = zeros(nb, sizeof *touched);
+  bool *touched = zeroed(nb, sizeof *touched);
   for (int i = 0; i < arrlen(p->steps); i++) look_at_step(&r, i, touched);
   for (size_t b = 0; b < nb; b++)
     r.idle[b] = r.kept[b] && !touched[b] && p->bufs[b].kind == BUF_ARENA && p->bufs[b].twin < 0;
@@ -236,8 +230,8 @@ static NodeId clone_of(Cloning *c, NodeId n) {
 }
 
 void remat_clone(Remat *r) {
-  Cloning c = {.r = r, .clone = zeros((size_t)r->n, sizeof(NodeId)), .whole = zeros((size_t)r->n, sizeof(NodeId))};
-  c.needs = zeros((size_t)r->n, 1);
+  Cloning c = {.r = r, .clone = zeroed((size_t)r->n, sizeof(NodeId)), .whole = zeroed((size_t)r->n, sizeof(NodeId))};
+  c.needs = zeroed((size_t)r->n, 1);
   c.w = rewrite_begin(r->g);
   for (NodeId n = 1; n < c.w.n_old; n++) {
     if (!c.w.live[n]) continue;

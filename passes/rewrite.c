@@ -4,8 +4,7 @@
 
 /* Marks what the outputs need, walking down once: operands stand before their users. */
 static bool *live_nodes(const Graph *g, NodeId n_nodes) {
-  bool *live = calloc(n_nodes + 1, sizeof *live);
-  if (!live) INTERNAL("out of memory");
+  bool *live = zeroed(n_nodes + 1, sizeof *live);
   for (int i = 0; i < (int)arrlen(g->outputs); i++) live[g->outputs[i]] = true;
   for (NodeId n = n_nodes; n-- > 1;) {
     const Node *d = &g->nodes[n];
@@ -19,8 +18,7 @@ static bool *live_nodes(const Graph *g, NodeId n_nodes) {
 Rewrite rewrite_begin(Graph *g) {
   Rewrite r = {.g = g, .old = g->nodes, .n_old = (NodeId)arrlen(g->nodes)};
   r.live = live_nodes(g, r.n_old);
-  r.map = calloc(r.n_old + 1, sizeof *r.map);
-  if (!r.map) INTERNAL("out of memory");
+  r.map = zeroed(r.n_old + 1, sizeof *r.map);
   g->nodes = NULL;
   arrput(g->nodes, (Node){0});
   return r;

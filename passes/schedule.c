@@ -73,11 +73,6 @@ typedef struct Problem {
   Order order;
 } Problem;
 
-static void *zeros(int n, size_t size) {
-  void *p = calloc((size_t)n + 1, size);
-  if (!p) INTERNAL("out of memory");
-  return p;
-}
 static const PlanStep *step_of(const Problem *q, int item) { return &q->steps[q->at[item]]; }
 
 static bool lies_in(const Plan *p, int buf, int in) {
@@ -103,7 +98,7 @@ static void touch_all(Problem *q) {
   int n = q->n_bufs + (int)arrlen(q->p->prog->cells);
   for (int k = 0; k < n && q->touched; k++) arrfree(q->touched[k]);
   free(q->touched);
-  q->touched = zeros(n, sizeof *q->touched);
+  q->touched = zeroed(n, sizeof *q->touched);
   for (int i = 0; i < q->n; i++) {
     for (int k = 0; k < arrlen(q->reads[i]); k++) touch(q, i, q->reads[i][k], false);
     for (int k = 0; k < arrlen(q->writes[i]); k++) touch(q, i, q->writes[i][k], true);
@@ -163,7 +158,7 @@ static void keep_roots(Problem *q) {
   const Plan *p = q->p;
   bool whole = q->whole;
   int nv = (int)arrlen(q->order.values);
-  bool *read = zeros(nv, sizeof(bool));
+  bool *read = zeroed(nv, sizeof(bool));
   for (int i = 0; i < q->n; i++)
     for (int k = 0; k < arrlen(q->order.items[i].reads); k++) read[q->order.items[i].reads[k]] = true;
   for (int v = 0; v < nv && !whole; v++) q->order.values[v].stays = !read[v];
@@ -200,7 +195,7 @@ static void fold_inner(Problem *q, int i, const bool *seen, int *first, int *las
   OrderItem *x = &q->order.items[i];
   for (int b = 0; b < q->n_bufs; b++) first[b] = -1;
   int n = flatten(q->p, step_of(q, i), 0, first, last);
-  int64_t *change = zeros(n + 1, sizeof(int64_t)), alive = 0;
+  int64_t *change = zeroed(n + 1, sizeof(int64_t)), alive = 0;
   for (int k = 0; k < arrlen(q->writes[i]); k++) {
     int b = buf_home(q->p, q->writes[i][k]);
     if (q->value[b] < 0 || seen[q->value[b]] || q->p->bufs[b].twin >= 0 || first[b] < 0) continue;
@@ -216,13 +211,13 @@ static void fold_inner(Problem *q, int i, const bool *seen, int *first, int *las
 }
 
 static void fold_all(Problem *q) {
-  bool *seen = zeros((int)arrlen(q->order.values), sizeof(bool)), any = false;
+  bool *seen = zeroed((int)arrlen(q->order.values), sizeof(bool)), any = false;
   for (int i = 0; i < q->n; i++) {
     any |= step_of(q, i)->kind != PLAN_KERNEL;
     for (int k = 0; k < arrlen(q->order.items[i].reads); k++) seen[q->order.items[i].reads[k]] = true;
   }
   for (int v = 0; v < arrlen(q->order.values); v++) seen[v] |= q->order.values[v].stays;
-  int *first = zeros(q->n_bufs, sizeof(int)), *last = zeros(q->n_bufs, sizeof(int));
+  int *first = zeroed(q->n_bufs, sizeof(int)), *last = zeroed(q->n_bufs, sizeof(int));
   for (int i = 0; i < q->n && any; i++)
     if (step_of(q, i)->kind != PLAN_KERNEL) fold_inner(q, i, seen, first, last);
   free(seen), free(first), free(last);
@@ -258,7 +253,7 @@ static bool reaches(int *const *next, int from, int to, int *mark, int stamp) {
 
 /* The steps that read each cell, stb_ds. */
 static int **cell_readers(const Problem *q) {
-  int **readers = zeros((int)arrlen(q->p->prog->cells), sizeof(int *));
+  int **readers = zeroed((int)arrlen(q->p->prog->cells), sizeof(int *));
   for (int i = 0; i < q->n; i++)
     for (int k = 0; k < arrlen(q->reads[i]); k++) {
       const PlanBuf *x = &q->p->bufs[buf_home(q->p, q->reads[i][k])];
@@ -272,7 +267,7 @@ static int **cell_readers(const Problem *q) {
 static void order_cells(Problem *q) {
   const Plan *p = q->p;
   const Entry *e = p->entry;
-  int **readers = cell_readers(q), **next = zeros(q->n, sizeof(int *)), *mark = zeros(q->n, sizeof(int)), stamp = 0;
+  int **readers = cell_readers(q), **next = zeroed(q->n, sizeof(int *)), *mark = zeroed(q->n, sizeof(int)), stamp = 0;
   for (int i = 0; i < q->n; i++)
     for (int k = 0; k < arrlen(q->order.items[i].after); k++) arrput(next[q->order.items[i].after[k]], i);
   for (int w = 0; w < arrlen(e->writes); w++) {
@@ -331,8 +326,8 @@ static int any_ready(const Problem *q, const bool *done, uint64_t *state) {
 
 /* First by their nodes, each behind what it waits for: an order that is possible, and the program's own. */
 static int *natural_order(const Problem *q, uint64_t hostile) {
-  int *seq = zeros(q->n, sizeof(int));
-  bool *done = zeros(q->n, sizeof(bool));
+  int *seq = zeroed(q->n, sizeof(int));
+  bool *done = zeroed(q->n, sizeof(bool));
   for (int placed = 0; placed < q->n; placed++) {
     int best = hostile ? any_ready(q, done, &hostile) : first_ready(q, done);
     if (best < 0) INTERNAL("schedule: groups wait for each other in a circle");
@@ -350,7 +345,7 @@ static Problem problem_new(const Plan *p, PlanStep *steps, bool whole) {
     if (!steps[i].joined) arrput(q.at, i);
   q.n = (int)arrlen(q.at);
   arrput(q.at, n);
-  q.reads = zeros(q.n, sizeof(int *)), q.writes = zeros(q.n, sizeof(int *)), q.value = zeros(q.n_bufs, sizeof(int));
+  q.reads = zeroed(q.n, sizeof(int *)), q.writes = zeroed(q.n, sizeof(int *)), q.value = zeroed(q.n_bufs, sizeof(int));
   for (int i = 0; i < q.n; i++) {
     for (int k = q.at[i]; k < q.at[i + 1]; k++) {
       step_reads(p, &steps[k], &q.reads[i]);
@@ -392,7 +387,7 @@ static void in_natural_order(const Plan *p, PlanStep **steps, bool whole) {
 /* The items in the order `seq`, named by it. */
 static Order renamed(const Order *o, const int *seq, int n) {
   Order to = {0};
-  int *at = zeros(n, sizeof(int));
+  int *at = zeroed(n, sizeof(int));
   for (int i = 0; i < n; i++) at[seq[i]] = i;
   for (int i = 0; i < n; i++) {
     OrderItem x = o->items[seq[i]];
@@ -417,7 +412,7 @@ static void schedule(Plan *p, PlanStep **steps, bool whole) {
   if (whole && !hostile_steps()) order_cells(&q);
   fold_all(&q);
   for (int i = 0; i < n; i++) find_takes(&q, i);
-  int *natural = natural_order(&q, hostile_steps()), *seq = zeros(n, sizeof(int));
+  int *natural = natural_order(&q, hostile_steps()), *seq = zeroed(n, sizeof(int));
   Order o = renamed(&q.order, natural, n);
   arrfree(q.order.items);
   q.order = o;
@@ -446,7 +441,7 @@ PlanStep *plan_placed_order(const Plan *p) {
     fill_items(&q);
     keep_roots(&q);
     fold_all(&q);
-    int *seq = zeros(q.n, sizeof(int)), *same = zeros(q.n, sizeof(int));
+    int *seq = zeroed(q.n, sizeof(int)), *same = zeroed(q.n, sizeof(int));
     bool proven;
     for (int i = 0; i < q.n; i++) same[i] = i;
     if (order_find(&q.order, seq, &proven) < order_peak(&q.order, same)) order = reordered(&q, seq);

@@ -149,11 +149,11 @@ void pass_settle(Graph *g, const Prog *prog, const Entry *entry) {
   rewrite_regions(g, pass_settle, prog, entry);
   Settle s = {.r = rewrite_begin(g)};
   size_t n_nodes = (size_t)s.r.n_old + 1;
-  s.down = calloc(n_nodes, sizeof *s.down);
-  s.up = calloc(n_nodes, sizeof *s.up);
-  s.plain = calloc(n_nodes, sizeof *s.plain);
-  s.users = calloc(n_nodes, sizeof *s.users);
-  s.fixed = calloc(n_nodes, sizeof *s.fixed);
+  s.down = zeroed(n_nodes, sizeof *s.down);
+  s.up = zeroed(n_nodes, sizeof *s.up);
+  s.plain = zeroed(n_nodes, sizeof *s.plain);
+  s.users = zeroed(n_nodes, sizeof *s.users);
+  s.fixed = zeroed(n_nodes, sizeof *s.fixed);
   count_users(&s);
   for (NodeId n = 1; n < s.r.n_old; n++)
     if (s.r.live[n] && is_map(old(&s, n))) s.down[n] = common_transpose(&s, n);

@@ -179,8 +179,7 @@ static bool sinks(const Sink *s) {
 static Graph *rebuild(Sink *s, const Graph *from) {
   Body b = {s, graph_new(s->g->arena, from->dims, from->diag), 0, NULL};
   NodeId *input = arena_array(s->g->arena, NodeId, from->n_inputs + 1);
-  NodeId *map = calloc((size_t)arrlen(from->nodes) + 1, sizeof *map);
-  if (!map) INTERNAL("out of memory");
+  NodeId *map = zeroed((size_t)arrlen(from->nodes) + 1, sizeof *map);
   for (int i = 0; i < s->carried; i++) input[i] = g_input(b.g, s->x->loc, from->input_types[i]);
   if (s->needs_count) b.count = g_input(b.g, s->x->loc, type_scalar(I64));
   for (int i = s->carried; i < s->carried + s->rows; i++)

@@ -39,8 +39,7 @@ static int as_input(const Graph *body, NodeId n) {
 
 /* Inputs that the outputs in `out` (all of them: NULL) need. */
 static void needed_inputs(const Graph *body, const bool *out, bool *in) {
-  bool *met = calloc((size_t)arrlen(body->nodes), sizeof *met);
-  if (!met) INTERNAL("out of memory");
+  bool *met = zeroed((size_t)arrlen(body->nodes), sizeof *met);
   for (ptrdiff_t i = 0; i < arrlen(body->outputs); i++) met[body->outputs[i]] |= !out || out[i];
   for (NodeId n = (NodeId)arrlen(body->nodes); n-- > 1;) {
     const Node *d = graph_node(body, n);
@@ -167,9 +166,8 @@ static NodeId remake(const Trim *t, Graph *body, const Fate *f, NodeId x, Type t
 
 static Graph *rebuild(const Trim *t, const Graph *old, const Fate *fates, const NodeId *in, int n_in) {
   Graph *body = graph_new(old->arena, old->dims, old->diag);
-  NodeId *fresh = arena_array(old->arena, NodeId, n_in + 1), *map = calloc((size_t)arrlen(old->nodes), sizeof *map);
+  NodeId *fresh = arena_array(old->arena, NodeId, n_in + 1), *map = zeroed((size_t)arrlen(old->nodes), sizeof *map);
   NodeId *given = arena_array(old->arena, NodeId, t->n_in + 1);
-  if (!map) INTERNAL("out of memory");
   for (int k = 0; k < n_in; k++) {
     Type type = graph_type(t->g, in[k]);
     for (int i = 0; i < t->n_in; i++)
@@ -301,9 +299,8 @@ static void trim_graph(Graph *g) {
   NodeId n_nodes = (NodeId)arrlen(g->nodes);
   for (NodeId n = 1; n < n_nodes; n++) any |= may_trim(graph_node(g, n));
   if (any) {
-    Trimmed *of = calloc(n_nodes, sizeof *of);
-    bool *live = calloc(n_nodes, sizeof *live);
-    if (!of || !live) INTERNAL("out of memory");
+    Trimmed *of = zeroed(n_nodes, sizeof *of);
+    bool *live = zeroed(n_nodes, sizeof *live);
     trim_nodes(g, of, live);
     Rewrite r = rewrite_begin(g); /* results under their new numbers */
     free(r.live);

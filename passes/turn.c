@@ -56,7 +56,7 @@ static void look_at_operands(Turn *t, NodeId n) {
 }
 /* Does a broadcast operand of the members depend on members? Then their rows belong together, as those of a softmax. */
 static void bind_rows(Turn *t) {
-  NodeId *from = calloc((size_t)t->r.n_old + 1, sizeof *from); /* the component that a node depends on; the last one */
+  NodeId *from = zeroed((size_t)t->r.n_old + 1, sizeof *from); /* the component that a node depends on; the last one */
   for (NodeId n = 1; n < t->r.n_old; n++) {
     const Node *d = old(t, n);
     for (int k = 0; k < d->n_in; k++)
@@ -194,15 +194,15 @@ static NodeId rebuilt(Turn *t, NodeId n) {
 void pass_turn(Graph *g, const Prog *prog, const Entry *entry) {
   rewrite_regions(g, pass_turn, prog, entry);
   size_t n_nodes = arrlen(g->nodes) + 1;
-  Turn t = {.flops = calloc(n_nodes, sizeof *t.flops), .fixed = calloc(n_nodes, sizeof *t.fixed)};
+  Turn t = {.flops = zeroed(n_nodes, sizeof *t.flops), .fixed = zeroed(n_nodes, sizeof *t.fixed)};
   for (NodeId n = 1; n < (NodeId)arrlen(g->nodes); n++) {
     if (g->nodes[n].op == OP_dot) t.flops[n] = (double)dim_upper(g->dims, node_flops(g, n));
     if (!entry || entry->graph == g) t.fixed[n] = (uint8_t)fixed_node(g, entry, n, t.fixed);
   }
   t.r = rewrite_begin(g);
-  t.up = calloc(n_nodes, sizeof *t.up);
-  t.bound = calloc(n_nodes, sizeof *t.bound);
-  t.other = calloc(n_nodes, sizeof *t.other);
+  t.up = zeroed(n_nodes, sizeof *t.up);
+  t.bound = zeroed(n_nodes, sizeof *t.bound);
+  t.other = zeroed(n_nodes, sizeof *t.other);
   find_members(&t);
   choose(&t);
   for (NodeId n = 1; n < t.r.n_old; n++)

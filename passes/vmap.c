@@ -122,9 +122,8 @@ static void run(Vmap *v, NodeId from, NodeId to) {
 
 /* The tables by node of n nodes. */
 static void tables(Vmap *v, NodeId n) {
-  v->at = calloc(n + 1, sizeof *v->at);
-  v->parts = calloc(n + 1, sizeof *v->parts);
-  if (!v->at || !v->parts) INTERNAL("out of memory");
+  v->at = zeroed(n + 1, sizeof *v->at);
+  v->parts = zeroed(n + 1, sizeof *v->parts);
 }
 
 static void end(Vmap *v) {
