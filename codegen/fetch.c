@@ -32,18 +32,25 @@ void fetch_panel(Lower *l, const Block *q, LExpr *tile) {
 }
 
 /* A that lies along its rows: a line of each row of K serves the next few tiles. The first panel of a block brings
- * them. */
-void fetch_lines(Lower *l, const Block *q, LExpr *row) {
+ * them, or every tile in its own loop. */
+void fetch_lines(Lower *l, const Block *q, LExpr *row, Ahead *ahead) {
   enum { TILES = 3 };
   LB *x = l->b;
   const Tiled *s = q->s;
   const Tile *t = &s->t;
   int64_t side, along, size = dtype_size(s->p->dtype);
   double whole = (double)dim_most(l, s->M) * (double)dim_most(l, s->K) * (double)size;
-  if (t->a != WAY_DIRECT || t->lanes == 1 || s->p->outer || t->nc <= t->nr || whole < (double)l->target->l2) return;
+  LExpr *none = x_int(x, 0);
+  ahead->line = none;
+  if (t->a != WAY_DIRECT || t->lanes == 1 || s->p->outer) return;
   if (!x_is_int(q->a.side, &side) || side != 1 || !x_is_int(q->a.along, &along) || along * size < 256) return;
-  LExpr *first = x_lt(x, q->j, x_add(x, q->j0, x_int(x, t->nr))), *none = x_int(x, 0);
+  if (ahead->n == 0 && (t->nc <= t->nr || whole < (double)l->target->l2)) return;
+  LExpr *first = x_lt(x, q->j, x_add(x, q->j0, x_int(x, t->nr)));
   LExpr *at = x_max(x, x_min(x, x_add(x, row, x_int(x, TILES * t->mr)), x_sub(x, x_dim(x, s->M), x_int(x, 1))), none);
+  if (ahead->n > 0) {
+    ahead->line = x_sub(x, at, row);
+    return;
+  }
   CallArg args[] = {{.arr = q->a.arr, .x = x_add(x, x_add(x, q->a.base, at), x_mul(x, q->k0, q->a.along))},
                     {.x = x_select(x, first, q->kc, none)},
                     {.x = x_mul(x, q->a.along, x_int(x, size))},
@@ -96,7 +103,19 @@ static void go_through(Through *t, LBlock body) {
   }
 }
 
-void fetch_results(Lower *l, const Block *q, LExpr *row) {
+/* Should the register tile ask for them? One stride serves all arrays, all of K is one loop, and lines are so many that
+ * a tile would wait before it begins. */
+static bool in_tile(Lower *l, const Block *q, const Through *all) {
+  enum { ROWS_PER_LINE = 8, LINE = 64 };
+  const Tile *t = &q->s->t;
+  int64_t lines = all->n * t->mr * t->nr * dtype_size(q->s->p->dtype) / LINE;
+  if (t->mr == 1 || all->n < 2 || all->n > MOST_IN_TILE || dim_most(l, q->s->K) > t->kc) return false;
+  if (lines * ROWS_PER_LINE < t->kc) return false;
+  for (int i = 0; i < all->n; i++)
+    if (all->place[i].side != all->place[0].side || all->place[i].arr->dtype != q->s->p->dtype) return false;
+  return true;
+}
+void fetch_results(Lower *l, const Block *q, LExpr *row, Ahead *ahead) {
   LB *x = l->b;
   const Tiled *s = q->s;
   const Tile *t = &s->t;
@@ -119,13 +138,17 @@ void fetch_results(Lower *l, const Block *q, LExpr *row) {
   LExpr *count = x_min(x, x_int(x, t->mr), x_dim(x, s->M)), *none = x_int(x, 0);
   if (dim_most(l, s->K) > t->kc) count = x_select(x, x_ge(x, x_add(x, q->k0, q->kc), q->hi), count, none);
   LExpr *first = x_max(x, x_min(x, row, x_sub(x, x_dim(x, s->M), count)), none);
+  bool tile = in_tile(l, q, &all);
   for (int i = 0; i < all.n; i++) {
     const Place *at = &all.place[i];
     int64_t bytes = dtype_size(at->arr->dtype);
-    CallArg args[] = {{.arr = at->arr, .x = x_add(x, at->base, x_add(x, x_mul(x, first, at->side), q->j))},
-                      {.x = count},
-                      {.x = x_mul(x, at->side, x_int(x, bytes))},
-                      {.x = x_int(x, t->nr * bytes)}};
+    CallArg begin = {.arr = at->arr, .x = x_add(x, at->base, x_add(x, x_mul(x, first, at->side), q->j))};
+    if (tile) {
+      ahead->at[ahead->n++] = begin;
+      x_is_int(at->side, &ahead->side);
+      continue;
+    }
+    CallArg args[] = {begin, {.x = count}, {.x = x_mul(x, at->side, x_int(x, bytes))}, {.x = x_int(x, t->nr * bytes)}};
     lb_run(x, "fetch_rows", args, 4);
   }
 }

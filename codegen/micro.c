@@ -22,51 +22,95 @@ static const Kernel *known(const KernelTable *t, const char *name) {
   return NULL;
 }
 
-const Kernel *micro_kernel(KernelTable *t, Arena *a, DimTab *dims, DType dtype, int mr, int nr, int lanes) {
+enum { MOST_ROWS = 16, MOST_VECTORS = 8 };
+typedef struct Micro { /* a register tile while it is made */
+  LB *b;
+  DType dtype;
+  int mr, nv, lanes;
+  LArr *pa, *pb, *pc;
+  LExpr *rows, *cols, *ldb, *ldc;
+  LExpr *ahead; /* not NULL: a line of A so many elements further is asked for with each row of K */
+  LVar *acc[MOST_ROWS][MOST_VECTORS];
+} Micro;
+
+static LExpr *sum_at(const Micro *m, int i, int j) {
+  return x_add(m->b, x_mul(m->b, m->ldc, x_int(m->b, i)), x_int(m->b, j * m->lanes));
+}
+/* Rows lo .. hi of K. */
+static void add_products(const Micro *m, Arena *a, LExpr *lo, LExpr *hi) {
+  LB *b = m->b;
+  LExpr *p = x_var(b, lb_for(b, FOR_SERIAL, "p", lo, hi, 1)), *bv[MOST_VECTORS];
+  for (int j = 0; j < m->nv; j++) {
+    LExpr *at = x_add(b, x_mul(b, p, m->ldb), x_int(b, j * m->lanes));
+    bv[j] = lb_let(b, arena_printf(a, "b%d", j), x_vload(b, m->pb, at, m->lanes));
+  }
+  if (m->ahead) {
+    LExpr *line = x_int(b, dtype_size(m->dtype)), *at = x_add(b, x_mul(b, p, m->cols), m->ahead);
+    CallArg args[] = {{.arr = m->pa, .x = at}, {.x = x_int(b, 1)}, {.x = line}, {.x = line}};
+    lb_run(b, "fetch_rows", args, 4);
+  }
+  for (int i = 0; i < m->mr; i++) {
+    LExpr *at = x_add(b, x_mul(b, p, m->cols), x_mul(b, m->rows, x_int(b, i)));
+    LExpr *ai = lb_let(b, arena_printf(a, "a%d", i), x_splat(b, x_load(b, m->pa, at, NULL), m->lanes));
+    for (int j = 0; j < m->nv; j++) lb_assign(b, m->acc[i][j], x_fma(b, ai, bv[j], x_read(b, m->acc[i][j])));
+  }
+  lb_end(b);
+}
+/* The same for all k rows, in as many parts as the tile has rows: before each, a row of the arrays that follow. */
+static void add_fetching(const Micro *m, Arena *a, LExpr *k, int fetched) {
+  LB *b = m->b;
+  LArr *far[MOST_IN_TILE];
+  int64_t size = dtype_size(m->dtype);
+  for (int i = 0; i < fetched; i++) far[i] = array_param(b, m->dtype, arena_printf(a, "f%d", i), false);
+  LExpr *ldf = size_param(b, 7, "ldf"), *each = x_int(b, m->mr), *one = x_int(b, 1);
+  LExpr *part = lb_let(b, "part", x_div(b, x_add(b, k, x_int(b, m->mr - 1)), each));
+  LExpr *r = x_var(b, lb_for(b, FOR_SERIAL, "r", x_int(b, 0), each, 1));
+  for (int i = 0; i < fetched; i++) {
+    LExpr *row = x_int(b, m->nv * m->lanes * size);
+    CallArg args[] = {{.arr = far[i], .x = x_mul(b, r, ldf)}, {.x = one}, {.x = row}, {.x = row}};
+    lb_run(b, "fetch_rows", args, 4);
+  }
+  LExpr *lo = x_mul(b, r, part), *hi = lb_let(b, "part_end", x_min(b, x_mul(b, x_add(b, r, one), part), k));
+  add_products(m, a, lo, hi);
+  lb_end(b);
+}
+
+const Kernel *micro_kernel(KernelTable *t, Arena *a, DimTab *dims, DType dtype, int mr, int nr, int lanes,
+                           int fetched) {
   const char *name = arena_printf(a, "tile_%s_%dx%d", dtype_name(dtype), mr, nr);
+  if (fetched) name = arena_printf(a, "%s_fetch%d", name, fetched);
   const Kernel *there = known(t, name);
   if (there) return there;
   LB *b = lb_new(a, dims, kernels_target(t));
-  LArr *pa = array_param(b, dtype, "a", false), *pb = array_param(b, dtype, "b", false);
-  LArr *pc = array_param(b, dtype, "c", true);
-  LExpr *k = size_param(b, 0, "k"), *rows = size_param(b, 1, "rows"), *cols = size_param(b, 2, "cols");
-  LExpr *ldb = size_param(b, 3, "ldb"), *ldc = size_param(b, 4, "ldc"), *more = size_param(b, 5, "more");
-  int nv = nr / lanes;
-  LVar *acc[16][8];
-  LExpr *zero = x_splat(b, x_num(b, 0, dtype), lanes);
+  Micro m = {.b = b, .dtype = dtype, .mr = mr, .nv = nr / lanes, .lanes = lanes};
+  m.pa = array_param(b, dtype, "a", false);
+  m.pb = array_param(b, dtype, "b", false);
+  m.pc = array_param(b, dtype, "c", true);
+  LExpr *k = size_param(b, 0, "k"), *zero = x_splat(b, x_num(b, 0, dtype), lanes);
+  m.rows = size_param(b, 1, "rows");
+  m.cols = size_param(b, 2, "cols");
+  m.ldb = size_param(b, 3, "ldb");
+  m.ldc = size_param(b, 4, "ldc");
+  LExpr *more = size_param(b, 5, "more");
+  if (fetched) m.ahead = size_param(b, 6, "ahead");
   for (int i = 0; i < mr; i++)
-    for (int j = 0; j < nv; j++) acc[i][j] = lb_var(b, arena_printf(a, "c%d_%d", i, j), zero);
+    for (int j = 0; j < m.nv; j++) m.acc[i][j] = lb_var(b, arena_printf(a, "c%d_%d", i, j), zero);
   lb_if(b, more);
   for (int i = 0; i < mr; i++)
-    for (int j = 0; j < nv; j++) {
-      LExpr *at = x_add(b, x_mul(b, ldc, x_int(b, i)), x_int(b, j * lanes));
-      lb_assign(b, acc[i][j], x_vload(b, pc, at, lanes));
-    }
+    for (int j = 0; j < m.nv; j++) lb_assign(b, m.acc[i][j], x_vload(b, m.pc, sum_at(&m, i, j), lanes));
   lb_end(b);
-  LExpr *p = x_var(b, lb_for(b, FOR_SERIAL, "p", x_int(b, 0), k, 1));
-  LExpr *bv[8];
-  for (int j = 0; j < nv; j++) {
-    LExpr *at = x_add(b, x_mul(b, p, ldb), x_int(b, j * lanes));
-    bv[j] = lb_let(b, arena_printf(a, "b%d", j), x_vload(b, pb, at, lanes));
-  }
-  for (int i = 0; i < mr; i++) {
-    LExpr *at = x_add(b, x_mul(b, p, cols), x_mul(b, rows, x_int(b, i)));
-    LExpr *ai = lb_let(b, arena_printf(a, "a%d", i), x_splat(b, x_load(b, pa, at, NULL), lanes));
-    for (int j = 0; j < nv; j++) lb_assign(b, acc[i][j], x_fma(b, ai, bv[j], x_read(b, acc[i][j])));
-  }
-  lb_end(b);
+  if (fetched) add_fetching(&m, a, k, fetched);
+  else add_products(&m, a, x_int(b, 0), k);
   for (int i = 0; i < mr; i++)
-    for (int j = 0; j < nv; j++) {
-      LExpr *at = x_add(b, x_mul(b, ldc, x_int(b, i)), x_int(b, j * lanes));
-      lb_store(b, pc, at, x_read(b, acc[i][j]));
-    }
-  Kernel *made =
-      kernel_finish(b, name,
-                    arena_printf(a,
-                                 "c[%d, %d] (+)= a[%d, k] b[k, %d]: %d operations per k\n * strides: rows and "
-                                 "cols of a, ldb, ldc",
-                                 mr, nr, mr, nr, 2 * mr * nr));
-  return kernels_get(t, kernels_add(t, made));
+    for (int j = 0; j < m.nv; j++) lb_store(b, m.pc, sum_at(&m, i, j), x_read(b, m.acc[i][j]));
+  const char *about = arena_printf(a,
+                                   "c[%d, %d] (+)= a[%d, k] b[k, %d]: %d operations per k\n * strides: rows and "
+                                   "cols of a, ldb, ldc",
+                                   mr, nr, mr, nr, 2 * mr * nr);
+  if (fetched)
+    about =
+        arena_printf(a, "%s\n * asks for a[.. + ahead] and rows of %d arrays, ldf apart, which follow", about, fetched);
+  return kernels_get(t, kernels_add(t, kernel_finish(b, name, about)));
 }
 
 /* log2(lanes) rounds; in the round of distance d the rows i and i + d exchange squares of d x d. */

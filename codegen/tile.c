@@ -348,10 +348,10 @@ static int choose_inner(Lower *l, const Tiled *s) {
 
 /* ---- blocks ---- */
 /* One register tile of mr rows: from row `row` of A to place `to` of the block's sums. */
-static void tile_call(Lower *l, const Block *q, int mr, LExpr *row, LExpr *to) {
+static void tile_call(Lower *l, const Block *q, int mr, LExpr *row, LExpr *to, const Ahead *ahead) {
   LB *x = l->b;
   const Tiled *s = q->s;
-  const Kernel *micro = micro_kernel(l->table, l->arena, l->dims, s->p->dtype, mr, s->t.nr, s->t.lanes);
+  const Kernel *micro = micro_kernel(l->table, l->arena, l->dims, s->p->dtype, mr, s->t.nr, s->t.lanes, ahead->n);
   LExpr *width = x_int(x, s->t.width), *one = x_int(x, 1);
   LExpr *panel = x_add(x, x_mul(x, q->batch, x_dim(x, dim_ceil_div(l->dims, s->M, s->t.width))), x_div(x, row, width));
   panel = x_add(x, x_mul(x, panel, x_dim(x, s->outer)), q->ko);
@@ -360,16 +360,23 @@ static void tile_call(Lower *l, const Block *q, int mr, LExpr *row, LExpr *to) {
       .x = x_add(x, x_mul(x, x_add(x, x_mul(x, panel, x_dim(x, s->K)), q->k0), width), x_mod(x, row, width))};
   CallArg direct = {.arr = q->a.arr};
   if (direct.arr) direct.x = x_add(x, x_add(x, q->a.base, x_mul(x, row, q->a.side)), x_mul(x, q->k0, q->a.along));
-  CallArg args[9] = {direct.arr ? direct : packed,
-                     {.arr = q->bp, .x = q->b0},
-                     {.arr = q->cb, .x = s->t.whole ? x_add(x, q->c.base, x_mul(x, row, q->c.side)) : to},
-                     {.x = q->kc}};
-  int n = 4;
+  CallArg args[11 + MOST_IN_TILE] = {
+      direct.arr ? direct : packed,
+      {.arr = q->bp, .x = q->b0},
+      {.arr = q->cb, .x = s->t.whole ? x_add(x, q->c.base, x_mul(x, row, q->c.side)) : to},
+  };
+  int n = 3;
+  for (int i = 0; i < ahead->n; i++) args[n++] = ahead->at[i];
+  args[n++].x = q->kc;
   if (mr > 1) args[n++].x = direct.arr ? q->a.side : one; /* one row has no stride of rows */
   args[n++].x = direct.arr ? q->a.along : width;
   args[n++].x = q->b_stride;
   if (mr > 1) args[n++].x = s->t.whole ? q->c.side : x_int(x, s->t.nr);
   args[n++].x = q->more;
+  if (ahead->n > 0) {
+    args[n++].x = ahead->line;
+    args[n++].x = x_int(x, ahead->side);
+  }
   lb_call(x, micro, args, n);
 }
 static void tile_rows(Lower *l, const Block *q) {
@@ -382,13 +389,14 @@ static void tile_rows(Lower *l, const Block *q) {
   fetch_panel(l, q, tile);
   if (t->a == WAY_DIRECT) row = x_min(x, row, x_sub(x, all, mr));
   row = lb_let(x, "row", row);
-  fetch_lines(l, q, row);
-  fetch_results(l, q, row);
-  tile_call(l, q, t->mr, row, x_mul(x, i, x_int(x, t->nr)));
+  Ahead ahead = {0};
+  fetch_results(l, q, row, &ahead);
+  fetch_lines(l, q, row, &ahead);
+  tile_call(l, q, t->mr, row, x_mul(x, i, x_int(x, t->nr)), &ahead);
   lb_end(x);
   if (!t->short_ || t->mr == 1) return;
   i = x_var(x, lb_for(x, FOR_SERIAL, "i", x_select(x, x_ge(x, all, mr), q->rows, none), q->rows, 1));
-  tile_call(l, q, 1, x_add(x, q->i0, i), x_mul(x, i, x_int(x, t->nr)));
+  tile_call(l, q, 1, x_add(x, q->i0, i), x_mul(x, i, x_int(x, t->nr)), &(Ahead){0});
   lb_end(x);
 }
 

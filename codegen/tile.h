@@ -94,10 +94,17 @@ typedef struct Block {
 } Block;
 /* While a panel of B is used, the next one comes nearer: a part of it with each register tile. */
 void fetch_panel(Lower *l, const Block *q, LExpr *tile);
+/* What a register tile asks for by itself: mr rows of n arrays, `side` elements apart, and a line of A. */
+typedef struct Ahead {
+  int n;
+  CallArg at[MOST_IN_TILE];
+  int64_t side;
+  LExpr *line; /* how many elements further */
+} Ahead;
+/* What the epilogue of the mr rows from `row` on will read and write: asked for here, or by the tile. */
+void fetch_results(Lower *l, const Block *q, LExpr *row, Ahead *ahead);
 /* The lines of A that the tiles behind the one at `row` will read. */
-void fetch_lines(Lower *l, const Block *q, LExpr *row);
-/* What the epilogue of the mr rows from `row` on will read and write. */
-void fetch_results(Lower *l, const Block *q, LExpr *row);
+void fetch_lines(Lower *l, const Block *q, LExpr *row, Ahead *ahead);
 
 /* Adds up the pieces of K, and what follows the product. */
 void sum_pieces(Lower *l, const Tiled *s);

@@ -149,34 +149,40 @@ static void test_parse_errors(void **state) {
   }
 }
 
-/* A register tile against its formula, for every vector length. */
+/* A register tile against its formula, for every vector length, alone and asking for what comes next. */
+static void check_micro(const int *tile, int fetched) {
+  int mr = tile[0], nr = tile[1], k = 5;
+  Arena *a = arena_new();
+  DimTab *dims = dimtab_new(a);
+  KernelTable *table = kernels_new(a, NULL, target_find("plain"));
+  const Kernel *micro = micro_kernel(table, a, dims, F32, mr, nr, tile[2], fetched);
+  assert_ptr_equal(micro, micro_kernel(table, a, dims, F32, mr, nr, tile[2], fetched)); /* made once */
+  assert_int_equal(kernels_count(table), 1);
+  assert_ptr_not_equal(micro, micro_kernel(table, a, dims, F32, mr, nr, tile[2], fetched + 1));
+  float pa[5 * 14], pb[5 * 48], c[14 * 50], far[14 * 50];
+  for (int i = 0; i < k * mr; i++) pa[i] = (float)(i % 7 - 3);
+  for (int i = 0; i < k * nr; i++) pb[i] = (float)(i % 5 - 2);
+  for (int i = 0; i < 14 * 50; i++) c[i] = 1;
+  KValue args[16] = {{.ptr = pa}, {.ptr = pb}, {.ptr = c}};
+  int n = 3;
+  for (int i = 0; i < fetched; i++) args[n++].ptr = far;
+  const int64_t sizes[] = {k, 1, mr, nr, 50, 1, 0, 50};
+  for (int i = 0; i < (fetched ? 8 : 6); i++) args[n++].i = sizes[i];
+  Buf why = {0};
+  assert_true(kernel_interpret(micro, args, 1, &why));
+  for (int i = 0; i < mr; i++)
+    for (int j = 0; j < 50; j++) {
+      float want = 1;
+      for (int p = 0; p < k && j < nr; p++) want += pa[p * mr + i] * pb[p * nr + j];
+      assert_true(c[i * 50 + j] == want);
+    }
+  arena_free(a);
+}
 static void test_micro(void **state) {
   (void)state;
   static const int tiles[][3] = {{14, 32, 16}, {8, 48, 16}, {6, 16, 8}, {4, 8, 4}, {4, 4, 1}};
-  for (size_t t = 0; t < sizeof tiles / sizeof *tiles; t++) {
-    int mr = tiles[t][0], nr = tiles[t][1], k = 5;
-    Arena *a = arena_new();
-    DimTab *dims = dimtab_new(a);
-    KernelTable *table = kernels_new(a, NULL, target_find("plain"));
-    const Kernel *micro = micro_kernel(table, a, dims, F32, mr, nr, tiles[t][2]);
-    assert_ptr_equal(micro, micro_kernel(table, a, dims, F32, mr, nr, tiles[t][2])); /* made once */
-    assert_int_equal(kernels_count(table), 1);
-    float pa[5 * 14], pb[5 * 48], c[14 * 50];
-    for (int i = 0; i < k * mr; i++) pa[i] = (float)(i % 7 - 3);
-    for (int i = 0; i < k * nr; i++) pb[i] = (float)(i % 5 - 2);
-    for (int i = 0; i < 14 * 50; i++) c[i] = 1;
-    KValue args[] = {{.ptr = pa}, {.ptr = pb}, {.ptr = c}, {.i = k}, {.i = 1},
-                     {.i = mr},   {.i = nr},   {.i = 50},  {.i = 1}};
-    Buf why = {0};
-    assert_true(kernel_interpret(micro, args, 1, &why));
-    for (int i = 0; i < mr; i++)
-      for (int j = 0; j < 50; j++) {
-        float want = 1;
-        for (int p = 0; p < k && j < nr; p++) want += pa[p * mr + i] * pb[p * nr + j];
-        assert_true(c[i * 50 + j] == want);
-      }
-    arena_free(a);
-  }
+  for (size_t t = 0; t < sizeof tiles / sizeof *tiles; t++)
+    for (int fetched = 0; fetched <= 3; fetched += 3) check_micro(tiles[t], fetched);
 }
 
 int main(void) {
