@@ -328,7 +328,8 @@ void pack_whole_b(Lower *l, const Tiled *s) {
   open_items(l, &items, &at);
   axes_split(x, p->b.size, p->b.n, at.i[0], b.i);
   LExpr *nr = x_int(x, t->nr), *size = x_dim(x, s->K), *zero = x_int(x, 0);
-  LExpr *j = lb_let(x, "j", x_min(x, x_mul(x, at.i[1], nr), x_sub(x, x_dim(x, s->N), nr)));
+  LExpr *j = x_mul(x, at.i[1], nr);
+  if (!t->narrow) j = lb_let(x, "j", x_min(x, j, x_sub(x, x_dim(x, s->N), nr)));
   LExpr *panel = x_add(x, x_mul(x, at.i[0], x_dim(x, panels)), at.i[1]);
   LExpr *k0 = x_var(x, lb_for(x, FOR_SERIAL, "k0", zero, size, t->kc));
   LExpr *to = x_mul(x, x_add(x, x_mul(x, panel, size), k0), nr);

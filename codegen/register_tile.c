@@ -22,8 +22,8 @@ double choose_register_tile(Tile *t, int64_t M, int64_t N, bool streams, bool ga
     if (mr > M && mr > 1) continue;
     double loads = (double)(mr + nv) / (mr * nv), idle = mr * nv < busy ? (double)busy / (mr * nv) : 1;
     double cost = (double)up(M, mr) * (double)up(N, nr) * (idle + (loads > 1 ? loads - 1 : 0)) * (1 + 0.004 * i);
-    if (mr > 12) cost *= 1.03;           /* strides of so many rows do not fit the general registers */
-    if (nr > N) cost *= 1.15;            /* B must be packed */
+    if (mr > 12) cost *= 1.03;                 /* strides of so many rows do not fit the general registers */
+    if (nr > N) cost *= M < 256 ? 1.15 : 1.03; /* B must be packed, for as many rows */
     if (mr < 6 && M >= 12) cost *= 1.12; /* the second cache gives a row of B in no less time than six of A take */
     if (streams) cost *= 1 + 0.5 / nr;
     if (gathers) cost *= 1 + GATHER_ROW / ((double)M * nv);

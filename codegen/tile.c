@@ -84,7 +84,7 @@ static bool reached(const Target *t, int64_t stride) {
 /* Can B be packed as a whole? */
 static bool whole_b(Lower *l, const Tiled *s, const Tile *t, const Sizes *z) {
   bool fixed = dim_lower(l->dims, s->K) == z->K && dim_lower(l->dims, s->N) == z->N;
-  return fixed && !t->narrow && s->p->outer == 0;
+  return fixed && (!t->narrow || t->straight) && s->p->outer == 0;
 }
 static bool cached(const Lower *l, const Product *p, const Sizes *z) { /* B stays in the second cache */
   return z->N * z->K * dtype_size(p->dtype) <= l->target->l2;
@@ -119,7 +119,21 @@ static void choose_ways(Lower *l, const Tiled *s, Tile *t, const Sizes *z, const
   }
 }
 
-enum { EVEN = 48 };
+enum { EVEN = 48, LONG_PACKING = 256 * 1024 };
+/* How many rows the blocks have when they are even. A short last block leaves a thread without work, as does one block
+ * more than half of the threads' share: a few more or less are better then. */
+static int64_t even_rows(int64_t M, int64_t blocks, int64_t others, int64_t unit) {
+  int64_t units = (M + unit - 1) / unit, most = blocks / 3, best = 0;
+  double least = 0;
+  for (int64_t d = 0; d <= 2 * most; d++) { /* 0, 1, -1, 2, -2 .. */
+    int64_t n = blocks + (d % 2 ? (d + 1) / 2 : -d / 2), each = (units + n - 1) / n;
+    double share = (double)((n * others + 1) / 2 * each); /* of one of two threads */
+    if (d > 0 && share > 0.99 * least) continue;
+    best = each * unit;
+    least = share;
+  }
+  return best;
+}
 /* The blocks that are spread over the threads: large enough for the caches, and enough of them. */
 static void choose_blocks(Lower *l, const Tiled *s, Tile *t, const Sizes *z, int64_t unit) {
   int outer = s->p->outer;
@@ -156,8 +170,14 @@ static void choose_blocks(Lower *l, const Tiled *s, Tile *t, const Sizes *z, int
   /* One block of rows gains nothing by wide blocks of columns: many items are shared evenly. */
   while (z->M <= t->mc && t->nc >= 2 * t->nr && z->B * ((z->N + t->nc - 1) / t->nc) * t->splits < EVEN)
     t->nc = up(t->nc / 2, t->nr);
-  int64_t row_blocks = (z->M + t->mc - 1) / t->mc; /* even: a short last one would leave a thread without work */
-  t->mc = up((z->M + row_blocks - 1) / row_blocks, unit);
+  int64_t row_blocks = (z->M + t->mc - 1) / t->mc, column_blocks = (z->N + t->nc - 1) / t->nc;
+  int64_t others = z->B * column_blocks * t->splits, half = up(t->nc / 2, t->nr);
+  bool fixed = dim_lower(l->dims, s->M) == z->M && dim_lower(l->dims, s->N) == z->N;
+  if (row_blocks == 1 && fixed && others % 2 && others < 4 * EVEN && t->nc >= 2 * t->nr && t->straight &&
+      (z->N + half - 1) / half % 2 == 0)
+    t->nc = half;
+  bool shared = fixed && (z->M > z->N || others % 2); /* else each thread has columns of its own */
+  t->mc = shared ? even_rows(z->M, row_blocks, others, unit) : up((z->M + row_blocks - 1) / row_blocks, unit);
 }
 
 static void print_lie(Buf *b, const char *name, const Lie *x) {
@@ -216,8 +236,10 @@ static bool choose(Lower *l, Tiled *s) {
     t->nc = min64(up(z.N, t->nr), given->nc);
     t->splits = given->splits;
   } else choose_blocks(l, s, t, &z, unit);
-  /* every block of rows would turn the same panels */
-  if (t->b == WAY_TURN && z.M > t->mc && !l->group->solo) t->kept |= whole_b(l, s, t, &z) && cached(l, p, &z);
+  /* every block of rows would turn the same panels, or pad the same columns, which takes longer than a meeting */
+  bool padded = t->narrow && lies.b.in_array && t->b == WAY_COPY && (double)z.M / t->mc * z.K * t->nr >= LONG_PACKING;
+  if ((t->b == WAY_TURN || padded) && z.M > t->mc && !l->group->solo)
+    t->kept |= whole_b(l, s, t, &z) && cached(l, p, &z);
   bool exact =
       z.M % t->mr == 0 && z.N % t->nr == 0 && dim_lower(l->dims, s->M) == z.M && dim_lower(l->dims, s->N) == z.N;
   t->whole = lies.c.along_known && lies.c.along == 1 && p->outer == 0 && t->splits == 1 && !t->narrow &&
@@ -454,7 +476,7 @@ static void blocks(Lower *l, const Tiled *s, int inner) {
   LB *x = l->b;
   Dim m_blocks = dim_ceil_div(l->dims, s->M, t->mc), n_blocks = dim_ceil_div(l->dims, s->N, t->nc);
   /* A thread's blocks are neighbours: the smaller operand is the one that more than one thread reads. */
-  bool rows_first = t->by_rows || dim_most(l, s->M) > dim_most(l, s->N);
+  bool rows_first = t->by_rows || dim_most(l, s->M) > dim_most(l, s->N); /* as `shared` in choose_blocks */
   Axes items = {.n = 4, .size = {dim_int(l->dims, t->splits), s->B, n_blocks, m_blocks}};
   if (rows_first) items.size[2] = m_blocks, items.size[3] = n_blocks;
   Idx at = {0}, b = {0};

@@ -31,14 +31,15 @@ static int64_t draw_size(int64_t most) {
 /* ---- products ---- */
 typedef struct Dot {
   int64_t b, m, n, k;
-  int forms; /* 1: a transposed, 2: b transposed, 4: M is a run-time size, 8: operands are views, 16: bias and ReLU */
+  int forms; /* 1: a transposed, 2: b transposed, 4: M is a run-time size, 8: operands are views, 16: bias and ReLU, 32:
+                an array is added */
 } Dot;
 static const Dot dots[] = {
-    {1, 17, 49, 300, 20},   {1, 14, 32, 256, 21},  {1, 15, 97, 257, 22}, {1, 270, 33, 513, 23}, {1, 3, 1000, 7, 20},
-    {1, 8, 8, 5000, 21},    {1, 64, 10, 2100, 6},  {3, 20, 40, 33, 3},   {1, 1, 300, 70, 4},    {5, 300, 3, 65, 0},
-    {1, 9, 400, 1, 4},      {2, 8, 390, 1100, 1},  {1, 1, 513, 600, 18}, {1, 600, 1, 513, 16},  {1, 129, 257, 64, 0},
-    {1, 520, 280, 260, 16}, {1, 520, 280, 260, 2}, {4, 30, 31, 29, 8},   {1, 100, 48, 48, 27},  {1, 0, 33, 20, 0},
-    {1, 20, 33, 0, 16},     {1, 65, 128, 128, 11},
+    {1, 17, 49, 300, 20},   {1, 14, 32, 256, 21},  {1, 15, 97, 257, 22},  {1, 270, 33, 513, 23}, {1, 3, 1000, 7, 20},
+    {1, 8, 8, 5000, 21},    {1, 64, 10, 2100, 6},  {3, 20, 40, 33, 3},    {1, 1, 300, 70, 4},    {5, 300, 3, 65, 0},
+    {1, 9, 400, 1, 4},      {2, 8, 390, 1100, 1},  {1, 1, 513, 600, 18},  {1, 600, 1, 513, 16},  {1, 129, 257, 64, 0},
+    {1, 520, 280, 260, 16}, {1, 520, 280, 260, 2}, {4, 30, 31, 29, 8},    {1, 100, 48, 48, 27},  {1, 0, 33, 20, 0},
+    {1, 20, 33, 0, 16},     {1, 65, 128, 128, 11}, {1, 512, 37, 600, 16}, {2, 264, 21, 800, 0},
 };
 
 /* Operand of `forms`: a view reads every other row of a larger array, backwards. */
@@ -67,6 +68,7 @@ static void make_dot(KernelCase *c, const Dot *r) {
     y = g_map2(c->g, OP_add, nowhere, y, g_broadcast_to(c->g, nowhere, bias, 3, dy));
     y = g_map2(c->g, OP_maximum, nowhere, y, g_full_like(c->g, nowhere, 0, y));
   }
+  if (r->forms & 32) y = g_map2(c->g, OP_add, nowhere, y, g_input(c->g, nowhere, graph_type(c->g, y)));
   arrput(c->g->outputs, y);
 }
 
@@ -212,8 +214,24 @@ static void test_channels(void **state) {
   set_check(&s, "gcc", target.gcc_flags);
 }
 
+/* Results larger than the second cache, with few summands: register tiles ask for what is added. */
+static void test_fetching(void **state) {
+  (void)state;
+  static const Dot some[] = {
+      {1, 60, 256, 20, 33}, {1, 62, 300, 33, 33}, {1, 61, 260, 64, 37}, {2, 54, 320, 1, 32}, {1, 58, 257, 0, 33}};
+  Target target = *target_find("native");
+  target.l2 = 64 * 1024;
+  CaseSet s = {.target = &target};
+  for (int i = 0; i < (int)(sizeof some / sizeof *some); i++) {
+    make_dot(set_begin(&s, OP_dot, F32, i), &some[i]);
+    set_end(&s);
+  }
+  set_check(&s, "gcc", target.gcc_flags);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_native), cmocka_unit_test(test_levels),
-                                     cmocka_unit_test(test_clang), cmocka_unit_test(test_channels)};
+                                     cmocka_unit_test(test_clang), cmocka_unit_test(test_channels),
+                                     cmocka_unit_test(test_fetching)};
   return cmocka_run_group_tests(tests, start, NULL);
 }
