@@ -44,10 +44,10 @@ void fetch_lines(Lower *l, const Block *q, LExpr *row, Ahead *ahead) {
   ahead->line = none;
   if (t->a != WAY_DIRECT || t->lanes == 1 || s->p->outer) return;
   if (!x_is_int(q->a.side, &side) || side != 1 || !x_is_int(q->a.along, &along) || along * size < 256) return;
-  if (ahead->n == 0 && (t->nc <= t->nr || whole < (double)l->target->l2)) return;
+  if (!ahead->fetches && (t->nc <= t->nr || whole < (double)l->target->l2)) return;
   LExpr *first = x_lt(x, q->j, x_add(x, q->j0, x_int(x, t->nr)));
   LExpr *at = x_max(x, x_min(x, x_add(x, row, x_int(x, TILES * t->mr)), x_sub(x, x_dim(x, s->M), x_int(x, 1))), none);
-  if (ahead->n > 0) {
+  if (ahead->fetches) {
     ahead->line = x_sub(x, at, row);
     return;
   }
@@ -109,7 +109,7 @@ static bool in_tile(Lower *l, const Block *q, const Through *all) {
   enum { ROWS_PER_LINE = 8, LINE = 64 };
   const Tile *t = &q->s->t;
   int64_t lines = all->n * t->mr * t->nr * dtype_size(q->s->p->dtype) / LINE;
-  if (t->mr == 1 || all->n < 2 || all->n > MOST_IN_TILE || dim_most(l, q->s->K) > t->kc) return false;
+  if (t->mr == 1 || all->n < 2 || all->n > FETCHED_IN_TILE || dim_most(l, q->s->K) > t->kc) return false;
   if (lines * ROWS_PER_LINE < t->kc) return false;
   for (int i = 0; i < all->n; i++)
     if (all->place[i].side != all->place[0].side || all->place[i].arr->dtype != q->s->p->dtype) return false;
@@ -138,13 +138,13 @@ void fetch_results(Lower *l, const Block *q, LExpr *row, Ahead *ahead) {
   LExpr *count = x_min(x, x_int(x, t->mr), x_dim(x, s->M)), *none = x_int(x, 0);
   if (dim_most(l, s->K) > t->kc) count = x_select(x, x_ge(x, x_add(x, q->k0, q->kc), q->hi), count, none);
   LExpr *first = x_max(x, x_min(x, row, x_sub(x, x_dim(x, s->M), count)), none);
-  bool tile = in_tile(l, q, &all);
+  ahead->fetches = in_tile(l, q, &all);
   for (int i = 0; i < all.n; i++) {
     const Place *at = &all.place[i];
     int64_t bytes = dtype_size(at->arr->dtype);
     CallArg begin = {.arr = at->arr, .x = x_add(x, at->base, x_add(x, x_mul(x, first, at->side), q->j))};
-    if (tile) {
-      ahead->at[ahead->n++] = begin;
+    if (ahead->fetches) { /* two of them: one is asked for twice, which costs nothing */
+      for (int j = i; j < FETCHED_IN_TILE; j++) ahead->at[j] = begin;
       x_is_int(at->side, &ahead->side);
       continue;
     }

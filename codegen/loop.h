@@ -217,10 +217,12 @@ const Target *kernels_target(const KernelTable *t);
 int kernels_site_of(KernelTable *t, Loc loc, int axis, const Type *x);
 /* The register tile, c[mr, nr] (+)= sum over k of a[i, p] * b[p, j]: rows of b and c are contiguous, all other strides
  * are parameters. In order: a, b, c, k, rows (stride of a's rows), cols (of a's columns), ldb, ldc, more (0: c is set).
- * With `fetched` arrays behind c, and ahead and ldf behind `more`, it asks for what comes next, a little with every
- * part of its work: the line of a[.. + ahead] of each row of K, and mr rows of nr elements of each array, ldf apart. */
-enum { MOST_IN_TILE = 4 }; /* arrays */
-const Kernel *micro_kernel(KernelTable *t, Arena *a, DimTab *dims, DType dtype, int mr, int nr, int lanes, int fetched);
+ * One that fetches has three more arrays behind c, and ahead and ldf behind `more`: it asks for what comes next, a
+ * little with every part of its work: the line of a[.. + ahead] of each row of K, and mr rows of nr elements of each
+ * array, ldf apart. */
+enum { FETCHED_IN_TILE = 3 };
+const Kernel *micro_kernel(KernelTable *t, Arena *a, DimTab *dims, DType dtype, int mr, int nr, int lanes,
+                           bool fetches);
 /* Transposes lanes x lanes elements in registers; parameters from, to, and the strides of their rows. */
 const Kernel *transpose_kernel(KernelTable *t, Arena *a, DimTab *dims, DType dtype, int lanes);
 

@@ -57,15 +57,15 @@ static void add_products(const Micro *m, Arena *a, LExpr *lo, LExpr *hi) {
   lb_end(b);
 }
 /* The same for all k rows, in as many parts as the tile has rows: before each, a row of the arrays that follow. */
-static void add_fetching(const Micro *m, Arena *a, LExpr *k, int fetched) {
+static void add_fetching(const Micro *m, Arena *a, LExpr *k) {
   LB *b = m->b;
-  LArr *far[MOST_IN_TILE];
+  LArr *far[FETCHED_IN_TILE];
   int64_t size = dtype_size(m->dtype);
-  for (int i = 0; i < fetched; i++) far[i] = array_param(b, m->dtype, arena_printf(a, "f%d", i), false);
+  for (int i = 0; i < FETCHED_IN_TILE; i++) far[i] = array_param(b, m->dtype, arena_printf(a, "f%d", i), false);
   LExpr *ldf = size_param(b, 7, "ldf"), *each = x_int(b, m->mr), *one = x_int(b, 1);
   LExpr *part = lb_let(b, "part", x_div(b, x_add(b, k, x_int(b, m->mr - 1)), each));
   LExpr *r = x_var(b, lb_for(b, FOR_SERIAL, "r", x_int(b, 0), each, 1));
-  for (int i = 0; i < fetched; i++) {
+  for (int i = 0; i < FETCHED_IN_TILE; i++) {
     LExpr *row = x_int(b, m->nv * m->lanes * size);
     CallArg args[] = {{.arr = far[i], .x = x_mul(b, r, ldf)}, {.x = one}, {.x = row}, {.x = row}};
     lb_run(b, "fetch_rows", args, 4);
@@ -76,9 +76,9 @@ static void add_fetching(const Micro *m, Arena *a, LExpr *k, int fetched) {
 }
 
 const Kernel *micro_kernel(KernelTable *t, Arena *a, DimTab *dims, DType dtype, int mr, int nr, int lanes,
-                           int fetched) {
+                           bool fetches) {
   const char *name = arena_printf(a, "tile_%s_%dx%d", dtype_name(dtype), mr, nr);
-  if (fetched) name = arena_printf(a, "%s_fetch%d", name, fetched);
+  if (fetches) name = arena_printf(a, "%s_fetch", name);
   const Kernel *there = known(t, name);
   if (there) return there;
   LB *b = lb_new(a, dims, kernels_target(t));
@@ -92,14 +92,14 @@ const Kernel *micro_kernel(KernelTable *t, Arena *a, DimTab *dims, DType dtype, 
   m.ldb = size_param(b, 3, "ldb");
   m.ldc = size_param(b, 4, "ldc");
   LExpr *more = size_param(b, 5, "more");
-  if (fetched) m.ahead = size_param(b, 6, "ahead");
+  if (fetches) m.ahead = size_param(b, 6, "ahead");
   for (int i = 0; i < mr; i++)
     for (int j = 0; j < m.nv; j++) m.acc[i][j] = lb_var(b, arena_printf(a, "c%d_%d", i, j), zero);
   lb_if(b, more);
   for (int i = 0; i < mr; i++)
     for (int j = 0; j < m.nv; j++) lb_assign(b, m.acc[i][j], x_vload(b, m.pc, sum_at(&m, i, j), lanes));
   lb_end(b);
-  if (fetched) add_fetching(&m, a, k, fetched);
+  if (fetches) add_fetching(&m, a, k);
   else add_products(&m, a, x_int(b, 0), k);
   for (int i = 0; i < mr; i++)
     for (int j = 0; j < m.nv; j++) lb_store(b, m.pc, sum_at(&m, i, j), x_read(b, m.acc[i][j]));
@@ -107,9 +107,8 @@ const Kernel *micro_kernel(KernelTable *t, Arena *a, DimTab *dims, DType dtype, 
                                    "c[%d, %d] (+)= a[%d, k] b[k, %d]: %d operations per k\n * strides: rows and "
                                    "cols of a, ldb, ldc",
                                    mr, nr, mr, nr, 2 * mr * nr);
-  if (fetched)
-    about =
-        arena_printf(a, "%s\n * asks for a[.. + ahead] and rows of %d arrays, ldf apart, which follow", about, fetched);
+  if (fetches)
+    about = arena_printf(a, "%s\n * asks for a[.. + ahead] and rows of f0, f1, f2, ldf apart, which follow", about);
   return kernels_get(t, kernels_add(t, kernel_finish(b, name, about)));
 }
 

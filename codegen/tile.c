@@ -373,7 +373,7 @@ static int choose_inner(Lower *l, const Tiled *s) {
 static void tile_call(Lower *l, const Block *q, int mr, LExpr *row, LExpr *to, const Ahead *ahead) {
   LB *x = l->b;
   const Tiled *s = q->s;
-  const Kernel *micro = micro_kernel(l->table, l->arena, l->dims, s->p->dtype, mr, s->t.nr, s->t.lanes, ahead->n);
+  const Kernel *micro = micro_kernel(l->table, l->arena, l->dims, s->p->dtype, mr, s->t.nr, s->t.lanes, ahead->fetches);
   LExpr *width = x_int(x, s->t.width), *one = x_int(x, 1);
   LExpr *panel = x_add(x, x_mul(x, q->batch, x_dim(x, dim_ceil_div(l->dims, s->M, s->t.width))), x_div(x, row, width));
   panel = x_add(x, x_mul(x, panel, x_dim(x, s->outer)), q->ko);
@@ -382,20 +382,20 @@ static void tile_call(Lower *l, const Block *q, int mr, LExpr *row, LExpr *to, c
       .x = x_add(x, x_mul(x, x_add(x, x_mul(x, panel, x_dim(x, s->K)), q->k0), width), x_mod(x, row, width))};
   CallArg direct = {.arr = q->a.arr};
   if (direct.arr) direct.x = x_add(x, x_add(x, q->a.base, x_mul(x, row, q->a.side)), x_mul(x, q->k0, q->a.along));
-  CallArg args[11 + MOST_IN_TILE] = {
+  CallArg args[11 + FETCHED_IN_TILE] = {
       direct.arr ? direct : packed,
       {.arr = q->bp, .x = q->b0},
       {.arr = q->cb, .x = s->t.whole ? x_add(x, q->c.base, x_mul(x, row, q->c.side)) : to},
   };
   int n = 3;
-  for (int i = 0; i < ahead->n; i++) args[n++] = ahead->at[i];
+  for (int i = 0; ahead->fetches && i < FETCHED_IN_TILE; i++) args[n++] = ahead->at[i];
   args[n++].x = q->kc;
   if (mr > 1) args[n++].x = direct.arr ? q->a.side : one; /* one row has no stride of rows */
   args[n++].x = direct.arr ? q->a.along : width;
   args[n++].x = q->b_stride;
   if (mr > 1) args[n++].x = s->t.whole ? q->c.side : x_int(x, s->t.nr);
   args[n++].x = q->more;
-  if (ahead->n > 0) {
+  if (ahead->fetches) {
     args[n++].x = ahead->line;
     args[n++].x = x_int(x, ahead->side);
   }

@@ -94,10 +94,11 @@ typedef struct Block {
 } Block;
 /* While a panel of B is used, the next one comes nearer: a part of it with each register tile. */
 void fetch_panel(Lower *l, const Block *q, LExpr *tile);
-/* What a register tile asks for by itself: mr rows of n arrays, `side` elements apart, and a line of A. */
+/* What a register tile asks for by itself, if it does: mr rows of some arrays, `side` elements apart, and a line of A.
+ */
 typedef struct Ahead {
-  int n;
-  CallArg at[MOST_IN_TILE];
+  bool fetches;
+  CallArg at[FETCHED_IN_TILE];
   int64_t side;
   LExpr *line; /* how many elements further */
 } Ahead;
