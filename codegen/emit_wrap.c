@@ -92,9 +92,9 @@ static void put_line(Buf *out, const char *s, size_t n, int place) {
   bool comment = is_comment(s, n);
   int at = (int)indent, later = comment ? at + (*s == '/') : at + FURTHER;
   const char *before = ""; /* what a part begins with besides */
-  for (Break b;; s += b.next, n -= b.next, at = later) {
+  for (;;) {
     int begin = at + (int)strlen(before);
-    b = (Break){0};
+    Break b = {0};
     if (begin + columns(s, n < 4 * COLUMNS ? n : 4 * COLUMNS) > COLUMNS)
       b = comment ? find_blank(s, n, begin) : find_break(s, n, begin, *before == '"');
     buf_fill(out, ' ', at);
@@ -104,6 +104,7 @@ static void put_line(Buf *out, const char *s, size_t n, int place) {
     if (!b.next) return;
     if (place > 0) buf_printf(out, "#line %d\n", place);
     before = comment ? "* " : b.in_string ? "\"" : "";
+    s += b.next, n -= b.next, at = later;
   }
 }
 

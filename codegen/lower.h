@@ -173,6 +173,7 @@ int64_t rows_block(Lower *l, const Rows *r); /* by its sizes and passes */
 void lower_rows(Lower *l, Rows *r);          /* sets `block` */
 double fold_start(Op op, DType t);
 
+/* The loops of the group `l->group`, by its kind, which codegen/lower.c tells. */
 void lower_map(Lower *l);
 void lower_concat(Lower *l);
 void lower_copy(Lower *l);

@@ -30,10 +30,11 @@ static const Global *model_named(Scope *s, const char *name) {
 
 void trained_assigned(Elab *e, Env *env, const AstExpr *place) {
   const AstExpr *root = place_root(place);
+  Scope *scope = env->scope;
   if (root->kind != AX_NAME) return;
   for (Env *s = env; s; s = s->up)
     if (env_find(s, root->name) || (s->self && inst_field(s->self, root->name))) return;
-  if (model_named(env->scope, root->name)) trained_place(e, env, place);
+  if (model_named(scope, root->name)) trained_place(e, env, place);
 }
 
 /* --- by the text -------------------------------------------------------------------------------------------------- */

@@ -54,8 +54,7 @@ bool shape_orthonormal(Shape *s) {
 bool shape_eigh(Shape *s) {
   Type a = s->in[0];
   if (!is_square(s)) return false;
-  Dim shape[MAX_RANK];
-  for (int k = 0; k < a.rank; k++) shape[k] = a.shape[k];
-  shape[a.rank - 2] = dim_add(s->g->dims, shape[a.rank - 2], dim_int(s->g->dims, 1));
+  Dim shape[MAX_RANK], one = dim_int(s->g->dims, 1);
+  for (int k = 0; k < a.rank; k++) shape[k] = k == a.rank - 2 ? dim_add(s->g->dims, a.shape[k], one) : a.shape[k];
   return shape_done(s, a.dtype, a.rank, shape);
 }

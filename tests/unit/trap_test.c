@@ -47,6 +47,33 @@ static void memory_that_is_not_there(void **state) {
   arena_free(a);
 }
 
+static void zeros(void **state) {
+  Trap trap;
+  volatile size_t most = SIZE_MAX / 4;
+  volatile int told = 0;
+  unsigned char *none = zeroed(0, 1), *three = zeroed(3, 1);
+  assert_non_null(none);
+  for (int i = 0; i < 4; i++) assert_int_equal(three[i], 0);
+  free(none), free(three);
+  if (setjmp(*trap_set(&trap))) told++;
+  else free(zeroed(most, 8));
+  trap_end(&trap);
+  assert_int_equal(told, 1);
+  assert_string_equal(trap.text, "out of memory");
+}
+
+static int rising(const void *a, const void *b) { return *(const int *)a - *(const int *)b; }
+
+static void sorting(void **state) {
+  int *x = NULL;
+  arrsort(x, rising);
+  assert_null(x);
+  arrput(x, 3), arrput(x, 1), arrput(x, 2);
+  arrsort(x, rising);
+  for (int i = 0; i < 3; i++) assert_int_equal(x[i], i + 1);
+  arrfree(x);
+}
+
 static int blocks(const DsHeap *h) { return h->first != NULL; }
 
 static void heaps(void **state) {
@@ -87,6 +114,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(defects_come_back),
       cmocka_unit_test(memory_that_is_not_there),
+      cmocka_unit_test(zeros),
+      cmocka_unit_test(sorting),
       cmocka_unit_test(heaps),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
