@@ -34,9 +34,9 @@ typedef struct Join {
 static void find_users(Join *j) {
   const Graph *g = j->r.g;
   size_t n = (size_t)j->r.n_old + 1;
-  j->users = calloc(n, sizeof *j->users);
-  j->as_whole = calloc(n, sizeof *j->as_whole);
-  j->by_element = calloc(n, sizeof *j->by_element);
+  j->users = zeroed(n, sizeof *j->users);
+  j->as_whole = zeroed(n, sizeof *j->as_whole);
+  j->by_element = zeroed(n, sizeof *j->by_element);
   for (int i = 0; i < (int)arrlen(g->outputs); i++) j->as_whole[g->outputs[i]] = true;
   for (NodeId m = j->r.n_old; m-- > 1;) { /* users stand behind their operands */
     const Node *x = &j->r.old[m];
