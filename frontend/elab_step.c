@@ -53,9 +53,10 @@ static Value *opt_cells(Elab *e, Value *v, const char *prefix, Loc at) {
 /* --- update ------------------------------------------------------------------------------------------------------- */
 static bool is_model_place(Elab *e, Env *env, const AstExpr *p) {
   const AstExpr *root = place_root(p);
+  Scope *scope = env->scope;
   bool local = false;
   for (Env *s = env; s && root->kind == AX_NAME; s = s->up) local |= env_find(s, root->name) != NULL;
-  const Global *g = !local && root->kind == AX_NAME ? scope_find(env->scope, root->name) : NULL;
+  const Global *g = !local && root->kind == AX_NAME ? scope_find(scope, root->name) : NULL;
   if (g && g->item->kind == AI_MODEL) return true;
   Value *v = elab_expr(e, env, root); /* a name that is not there tells so itself */
   if (is_poison(v)) return false;
