@@ -214,13 +214,13 @@ static bool gather_shape(Shape *s, Dim *shape, int *rank) {
 
 bool shape_gather(Shape *s) {
   Dim shape[MAX_RANK];
-  int rank;
+  int rank = 0;
   return gather_shape(s, shape, &rank) && shape_done(s, s->in[0].dtype, rank, shape);
 }
 
 bool shape_scatter(Shape *s) {
   Dim shape[MAX_RANK];
-  int rank;
+  int rank = 0;
   if (!gather_shape(s, shape, &rank)) return false;
   Type need = {s->in[0].dtype, rank, shape};
   if (!type_same(need, s->in[2])) {
