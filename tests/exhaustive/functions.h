@@ -12,7 +12,7 @@
   FUNCTION(expm1, expm1, 1.6)                                                                                          \
   FUNCTION(tanh, tanh, 1.4)                                                                                            \
   FUNCTION(sigmoid, sigmoid_ref, 1.8)                                                                                  \
-  FUNCTION(erf, erf, 1.3)                                                                                              \
+  FUNCTION(erf, erf, 1.0)                                                                                              \
   FUNCTION(rsqrt, rsqrt_ref, 1.5)                                                                                      \
   FUNCTION(sin, sin, 0.6)                                                                                              \
   FUNCTION(cos, cos, 0.6)                                                                                              \
