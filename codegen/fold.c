@@ -38,6 +38,7 @@ typedef struct Emit {
   LExpr *chunk;                  /* number of the piece */
   LExpr *lo, *hi;                /* of the first folded loop */
   LExpr *left, *right;           /* columns: of the block */
+  bool piece;                    /* inside of a piece */
   LArr **acc;                    /* running results of each fold; columns: also each value of the row */
   int known_folds, known_values; /* columns: what is there already */
 } Emit;
@@ -92,7 +93,7 @@ static void element(Lower *l, Emit *e, int pass, LExpr *at, LVar *const *var) {
   LB *b = l->b;
   const Rows *r = e->r;
   Idx kept = kept_index(l, e), red = red_index(l, e);
-  LExpr *column = r->columns ? at : NULL;
+  LExpr *column = r->columns || e->piece ? at : NULL;
   for (int i = 0; i < r->n; i++) {
     if (r->fold[i].pass != pass) continue;
     LExpr *v = r->value(l, r, i, &kept, &red, column);
@@ -121,6 +122,28 @@ static void pass_short(Lower *l, Emit *e, int pass) {
   close_loops(l, e->n_red);
   for (int i = 0; i < r->n; i++)
     if (r->fold[i].pass == pass) know(l, e, i, lb_let(l->b, "result", x_read(l->b, var[i])));
+}
+
+/* A pass without results, piece after piece. */
+static void pass_pieces(Lower *l, Emit *e, int pass) {
+  LB *b = l->b;
+  const Rows *r = e->r;
+  const int last = e->n_red - 1;
+  LExpr *n = x_int(b, r->piece);
+  open_red(l, e, 0, last);
+  LVar *v = lb_for(b, FOR_SERIAL, "r", x_int(b, 0), x_div(b, x_dim(b, e->red_size[last]), n), 1);
+  LExpr *begin = x_mul(b, x_var(b, v), n);
+  r->piece_begin(l, r);
+  LVar *z = lb_for(b, FOR_VECTOR, "z", x_int(b, 0), n, 1);
+  e->red_loop[last] = x_add(b, begin, x_var(b, z));
+  e->piece = true;
+  element(l, e, pass, x_var(b, z), NULL);
+  e->piece = false;
+  lb_end(b);
+  e->red_loop[last] = begin;
+  Idx kept = kept_index(l, e), red = red_index(l, e);
+  r->piece_end(l, r, &kept, &red);
+  close_loops(l, last + 1);
 }
 
 /* A pass with lanes of each result over the last folded loop. */
@@ -230,6 +253,7 @@ static void one_row(Lower *l, Emit *e) {
   row_values(l, e, -1);
   for (int pass = 0; pass < r->passes; pass++) {
     if (r->columns) pass_columns(l, e, pass);
+    else if (r->piece && pass == r->passes - 1 && !folds_in(r, pass)) pass_pieces(l, e, pass);
     else if (narrow || !folds_in(r, pass)) pass_short(l, e, pass);
     else pass_lanes(l, e, pass, lanes);
     row_values(l, e, pass);

@@ -165,6 +165,11 @@ struct Rows {
   void (*know)(Lower *l, const Rows *r, int i, const Idx *kept, LExpr *v);
   LExpr *(*result)(Lower *l, const Rows *r, int i); /* that result again */
   void (*done)(Lower *l, const Rows *r, const Idx *kept);
+  /* A last pass without folds goes in pieces of so many elements, a divisor of the last folded axis; 0: it does not.
+   * `each` then gets the place in the piece as its column. Before a piece, and behind one that begins at `red`: */
+  int64_t piece;
+  void (*piece_begin)(Lower *l, const Rows *r);
+  void (*piece_end)(Lower *l, const Rows *r, const Idx *kept, const Idx *red);
   void (*end)(Lower *l, const Rows *r); /* behind all rows of a thread; or NULL */
   void *ctx;
   const char *name;

@@ -5,8 +5,8 @@
 #include "base/ds.h"
 #include "codegen/lower.h"
 
-/* operations; what is kept of a row, in first caches; bytes of a row that are worth a way past the caches */
-enum { COSTLY = 8, NEAR_CACHES = 2, STREAM_LEAST = 512 };
+/* operations; what is kept of a row, in first caches; bytes of a row that are worth a way past the caches; of a line */
+enum { COSTLY = 8, NEAR_CACHES = 2, STREAM_LEAST = 512, LINE = 64 };
 
 typedef struct Kept { /* a wide value that is stored in its first pass and loaded in later ones */
   NodeId node;
@@ -23,7 +23,8 @@ typedef struct RowGroup {
   RowValue *row_value;    /* stb_ds, parallel */
   LExpr **raw;            /* by fold: the result in the accumulator's dtype */
   GroupOut *wide, *narrow; /* stb_ds */
-  bool *streamed;          /* by wide out: a row of it is made in scratch, then copied past the caches */
+  bool *streamed;          /* by wide out: its lines, or its rows, are made in scratch and copied past the caches */
+  LArr **line;             /* by wide out: where a piece of it is made */
   int store_pass;
   int64_t row_elements, kept_bytes; /* of a row or a block of rows side by side; of all that should be kept */
   Kept *keep;                       /* stb_ds */
@@ -85,6 +86,8 @@ static LExpr *row_operand(Lower *l, const Rows *r, int fold, const Idx *kept, co
 static void row_each(Lower *l, const Rows *r, int pass, const Idx *kept, const Idx *red, LExpr *column) {
   const RowGroup *c = r->ctx;
   Idx at = whole(c, kept, red);
+  LExpr *in_piece = r->columns ? NULL : column;
+  if (in_piece) column = NULL;
   recall(l, r, pass, kept, red, column);
   for (int i = 0; i < arrlen(c->keep); i++) {
     if (c->keep[i].pass != pass) continue;
@@ -100,7 +103,8 @@ static void row_each(Lower *l, const Rows *r, int pass, const Idx *kept, const I
   }
   for (int i = 0; i < n && n > 1; i++) v[i] = lb_let(l->b, NULL, v[i]);
   for (int i = 0; i < n; i++) {
-    if (c->streamed[i]) lb_store(l->b, stream_array(l, c, i), axes_linear(l->b, &r->red, red), v[i]);
+    if (c->streamed[i] && in_piece) lb_store(l->b, c->line[i], in_piece, v[i]);
+    else if (c->streamed[i]) lb_store(l->b, stream_array(l, c, i), axes_linear(l->b, &r->red, red), v[i]);
     else store_out(l, &c->wide[i], axes_linear(l->b, &c->all, &at), v[i]);
   }
 }
@@ -126,19 +130,27 @@ static LExpr *row_result(Lower *l, const Rows *r, int i) {
   (void)l;
   return ((const RowGroup *)r->ctx)->raw[i];
 }
-/* Copies the streamed outs of this row to their places. */
-static void stream_row(Lower *l, const Rows *r, const Idx *kept) {
+/* Copies the streamed outs of this row, or of a piece of it that begins at red, to their places. */
+static void stream_outs(Lower *l, const Rows *r, const Idx *kept, const Idx *red) {
   const RowGroup *c = r->ctx;
   LB *b = l->b;
-  LExpr *count = x_dim(b, axes_count(l->dims, &r->red, 0, r->red.n));
+  LExpr *count = x_dim(b, axes_count(l->dims, &r->red, 0, r->red.n)),
+        *row = x_mul(b, axes_linear(b, &r->kept, kept), count);
   for (int i = 0; i < arrlen(c->wide); i++) {
     if (!c->streamed[i]) continue;
     DType t = graph_type(l->g, c->wide[i].node).dtype;
-    CallArg args[] = {{.arr = lower_buf(l, c->wide[i].buf, t), .x = x_mul(b, axes_linear(b, &r->kept, kept), count)},
-                      {.arr = stream_array(l, c, i), .x = x_int(b, 0)},
-                      {.x = x_mul(b, count, x_int(b, dtype_size(t)))}};
-    lb_run(b, "stream", args, 3);
+    CallArg args[] = {
+        {.arr = lower_buf(l, c->wide[i].buf, t), .x = red ? x_add(b, row, axes_linear(b, &r->red, red)) : row},
+        {.arr = red ? c->line[i] : stream_array(l, c, i), .x = x_int(b, 0)},
+        {.x = x_mul(b, red ? x_int(b, r->piece) : count, x_int(b, dtype_size(t)))}};
+    lb_run(b, red ? "stream_lines" : "stream", args, 3);
   }
+}
+static void begin_piece(Lower *l, const Rows *r) {
+  const RowGroup *c = r->ctx;
+  for (int i = 0; i < arrlen(c->wide); i++)
+    if (c->streamed[i])
+      c->line[i] = lb_array(l->b, ARR_STACK, graph_type(l->g, c->wide[i].node).dtype, r->piece, "out");
 }
 static void stream_end(Lower *l, const Rows *r) {
   (void)r;
@@ -146,7 +158,7 @@ static void stream_end(Lower *l, const Rows *r) {
 }
 static void row_done(Lower *l, const Rows *r, const Idx *kept) {
   const RowGroup *c = r->ctx;
-  stream_row(l, r, kept);
+  if (!r->piece) stream_outs(l, r, kept, NULL);
   int n = (int)arrlen(c->narrow);
   LExpr **v = arena_array(l->arena, LExpr *, n + 1);
   for (int i = 0; i < n; i++) {
@@ -260,13 +272,26 @@ static void find_keeps(Lower *l, RowGroup *c, const Rows *r) {
   }
 }
 
-/* An out that surely does not fit the caches is not there when its reader comes: its rows go past them, unless they are
- * there already because they are an operand's. */
-static bool find_streams(Lower *l, RowGroup *c, const Rows *r) {
+/* How many elements fill whole lines of the streamed outs, where rows are whole lines and the last pass, which stores
+ * them, folds nothing: then each line goes out as it is made. Else 0: by rows. */
+static int64_t line_elements(Lower *l, const RowGroup *c, const Rows *r) {
+  int64_t piece = 1;
+  for (int i = 0; i < arrlen(c->wide); i++) {
+    int64_t n = LINE / dtype_size(graph_type(l->g, c->wide[i].node).dtype);
+    if (c->streamed[i] && n > piece) piece = n;
+  }
+  for (int i = 0; i < arrlen(c->folds); i++)
+    if (c->fold[i].pass == c->store_pass) return 0;
+  return dim_is(l->dims, dim_mod(l->dims, r->red.size[r->red.n - 1], dim_int(l->dims, piece)), 0) ? piece : 0;
+}
+/* An out that surely does not fit the caches is not there when its reader comes: it goes past them, unless it is there
+ * already because it is an operand's. */
+static void find_streams(Lower *l, RowGroup *c, Rows *r) {
   Dim row = axes_count(l->dims, &r->red, 0, r->red.n);
   int64_t least = dim_lower(l->dims, c->count), most_row = dim_most(l, row);
   bool rows = !r->columns && r->passes > 1 && c->n_red && c->red[0] == c->n_kept, any = false;
   c->streamed = arena_array(l->arena, bool, arrlen(c->wide) + 1);
+  c->line = arena_array(l->arena, LArr *, arrlen(c->wide) + 1);
   for (int i = 0; rows && i < arrlen(c->wide); i++) {
     int64_t size = dtype_size(graph_type(l->g, c->wide[i].node).dtype);
     bool fits = most_row * size <= l->target->l1 && dim_lower(l->dims, row) * size >= STREAM_LEAST;
@@ -274,7 +299,11 @@ static bool find_streams(Lower *l, RowGroup *c, const Rows *r) {
     for (int k = 0; k < arrlen(l->group->reads); k++) c->streamed[i] &= l->group->reads[k] != c->wide[i].buf;
     any |= c->streamed[i];
   }
-  return any;
+  if (!any) return;
+  r->end = stream_end;
+  r->piece = line_elements(l, c, r);
+  r->piece_begin = begin_piece;
+  r->piece_end = stream_outs;
 }
 
 /* A tensor that the operand is a copy or a part of decides which axis is contiguous; else the last one is. */
@@ -326,7 +355,7 @@ void lower_row_group(Lower *l) {
   r.ctx = &c;
   c.raw = arena_array(l->arena, LExpr *, r.n);
   find_keeps(l, &c, &r);
-  if (find_streams(l, &c, &r)) r.end = stream_end;
+  find_streams(l, &c, &r);
   r.name = op_info[graph_node(l->g, l->group->folds[0])->op].name;
   lower_rows(l, &r);
   arrfree(c.folds), arrfree(c.values), arrfree(c.fold), arrfree(c.row_value), arrfree(c.wide), arrfree(c.narrow);

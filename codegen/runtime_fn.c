@@ -18,6 +18,7 @@ RUN(eigh) { dnn_eigh(p[0], p[1], p[2], i[0]); }
 RUN(find_row) { dnn_find_row(p[0], p[1], i[0], i[1], i[2]); }
 RUN(fetch_rows) { dnn_fetch_rows(p[0], i[0], i[1], i[2]); }
 RUN(stream) { dnn_stream(p[0], p[1], i[0]); }
+RUN(stream_lines) { dnn_stream_lines(p[0], p[1], i[0]); }
 RUN(stream_end) {
   (void)p, (void)i;
   dnn_stream_end();
@@ -35,6 +36,7 @@ static const RuntimeFn functions[] = {
     {"find_row", "kernel.h", 2, 3, find_row},
     {"fetch_rows", "kernel.h", 1, 3, fetch_rows},
     {"stream", "kernel.h", 2, 1, stream},
+    {"stream_lines", "kernel.h", 2, 1, stream_lines},
     {"stream_end", "kernel.h", 0, 0, stream_end},
 };
 const char *const runtime_headers[] = {"sort.h", "matrix.h", NULL};

@@ -178,6 +178,28 @@ typedef dnn_f32x8u dnn_stream_from;
 typedef dnn_f32x4 dnn_stream_vector;
 typedef dnn_f32x4u dnn_stream_from;
 #endif
+#if defined(__SSE2__)
+static inline void dnn_stream_vector_to(unsigned char *to, const unsigned char *from) {
+  const dnn_stream_vector v = *(const dnn_stream_from *)(const void *)from;
+#if defined(__clang__)
+  __builtin_nontemporal_store(v, (dnn_stream_vector *)(void *)to);
+#elif defined(__AVX512F__)
+  __builtin_ia32_movntps512((float *)(void *)to, v);
+#elif defined(__AVX__)
+  __builtin_ia32_movntps256((float *)(void *)to, v);
+#else
+  __builtin_ia32_movntps((float *)(void *)to, v);
+#endif
+}
+static inline void dnn_stream_16_to(unsigned char *to, const unsigned char *from) {
+  const dnn_f32x4 v = *(const dnn_f32x4u *)(const void *)from;
+#if defined(__clang__)
+  __builtin_nontemporal_store(v, (dnn_f32x4 *)(void *)to);
+#else
+  __builtin_ia32_movntps((float *)(void *)to, v);
+#endif
+}
+#endif
 static inline void dnn_stream(void *to, const void *from, int64_t bytes) {
 #if defined(__SSE2__)
   enum { LINE = 64, SIZE = (int)sizeof(dnn_stream_vector) };
@@ -187,19 +209,23 @@ static inline void dnn_stream(void *to, const void *from, int64_t bytes) {
   if (at > bytes) at = bytes;
   memcpy(t, f, (size_t)at);
   for (; at + LINE <= bytes; at += LINE)
-    for (int k = 0; k < LINE; k += SIZE) {
-      const dnn_stream_vector v = *(const dnn_stream_from *)(const void *)(f + at + k);
-#if defined(__clang__)
-      __builtin_nontemporal_store(v, (dnn_stream_vector *)(void *)(t + at + k));
-#elif defined(__AVX512F__)
-      __builtin_ia32_movntps512((float *)(void *)(t + at + k), v);
-#elif defined(__AVX__)
-      __builtin_ia32_movntps256((float *)(void *)(t + at + k), v);
-#else
-      __builtin_ia32_movntps((float *)(void *)(t + at + k), v);
-#endif
-    }
+    for (int k = 0; k < LINE; k += SIZE) dnn_stream_vector_to(t + at + k, f + at + k);
   memcpy(t + at, f + at, (size_t)(bytes - at));
+#else
+  memcpy(to, from, (size_t)bytes);
+#endif
+}
+/* The same for so many whole lines that they are in registers, one call behind the other: where `to` does not begin a
+ * line, neighbouring calls fill it together. */
+static inline void dnn_stream_lines(void *to, const void *from, int64_t bytes) {
+#if defined(__SSE2__)
+  unsigned char *t = to;
+  const unsigned char *f = from;
+  if ((uintptr_t)to % 64 == 0)
+    for (int64_t at = 0; at < bytes; at += (int)sizeof(dnn_stream_vector)) dnn_stream_vector_to(t + at, f + at);
+  else if ((uintptr_t)to % 16 == 0)
+    for (int64_t at = 0; at < bytes; at += 16) dnn_stream_16_to(t + at, f + at);
+  else memcpy(to, from, (size_t)bytes);
 #else
   memcpy(to, from, (size_t)bytes);
 #endif

@@ -161,6 +161,11 @@ static void test_stream(void **state) {
         dnn_stream(to + t, from + f, bytes);
         dnn_stream_end();
         for (int i = 0; i < MOST; i++) assert_int_equal(to[i], i >= t && i < t + bytes ? from[f + i - t] : 0);
+        if (bytes % 64) continue;
+        memset(to, 0, MOST);
+        for (int at = 0; at < bytes; at += 64) dnn_stream_lines(to + t + at, from + f + at, 64);
+        dnn_stream_end();
+        for (int i = 0; i < MOST; i++) assert_int_equal(to[i], i >= t && i < t + bytes ? from[f + i - t] : 0);
       }
 }
 
