@@ -1,4 +1,5 @@
-/* Indices that cannot be out of range, by what they are made of: positions of largest elements, numbers of an axis,
+/* What is known of values by what they are made of.
+ * Indices that cannot be out of range, by what they are made of: positions of largest elements, numbers of an axis,
  * remainders, and what is chosen among such. Their gathers need no check, so that a row is read in whole vectors. */
 #include "codegen/lower.h"
 
@@ -59,4 +60,45 @@ bool index_in_range(const Graph *g, NodeId index, Dim size) {
   enum { DEPTH = 12 };
   Range r;
   return range_of(g, index, DEPTH, &r) && r.from >= 0 && dim_le(g->dims, r.end, size) == DIM_YES;
+}
+
+/* Is `row` at least the largest element of x's rows, whose axes `axes` of x are? */
+static bool tops_rows(const Graph *g, NodeId row, NodeId x, const int64_t *axes, int n_axes, int depth) {
+  const Node *n = graph_node(g, row);
+  if (!depth) return false;
+  if (n->op == OP_stop_gradient) return tops_rows(g, n->in[0], x, axes, n_axes, depth - 1);
+  if (n->op == OP_maximum)
+    return tops_rows(g, n->in[0], x, axes, n_axes, depth - 1) || tops_rows(g, n->in[1], x, axes, n_axes, depth - 1);
+  if (n->op != OP_reduce_max || n->in[0] != x) return false;
+  int64_t folded[MAX_RANK];
+  int n_folded = node_ints(g, n, A_axes, folded, MAX_RANK);
+  if (n_folded + n_axes != graph_type(g, x).rank) return false;
+  for (int i = 0; i < n_folded; i++)
+    for (int k = 0; k < n_axes; k++)
+      if (folded[i] == axes[k]) return false;
+  for (int k = 1; k < n_axes; k++)
+    if (axes[k - 1] >= axes[k]) return false;
+  return true;
+}
+/* Is each element of `top` at least that of x, where neither is NaN? */
+static bool tops(const Graph *g, NodeId top, NodeId x, int depth) {
+  const Node *n = graph_node(g, top);
+  int64_t axes[MAX_RANK];
+  if (top == x) return true;
+  if (!depth) return false;
+  switch (n->op) {
+  case OP_stop_gradient: return tops(g, n->in[0], x, depth - 1);
+  case OP_maximum: return tops(g, n->in[0], x, depth - 1) || tops(g, n->in[1], x, depth - 1);
+  case OP_broadcast: {
+    int n_axes = node_ints(g, n, A_axes, axes, MAX_RANK);
+    return tops_rows(g, n->in[0], x, axes, n_axes, depth - 1);
+  }
+  default: return false;
+  }
+}
+bool never_positive(const Graph *g, NodeId id) {
+  enum { DEPTH = 4 };
+  const Node *n = graph_node(g, id), *x = graph_node(g, n->op == OP_neg ? n->in[0] : id);
+  if (n->op == OP_neg) return x->op == OP_abs || (x->op == OP_mul && x->in[0] == x->in[1]);
+  return n->op == OP_sub && tops(g, n->in[1], n->in[0], DEPTH);
 }

@@ -24,7 +24,7 @@ typedef enum XKind {
   X_GE,
   X_EQ,
   X_AND,     /* conditions on indices; BOOL */
-  X_OP,      /* the MAP op `op` on in[0 .. n_in), giving dtype */
+  X_OP,      /* the MAP op `op` on in[0 .. n_in), giving dtype; exp(x, 0): x is at most 0, or NaN */
   X_SELECT,  /* in[0] ? in[1] : in[2], both are evaluated */
   X_LOAD,    /* arr[in[0]], lanes in a row; in[1]: the guard or NULL */
   X_SPLAT,   /* in[0] in all lanes */

@@ -93,7 +93,8 @@ Axes axes_of(const Lower *l, NodeId n);
 Dim axes_count(DimTab *t, const Axes *a, int from, int to);
 /* Stores every out of the group at `at`, an index on `axes` of as many elements in the same order. */
 void store_outs(Lower *l, const Axes *axes, const Idx *at);
-bool index_in_range(const Graph *g, NodeId index, Dim size);            /* is every one at least 0 and below `size`? */
+bool index_in_range(const Graph *g, NodeId index, Dim size); /* is every one at least 0 and below `size`? */
+bool never_positive(const Graph *g, NodeId id); /* is every element at most 0, or NaN: x - its row's max, -(x * x) */
 LExpr *lower_place(Lower *l, int buf, const Axes *axes, const Idx *at); /* the element of the buffer */
 bool lower_last(const Lower *l, int buf); /* does it lie with its channels, axis 1, last? (passes/layout.c) */
 void store_out(Lower *l, const GroupOut *o, LExpr *linear, LExpr *value);

@@ -148,6 +148,16 @@ static void test_check(void **state) {
   assert_int_equal(team.error_value[0], 7);
   assert_int_equal(team.error_value[1], 5);
 }
+static void test_exp_below_0(void **state) {
+  (void)state;
+  for (uint64_t u = 0x80000000u; u < UINT64_C(1) << 32; u += 997) {
+    const float x = dnn_float((uint32_t)u), y = dnn_exp_f32(x);
+    if (x == x) assert_int_equal(dnn_word(dnn_exp_below_0_f32(x)), dnn_word(y));
+    else assert_true(dnn_exp_below_0_f32(x) != dnn_exp_below_0_f32(x));
+  }
+  assert_true(dnn_exp_below_0_f32(0.0f) == 1.0f);
+  assert_true(dnn_exp_below_0_f32(NAN) != dnn_exp_below_0_f32(NAN));
+}
 /* Every alignment of both sides: what is copied, and nothing beside it. */
 static void test_stream(void **state) {
   (void)state;
@@ -170,9 +180,9 @@ static void test_stream(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_errors),  cmocka_unit_test(test_pow),
-                                     cmocka_unit_test(test_special), cmocka_unit_test(test_integers),
-                                     cmocka_unit_test(test_halves),  cmocka_unit_test(test_parts),
-                                     cmocka_unit_test(test_check),   cmocka_unit_test(test_stream)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_errors),   cmocka_unit_test(test_pow),    cmocka_unit_test(test_special),
+      cmocka_unit_test(test_integers), cmocka_unit_test(test_halves), cmocka_unit_test(test_parts),
+      cmocka_unit_test(test_check),    cmocka_unit_test(test_stream), cmocka_unit_test(test_exp_below_0)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
