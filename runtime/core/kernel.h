@@ -283,16 +283,16 @@ static inline int32_t dnn_to_i32(double x) { return (int32_t)dnn_to_int(x, -0x1p
 static inline int8_t dnn_to_i8(double x) { return (int8_t)dnn_to_int(x, -128, 127, -128, 127); }
 static inline uint8_t dnn_to_u8(double x) { return (uint8_t)dnn_to_int(x, 0, 255, 0, 255); }
 
-/* Largest and smallest: the first on ties, a NaN on either side wins. Written so that gcc makes vectors of nested ones:
- * the first choice is one instruction. */
+/* Largest and smallest: the first on ties, a NaN on either side wins. Written so that gcc makes vectors of nested ones
+ * and clang with masks makes two instructions: the first choice is one. */
 #define DNN_MAXMIN(T, s)                                                                                             \
   static inline T dnn_maximum_##s(T a, T b) {                                                                        \
     const T m = b > a ? b : a;                                                                                       \
-    return b != b ? b : m;                                                                                           \
+    return b == b ? m : b;                                                                                           \
   }                                                                                                                  \
   static inline T dnn_minimum_##s(T a, T b) {                                                                        \
     const T m = b < a ? b : a;                                                                                       \
-    return b != b ? b : m;                                                                                           \
+    return b == b ? m : b;                                                                                           \
   }
 DNN_MAXMIN(double, f64)
 DNN_MAXMIN(float, f32)
