@@ -147,6 +147,7 @@ static bool assign_global(Elab *e, Scope *s, const char *name, Value *v, Loc at)
 }
 
 static void assign_name(Elab *e, Env *env, const char *name, Value *v, Loc at) {
+  Scope *scope = env->scope;
   for (Env *s = env; s; s = s->up) {
     Binding *b = env_find(s, name);
     if (b && s->captured) {
@@ -167,7 +168,7 @@ static void assign_name(Elab *e, Env *env, const char *name, Value *v, Loc at) {
     }
     if (s->self && assign_self(e, s->self, name, v, at)) return;
   }
-  if (assign_global(e, env->scope, name, v, at)) return;
+  if (assign_global(e, scope, name, v, at)) return;
   elab_error(e, at, E0201, "there is no `%s` to assign", name);
   elab_help(e, "`var %s = …` makes one", name);
 }
