@@ -166,10 +166,9 @@ static int cells_of(const Steps *c, int group, const char **names, int most) {
 
 void steps_comment(Steps *c, int group) {
   enum { MOST = 4 };
-  const LineShare *most = NULL;
-  LineShare *lines = group_lines(c->p, &c->p->groups[group], c->parts);
-  for (int i = 0; i < (int)arrlen(lines); i++)
-    if (!most || lines[i].share > most->share) most = &lines[i];
+  LineShare *lines = group_lines(c->p, &c->p->groups[group], c->parts), *most = lines; /* one at least */
+  for (int i = 1; i < (int)arrlen(lines); i++)
+    if (lines[i].share > most->share) most = &lines[i];
   Buf text = {0};
   buf_printf(&text, "/* %s, %s", emit_line(c->e, most->file, most->line), part_names[most->part]);
   arrfree(lines);
