@@ -118,9 +118,12 @@ void kernel_print_c(const Kernel *k, Buf *b);
 void kernel_print_lines(const Kernel *k, const Diag *diag, Buf *b);
 void kernel_print_prototype(const Kernel *k, Buf *b);
 const char *kernel_name(const Kernel *k);
-/* Headers of the runtime that kernels may need besides kernel.h, up to NULL; does this one? */
+/* Headers of the runtime whose functions kernels may call besides those of kernel.h, up to NULL; does this one? */
 extern const char *const runtime_headers[];
 bool kernel_uses(const Kernel *k, const char *header);
+/* Does C text call functions of "maths.h", "number.h" or "random.h"? Compilers take longer for these headers than for
+ * most kernels. */
+bool text_uses(const char *text, const char *header);
 /* Text form of the loop IR and back. */
 void kernel_print(const Kernel *k, Buf *b);
 Kernel *kernel_parse(Arena *a, const char *text, Buf *why);

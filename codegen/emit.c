@@ -254,11 +254,23 @@ static void put_least(Buf *text) {
   *text = b;
 }
 
+void emit_includes(Buf *b, const char *const *texts, int n) {
+  static const char *const headers[] = {"maths.h", "number.h", "random.h"};
+  for (size_t h = 0; h < sizeof headers / sizeof *headers; h++) {
+    bool used = false;
+    for (int i = 0; i < n; i++) used |= text_uses(texts[i], headers[h]);
+    if (used) buf_printf(b, "#include \"dnn_%s\"\n", headers[h]);
+  }
+}
+
 /* NAME_kernels_`unit`.c with these kernels, whose texts are freed. */
 static void emit_unit(Emit *e, EmitOut *out, int unit, EmitKind kind, const int *kernels, int n, Buf *texts) {
   Buf b = {0};
   front_matter(e, &b, "Kernels");
   buf_str(&b, "#include \"dnn_kernel.h\"\n");
+  const char **all = arena_array(e->arena, const char *, n);
+  for (int i = 0; i < n; i++) all[i] = texts[kernels[i]].s;
+  emit_includes(&b, all, n);
   for (int h = 0; runtime_headers[h]; h++)
     if (uses_header(e, kernels, n, runtime_headers[h])) buf_printf(&b, "#include \"dnn_%s\"\n", runtime_headers[h]);
   callee_prototypes(e, kernels, n, &b);
@@ -318,8 +330,8 @@ static void put_runtime(const Emit *e, EmitOut *out, const char *file) {
 /* The runtime's texts that every emitted program needs: headers, and for its C interface the reader of weights in
  * memory; and those of functions that its kernels call. */
 static void emit_runtime(const Emit *e, EmitOut *out) {
-  static const char *const names[] = {"context.h", "kernel.h",     "maths.h", "random.h",
-                                      "program.h", "data_ops.def", "show.h"};
+  static const char *const names[] = {"context.h", "kernel.h",  "maths.h",      "number.h",
+                                      "random.h",  "program.h", "data_ops.def", "show.h"};
   static const char *const reader[] = {"weights_fill.h", "weights_fill.c", "flat.h", "flat.c", "xxh64.h", "xxh64.c"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) put_runtime(e, out, names[i]);
   if (e->opts->watch) put_runtime(e, out, "watch.h");

@@ -155,6 +155,7 @@ static void put_wrapper(Emit *e, int i, Buf *b) {
 static void put_includes(const Emit *e, const Buf *entries, Buf *b) {
   if (!e->opts->bare) buf_printf(b, "#include \"%s.h\"\n", e->name);
   buf_str(b, "#include \"dnn_kernel.h\"\n");
+  emit_includes(b, (const char *const[]){entries->s}, 1);
   buf_str(b, "#include \"dnn_show.h\"\n");
   if (e->opts->bare) buf_str(b, "#include \"dnn_program.h\"\n");
   else if (!e->constant) buf_str(b, "#include \"dnn_weights_fill.h\"\n");

@@ -65,6 +65,8 @@ void emit_wrap(Buf *text);
 typedef enum Effort { EFFORT_FULL, EFFORT_LITTLE, EFFORT_NONE } Effort;
 Effort *emit_find_effort(const Emit *e);
 
+/* #include of those headers besides dnn_kernel.h whose functions the n texts call. */
+void emit_includes(Buf *b, const char *const *texts, int n);
 void emit_header(Emit *e, Buf *b); /* NAME.h */
 /* NAME.c: the functions of the header, and what the entries' texts call. */
 void emit_interface(Emit *e, const Buf *entries, Buf *b);

@@ -2,6 +2,7 @@
 #include "base/ds.h"
 #include "codegen/loop_internal.h"
 #include "runtime/core/kernel.h"
+#include "runtime/core/number.h"
 #include <string.h>
 
 const char *const x_names[X_KINDS] = {

@@ -3,6 +3,8 @@
 #include "base/ds.h"
 #include "codegen/loop_internal.h"
 #include "runtime/core/kernel.h"
+#include "runtime/core/number.h"
+#include "runtime/core/random.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -70,7 +70,7 @@ void c_put_num(Buf *b, double v, DType t) {
   }
 }
 
-/* Functions of floats (runtime/core/maths.h, kernel.h; exact ones are libm's): NULL where C has a sign for the op. */
+/* Functions of floats (runtime/core/maths.h, number.h; exact ones are libm's): NULL where C has a sign for the op. */
 static const char *float_function(Op op, bool f64) {
   switch (op) {
   case OP_exp: return f64 ? "dnn_exp_f64" : "dnn_exp_f32";

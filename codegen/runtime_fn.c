@@ -41,6 +41,28 @@ static const RuntimeFn functions[] = {
 };
 const char *const runtime_headers[] = {"sort.h", "matrix.h", NULL};
 
+/* Functions that expressions call, by how their names begin behind dnn_. */
+static const char *const families[][2] = {
+    {"exp_", "maths.h"},       {"expm1_f", "maths.h"},   {"log_f", "maths.h"},     {"log1p_f", "maths.h"},
+    {"pow_f", "maths.h"},      {"rsqrt_f", "maths.h"},   {"sigmoid_f", "maths.h"}, {"tanh_f", "maths.h"},
+    {"sin_f", "maths.h"},      {"cos_f", "maths.h"},     {"tan_f", "maths.h"},     {"erf_f", "maths.h"},
+    {"add_", "number.h"},      {"sub_", "number.h"},     {"mul_", "number.h"},     {"neg_", "number.h"},
+    {"abs_", "number.h"},      {"sign_", "number.h"},    {"pow_", "number.h"},     {"mod_", "number.h"},
+    {"to_", "number.h"},       {"from_", "number.h"},    {"bits_", "number.h"},    {"round_", "number.h"},
+    {"floordiv_", "number.h"}, {"uniform_", "random.h"}, {"mix_key", "random.h"},  {"call_key", "random.h"},
+};
+enum { FAMILIES = sizeof families / sizeof *families };
+
+bool text_uses(const char *text, const char *header) {
+  for (const char *s = text; s && (s = strstr(s, "dnn_")); s += 4)
+    for (int i = 0; i < FAMILIES; i++) {
+      if (strncmp(s + 4, families[i][0], strlen(families[i][0]))) continue;
+      if (!strcmp(families[i][1], header)) return true;
+      break;
+    }
+  return false;
+}
+
 const RuntimeFn *runtime_fn(const char *name) {
   for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
     if (!strcmp(functions[i].name, name)) return &functions[i];

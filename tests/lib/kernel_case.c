@@ -219,7 +219,8 @@ KernelCase *set_begin(CaseSet *s, Op op, DType dt, int seed) {
   if (!s->text.n)
     buf_str(
         &s->text,
-        "#include \"runtime/core/kernel.h\"\n#include \"runtime/core/sort.h\"\n#include \"runtime/core/matrix.h\"\n");
+        "#include \"runtime/core/kernel.h\"\n#include \"runtime/core/number.h\"\n#include \"runtime/core/random.h\"\n"
+        "#include \"runtime/core/sort.h\"\n#include \"runtime/core/matrix.h\"\n");
   KernelCase c = {.a = arena_new(), .op = op, .dt = dt, .seed = (uint64_t)seed, .id = (int)arrlen(s->cases)};
   c.g = graph_new(c.a, dimtab_new(c.a), diag_new(c.a));
   arrput(s->cases, c);

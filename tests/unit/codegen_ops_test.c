@@ -37,7 +37,8 @@ static void check_target(const char *target, const char *compiler, bool clang, u
   KernelCase *cases = NULL;
   Buf text = {0};
   buf_str(&text,
-          "#include \"runtime/core/kernel.h\"\n#include \"runtime/core/sort.h\"\n#include \"runtime/core/matrix.h\"\n");
+          "#include \"runtime/core/kernel.h\"\n#include \"runtime/core/number.h\"\n#include \"runtime/core/random.h\"\n"
+          "#include \"runtime/core/sort.h\"\n#include \"runtime/core/matrix.h\"\n");
   for (Op op = 1; op < OP_COUNT; op++) {
     int found = 0;
     for (DType dt = 0; dt < TUPLE && wanted(op); dt++)

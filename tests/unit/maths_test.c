@@ -1,6 +1,7 @@
-/* The vector maths of emitted programs against libm's double functions, and the integer helpers of kernel.h. All floats
+/* The vector maths of emitted programs against libm's double functions, and the integer helpers of number.h. All floats
  * are tried by tests/exhaustive/run, the code of every target by tests/runtime/maths.sh. */
 #include "runtime/core/kernel.h"
+#include "runtime/core/number.h"
 #include "tests/exhaustive/functions.h"
 #include <setjmp.h>
 #include <stdarg.h>
