@@ -1,8 +1,8 @@
 /* What emitted kernels stand on: the team of threads and its meeting place, checked indices, vectors. Copied beside
- * emitted programs, so it stands alone: C11, libc, libm; with DNN_FREESTANDING there is one thread and neither clock nor
- * scheduler. Each function is the definition of its op: the interpreter of the loop IR calls the same ones. What some
- * kernels need only has headers of its own, which take compilers longer than most kernels: maths.h, number.h, random.h,
- * sort.h, matrix.h. */
+ * emitted programs, so it stands alone: C11, libc, libm; with DNN_FREESTANDING there is one thread and neither clock
+ * nor scheduler. Each function is the definition of its op: the interpreter of the loop IR calls the same ones. What
+ * some kernels need only has headers of its own, which take compilers longer than most kernels: maths.h, number.h,
+ * random.h, sort.h, matrix.h. */
 #ifndef DNN_KERNEL_H
 #define DNN_KERNEL_H
 #include "runtime/core/context.h"

@@ -1,5 +1,5 @@
-/* Integers that wrap, floats to integers, floor division of floats, 16-bit floats. Copied beside emitted programs, so it
- * stands alone. Each function is the definition of its op. */
+/* Integers that wrap, floats to integers, floor division of floats, 16-bit floats. Copied beside emitted programs, so
+ * it stands alone. Each function is the definition of its op. */
 #ifndef DNN_NUMBER_H
 #define DNN_NUMBER_H
 #include "runtime/core/maths.h"
