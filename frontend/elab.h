@@ -182,6 +182,7 @@ struct Scope {
 };
 
 typedef struct CellNow {
+  int cell;
   NodeId now; /* 0: not read yet */
   bool written;
   Loc loc; /* of the last write */
@@ -214,7 +215,7 @@ struct Trace {
   Entry *entry;          /* under construction */
   Graph *graph;          /* the current one: the entry's, or that of the body at hand */
   struct Region *region; /* the body at hand, NULL outside of loops and branches */
-  CellNow *cells;        /* stb_ds, by slot (cell_slot); of the current graph */
+  CellNow *cells;        /* stb_ds; those that were read or written in the current graph, by cell_slot */
   int version;           /* changes with every write to a cell */
   const char **trained;  /* stb_ds: paths that the step updates or assigns */
   bool open_sizes;       /* T_CHECK: a size got a bound for checking only */
@@ -273,11 +274,12 @@ struct Elab {
     const char *name;
     int var;
     bool busy;
+    bool bound; /* its name stands for what it was solved to */
     Dim solved; /* DIM_NONE: not yet */
     Loc loc;
     Where where;
   } * metas;  /* stb_ds: unknown dimensions of the signatures that are being solved, by name */
-  Dim *subst; /* stb_ds: what sig_subst puts for variables, for the time of a call */
+  Dim *subst; /* stb_ds: what sig_subst puts for variables: the solutions of the unknowns that are busy */
   struct {
     const char *key;
     const Native *value;

@@ -3,13 +3,27 @@
 #include <string.h>
 
 /* --- cells -------------------------------------------------------------------------------------------------------- */
+/* The first element whose slot is not below that of the cell. */
+static ptrdiff_t place_of(CellNow *cells, int cell) {
+  ptrdiff_t low = 0, high = arrlen(cells);
+  while (low < high) {
+    ptrdiff_t middle = (low + high) / 2;
+    if (cell_slot(cells[middle].cell) < cell_slot(cell)) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+CellNow *cell_find(CellNow *cells, int cell) {
+  ptrdiff_t i = place_of(cells, cell);
+  return i < arrlen(cells) && cells[i].cell == cell ? &cells[i] : NULL;
+}
+
 static CellNow *slot_of(Elab *e, int cell) {
   Trace *t = e->trace;
-  while (arrlen(t->cells) <= cell_slot(cell)) {
-    CellNow none = {0};
-    arrput(t->cells, none);
-  }
-  return &t->cells[cell_slot(cell)];
+  ptrdiff_t i = place_of(t->cells, cell);
+  if (i == arrlen(t->cells) || t->cells[i].cell != cell) arrins(t->cells, i, ((CellNow){.cell = cell}));
+  return &t->cells[i];
 }
 
 const Cell *cell_info(const Elab *e, int cell) {

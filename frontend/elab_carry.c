@@ -242,8 +242,9 @@ bool carried_close(Elab *e, Carried *c, Region *r) {
   }
   for (ptrdiff_t i = 0; i < arrlen(c->cells); i++) r->inputs[a.carry++].next = cell_now(e, c->cells[i], c->loc);
   for (int k = 0; k < arrlen(e->trace->cells); k++) {
-    if (!e->trace->cells[k].written || carries_cell(c, slot_cell(k)) || is_row_cell(r, slot_cell(k))) continue;
-    arrput(c->cells, slot_cell(k));
+    const CellNow *now = &e->trace->cells[k];
+    if (!now->written || carries_cell(c, now->cell) || is_row_cell(r, now->cell)) continue;
+    arrput(c->cells, now->cell);
     c->again = true;
   }
   return ok;
@@ -284,7 +285,7 @@ void carried_results(Elab *e, Carried *c, const Region *r, NodeId op, int first)
   }
   for (ptrdiff_t i = 0; i < arrlen(c->cells); i++) {
     NodeId n = next_result(e, &x);
-    if (n) cell_write(e, c->cells[i], n, r->cells[cell_slot(c->cells[i])].loc);
+    if (n) cell_write(e, c->cells[i], n, cell_find(r->cells, c->cells[i])->loc);
   }
 }
 

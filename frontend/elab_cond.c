@@ -126,21 +126,28 @@ static void run_arms(Elab *e, Env *env, const AstExpr *x, int arm, Region **r, V
 }
 
 static void merge_cells(Elab *e, Merge *m, Region **r, int **cells) {
-  for (int i = 0; i < arrlen(r[0]->cells) || i < arrlen(r[1]->cells); i++) {
-    bool written = false;
-    for (int k = 0; k < 2; k++) written |= i < arrlen(r[k]->cells) && r[k]->cells[i].written;
-    if (!written) continue;
+  ptrdiff_t at[2] = {0, 0};
+  for (;;) { /* both lists are by slot */
+    const CellNow *next = NULL;
     for (int k = 0; k < 2; k++) {
-      region_enter(e, r[k]);
-      arrput(r[k]->graph->outputs, cell_now(e, slot_cell(i), m->loc));
-      region_leave(e, r[k]);
+      while (at[k] < arrlen(r[k]->cells) && !r[k]->cells[at[k]].written) at[k]++;
+      const CellNow *c = at[k] < arrlen(r[k]->cells) ? &r[k]->cells[at[k]] : NULL;
+      if (c && (!next || cell_slot(c->cell) < cell_slot(next->cell))) next = c;
     }
-    arrput(*cells, slot_cell(i));
+    if (!next) break;
+    arrput(*cells, next->cell);
+    for (int k = 0; k < 2; k++) at[k] += at[k] < arrlen(r[k]->cells) && r[k]->cells[at[k]].cell == next->cell;
+  }
+  for (int k = 0; k < 2; k++) {
+    region_enter(e, r[k]);
+    for (ptrdiff_t i = 0; i < arrlen(*cells); i++) arrput(r[k]->graph->outputs, cell_now(e, (*cells)[i], m->loc));
+    region_leave(e, r[k]);
   }
 }
 
 static Loc cell_loc(const Region *r, int cell) {
-  return cell_slot(cell) < arrlen(r->cells) ? r->cells[cell_slot(cell)].loc : (Loc){0};
+  const CellNow *c = cell_find(r->cells, cell);
+  return c ? c->loc : (Loc){0};
 }
 
 static Value *cond_from(Elab *e, Env *env, const AstExpr *x, int arm) {
@@ -220,7 +227,7 @@ Value *elab_checkpoint(Elab *e, Env *env, const AstExpr *x) {
   for (int i = 0; i < (int)arrlen(e->trace->cells); i++)
     if (e->trace->cells[i].written) {
       arrput(r->graph->outputs, e->trace->cells[i].now);
-      arrput(cells, slot_cell(i));
+      arrput(cells, e->trace->cells[i].cell);
     }
   region_leave(e, r);
   if (arrlen(r->graph->outputs)) {

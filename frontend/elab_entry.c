@@ -80,14 +80,14 @@ static void add_var(Entry *en, int var) {
 }
 
 static void collect_vars(Elab *e, Entry *en) {
-  int n = dim_var_count(e->dims);
+  int *vars = NULL;
   for (ptrdiff_t i = 0; i < arrlen(en->inputs); i++)
     for (int k = 0; k < en->inputs[i].type.rank; k++) {
-      Dim d = en->inputs[i].type.shape[k];
-      if (dim_is_int(e->dims, d, &(int64_t){0})) continue;
-      for (int v = 0; v < n; v++)
-        if (dim_uses(e->dims, d, v)) add_var(en, v);
+      arrsetlen(vars, 0);
+      dim_vars(e->dims, en->inputs[i].type.shape[k], &vars);
+      for (ptrdiff_t j = 0; j < arrlen(vars); j++) add_var(en, vars[j]);
     }
+  arrfree(vars);
 }
 
 static bool is_empty(Elab *e, Type t) { return dim_is(e->dims, type_count(e->dims, t), 0); }
@@ -104,7 +104,7 @@ void trace_close(Elab *e, Trace *t) {
   for (ptrdiff_t i = 0; i < arrlen(t->cells); i++)
     if (t->cells[i].written && !is_empty(e, graph_type(g, t->cells[i].now))) {
       arrput(g->outputs, t->cells[i].now);
-      arrput(en->writes, slot_cell((int)i));
+      arrput(en->writes, t->cells[i].cell);
     }
   int base = (int)arrlen(g->outputs);
   for (ptrdiff_t i = 0; i < arrlen(t->effect_values); i++) arrput(g->outputs, t->effect_values[i]);
@@ -127,6 +127,12 @@ int64_t option_bound(Elab *e, const char *name) {
   return -1;
 }
 
+static bool is_among(const int *vars, int var) {
+  ptrdiff_t i = 0;
+  while (i < arrlen(vars) && vars[i] != var) i++;
+  return i < arrlen(vars);
+}
+
 /* The sizes of one axis: unknowns become run-time sizes of the entry. */
 static bool input_dim(Elab *e, Sig *s, TypeX *t, int i, Dim *out) {
   int64_t mul, add, bound = -1;
@@ -137,12 +143,15 @@ static bool input_dim(Elab *e, Sig *s, TypeX *t, int i, Dim *out) {
                dim_text(e, limit));
     return false;
   }
+  int *vars = NULL;
+  dim_vars(e->dims, t->dims[i], &vars);
   for (int k = 0; k < arrlen(s->used); k++) {
     struct MetaVar *m = &e->metas[s->used[k]];
-    if (m->solved != DIM_NONE || !dim_uses(e->dims, t->dims[i], m->var)) continue;
+    if (m->solved != DIM_NONE || !is_among(vars, m->var)) continue;
     sig_solve(e, s->used[k], dim_var(e->dims, m->name, option_bound(e, m->name)), (Where){.what = "the entry point"},
               m->loc);
   }
+  arrfree(vars);
   *out = sig_subst(e, t->dims[i]);
   if (bound < 0) return true;
   if (!dim_linear(e->dims, *out, &var, &mul, &add) || (var >= 0 && mul <= 0)) {
@@ -259,11 +268,7 @@ static bool inputs_from_signature(Elab *e, Env *env, const AstFn *f) {
     } else {
       v = elab_error(e, p->loc, E0903, "the parameter `%s` of an entry point needs a type", p->name.name);
     }
-    for (int k = 0; k < arrlen(s.used); k++) {
-      struct MetaVar *m = &e->metas[s.used[k]];
-      Binding *b = env_find(env, m->name);
-      if (b && m->solved != DIM_NONE) b->v = v_dim(e, m->solved);
-    }
+    sig_rebind(e, &s);
     env_bind(env, p->name.name, v, p->name.loc);
     ok = !is_poison(v);
   }

@@ -126,7 +126,7 @@ static NodeId *variables(Elab *e, const char *name, const Value *y, Value *x, Lo
     for (ptrdiff_t i = 0; i < arrlen(e->trace->cells); i++)
       if (e->trace->cells[i].written) {
         elab_note(e, e->trace->cells[i].loc, "`%s` was updated here; %s was computed with its value before",
-                  cell_info(e, slot_cell((int)i))->path, loss ? "the loss" : "it");
+                  cell_info(e, e->trace->cells[i].cell)->path, loss ? "the loss" : "it");
         break;
       }
     elab_help(e, "take the gradient for the very value %s was computed from", loss ? "the loss" : "it");

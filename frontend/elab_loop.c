@@ -285,7 +285,7 @@ static void loop_outputs(Loop *l) {
   Region *r = l->r;
   for (ptrdiff_t i = 0; i < arrlen(r->inputs); i++)
     if (r->inputs[i].kind == IN_CARRY) arrput(r->graph->outputs, r->inputs[i].next);
-  for (ptrdiff_t i = 0; i < arrlen(l->states); i++) arrput(r->graph->outputs, r->cells[cell_slot(l->states[i])].now);
+  for (ptrdiff_t i = 0; i < arrlen(l->states); i++) arrput(r->graph->outputs, cell_find(r->cells, l->states[i])->now);
   for (ptrdiff_t i = 0; i < arrlen(l->stack.nodes); i++) arrput(r->graph->outputs, l->stack.nodes[i]);
 }
 
@@ -329,7 +329,7 @@ Value *elab_scan(Elab *e, Env *env, const AstExpr *x) {
 static bool independent(Elab *e, const Loop *l) {
   if (!arrlen(l->carried.cells)) return true;
   int cell = l->carried.cells[0];
-  elab_error(e, l->r->cells[cell_slot(cell)].loc, E0617,
+  elab_error(e, cell_find(l->r->cells, cell)->loc, E0617,
              "`%s` is written inside of `vmap`, once for each of its iterations", cell_info(e, cell)->path);
   elab_note(e, l->r->loc, "the `vmap` begins here");
   elab_help(e, "`scan` writes it in order; `eval_mode(m)` leaves a module's states alone");

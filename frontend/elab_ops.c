@@ -5,9 +5,12 @@
 #include <string.h>
 
 static bool is_bounded(Elab *e, Dim d) {
-  for (int i = 0; i < dim_var_count(e->dims); i++)
-    if (dim_uses(e->dims, d, i) && dim_var_bound(e->dims, i) < 0) return false;
-  return true;
+  int *vars = NULL;
+  bool bounded = true;
+  dim_vars(e->dims, d, &vars);
+  for (ptrdiff_t i = 0; i < arrlen(vars); i++) bounded &= dim_var_bound(e->dims, vars[i]) >= 0;
+  arrfree(vars);
+  return bounded;
 }
 
 /* By the product of the largest sizes: what nearly every tensor is known to be at once. */

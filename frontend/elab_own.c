@@ -28,7 +28,7 @@ static bool writes_nothing(Elab *e, const Own *o) {
   for (ptrdiff_t i = 0; i < arrlen(e->trace->cells); i++) {
     if (!e->trace->cells[i].written) continue;
     elab_error(e, e->trace->cells[i].loc, E0617, "`%s` is written in a function with own gradients",
-               cell_info(e, slot_cell((int)i))->path);
+               cell_info(e, e->trace->cells[i].cell)->path);
     elab_note(e, o->fn->loc, "the function is declared here");
     return false;
   }

@@ -18,7 +18,8 @@ Value *not_yet(Elab *e, Loc at, const char *what);
 NodeId cell_now(Elab *e, int cell, Loc at);
 const Cell *cell_info(const Elab *e, int cell);
 static inline int cell_slot(int cell) { return cell >= 0 ? 2 * cell : -2 * cell - 1; }
-static inline int slot_cell(int slot) { return slot % 2 ? -(slot + 1) / 2 : slot / 2; }
+/* The element of a trace's or body's list; NULL when the cell was neither read nor written there. */
+CellNow *cell_find(CellNow *cells, int cell);
 Value *v_read(Elab *e, Value *v);
 void cell_write(Elab *e, int cell, NodeId value, Loc at);
 
@@ -225,7 +226,8 @@ typedef struct Sig {
   bool entry;               /* makes inputs: bounds are taken over, not proved */
 } Sig;
 void sig_begin(Elab *e, Sig *s, Env *env);
-bool sig_end(Elab *e, Sig *s); /* solves what is left, binds the names */
+bool sig_end(Elab *e, Sig *s);          /* solves what is left, binds the names */
+void sig_rebind(Elab *e, const Sig *s); /* binds the names of the unknowns that have been solved since */
 TypeX *resolve_type(Elab *e, Sig *s, const AstType *t);
 Value *unify_type(Elab *e, Sig *s, TypeX *t, Value *v, const char *what, Loc at);
 bool match_dim(Elab *e, Sig *s, Dim pattern, Dim actual, Where where, Loc at, Loc decl, bool last);

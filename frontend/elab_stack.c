@@ -175,7 +175,8 @@ static NodeId row_of_state(const Region *r, int k) {
 int *row_cells_close(Elab *e, Region *r) {
   int *written = NULL;
   for (int k = r->first_row; k < r->last_row; k++) {
-    if (!e->trace->cells[cell_slot(-1 - k)].written) continue;
+    const CellNow *c = cell_find(e->trace->cells, -1 - k);
+    if (!c || !c->written) continue;
     arrput(written, -1 - k);
     arrput(r->row_states, row_of_state(r, k));
   }
@@ -186,7 +187,7 @@ int *row_cells_close(Elab *e, Region *r) {
 void row_cells_commit(Elab *e, const Region *r, const int *written, NodeId op, int first_result) {
   for (ptrdiff_t k = 0; k < arrlen(written); k++) {
     RowCell c = e->row_cells[-1 - written[k]];
-    Loc at = r->cells[cell_slot(written[k])].loc;
+    Loc at = cell_find(r->cells, written[k])->loc;
     NodeId all = g_get(e->trace->graph, r->loc, op, first_result + (int)k);
     for (int i = 0; i < c.n; i++) cell_write(e, c.cells[i], index_axis(e, all, 0, dim_int(e->dims, i), r->loc), at);
   }

@@ -21,16 +21,8 @@ static int meta_new(Elab *e, const char *name, Loc loc) {
 void sig_begin(Elab *e, Sig *s, Env *env) { *s = (Sig){.env = env}; }
 
 Dim sig_subst(Elab *e, Dim d) {
-  int n = 0;
   if (d == DIM_NONE || d == DIM_OVERFLOW || dim_is_int(e->dims, d, &(int64_t){0})) return d;
-  for (int i = 0; i < arrlen(e->metas); i++)
-    if (e->metas[i].busy && e->metas[i].solved != DIM_NONE && e->metas[i].var >= n) n = e->metas[i].var + 1;
-  if (n == 0) return d;
-  arrsetlen(e->subst, n);
-  memset(e->subst, 0, sizeof *e->subst * (size_t)n);
-  for (int i = 0; i < arrlen(e->metas); i++)
-    if (e->metas[i].busy && e->metas[i].solved != DIM_NONE) e->subst[e->metas[i].var] = e->metas[i].solved;
-  return dim_subst(e->dims, d, e->subst, n);
+  return dim_subst(e->dims, d, e->subst, (int)arrlen(e->subst));
 }
 
 /* How many unsolved unknowns of the signature `d` has; *one is the last of them. */
@@ -55,16 +47,22 @@ const char *where_text(Elab *e, Where w) {
 }
 
 void sig_solve(Elab *e, int meta, Dim d, Where where, Loc at) {
+  int var = e->metas[meta].var;
+  while (arrlen(e->subst) <= var) arrput(e->subst, DIM_NONE);
+  e->subst[var] = d;
   e->metas[meta].solved = d;
+  e->metas[meta].bound = false;
   e->metas[meta].where = where;
   e->metas[meta].loc = at;
 }
 
-static void rebind_solved(Elab *e, Sig *s) {
+void sig_rebind(Elab *e, const Sig *s) {
   for (int i = 0; i < arrlen(s->used); i++) {
     struct MetaVar *m = &e->metas[s->used[i]];
+    if (m->bound || m->solved == DIM_NONE) continue;
     Binding *b = env_find(s->env, m->name);
-    if (b && m->solved != DIM_NONE) b->v = v_dim(e, m->solved);
+    if (b) b->v = v_dim(e, m->solved);
+    m->bound = b != NULL;
   }
 }
 
@@ -122,7 +120,7 @@ bool match_dim(Elab *e, Sig *s, Dim pattern, Dim actual, Where where, Loc at, Lo
     return false;
   }
   sig_solve(e, one, v, where, at);
-  rebind_solved(e, s);
+  sig_rebind(e, s);
   return true;
 }
 
@@ -132,12 +130,13 @@ bool sig_end(Elab *e, Sig *s) {
     struct Pending *w = &s->pending[i];
     ok &= match_dim(e, s, w->pattern, w->actual, w->where, w->at, w->decl, true);
   }
-  rebind_solved(e, s);
+  sig_rebind(e, s);
   for (int i = 0; i < arrlen(s->used); i++) {
     struct MetaVar *m = &e->metas[s->used[i]];
     Binding *b = env_find(s->env, m->name);
     if (b && m->solved == DIM_NONE) b->v = e->none;
     m->busy = false;
+    if (m->var < arrlen(e->subst)) e->subst[m->var] = DIM_NONE;
   }
   arrfree(s->used);
   arrfree(s->pending);

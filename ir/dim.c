@@ -392,6 +392,35 @@ bool dim_uses(const DimTab *t, Dim d, int var) {
   return false;
 }
 
+static void gather_vars(const DimTab *t, Dim d, int **vars) {
+  if (!dim_ok(t, d)) return;
+  DimPoly p = t->polys[d];
+  for (int i = 0; i < p.n; i++) {
+    DimMono m = t->monos[p.terms[i].mono];
+    for (int j = 0; j < m.n; j++) {
+      const DimAtom *a = &t->atoms[m.atoms[j]];
+      if (a->kind != ATOM_VAR) {
+        gather_vars(t, a->a, vars), gather_vars(t, a->b, vars);
+        continue;
+      }
+      ptrdiff_t k = 0, n = arrlen(*vars);
+      while (k < n && (*vars)[k] != a->var) k++;
+      if (k == n) arrput(*vars, a->var);
+    }
+  }
+}
+
+static int ascending(const void *x, const void *y) {
+  int a = *(const int *)x, b = *(const int *)y;
+  return (a > b) - (a < b);
+}
+
+void dim_vars(const DimTab *t, Dim d, int **vars) {
+  ptrdiff_t before = arrlen(*vars);
+  gather_vars(t, d, vars);
+  if (arrlen(*vars) > before + 1) qsort(*vars + before, (size_t)(arrlen(*vars) - before), sizeof **vars, ascending);
+}
+
 Dim dim_subst(DimTab *t, Dim d, const Dim *by, int n) {
   if (!dim_ok(t, d)) return d;
   Dim sum = dim_int(t, 0);

@@ -45,6 +45,8 @@ int64_t dim_lower(const DimTab *t, Dim d);
 bool dim_product_fits(const DimTab *t, const Dim *d, int n);
 
 bool dim_uses(const DimTab *t, Dim d, int var);
+/* Adds the variables of d that are not yet in the stb_ds list, so that the new ones ascend. */
+void dim_vars(const DimTab *t, Dim d, int **vars);
 /* d with variable i replaced by by[i] where that is not DIM_NONE; `n` entries. */
 Dim dim_subst(DimTab *t, Dim d, const Dim *by, int n);
 /* Solves pattern == target for `var`, which must occur linearly in `pattern`: c*V + k. DIM_NONE when it cannot

@@ -36,7 +36,11 @@ static void put_type(Buf *b, Names *n, Type t) {
 /* ---- which variables occur ---- */
 
 static void mark_dim(const DimTab *t, Dim d, bool *used, int n) {
-  for (int v = 0; v < n; v++) used[v] = used[v] || dim_uses(t, d, v);
+  int *vars = NULL;
+  dim_vars(t, d, &vars);
+  for (ptrdiff_t i = 0; i < arrlen(vars); i++)
+    if (vars[i] < n) used[vars[i]] = true;
+  arrfree(vars);
 }
 
 static void mark_type(const DimTab *t, Type ty, bool *used, int n) {
