@@ -2,6 +2,7 @@
 #include "base/ds.h"
 #include "passes/mutate.h"
 #include <stdlib.h>
+#include <string.h>
 
 GradRule *const grad_rules[OP_COUNT] = {
 #define OP(name, arity, cls, shape, grad, ...) [OP_##name] = grad_##grad,
@@ -56,7 +57,8 @@ static void node_flow(Arena *a, const Graph *g, const Node *d, bool *in, bool *o
 
 void grad_spread(Arena *a, const Graph *g, NodeId limit, bool *active, bool **live) {
   bool **own = live ? live : zeroed(limit, sizeof *own);
-  for (NodeId n = 1; n < limit; n++) {
+  const bool *first = memchr(active, true, limit); /* nothing before depends on it */
+  for (NodeId n = first ? (NodeId)(first - active) : limit; n < limit; n++) {
     const Node *d = graph_node(g, n);
     if (active[n] || grad_rules[d->op] == grad_zero) continue;
     if (d->op == OP_get) {
@@ -94,13 +96,19 @@ static void run_rule(Grad *c, NodeId n) {
 
 bool grad_reverse(Graph *g, Loc asked, const NodeId *ys, const NodeId *us, int n_ys, const NodeId *xs, int n_xs,
                   NodeId *dxs) {
-  Grad c = {.g = g, .limit = (NodeId)arrlen(g->nodes), .asked = asked, .loc = asked, .op = "grad"};
+  Grad c = {.g = g, .limit = 1, .asked = asked, .loc = asked, .op = "grad"};
+  NodeId from = 0, least = 0;
+  for (int i = 0; i < n_ys; i++)
+    if (ys[i] >= c.limit) c.limit = ys[i] + 1;
+  for (int i = 0; i < n_xs; i++) {
+    if (xs[i] >= c.limit) c.limit = xs[i] + 1;
+    if (!i || xs[i] < least) least = xs[i];
+  }
   c.adj = zeroed(c.limit, sizeof *c.adj);
   c.active = zeroed(c.limit, sizeof *c.active);
   c.cut = zeroed(c.limit, sizeof *c.cut);
   c.parts = zeroed(c.limit, sizeof *c.parts);
   c.live = zeroed(c.limit, sizeof *c.live);
-  NodeId from = 0;
   for (int i = 0; i < n_xs; i++) c.active[xs[i]] = c.cut[xs[i]] = dtype_is_float(graph_type(g, xs[i]).dtype);
   grad_spread(g->arena, g, c.limit, c.active, c.live);
   for (int i = 0; i < n_ys; i++) {
@@ -108,7 +116,7 @@ bool grad_reverse(Graph *g, Loc asked, const NodeId *ys, const NodeId *us, int n
     c.adj[ys[i]] = c.adj[ys[i]] ? add(&c, c.adj[ys[i]], us[i]) : us[i];
     if (ys[i] > from) from = ys[i];
   }
-  for (NodeId n = from; n > 0; n--)
+  for (NodeId n = from; n > least; n--)
     if (c.adj[n] && c.active[n] && !c.cut[n]) run_rule(&c, n);
   for (int i = 0; i < n_xs; i++) dxs[i] = c.adj[xs[i]];
   free(c.adj);

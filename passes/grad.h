@@ -11,7 +11,7 @@ typedef struct Grad {
   bool **live;    /* by node of several results: which of them are active; else NULL */
   bool *active;   /* by node: some x reaches it through differentiable ops of float results */
   bool *cut;      /* by node: it is one of the xs, nothing passes through it */
-  NodeId limit;   /* nodes that stood before the gradient was asked for */
+  NodeId limit;   /* behind the last of what is differentiated and what it is taken for */
   Loc loc;        /* place of the node whose rule runs; its gradient nodes inherit it */
   Loc asked;      /* place of the `grad` */
   bool failed;    /* a `never` rule was reached */
