@@ -203,7 +203,7 @@ static Value *input_value(Elab *e, Sig *s, TypeX *t, const char *name, Loc loc) 
   return e->poison;
 }
 
-/* After all inputs: value bounds in terms of the solved sizes, and a bound for every size. */
+/* After all inputs: value bounds in terms of the solved sizes, a bound for every size, and none is too large. */
 static bool close_inputs(Elab *e, Sig *s, Trace *t) {
   bool ok = true;
   Entry *en = t->entry;
@@ -221,6 +221,7 @@ static bool close_inputs(Elab *e, Sig *s, Trace *t) {
     elab_help(e, "write `%s <= 64` in the signature, or give `--dim %s=64`", m->name, m->name);
     ok = false;
   }
+  for (ptrdiff_t i = 0; ok && i < arrlen(en->inputs); i++) ok = !too_big(e, en->inputs[i].type, en->inputs[i].loc);
   return ok;
 }
 
