@@ -201,7 +201,7 @@ static void check_dims(Elab *e) {
     size_t n = strcspn(*o, "=");
     char *end = NULL;
     long long bound = (*o)[n] ? strtoll(*o + n + 1, &end, 10) : 0;
-    if (bound < 1 || *end) {
+    if (bound < 1 || bound > INT64_MAX >> 1 || *end) {
       elab_error(e, (Loc){0}, E0901, "`--dim %s`: write a name, `=` and a positive bound", *o);
       continue;
     }

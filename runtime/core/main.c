@@ -22,6 +22,7 @@
 #ifdef DNN_PICTURES
 #include "runtime/core/picture.h"
 #endif
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,8 +69,9 @@ static int usage_error(const char *self, const char *what, const char *which) {
 
 static bool integer(const char *s, long long *out) {
   char *end;
+  errno = 0;
   *out = strtoll(s, &end, 10);
-  return *s && !*end;
+  return *s && !*end && !errno;
 }
 
 /* "name=value" of `--name value`; 0 or an exit status. */

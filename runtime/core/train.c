@@ -157,6 +157,11 @@ static int measure(DnnLoop *l, Stage *s) {
              s->per_epoch ? "no end: give `steps`" : "no full batch");
     return 1;
   }
+  if (by_epoch && s->epochs > (INT64_MAX >> 1) / s->per_epoch) {
+    dnn_fail(l->e, "%s: %lld epochs of %lld steps are more steps than can be counted", s->a->place,
+             (long long)s->epochs, (long long)s->per_epoch);
+    return 1;
+  }
   s->steps = by_epoch ? s->epochs * s->per_epoch : s->a->count;
   if (s->per_epoch <= 0) s->per_epoch = s->steps > 0 ? s->steps : 1;
   return 0;

@@ -39,6 +39,14 @@ has "$err" 'the compiler `/` ($CC) is not there'
 status 1 env CC="gcc -DFROM_CC -include nowhere.h" "$DNNC" build "$line" -o exe
 has "$err" 'nowhere.h'
 status 0 env CC=" env  WORD=1 gcc " "$DNNC" build "$line" -o exe
+# numbers too large to count with
+status 0 "$DNNC" build "$line" --train -o long
+status 1 ./long train --epochs 9223372036854775807 --out long.run
+has "$err" 'are more steps than can be counted'
+status 2 ./long train --epochs 99999999999999999999 --out long.run
+has "$err" 'this is no number'
+status 1 "$DNNC" check "$ROOT/models/first/curve.dnn" --dim B=99999999999999999999
+has "$err" 'write a name, `=` and a positive bound'
 # folders that are none, disks that are full
 cp "$line" file
 status 1 "$DNNC" emit "$line" -o file
