@@ -155,7 +155,7 @@ static Val eval_op(Run *r, const LExpr *x) {
 static Val load(const LArr *a, const unsigned char *p, int64_t i, int lanes) {
   Val y = {0};
   if (lanes > 1) {
-    memcpy(&y, p + i * dtype_size(a->dtype), (size_t)(lanes * dtype_size(a->dtype)));
+    memcpy(&y, p + i * dtype_size(a->dtype), (size_t)lanes * (size_t)dtype_size(a->dtype));
     return y;
   }
   switch (a->dtype) {
@@ -172,7 +172,7 @@ static Val load(const LArr *a, const unsigned char *p, int64_t i, int lanes) {
 }
 static void store(const LArr *a, unsigned char *p, int64_t i, int lanes, Val v) {
   if (lanes > 1) {
-    memcpy(p + i * dtype_size(a->dtype), &v, (size_t)(lanes * dtype_size(a->dtype)));
+    memcpy(p + i * dtype_size(a->dtype), &v, (size_t)lanes * (size_t)dtype_size(a->dtype));
     return;
   }
   switch (a->dtype) {
