@@ -118,7 +118,7 @@ void sources_section(Buf *b, const Run *run) {
     buf_printf(b, "<details%s><summary>", i < 3 ? " open" : "");
     buf_html(b, f->name);
     buf_str(b, "</summary><pre class=\"source\">");
-    for (char *line = (char *)bytes.data, *end = line; *line; line = end) {
+    for (char *line = (char *)bytes.data, *end; *line; line = end) {
       end = line + strcspn(line, "\n");
       bool more = *end;
       *end = 0;

@@ -110,7 +110,8 @@ static void put_level(Buf *b, const Scale *s, const char *class, const char *wha
 
 static void put_axes(Buf *b, const Scale *s) {
   double by = plot_nice(s->bytes / 5);
-  for (double bytes = 0; bytes <= s->bytes; bytes += by) {
+  for (int tick = 0; tick * by <= s->bytes; tick++) {
+    double bytes = tick * by;
     buf_printf(b,
                "<path class=\"grid\" d=\"M%d %.1fH%d\"/><text class=\"tick\" x=\"%d\" y=\"%.1f\" "
                "text-anchor=\"end\">",

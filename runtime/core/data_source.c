@@ -159,6 +159,10 @@ static bool open_csv(DnnDataSets *d, const DnnData *s, const DnnData *typed, Dnn
     char *cut = NULL;
     if (whole) file = cut = dnn_path_cut(a->str, &column);
     if (!column) column = "0";
+    if (!file) {
+      ok = dnn_fail(e, "%s: no memory", s->place);
+      break;
+    }
     if (!open_name || strcmp(open_name, file)) {
       dnn_csv_close(&c);
       free(open_name), free(path);
