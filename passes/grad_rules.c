@@ -105,9 +105,11 @@ RULE(pow) {
   }
 }
 
-/* To a where `op(a, b)` holds or a is NaN, else to b. */
+/* To a where `op(a, b)` holds or a is NaN, else to b. Where a is a number, as in relu, `op(a, y)` tells the same: then
+ * the result is all that has to be kept. */
 static void grad_choice(Grad *c, NodeId n, NodeId dy, Op op) {
-  NodeId wins = map2(c, op, A, B), nan = map2(c, OP_ne, A, A);
+  bool number = graph_node(c->g, A)->op == OP_full;
+  NodeId wins = map2(c, op, A, number ? n : B), nan = map2(c, OP_ne, A, A);
   NodeId mask = map2(c, OP_or, wins, nan), zero = num(c, 0, n);
   GIVE(0, pick(c, mask, dy, zero));
   GIVE(1, pick(c, mask, zero, dy));

@@ -1,5 +1,6 @@
 /* Rows of simplify for views, in the order of rewrites.def. */
 #include "base/ds.h"
+#include "passes/rewrite.h"
 #include "passes/simplify.h"
 #include <string.h>
 #define WHEN(name) bool when_##name(const Simplify *s, const Node *d)
@@ -273,4 +274,40 @@ THEN(concat_concat) {
   NodeId y = g_concat(s->g, d.loc, in, (int)arrlen(in), (int)node_int(s->g, &d, A_axis));
   arrfree(in);
   return y;
+}
+
+/* Which operand of comparison m is y, where the other one is a number; -1: neither. */
+static int compared(const Simplify *s, const Node *m, NodeId y) {
+  if (!(op_info[m->op].flags & CMP)) return -1;
+  for (int k = 0; k < 2; k++)
+    if (m->in[k] == y && simp_is(s, m, 1 - k, OP_full)) return k;
+  return -1;
+}
+/* The operand of a where that is the gradient of a maximum over windows, the other one is 0; 0: it is none. */
+static int pool_side(const Simplify *s, const Node *d) {
+  for (int k = 1; k <= 2; k++)
+    if (IS(k, max_pool_dx) && simp_full(s, d, 3 - k, 0.0) && simp_is(s, IN(k), 1, OP_max_pool_arg)) return k;
+  return 0;
+}
+WHEN(where_pool) {
+  int k = pool_side(s, d);
+  if (!k) return false;
+  const Node *arg = simp_in(s, IN(k), 1);
+  for (int i = 0; i < arg->n_attrs; i++)
+    if (!attr_same(&arg->attrs[i], node_attr(IN(k), arg->attrs[i].key))) return false;
+  return compared(s, IN(0), arg->in[0]) >= 0;
+}
+THEN(where_pool) {
+  int k = pool_side(s, &d);
+  if (!k) return 0;
+  const Node dx = *simp_in(s, &d, k), arg = *simp_in(s, &dx, 1), mask = *simp_in(s, &d, 0);
+  int side = compared(s, &mask, arg.in[0]);
+  if (side < 0) return 0;
+  NodeId y = graph_add(s->g, OP_max_pool, d.loc, arg.in, 1, arg.attrs, arg.n_attrs, NULL), of[2], in[2] = {0, dx.in[1]};
+  const Node *c = simp_in(s, &mask, 1 - side);
+  of[side] = y, of[1 - side] = g_full(s->g, d.loc, node_num(c, A_value), graph_type(s->g, y));
+  NodeId some = g_map2(s->g, (Op)mask.op, d.loc, of[0], of[1]),
+         none = g_full(s->g, d.loc, 0, graph_type(s->g, dx.in[0]));
+  in[0] = k == 1 ? g_where(s->g, d.loc, some, dx.in[0], none) : g_where(s->g, d.loc, some, none, dx.in[0]);
+  return graph_add(s->g, OP_max_pool_dx, d.loc, in, 2, dx.attrs, dx.n_attrs, &dx.type);
 }
