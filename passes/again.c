@@ -5,8 +5,8 @@
  *
  * A value that lies unused where most bytes of the step are alive is dropped when it takes a few element-wise
  * operations on at most ARRAYS arrays that lie there anyway: writing and reading it would cost memory's time, which is
- * as long. Several values that come of one product or convolution may have its result in their place. Clones are those
- * of remat.c.
+ * as long. A mask of an array that is kept costs a comparison instead of a byte that is written and read. Several
+ * values that come of one product or convolution may have its result in their place. Clones are those of remat.c.
  *
  * Why here: behind all passes, since cse would find that clones are equal to their originals.
  * Needs: an expanded graph; a bound of every size, or nothing happens. Keeps: values, and bits where the same kernels
@@ -18,9 +18,12 @@
 
 enum {
   LEAST = 256 << 10, /* bytes of a value */
-  SHARE = 256,       /* and it is at least such a part of what is alive */
-  ARRAYS = 2,
+  PARTS = 256,       /* and it is at least such a part of what is alive */
+  MASK = 32 << 10,   /* of one with elements of a byte, which takes less to make than to keep */
+  MASK_PARTS = 1024,
+  ARRAYS = 3,
   OPERATIONS = 40, /* for an element */
+  FEW = 8,         /* of a mask of less than LEAST or PARTS */
   LONGEST = 40     /* nodes */
 };
 
@@ -50,26 +53,28 @@ static void follow(Remat *r, NodeId n, Effort *e) {
   }
 }
 
-/* Is it little work to make n from what is there without it? */
-static bool is_light(Remat *r, NodeId n) {
-  Effort e = {.words = remat_words(r, n), .possible = true};
-  r->now++;
-  follow(r, n, &e);
-  return e.possible && e.arrays <= ARRAYS && e.operations <= OPERATIONS;
-}
-
 typedef struct Dropping {
   Remat r;
-  NodeId *dropped; /* stb_ds */
-  int64_t least;   /* bytes of a value that is looked at */
+  NodeId *dropped;     /* stb_ds */
+  int64_t least, mask; /* bytes of a value that is looked at, of a mask */
 } Dropping;
+
+/* Is it little work to make n from what is there without it? */
+static bool is_light(Dropping *d, NodeId n) {
+  Remat *r = &d->r;
+  Effort e = {.words = remat_words(r, n), .possible = true};
+  bool large = (int64_t)e.words * dtype_size(r->nodes[n].type.dtype) >= d->least;
+  r->now++;
+  follow(r, n, &e);
+  return e.possible && e.arrays <= ARRAYS && e.operations <= (large ? OPERATIONS : FEW);
+}
 
 /* Drops n where it, and whatever was dropped before, stays light. */
 static bool drop(Dropping *d, NodeId n) {
   Remat *r = &d->r;
   r->dropped[n] = true;
-  bool good = is_light(r, n);
-  for (int i = 0; i < (int)arrlen(d->dropped) && good; i++) good = is_light(r, d->dropped[i]);
+  bool good = is_light(d, n);
+  for (int i = 0; i < (int)arrlen(d->dropped) && good; i++) good = is_light(d, d->dropped[i]);
   if (good) arrput(d->dropped, n);
   r->dropped[n] = good;
   return good;
@@ -82,7 +87,8 @@ static int64_t drop_outs(Dropping *d, const Group *gr) {
     NodeId n = gr->outs[k].node;
     int b = gr->outs[k].buf;
     if (r->p->bufs[b].kind != BUF_ARENA || !r->idle[b] || r->content[b] != n || r->dropped[n]) continue;
-    if (op_info[r->nodes[n].op].cls != MAP || r->p->bufs[b].bytes < d->least) continue;
+    int64_t least = dtype_size(r->nodes[n].type.dtype) == 1 ? d->mask : d->least;
+    if (op_info[r->nodes[n].op].cls != MAP || r->p->bufs[b].bytes < least) continue;
     if (drop(d, n)) bytes += r->p->bufs[b].bytes;
   }
   return bytes;
@@ -108,11 +114,12 @@ void pass_again(Graph *g, const Prog *prog, const Entry *entry) {
     if (dim_var_bound(g->dims, entry->vars[k]) < 0) return;
   Plan *p = plan_fuse(g->arena, prog, entry);
   plan_lives(p);
-  Dropping d = {.r = remat_begin(p), .least = LEAST};
+  Dropping d = {.r = remat_begin(p), .least = LEAST, .mask = MASK};
   int64_t alive = 0;
   for (int b = 0; b < (int)arrlen(p->bufs); b++)
     if (d.r.kept[b] && p->bufs[b].kind == BUF_ARENA) alive += p->bufs[b].bytes;
-  if (alive / SHARE > d.least) d.least = alive / SHARE;
+  if (alive / PARTS > d.least) d.least = alive / PARTS;
+  if (alive / MASK_PARTS > d.mask) d.mask = alive / MASK_PARTS;
   for (int i = 0; i <= d.r.at && i < (int)arrlen(p->steps); i++)
     if (p->steps[i].kind == PLAN_KERNEL) look_at_group(&d, &p->groups[p->steps[i].group]);
   if (arrlen(d.dropped)) remat_clone(&d.r);
