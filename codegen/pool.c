@@ -239,8 +239,7 @@ static void fold_columns(Lower *l, const Pool *p, LExpr *at, LExpr **best, LExpr
   *where = p->p ? x_read(b, vw) : NULL;
 }
 
-/* A window that stands wholly outside has -inf at 0. */
-static LExpr *in_plane(Lower *l, const Pool *p, const Idx *at) {
+LExpr *pool_in_plane(Lower *l, const Pool *p, const Idx *at) {
   LB *b = l->b;
   LExpr *all = NULL;
   for (int k = 2; k < p->rank; k++) {
@@ -255,7 +254,7 @@ static LExpr *in_plane(Lower *l, const Pool *p, const Idx *at) {
 
 static void store_window(Lower *l, const Pool *p, const Idx *at, LExpr *best, LExpr *where) {
   LB *b = l->b;
-  LExpr *sure = in_plane(l, p, at);
+  LExpr *sure = pool_in_plane(l, p, at);
   if (best) best = x_select(b, sure, best, x_num(b, -__builtin_inf(), p->t));
   if (where) where = x_select(b, sure, where, x_num(b, 0, I32));
   bool first = l->group->heavy == p->max;

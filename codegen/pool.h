@@ -38,6 +38,8 @@ bool pool_plain(Lower *l, const Axes *axes, const Idx *at);
 /* A loop over all elements of the item's rows, which follow each other on the stack and in the result; its place on the
  * stack in units of the result's elements. */
 LExpr *pool_flat(Lower *l, const Pool *p, const Axes *over, Idx *at);
+/* Does the window at `at` hold an element? NULL: all do. One wholly outside has -inf as the largest, at place 0. */
+LExpr *pool_in_plane(Lower *l, const Pool *p, const Idx *at);
 void lower_max_dx(Lower *l);
 bool lower_max_last(Lower *l); /* false: not of this kind */
 #endif

@@ -22,7 +22,7 @@ static LExpr *window_at(Lower *l, const Pool *p, const Back *d, int axis, LExpr 
 }
 static LExpr *clamp(Lower *l, LExpr *i, LExpr *end) { return x_max(l->b, x_min(l->b, i, end), x_int(l->b, 0)); }
 
-/* dy and arg of the windows in rows from .. to, s times each. */
+/* dy and arg of the windows in rows from .. to, s times each; -1: it stands wholly outside. */
 static void put_spread(Lower *l, const Pool *p, const Back *d) {
   LB *b = l->b;
   int last = p->rank - 1;
@@ -46,7 +46,9 @@ static void put_spread(Lower *l, const Pool *p, const Back *d) {
     at.i[last] = x_var(b, q);
     to = x_add(b, x_mul(b, x_sub(b, x_var(b, r), d->from), n), x_sub(b, x_var(b, q), d->first));
   }
-  LExpr *dy = lb_let(b, NULL, value_at(l, p->n->in[0], &at)), *arg = lb_let(b, NULL, value_at(l, p->n->in[1], &at));
+  LExpr *dy = lb_let(b, NULL, value_at(l, p->n->in[0], &at)), *arg = value_at(l, p->n->in[1], &at);
+  LExpr *some = pool_in_plane(l, p, &at);
+  arg = lb_let(b, NULL, some ? x_select(b, some, arg, x_num(b, -1, I32)) : arg);
   for (int64_t i = 0; i < p->stride[last]; i++) {
     LExpr *here = x_add(b, x_mul(b, to, s), x_int(b, i));
     lb_store(b, d->dy, here, dy);
