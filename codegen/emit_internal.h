@@ -77,6 +77,8 @@ void emit_steps(const Emit *e, int i, Buf *b);
 void emit_hash_steps(Emit *e, int entry, const Buf *steps);
 /* Does the caller's thread do all of it, for there is too little work or none that threads share? */
 bool emit_is_little(const Emit *e, int i);
+/* Of a call of entry i: operations and words moved, at the bounds of the sizes; -1: without bound. */
+int64_t emit_work(const Emit *e, int i);
 void emit_prepare(Emit *e, Buf *b); /* NAME.c: NAME_prepare */
 int64_t
 emit_prepare_scratch(const Emit *e);      /* bytes of each thread's scratch while preparing, from the arena's begin */

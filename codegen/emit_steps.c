@@ -345,7 +345,13 @@ static double work_of(const Graph *g) {
   return work;
 }
 
+int64_t emit_work(const Emit *e, int i) {
+  double work = work_of(e->plans[i]->graph);
+  return work < 0x1p62 ? (int64_t)work : -1;
+}
+
 bool emit_is_little(const Emit *e, int i) {
   const Plan *p = e->plans[i];
-  return all_alone(p->steps) || work_of(p->graph) < 4 * (double)p->little;
+  int64_t work = emit_work(e, i);
+  return all_alone(p->steps) || (work >= 0 && work < 4 * p->little);
 }

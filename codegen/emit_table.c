@@ -111,8 +111,10 @@ static void put_entries(const Emit *e, Buf *b) {
     if (x->n_results + x->n_reports) buf_printf(b, "out%d, ", i);
     else buf_str(b, "0, ");
     buf_printf(b, "shapes%d, ", i);
-    if (e->lowered[i]) buf_printf(b, "%s_call_%s},\n", e->name, e->entries[i].id);
-    else buf_str(b, "0},\n");
+    if (e->lowered[i]) buf_printf(b, "%s_call_%s, ", e->name, e->entries[i].id);
+    else buf_str(b, "0, ");
+    emit_int(b, e->lowered[i] ? emit_work(e, i) : 0);
+    buf_str(b, "},\n");
   }
   buf_str(b, "};\n");
 }

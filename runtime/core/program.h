@@ -50,6 +50,7 @@ typedef struct DnnEntry {
   /* 0, or the error's number, told by dnn_error_text(). in/out: one pointer per port, row-major; any alignment that the
    * type has. */
   int (*call)(DnnContext *c, const int64_t *vars, const void *const *in, void *const *out);
+  int64_t work; /* of a call: operations and words moved, at the bounds of the sizes; -1: without bound */
 } DnnEntry;
 
 /* Tokenisers: how text and ids become each other. The vocabulary is read from `from` when it is needed for the first
