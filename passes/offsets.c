@@ -167,7 +167,7 @@ static int search(Search *s, int left, int64_t from, int last) {
   int64_t *under = NULL;
   for (int k = 0; k < n && !found; k++) {
     Block *x = &s->blocks[choices[k].block];
-    size_t life = (size_t)(x->end - x->begin + 1);
+    size_t life = (size_t)x->end - (size_t)x->begin + 1;
     x->offset = choices[k].offset;
     if (x->offset + x->bytes > s->limit || !has_room(s, x->offset)) break; /* nor is there for those above */
     under = realloc(under, sizeof *under * life);

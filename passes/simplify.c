@@ -22,11 +22,10 @@ const int rewrite_row_count = sizeof rewrite_rows / sizeof *rewrite_rows;
 
 enum { MAX_ROUNDS = 16, MAX_FIRES = 64 };
 
+bool simp_same(double a, double b) { return !memcmp(&a, &b, sizeof a); }
 bool simp_full(const Simplify *s, const Node *d, int k, double v) {
   const Node *a = simp_in(s, d, k);
-  if (a->op != OP_full) return false;
-  double have = node_num(a, A_value);
-  return !memcmp(&have, &v, sizeof v);
+  return a->op == OP_full && simp_same(node_num(a, A_value), v);
 }
 
 static NodeId try_row(const Simplify *s, const RewriteRow *row, NodeId n) {

@@ -35,7 +35,9 @@ void simplify_graph(Graph *g, bool exact, int *fired);
 
 static inline const Node *simp_in(const Simplify *s, const Node *d, int k) { return graph_node(s->g, d->in[k]); }
 static inline bool simp_is(const Simplify *s, const Node *d, int k, Op op) { return simp_in(s, d, k)->op == op; }
-/* Operand k is full of v; -0 is not 0. */
+/* Have they the same bits? -0 is not 0, a NaN is itself. */
+bool simp_same(double a, double b);
+/* Operand k is full of v, by its bits. */
 bool simp_full(const Simplify *s, const Node *d, int k, double v);
 static inline Dim simp_zero(const Simplify *s) { return dim_int(s->g->dims, 0); }
 static inline bool simp_dim(const Simplify *s, Dim d, int64_t v) { return dim_is(s->g->dims, d, v); }

@@ -16,10 +16,10 @@ static bool le(const Simplify *s, Dim a, Dim b) { return dim_le(s->g->dims, a, b
 
 WHEN(view_full) {
   if (op_info[d->op].cls != VIEW || d->n_in == 0 || !IS(0, full)) return false;
-  double v = node_num(IN(0), A_value), w = d->op == OP_pad ? node_num(d, A_value) : v;
+  double v = node_num(IN(0), A_value);
   for (int k = 0; k < d->n_in; k++)
     if (!simp_full(s, d, k, v)) return false;
-  return !memcmp(&v, &w, sizeof v);
+  return d->op != OP_pad || simp_same(node_num(d, A_value), v);
 }
 THEN(view_full) { return g_full(s->g, d.loc, node_num(simp_in(s, &d, 0), A_value), d.type); }
 
@@ -225,8 +225,7 @@ static bool only_adds(const Simplify *s, const Node *d) {
 }
 WHEN(pad_pad) {
   if (!IS(0, pad) || !only_adds(s, d) || !only_adds(s, IN(0))) return false;
-  double v = node_num(d, A_value), w = node_num(IN(0), A_value);
-  return !memcmp(&v, &w, sizeof v);
+  return simp_same(node_num(d, A_value), node_num(IN(0), A_value));
 }
 THEN(pad_pad) {
   const Node *a = simp_in(s, &d, 0);
