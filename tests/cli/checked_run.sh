@@ -26,3 +26,21 @@ has "$err" 'p.dnn:8:37: error: in the gradient of this, `/` gives inf, f32[] [E0
 has "$err" '    8 |   scan w in net.w { total = total + sqrt('
 has "$err" 'operand 2, f32[]: 0 there'
 has "$err" 'in step 3 of 6, epoch 1, stage `train`, in `learn`, iteration 3, in the computation of gradients'
+
+# What is computed beside and not taken is finite as well: the rule's move in a step that only gathers gradients.
+cat >gathered.dnn <<'D'
+use optim, init
+module Net() {
+  param w: f64[40] = zeros([40], f64); param b: f64[] = f64(1.5)
+}
+model net = Net()
+step learn(x: f64[B, 40]) {
+  update net by optim.accumulate(4, optim.adam(0.05)) on mean((x @ net.w + net.b) ** 2)
+}
+data d: (x: f64[40]) = generate(16, fn() { (x = f64(random.normal([40]))) })
+train {
+  steps 6
+  batch 16; run learn on d
+}
+D
+status 0 "$DNNC" train gathered.dnn --check --threads 2
