@@ -149,6 +149,8 @@ static int parse(Options *o, int argc, char **argv) {
     else if (in) o->in[o->n_in++] = v;
     else if (!number) continue;
     else if (!integer(v, number) || *number < 0) return usage_error(argv[0], "this is no number: ", v);
+    if ((number == &o->threads || number == &o->keep) && *number > INT32_MAX)
+      return usage_error(argv[0], "this is too large: ", v);
     if (number == &o->seed) o->seed_given = 1;
   }
   return o->command ? 0 : usage_error(argv[0], "name an entry", "");

@@ -45,6 +45,8 @@ status 1 ./long train --epochs 9223372036854775807 --out long.run
 has "$err" 'are more steps than can be counted'
 status 2 ./long train --epochs 99999999999999999999 --out long.run
 has "$err" 'this is no number'
+status 2 ./long train --threads 4294967297 --out long.run # 2^32 + 1
+has "$err" 'this is too large: 4294967297'
 status 1 "$DNNC" check "$ROOT/models/first/curve.dnn" --dim B=99999999999999999999
 has "$err" 'write a name, `=` and a positive bound'
 # folders that are none, disks that are full
