@@ -1,6 +1,7 @@
 /* Rows of simplify for reductions and contractions, in the order of rewrites.def. */
 #include "base/ds.h"
 #include "passes/simplify.h"
+#include <math.h>
 #define WHEN(name) bool when_##name(const Simplify *s, const Node *d)
 #define THEN(name) NodeId then_##name(const Simplify *s, Node d)
 #define IS(k, op) simp_is(s, d, k, OP_##op)
@@ -38,14 +39,34 @@ Dim simp_folded_count(const Simplify *s, const Node *d) {
 /* Without elements there is nothing that could be infinite: this row stands before those that multiply sums. */
 WHEN(sum_empty) { return simp_dim(s, simp_folded_count(s, d), 0); }
 THEN(sum_empty) { return g_full(s->g, d.loc, 0, d.type); }
-WHEN(dot_empty) {
+static Dim contracted_count(const Simplify *s, const Node *d) {
   int64_t la[MAX_RANK], y[MAX_RANK];
   int n = node_ints(s->g, d, A_la, la, MAX_RANK), ny = node_ints(s->g, d, A_ly, y, MAX_RANK);
+  Dim count = dim_int(s->g->dims, 1);
   for (int j = 0; j < n; j++)
-    if (!has(y, ny, la[j]) && simp_dim(s, IN(0)->type.shape[j], 0)) return true;
-  return false;
+    if (!has(y, ny, la[j])) count = dim_mul(s->g->dims, count, IN(0)->type.shape[j]);
+  return count;
 }
+WHEN(dot_empty) { return simp_dim(s, contracted_count(s, d), 0); }
 THEN(dot_empty) { return g_full(s->g, d.loc, 0, d.type); }
+
+/* r, which a sum of `count` terms is multiplied with or divided by; any number, not infinite, where there are no terms:
+ * their sum stays 0. */
+static NodeId unless_empty(const Simplify *s, Loc loc, Dim count, NodeId r) {
+  Graph *g = s->g;
+  Type t = graph_type(g, r), one = {t.dtype, 0, NULL};
+  const Node *x = graph_node(g, r);
+  if (!dtype_is_float(t.dtype) || dim_lower(g->dims, count) > 0) return r;
+  if (x->op == OP_full && isfinite(node_num(x, A_value)) && node_num(x, A_value) != 0) return r;
+  Dim size = x->op == OP_size ? node_dim(x, A_size) : DIM_NONE;
+  if (size && dim_lower(g->dims, size) >= 0) {
+    Dim unit = dim_int(g->dims, 1), empty = dim_floordiv(g->dims, unit, dim_add(g->dims, count, unit));
+    return g_size(g, loc, dim_add(g->dims, size, empty), t.dtype);
+  }
+  NodeId empty = g_map2(g, OP_eq, loc, g_size(g, loc, count, t.dtype), g_full(g, loc, 0, one));
+  empty = g_broadcast(g, loc, empty, t.rank, t.shape, NULL);
+  return g_where(g, loc, empty, g_full(g, loc, 1, t), r);
+}
 
 WHEN(sum_full) {
   int64_t n;
@@ -102,6 +123,7 @@ THEN(sum_broadcast) {
   for (int k = 0; k < rank; k++) now[k] = place[from[k]];
   NodeId small = g_broadcast(s->g, b.loc, b.in[0], at, shape, now);
   NodeId y = n_over ? g_reduce(s->g, OP_sum, d.loc, small, over, n_over) : small;
+  y = unless_empty(s, d.loc, count, y);
   return g_map2(s->g, OP_mul, d.loc, y, g_size(s->g, d.loc, count, d.type.dtype));
 }
 
@@ -126,7 +148,8 @@ bool simp_same_along(const Simplify *s, const Node *d, NodeId v) {
 }
 NodeId simp_value_along(const Simplify *s, const Node *d, NodeId v) {
   Node x = *graph_node(s->g, v);
-  if (x.op == OP_full) return g_full(s->g, d->loc, node_num(&x, A_value), d->type);
+  Dim count = simp_folded_count(s, d);
+  if (x.op == OP_full) return unless_empty(s, d->loc, count, g_full(s->g, d->loc, node_num(&x, A_value), d->type));
   int64_t axes[MAX_RANK], from[MAX_RANK];
   int n = node_ints(s->g, d, A_axes, axes, MAX_RANK), rank = node_ints(s->g, &x, A_axes, from, MAX_RANK);
   int place[MAX_RANK], to[MAX_RANK], at = 0, kept = 0;
@@ -141,7 +164,8 @@ NodeId simp_value_along(const Simplify *s, const Node *d, NodeId v) {
     shape[kept] = a.shape[k];
     to[kept++] = place[from[k]];
   }
-  return g_broadcast(s->g, d->loc, g_reshape(s->g, d->loc, x.in[0], kept, shape), d->type.rank, d->type.shape, to);
+  NodeId r = simp_shaped(s, d->loc, x.in[0], (Type){a.dtype, kept, shape});
+  return g_broadcast(s->g, d->loc, unless_empty(s, d->loc, count, r), d->type.rank, d->type.shape, to);
 }
 
 /* The operand of a product or quotient that is the same along what d sums, in v or in one of its factors. */
@@ -211,11 +235,12 @@ THEN(dot_scaled) {
   int k = number_in(s, d.in[0]) >= 0 ? 0 : 1, n = number_in(s, d.in[k]);
   if (n < 0) return 0;
   const Node x = *simp_in(s, &d, k), r = *graph_node(s->g, x.in[n]);
+  Dim count = contracted_count(s, &d);
   NodeId in[2] = {d.in[0], d.in[1]};
   in[k] = x.in[1 - n];
   NodeId y = graph_add(s->g, OP_dot, d.loc, in, 2, d.attrs, d.n_attrs, NULL), all;
-  if (r.op == OP_full) all = g_full(s->g, d.loc, node_num(&r, A_value), d.type);
-  else all = g_broadcast(s->g, d.loc, r.in[0], d.type.rank, d.type.shape, NULL);
+  if (r.op == OP_full) all = unless_empty(s, d.loc, count, g_full(s->g, d.loc, node_num(&r, A_value), d.type));
+  else all = g_broadcast(s->g, d.loc, unless_empty(s, d.loc, count, r.in[0]), d.type.rank, d.type.shape, NULL);
   return g_map2(s->g, (Op)x.op, d.loc, y, all);
 }
 

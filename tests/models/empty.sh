@@ -10,6 +10,13 @@ export fn rows(x: f32[N <= 8, 3], i: i32[4]) { x[i] + 1.0 }
 export fn product(x: f32[N <= 64, 64]) { transpose(x, [1, 0]) @ x }
 export fn inner(x: f32[1, 1, H <= 5, W <= 5], w: f32[1, 1, 5, 5]) { sum(conv(x, w, padding = 0)) }
 export fn before(x: f32[N <= 8, 3], t: f32[M <= 4]) { pad(t, [(N, 0)])[0] }
+export fn over_size(x: f32[N <= 8, 3]) { sum(x / N) }
+export fn over_size_columns(x: f32[N <= 8, 3], w: f32[3]) { sum(x * w / N, axis = 0) }
+export fn over_less(x: f32[N <= 8, 3]) { sum(x / (f32(N) - 1), axis = 0) + sum(x * (1 / f32(N))) }
+export fn product_over_size(x: f32[N <= 8, 3]) { transpose(x / N, [1, 0]) @ x }
+export fn repeated(x: f32[N <= 8, 3], w: f32[3]) { sum(broadcast(w, [N, 3]), axis = 0) }
+export fn average(x: f32[N <= 8, 3]) { mean(x, axis = 0) }
+export fn slope(x: f32[N <= 8, 3], w: f32[3]) { grad(mean(x * w) + mean((x - w) ** 2), w) }
 export fn call_rows(x: f32[3]) { x * 2.0 }
 export fn k0_add(x: f32[3]) { x * 3.0 }
 P
@@ -35,6 +42,23 @@ python3 -c 'import numpy as np; y = np.load("out/out.npy"); assert y.shape == (6
 "$DNNC" run empty.dnn -e before -i x=two.npy -i t=t.npy --out two >log
 "$DNNC" run empty.dnn -e before -i x=r.npy -i t=t.npy --out none >log
 python3 -c 'import numpy as np; assert np.load("two/out.npy") == 0 and np.load("none/out.npy") == 5'
+
+# A sum of nothing is 0, whatever its terms would be multiplied or divided by; a mean of nothing is NaN.
+python3 -c 'import numpy as np; np.save("inf.npy", np.array([1, np.inf, np.nan], np.float32))'
+sums() { # entry, number of results, arguments
+  entry=$1; count=$2; shift 2
+  "$DNNC" run empty.dnn -e $entry "$@" --out sums >log
+  python3 -c 'import numpy as np, sys; y = np.load("sums/out.npy"); assert y.size == int(sys.argv[1]) and (y == 0).all(), y' \
+    $count || { echo "$entry"; cat log; exit 1; }
+}
+sums over_size 1 -i x=r.npy
+sums over_size_columns 3 -i x=r.npy -i w=inf.npy
+sums over_less 3 -i x=r.npy
+sums product_over_size 9 -i x=r.npy
+sums repeated 3 -i x=r.npy -i w=inf.npy
+sums slope 3 -i x=r.npy -i w=inf.npy
+"$DNNC" run empty.dnn -e average -i x=r.npy --out average >log
+python3 -c 'import numpy as np; assert np.isnan(np.load("average/out.npy")).all()'
 
 # Names of entries that inner names look like.
 "$DNNC" emit empty.dnn -o empty
