@@ -204,7 +204,26 @@ static void put_size_checks(Emit *e, int i, Buf *b, const Graph *g, Dim **seen) 
   }
 }
 
-/* Sizes within their bounds, integers within theirs. */
+/* In C that is called by others: an array is there, unless it has no elements. Sizes are within their bounds by now. */
+static void put_null_check(Emit *e, int i, Buf *b, const char *list, int k, const Port *p) {
+  const Entry *x = &e->prog->entries[i];
+  DimTab *t = e->prog->dims;
+  Dim count = type_count(t, p->type);
+  Loc at = p->loc.file ? p->loc : x->loc;
+  buf_printf(b, "  if (!%s[%d]", list, k);
+  if (dim_lower(t, count) < 1) {
+    buf_str(b, " && ");
+    emit_dim(e, x, b, count);
+    buf_str(b, " > 0");
+  }
+  buf_printf(b, ") return null_error(m, %d, ", new_site(e, at));
+  emit_string(b, arena_printf(e->arena, "%s: error: %s of %s", emit_column(e, at), p->name, x->name));
+  buf_str(b, ", ");
+  emit_string(b, emit_excerpt(e, at));
+  buf_str(b, ");\n");
+}
+
+/* Sizes within their bounds, arrays, integers within their bounds. */
 static void put_checks(Emit *e, int i, Buf *b) {
   const Entry *x = &e->prog->entries[i];
   for (int k = 0; k < (int)arrlen(x->vars); k++) {
@@ -220,6 +239,9 @@ static void put_checks(Emit *e, int i, Buf *b) {
   Dim *seen = NULL;
   put_size_checks(e, i, b, e->plans[i]->graph, &seen);
   arrfree(seen);
+  bool others = !e->opts->bare && e->opts->checks && emit_in_interface(x);
+  for (int k = 0; others && k < (int)arrlen(x->inputs); k++) put_null_check(e, i, b, "in", k, &x->inputs[k]);
+  for (int k = 0; others && k < (int)arrlen(x->outputs); k++) put_null_check(e, i, b, "out", k, &x->outputs[k]);
   for (int k = 0; e->opts->checks && k < (int)arrlen(x->inputs); k++) {
     const Port *p = &x->inputs[k];
     if (p->below == DIM_NONE) continue;
@@ -323,11 +345,12 @@ static bool uses_prepared(const Lowered *l) {
 
 /* NAME_prepare: the calls that depend on cells alone, in one parallel region. */
 void emit_prepare(Emit *e, Buf *b) {
-  const char *n = e->name;
+  const char *n = e->name, *open = "";
+  if (!e->opts->bare) open = arena_printf(e->arena, "  if (!m || !m->arena) return %d;\n", e->n_sites + 2);
   int count = kernels_prepared_count(e->kernels);
   if (!count) {
-    buf_printf(b, "\nint %s_prepare(DnnContext *m) {\n  m->error_site = 0;\n  m->is_prepared = 1;\n  return 0;\n}\n",
-               n);
+    buf_printf(b, "\nint %s_prepare(DnnContext *m) {\n%s  m->error_site = 0;\n  m->is_prepared = 1;\n  return 0;\n}\n",
+               n, open);
     return;
   }
   int64_t each = emit_prepare_scratch(e);
@@ -352,19 +375,19 @@ void emit_prepare(Emit *e, Buf *b) {
   }
   if (e->opts->freestanding) {
     buf_printf(b,
-               "}\n\nint %s_prepare(DnnContext *m) {\n  DnnMeeting meeting = {0};\n  m->error_site = 0;\n"
+               "}\n\nint %s_prepare(DnnContext *m) {\n  DnnMeeting meeting = {0};\n%s  m->error_site = 0;\n"
                "  DnnTeam team = team_of(m, &meeting, 0, 1, 0, %lld);\n  run_prepare_(m, &team);\n"
                "  m->is_prepared = 1;\n  return 0;\n}\n",
-               n, (long long)each);
+               n, open, (long long)each);
     return;
   }
   buf_printf(b,
-             "}\n\nint %s_prepare(DnnContext *m) {\n  DnnMeeting meeting = {0};\n  m->error_site = 0;\n"
+             "}\n\nint %s_prepare(DnnContext *m) {\n  DnnMeeting meeting = {0};\n%s  m->error_site = 0;\n"
              "#ifdef _OPENMP\n#pragma omp parallel num_threads(m->threads)\n  {\n"
              "    DnnTeam team = team_of(m, &meeting, omp_get_thread_num(), omp_get_num_threads(), 0, %lld);\n"
              "    run_prepare_(m, &team);\n  }\n#else\n  DnnTeam team = team_of(m, &meeting, 0, 1, 0, %lld);\n"
              "  run_prepare_(m, &team);\n#endif\n  m->is_prepared = 1;\n  return 0;\n}\n",
-             n, (long long)each, (long long)each);
+             n, open, (long long)each, (long long)each);
 }
 
 void emit_entry(Emit *e, int i, Buf *b) {

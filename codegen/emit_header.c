@@ -65,13 +65,14 @@ static void put_entry(const Emit *e, int i, Buf *b) {
 
 static void put_interface(const Emit *e, Buf *b) {
   const char *n = e->name, *u = e->upper;
-  buf_printf(b,
-             "/* An instance of the program. Several can be used side by side, each by one caller at a time.\n"
-             " * Every function returns 0, or an error's number: %s_error() then tells what happened. A step that "
-             "fails may have\n"
-             " * stored its new parameters and states already. */\n"
-             "typedef struct DnnContext %s;\n\n",
-             n, n);
+  buf_printf(
+      b,
+      "/* An instance of the program. Several can be used side by side, each by one caller at a time.\n"
+      " * Every function returns 0, or an error's number: %s_error() then tells what happened. A step that "
+      "fails may have\n"
+      " * stored its new parameters and states already. What is looked at: docs/embedding.md, Wrong arguments. */\n"
+      "typedef struct DnnContext %s;\n\n",
+      n, n);
   buf_printf(
       b,
       "/* Makes an instance in `memory`: %s_MEMORY_BYTES bytes at an address divisible by 64, owned by the caller.\n"

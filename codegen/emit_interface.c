@@ -49,8 +49,14 @@ static void put_team(Emit *e, const Buf *entries, Buf *b) {
 static void put_errors(Emit *e, const Buf *entries, Buf *b) {
   buf_printf(b,
              "\nstatic char *message(const DnnContext *m) { return (char *)m->arena + %lld; }\n\n"
-             "const char *%s_error(const DnnContext *m) { return m->error_site ? message(m) : \"\"; }\n\n",
+             "const char *%s_error(const DnnContext *m) {\n",
              (long long)e->message_at, e->name);
+  if (!e->opts->bare)
+    buf_printf(b,
+               "  if (!m || !m->arena)\n    return \"error: the instance is not open: %s_open comes first, and wants "
+               "memory at an address divisible by 64\";\n",
+               e->name);
+  buf_str(b, "  return m->error_site ? message(m) : \"\";\n}\n\n");
   if (e->opts->bare && !uses(entries, "range_error(")) return;
   buf_printf(b,
              "static int range_error(DnnContext *m, int site, const char *what, int64_t found, int64_t limit,\n"
@@ -64,12 +70,22 @@ static void put_errors(Emit *e, const Buf *entries, Buf *b) {
              EMIT_MESSAGE_BYTES);
 }
 
+/* What the entries' texts call where an argument is NULL. */
+static void put_null_error(const Buf *entries, Buf *b) {
+  if (!uses(entries, "null_error(")) return;
+  buf_printf(b,
+             "\nstatic int null_error(DnnContext *m, int site, const char *what, const char *line) {\n"
+             "  DnnShow text = {message(m), %d, 0};\n  m->error_site = site;\n  dnn_show_text(&text, what);\n"
+             "  dnn_show_text(&text, \" is NULL\");\n  dnn_show_text(&text, line);\n  return site;\n}\n",
+             EMIT_MESSAGE_BYTES);
+}
+
 static void put_open(Emit *e, Buf *b) {
   const char *n = e->name, *u = e->upper;
   buf_printf(b,
              "\nint %s_open(%s *m, void *memory, int threads) {\n  unsigned char *p = memory;\n"
-             "  memset(m, 0, sizeof *m);\n",
-             n, n);
+             "  if (m) memset(m, 0, sizeof *m);\n  if (!m || !p || (uintptr_t)p %% 64) return %d;\n",
+             n, n, e->n_sites + 2);
   if (e->constant)
     buf_printf(b,
                "  m->cells = (unsigned char *)(uintptr_t)%s_cells; /* nobody writes there */\n"
@@ -80,19 +96,18 @@ static void put_open(Emit *e, Buf *b) {
   buf_printf(b,
              "  m->threads = threads < 1 ? 1 : threads > %s_MAX_THREADS ? %s_MAX_THREADS : threads;\n"
              "  message(m)[0] = 0;\n"
-             "  if (threads != m->threads) return range_error(m, %d, \"threads\", threads, %s_MAX_THREADS, \"\");\n"
-             "  if ((uintptr_t)p %% 64) return range_error(m, %d, \"the address of `memory`, modulo 64,\", "
-             "(int64_t)((uintptr_t)p %% 64), 0, \"\");\n",
-             u, u, e->n_sites + 1, u, e->n_sites + 2);
+             "  if (threads != m->threads) return range_error(m, %d, \"threads\", threads, %s_MAX_THREADS, \"\");\n",
+             u, u, e->n_sites + 1, u);
   if (!e->opts->freestanding)
     buf_str(b, "#ifdef _OPENMP\n  /* OpenMP makes its threads and their memory now, not in a later call. */\n"
                "#pragma omp parallel num_threads(m->threads)\n  (void)omp_get_thread_num();\n#endif\n");
   buf_str(b, "  return 0;\n}\n");
   if (!e->lowered[e->prog->init]) return;
   buf_printf(b,
-             "\nint %s_init(%s *m, int64_t seed) {\n  m->seed = seed;\n  m->stage = m->step = m->epoch = 0;\n"
+             "\nint %s_init(%s *m, int64_t seed) {\n  if (!m || !m->arena) return %d;\n  m->seed = seed;\n  m->stage = "
+             "m->step = m->epoch = 0;\n"
              "  return %s_call_%s(m, 0, 0, 0);\n}\n",
-             n, n, n, e->entries[e->prog->init].id);
+             n, n, e->n_sites + 2, n, e->entries[e->prog->init].id);
 }
 
 /* The reader of weights is runtime/core's; only the table of cells is printed here. */
@@ -123,10 +138,11 @@ static void put_load(Emit *e, Buf *b) {
   }
   if (!rows) buf_str(b, "    {\"\", 0, 0, {0}, 0, 0},\n");
   buf_printf(b,
-             "};\n\nint %s_load(%s *m, const void *file, size_t n) {\n  m->error_site = m->is_prepared = 0;\n"
+             "};\n\nint %s_load(%s *m, const void *file, size_t n) {\n  if (!m || !m->arena) return %d;\n"
+             "  m->error_site = m->is_prepared = 0;\n"
              "  if (!dnn_weights_fill(file, n, weights, %d, m->cells, message(m), %d)) return m->error_site = %d;\n"
              "  return 0;\n}\n",
-             n, n, rows, EMIT_MESSAGE_BYTES, e->n_sites + 3);
+             n, n, e->n_sites + 2, rows, EMIT_MESSAGE_BYTES, e->n_sites + 3);
 }
 
 static void put_wrapper(Emit *e, int i, Buf *b) {
@@ -135,7 +151,7 @@ static void put_wrapper(Emit *e, int i, Buf *b) {
   int n_vars = (int)arrlen(x->vars), n_in = (int)arrlen(x->inputs);
   buf_printf(b, "\nint %s_%s(", e->name, n->id);
   emit_parameters(e, i, b);
-  buf_str(b, ") {\n");
+  buf_printf(b, ") {\n  if (!m || !m->arena) return %d;\n", e->n_sites + 2);
   if (n_vars) buf_str(b, "  const int64_t v_[] = {");
   for (int k = 0; k < n_vars; k++) buf_printf(b, "%s%s", k ? ", " : "", n->in_names[k - n_vars]);
   if (n_vars) buf_str(b, "};\n");
@@ -180,6 +196,7 @@ void emit_interface(Emit *e, const Buf *entries, Buf *b) {
       buf_printf(b, "int %s_call_%s(DnnContext *m, const int64_t *v, const void *const *in, void *const *out);\n",
                  e->name, e->entries[i].id);
   put_errors(e, entries, b);
+  put_null_error(entries, b);
   put_team(e, entries, b);
   if (!bare) put_open(e, b);
   if (!bare || uses(entries, "_prepare(m)")) emit_prepare(e, b);

@@ -39,7 +39,7 @@ dnnc_status handle_told(dnnc_program *p, const Session *s, Status status) {
 }
 
 dnnc_status handle_enter(dnnc_program *p, HandleStage stage) {
-  if (!p) return DNNC_USE;
+  if (handle_use(p) != HANDLE_FREE) return DNNC_USE;
   if (p->stage == HANDLE_BROKEN) return DNNC_INTERNAL;
   p->error[0] = 0;
   p->counted = false;
@@ -69,6 +69,7 @@ static void change_limits(dnnc_program *p) {
 
 dnnc_status handle_do(dnnc_program *p, bool compiles, HandleWork *work, void *arguments) {
   Trap trap;
+  if (!handle_take(p)) return DNNC_USE; /* another thread was faster */
   locale_t locale = handle_locale();
   DsHeap *heap = ds_heap_use(compiles ? &p->compiled : &p->own);
   dnnc_status status;
@@ -84,10 +85,21 @@ dnnc_status handle_do(dnnc_program *p, bool compiles, HandleWork *work, void *ar
   ds_heap_use(heap);
   uselocale(locale);
   if (compiles) change_limits(p), pthread_mutex_unlock(&compiling);
+  handle_leave(p);
   return status;
 }
 
-const char *dnnc_error(const dnnc_program *p) { return p ? p->error : "the handle is NULL"; }
+/* What is wrong with a handle that cannot be used now. */
+static const char *use_text(HandleUse use) {
+  if (use == HANDLE_NULL) return "the handle is NULL";
+  if (use == HANDLE_DEAD) return "the handle is not open";
+  return "the handle is at work: for another thread, or for the listener that asks";
+}
+
+const char *dnnc_error(const dnnc_program *p) {
+  HandleUse use = handle_use(p);
+  return use == HANDLE_FREE ? p->error : use_text(use);
+}
 
 /* ---- a handle's life ---- */
 
@@ -111,7 +123,10 @@ static dnnc_status begin(dnnc_program *p, void *arguments) {
 
 static dnnc_program *open_handle(Opening o) {
   dnnc_program *p = calloc(1, sizeof *p);
-  if (!p) return NULL;
+  if (!p || !handle_live(p)) {
+    free(p);
+    return NULL;
+  }
   pthread_mutex_lock(&compiling);
   memcpy(p->limits, limits, sizeof p->limits);
   pthread_mutex_unlock(&compiling);
@@ -129,7 +144,7 @@ dnnc_program *dnnc_open_text(const char *name, const char *text, size_t size) {
 dnnc_program *dnnc_open_run(const char *run) { return run ? open_handle((Opening){run, NULL, 0, true}) : NULL; }
 
 void dnnc_close(dnnc_program *p) {
-  if (!p) return;
+  if (!p || !handle_dead(p)) return;
   if (p->opened_run) resumed_close(&p->resumed);
   machine_end(&p->m);
   session_end(&p->check);
@@ -144,15 +159,16 @@ void dnnc_close(dnnc_program *p) {
 
 typedef struct Pair {
   const char *name, *value;
-  const char ***list;
+  bool is_dim;
 } Pair;
 
 /* The list stays NULL-terminated. */
 static dnnc_status add_pair(dnnc_program *p, void *arguments) {
   const Pair *pair = arguments;
-  if (arrlen(*pair->list)) (void)arrpop(*pair->list);
-  arrput(*pair->list, arena_printf(p->arena, "%s=%s", pair->name, pair->value));
-  arrput(*pair->list, NULL);
+  const char ***list = pair->is_dim ? &p->dims : &p->sets;
+  if (arrlen(*list)) (void)arrpop(*list);
+  arrput(*list, arena_printf(p->arena, "%s=%s", pair->name, pair->value));
+  arrput(*list, NULL);
   p->o.sets = p->sets, p->o.dims = p->dims;
   return DNNC_OK;
 }
@@ -167,12 +183,10 @@ static dnnc_status give(dnnc_program *p, Pair pair) {
 }
 
 dnnc_status dnnc_set(dnnc_program *p, const char *name, const char *value) {
-  return give(p, (Pair){name, value, p ? &p->sets : NULL});
+  return give(p, (Pair){name, value, false});
 }
 
-dnnc_status dnnc_dim(dnnc_program *p, const char *name, const char *size) {
-  return give(p, (Pair){name, size, p ? &p->dims : NULL});
-}
+dnnc_status dnnc_dim(dnnc_program *p, const char *name, const char *size) { return give(p, (Pair){name, size, true}); }
 
 typedef enum OptionKind { OPTION_TEXT, OPTION_COUNT, OPTION_ON, OPTION_OFF } OptionKind;
 typedef struct OptionRow {
@@ -334,7 +348,9 @@ dnnc_status dnnc_compile(dnnc_program *p, const char *entry) {
 
 /* ---- diagnostics ---- */
 
-int dnnc_diagnostics(const dnnc_program *p) { return p && diag_of(p) ? diag_count(diag_of(p)) : 0; }
+int dnnc_diagnostics(const dnnc_program *p) {
+  return handle_use(p) == HANDLE_FREE && diag_of(p) ? diag_count(diag_of(p)) : 0;
+}
 
 static void put_place(const Diag *d, Loc at, dnnc_diagnostic *out) {
   out->file = diag_source_name(d, at.file);
@@ -343,7 +359,8 @@ static void put_place(const Diag *d, Loc at, dnnc_diagnostic *out) {
 }
 
 dnnc_status dnnc_get_diagnostic(dnnc_program *p, int i, int part, dnnc_diagnostic *out) {
-  if (!p || !out || i < 0 || i >= dnnc_diagnostics(p)) return handle_fail(p, DNNC_USE, "there is no such diagnostic");
+  if (handle_use(p) != HANDLE_FREE) return DNNC_USE;
+  if (!out || i < 0 || i >= dnnc_diagnostics(p)) return handle_fail(p, DNNC_USE, "there is no such diagnostic");
   Diag *d = diag_of(p);
   const DiagMessage *m = diag_message(d, i);
   if (part < 0 || part > m->n_notes + m->n_help) return handle_fail(p, DNNC_USE, "there is no such part");
@@ -387,7 +404,7 @@ static dnnc_status print_report(dnnc_program *p, void *arguments) {
 
 const char *dnnc_report(dnnc_program *p, dnnc_format format) {
   size_t n = 0;
-  if (!p) return "";
+  if (handle_use(p) != HANDLE_FREE) return "";
   free(p->report);
   p->report = NULL;
   Report r = {open_memstream(&p->report, &n), format};

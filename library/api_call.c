@@ -55,21 +55,23 @@ dnnc_status handle_room(dnnc_program *p, const char *what, int dtype, int rank, 
 
 static bool offered(const DnnEntry *x) { return x->exported || x->kind == DNN_STEP; }
 
+static bool is_compiled(const dnnc_program *p) { return handle_use(p) == HANDLE_FREE && p->stage == HANDLE_COMPILED; }
+
 int dnnc_entries(const dnnc_program *p) {
   int n = 0;
-  for (int i = 0; p && p->stage == HANDLE_COMPILED && i < p->m.s.program->n_entries; i++)
+  for (int i = 0; (i || is_compiled(p)) && i < p->m.s.program->n_entries; i++)
     n += offered(&p->m.s.program->entries[i]);
   return n;
 }
 
 const char *dnnc_entry_name(const dnnc_program *p, int i) {
-  for (int k = 0; p && p->stage == HANDLE_COMPILED && i >= 0 && k < p->m.s.program->n_entries; k++)
+  for (int k = 0; (k || is_compiled(p)) && i >= 0 && k < p->m.s.program->n_entries; k++)
     if (offered(&p->m.s.program->entries[k]) && i-- == 0) return p->m.s.program->entries[k].name;
   return NULL;
 }
 
 static const DnnEntry *find(const dnnc_program *p, const char *name) {
-  if (!p || p->stage != HANDLE_COMPILED || !name) return NULL;
+  if (!name) return NULL;
   int k = dnn_find_entry(p->m.s.program, name);
   return k < 0 ? NULL : &p->m.s.program->entries[k];
 }
@@ -83,12 +85,12 @@ const DnnEntry *handle_entry(dnnc_program *p, const char *name) {
 static int n_outputs(const DnnEntry *x) { return x->n_results + x->n_reports; }
 
 int dnnc_inputs(const dnnc_program *p, const char *entry) {
-  const DnnEntry *x = find(p, entry);
+  const DnnEntry *x = is_compiled(p) ? find(p, entry) : NULL;
   return x ? x->n_inputs : -1;
 }
 
 int dnnc_outputs(const dnnc_program *p, const char *entry) {
-  const DnnEntry *x = find(p, entry);
+  const DnnEntry *x = is_compiled(p) ? find(p, entry) : NULL;
   return x ? n_outputs(x) : -1;
 }
 
@@ -219,7 +221,8 @@ dnnc_status dnnc_call(dnnc_program *p, const char *entry, const dnnc_tensor *in,
   EntryCall c = {.p = p, .in = in, .out = out};
   dnnc_status status = begin(&c, entry, n_in, n_out);
   locale_t locale = handle_locale();
-  if (!status) status = perform(&c);
+  if (!status && !handle_take(p)) status = DNNC_USE; /* another thread was faster */
+  else if (!status) status = perform(&c), handle_leave(p);
   uselocale(locale);
   for (int i = 0; status && c.block && i < n_out; i++)
     if (c.own[i]) free(out[i].data), out[i].data = NULL, out[i].bytes = 0;
@@ -264,7 +267,7 @@ static const DnnPort *text_port(dnnc_program *p, const char *entry, bool input, 
 dnnc_status dnnc_encode(dnnc_program *p, const char *entry, int input, const char *text, dnnc_tensor *out) {
   DnnTensor t = {0};
   const DnnPort *port = text_port(p, entry, true, input);
-  if (!port) return p && p->stage == HANDLE_BROKEN ? DNNC_INTERNAL : DNNC_USE;
+  if (!port) return handle_use(p) == HANDLE_FREE && p->stage == HANDLE_BROKEN ? DNNC_INTERNAL : DNNC_USE;
   if (!text || !out) return handle_fail(p, DNNC_USE, "a text and a place for its tokens are wanted");
   if (!dnn_text_input(&p->m.tokens, port, text, &t, &p->m.error)) {
     dnn_tensor_free(&t);
@@ -290,7 +293,7 @@ static dnnc_status decode(dnnc_program *p, void *arguments) {
 
 dnnc_status dnnc_decode(dnnc_program *p, const char *entry, int output, const dnnc_tensor *t, char **text) {
   const DnnPort *port = text_port(p, entry, false, output);
-  if (!port) return p && p->stage == HANDLE_BROKEN ? DNNC_INTERNAL : DNNC_USE;
+  if (!port) return handle_use(p) == HANDLE_FREE && p->stage == HANDLE_BROKEN ? DNNC_INTERNAL : DNNC_USE;
   if (!t || !text) return handle_fail(p, DNNC_USE, "tokens and a place for their text are wanted");
   dnnc_status status = handle_tensor(p, port->name, port->dtype, t);
   if (!status && t->rank != port->rank) status = handle_fail(p, DNNC_USE, "%s has rank %d", port->name, port->rank);

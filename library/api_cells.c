@@ -5,7 +5,9 @@
 
 /* ---- cells ---- */
 
-int dnnc_cells(const dnnc_program *p) { return p && p->stage == HANDLE_COMPILED ? p->m.s.program->n_cells : 0; }
+int dnnc_cells(const dnnc_program *p) {
+  return handle_use(p) == HANDLE_FREE && p->stage == HANDLE_COMPILED ? p->m.s.program->n_cells : 0;
+}
 
 dnnc_status dnnc_get_cell(dnnc_program *p, int i, dnnc_cell *out) {
   dnnc_status status = handle_enter(p, HANDLE_COMPILED);

@@ -17,7 +17,8 @@
  * closed.
  *
  * Arguments. A handle that is NULL, an entry that does not exist, a tensor of another type, size or rank than its port,
- * an index out of range: DNNC_USE, and nothing has been changed. A handle after dnnc_close is undefined.
+ * an index out of range: DNNC_USE, and nothing has been changed. So is a handle that is closed, as long as no new one
+ * has its address, or that works for another thread or for the listener that asks (docs/library.md, Wrong use).
  *
  * Strings are UTF-8 and end with a zero byte. Those that are passed in are copied. Those that come out belong to the
  * handle and live until it is closed, but for dnnc_error() and dnnc_report(), which live until the next call on it.
@@ -65,7 +66,8 @@ dnnc_program *dnnc_open_text(const char *name, const char *text, size_t size);
  * NULL) and dnnc_train: with the bits of one that was never interrupted. Its program and options come from the folder;
  * only `threads`, `data`, `cache` and `verify` can be set. */
 dnnc_program *dnnc_open_run(const char *run);
-/* Frees the handle and all that belongs to it. NULL is fine. */
+/* Frees the handle and all that belongs to it. NULL is fine, and so is one that is closed; one that works is not
+ * closed. */
 void dnnc_close(dnnc_program *p);
 /* What went wrong in the last function that failed: one or more lines without a final newline. "" when the last
  * function did not fail. */
@@ -236,7 +238,7 @@ typedef struct dnnc_event {
   const double *value;
 } dnnc_event;
 /* Called in the thread of dnnc_train; the event is gone when it returns. Not 0: the training stops cleanly after this
- * step. It must not use the handle. */
+ * step. The handle is refused meanwhile, others may be used. It must return. */
 typedef int dnnc_listener(void *user, const dnnc_event *event);
 
 /* All zero: the defaults. */

@@ -30,6 +30,17 @@ struct dnnc_program {
   bool counted; /* the error says how many diagnostics there are, no more */
 };
 
+/* Is a handle there to be used: it is NULL, was never opened or is closed, works in another thread or for the listener
+ * that asks, or is free. Looks at no handle's memory. */
+typedef enum HandleUse { HANDLE_FREE, HANDLE_NULL, HANDLE_DEAD, HANDLE_WORKS } HandleUse;
+HandleUse handle_use(const dnnc_program *p);
+/* It is open from now on; false: no memory. It is closed; false: it is not open, or works. */
+bool handle_live(const dnnc_program *p);
+bool handle_dead(const dnnc_program *p);
+/* It works until handle_leave; false: it does so already, or is not open. */
+bool handle_take(const dnnc_program *p);
+void handle_leave(const dnnc_program *p);
+
 /* Work on a handle: its status, or DNNC_INTERNAL, and the handle is broken, when memory or dnnc fails. `compiles`: one
  * at a time in the process, within the handle's limits. */
 typedef dnnc_status HandleWork(dnnc_program *p, void *arguments);
@@ -42,7 +53,7 @@ dnnc_status handle_fail(dnnc_program *p, dnnc_status status, const char *fmt, ..
     __attribute__((format(printf, 3, 4)));
 /* The same with what the session says about its status, when that is not 0. */
 dnnc_status handle_told(dnnc_program *p, const Session *s, Status status);
-/* Begins a function: forgets the last error. Fails when p is NULL, broken, or in another stage. */
+/* Begins a function: forgets the last error. Fails when p is not free (handle_use), broken, or in another stage. */
 dnnc_status handle_enter(dnnc_program *p, HandleStage stage);
 /* The exported function or step of that name; NULL after an error. */
 const DnnEntry *handle_entry(dnnc_program *p, const char *name);
