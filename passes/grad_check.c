@@ -194,11 +194,12 @@ static void tell_values(GradSite *s, Arena *a, const GradFn *f, const GradPoint 
   for (ptrdiff_t i = 0; i < arrlen(f->stops); i++) arrput(s->stops, graph_node(f->g, f->stops[i])->loc);
 }
 
-/* Where the paths end of the xs that no gradient reaches. */
+/* Where the paths end of the xs that no gradient reaches; an x without numbers has none to reach. */
 static void tell_cuts(GradSite *s, const GradFn *f) {
   NodeId n_nodes = (NodeId)arrlen(f->g->nodes);
   bool *active = zeroed(n_nodes, sizeof *active);
   for (int i = 0; i < f->n_x; i++) {
+    if (tensor_count(&f->base[i]) == 0) continue;
     memset(active, 0, n_nodes);
     active[f->x[i]] = true;
     grad_spread(f->arena, f->g, n_nodes, active, NULL);

@@ -66,6 +66,21 @@ has "$out" ": right, "
 has "$out" "note: inputs of \`learn\` are made up: "
 has "$out" "nowhere.npz"
 
+# parameters without a number, as the bias of a layer that has none, end nowhere
+cat >bare.dnn <<'D'
+use nn
+module Net() { layers = [nn.Linear(3, 3, bias = false) for _ in 0..2] }
+model net = Net()
+step learn(x: f32[B, 3]) {
+  var y = x
+  scan layer in net.layers { y = tanh(layer(y)) }
+  net = net - 0.1 * grad(sum(y), net)
+}
+D
+status 0 "$DNNC" check --grad bare.dnn --dim B=2
+has "$out" "gradient of 18 numbers "
+hasnt "$out" "it ends at"
+
 # a program is started from the cache as before
 status 0 "$DNNC" train "$p" --quiet
 status 0 "$DNNC" check --grad "$p" learn
