@@ -211,6 +211,20 @@ static Value *self_name(Elab *e, Inst *self, const char *name) {
 
 static void collect(const char ***names, const char *name) { arrput(*names, name); }
 
+/* What stands here for a name of other libraries, or NULL. */
+static const char *elsewhere(const char *name) {
+  static const struct {
+    const char *name, *code;
+  } rows[] = {
+#define ELSEWHERE(name, code) {name, code},
+#include "frontend/elsewhere.def"
+#undef ELSEWHERE
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+    if (strcmp(rows[i].name, name) == 0) return rows[i].code;
+  return NULL;
+}
+
 static void suggest(Elab *e, Env *env, const char *wrong) {
   const char **names = NULL;
   if (e->drop_notes || diag_is_full(e->diag)) return; /* nobody will see it, and looking is slow */
@@ -228,7 +242,8 @@ static void suggest(Elab *e, Env *env, const char *wrong) {
     if (!strchr(e->natives[i].key, '.')) collect(&names, e->natives[i].key);
   static const char *const words[] = {"true", "false", "none"};
   for (int i = 0; i < 3; i++) collect(&names, words[i]);
-  const char *near = diag_nearest(wrong, names, (int)arrlen(names));
+  const char *near = elsewhere(wrong);
+  if (!near) near = diag_nearest(wrong, names, (int)arrlen(names));
   size_t n;
   if (near) elab_help(e, "did you mean `%s`?", near);
   else if (std_source(wrong, &n) || native_space(e, wrong))
@@ -267,6 +282,11 @@ Value *elab_name(Elab *e, Env *env, const char *name, Loc at) {
   return e->poison;
 }
 
+static Value *always_there(Elab *e, const char *name, Loc at) {
+  Value *v = native_value(e, name, at);
+  return !v && e->prelude ? elab_global(e, e->prelude, name, at) : v;
+}
+
 /* A member of a namespace: of its file, or a native `space.name`. */
 static Value *space_field(Elab *e, Value *space, const char *name, Loc at) {
   Scope *s = space->scope;
@@ -282,8 +302,10 @@ static Value *space_field(Elab *e, Value *space, const char *name, Loc at) {
     if (strncmp(e->natives[i].key, space->s, n) == 0 && e->natives[i].key[n] == '.')
       collect(&names, e->natives[i].key + n + 1);
   const char *near = diag_nearest(name, names, (int)arrlen(names));
-  if (!prelude && (native_value(e, name, at) || (e->prelude && elab_global(e, e->prelude, name, at))))
+  const char *code = elsewhere(arena_join(e->arena, space->s, ".", name));
+  if (!prelude && always_there(e, name, at))
     elab_help(e, "did you mean `%s`? it is always there, without a namespace", name);
+  else if (code) elab_help(e, "did you mean `%s`?", code);
   else if (near) elab_help(e, "did you mean `%s.%s`?", space->s, near);
   arrfree(names);
   return e->poison;
@@ -330,9 +352,11 @@ Value *elab_field(Elab *e, Value *v, const char *name, Loc at) {
   default: break;
   }
   elab_error(e, at, E0206, "%s has no field `%s`", value_kind_name(e, v), name);
-  if (v->kind == V_TENSOR && strcmp(name, "shape") == 0) elab_help(e, "did you mean `shape(x)`?");
-  else if (v->kind == V_TENSOR && strcmp(name, "T") == 0) elab_help(e, "did you mean `transpose(x)`?");
-  else if (v->kind == V_TUPLE && v->list.names) {
+  if (v->kind == V_TENSOR) {
+    const char *code = strcmp(name, "T") == 0 ? "transpose(x)" : elsewhere(name);
+    if (!code && always_there(e, name, at)) code = arena_join(e->arena, name, "(", "x)");
+    if (code) elab_help(e, "did you mean `%s`?", code);
+  } else if (v->kind == V_TUPLE && v->list.names) {
     const char *near = diag_nearest(name, v->list.names, v->list.n);
     if (near) elab_help(e, "did you mean `%s`?", near);
   }
