@@ -3,10 +3,6 @@
 
 const char *const part_names[PARTS] = {"forward", "gradient", "update"};
 
-const Graph *group_graph(const Plan *p, const Group *g) {
-  return arrlen(p->scopes) ? p->scopes[g->scope].graph : p->graph;
-}
-
 Loc group_place(const Plan *p, const Group *g) {
   const Graph *graph = group_graph(p, g);
   Loc at = {0};
@@ -15,43 +11,6 @@ Loc group_place(const Plan *p, const Group *g) {
     if (g->outs[i].node) at = graph_node(graph, g->outs[i].node)->loc;
   for (int i = (int)arrlen(g->nodes); i-- > 0 && !at.file;) at = graph_node(graph, g->nodes[i])->loc;
   return at;
-}
-
-static Dim type_bytes(DimTab *t, Type x) { return dim_mul(t, type_count(t, x), dim_int(t, dtype_size(x.dtype))); }
-
-Dim group_flops(const Plan *p, const Group *g) {
-  const Graph *graph = group_graph(p, g);
-  Dim sum = dim_int(graph->dims, 0);
-  for (int i = 0; i < arrlen(g->nodes); i++) sum = dim_add(graph->dims, sum, node_flops(graph, g->nodes[i]));
-  return sum;
-}
-
-/* Of a buffer that is read at indices or in slices only, what these take; else all of it. */
-static Dim bytes_read(const Plan *p, const Group *g, int buf) {
-  const Graph *graph = group_graph(p, g);
-  const int *buf_of = arrlen(p->scopes) ? p->scopes[g->scope].buf_of : p->buf_of;
-  DimTab *t = graph->dims;
-  Dim all = type_bytes(t, p->bufs[buf].type), part = dim_int(t, 0);
-  bool any = false;
-  for (int i = 0; i < arrlen(g->nodes); i++) {
-    const Node *x = graph_node(graph, g->nodes[i]);
-    for (int k = 0; k < x->n_in; k++) {
-      if (buf_of[x->in[k]] != buf) continue;
-      if (x->op != OP_slice && (x->op != OP_gather || k)) return all;
-      part = dim_add(t, part, type_bytes(t, x->type));
-      any = true;
-    }
-  }
-  return any && dim_le(t, part, all) == DIM_YES ? part : all;
-}
-
-Dim group_bytes(const Plan *p, const Group *g) {
-  const Graph *graph = group_graph(p, g);
-  DimTab *t = graph->dims;
-  Dim sum = dim_int(t, 0);
-  for (int i = 0; i < arrlen(g->outs); i++) sum = dim_add(t, sum, type_bytes(t, graph_type(graph, g->outs[i].node)));
-  for (int i = 0; i < arrlen(g->reads); i++) sum = dim_add(t, sum, bytes_read(p, g, g->reads[i]));
-  return sum;
 }
 
 void group_print(const Plan *p, const Group *g, bool brief, Buf *b) {
@@ -140,7 +99,7 @@ static double first_reads(const Plan *p, const Group *g, const Node *x, bool *se
     for (int r = 0; r < arrlen(g->reads); r++) {
       if (g->reads[r] != buf || seen[r]) continue;
       seen[r] = true;
-      bytes += at_bounds(graph->dims, bytes_read(p, g, buf));
+      bytes += at_bounds(graph->dims, group_bytes_read(p, g, buf));
     }
   }
   return bytes;
@@ -171,7 +130,8 @@ LineShare *group_lines(const Plan *p, const Group *g, uint8_t *const *parts) {
     const Node *x = graph_node(graph, n);
     double flops = at_bounds(graph->dims, node_flops(graph, n)), bytes = first_reads(p, g, x, seen);
     for (int o = 0; o < arrlen(g->outs); o++)
-      if (g->outs[o].node == n) bytes += at_bounds(graph->dims, type_bytes(graph->dims, graph_type(graph, n)));
+      if (g->outs[o].node == n)
+        bytes += at_bounds(graph->dims, type_count(graph->dims, x->type)) * (double)dtype_size(x->type.dtype);
     double weight = flops + bytes / 4;
     sum += weight;
     operations += flops;

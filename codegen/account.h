@@ -1,17 +1,12 @@
-/* What the groups of a plan are, for people: their operations and bytes, their place, and how what they cost is shared
- * by the lines of the program. */
+/* What the groups of a plan are, for people: their place, and how what they cost (passes/work.h) is shared by the lines
+ * of the program. */
 #ifndef CODEGEN_ACCOUNT_H
 #define CODEGEN_ACCOUNT_H
 #include "base/buf.h"
-#include "passes/plan.h"
+#include "passes/work.h"
 
-const Graph *group_graph(const Plan *p, const Group *g);
 /* The place of what is most work in a group: its heavy node, else what it stores. */
 Loc group_place(const Plan *p, const Group *g);
-/* Operations of its nodes; bytes of the buffers that it reads (what indices and slices take of them) and writes, each
- * once. Of one call. */
-Dim group_flops(const Plan *p, const Group *g);
-Dim group_bytes(const Plan *p, const Group *g);
 /* " dot add exp -> f32[B, 10]": the ops, at most 12, and what is stored. `brief`: without constants and views. */
 void group_print(const Plan *p, const Group *g, bool brief, Buf *b);
 

@@ -15,9 +15,6 @@ static double upper(DimTab *dims, Dim d) {
   int64_t n = dim_upper(dims, d);
   return n < 0 ? (double)INT64_MAX : (double)n;
 }
-static double work_of(const Plan *p, const Group *g) {
-  return upper(p->graph->dims, group_flops(p, g)) + upper(p->graph->dims, group_bytes(p, g)) / 4;
-}
 static double filled_by(const Plan *p, const Group *g) {
   double n = 0;
   for (int i = 0; i < (int)arrlen(g->outs); i++)
@@ -62,10 +59,10 @@ static void add_entry(const Emit *e, int entry, Cost *cost) {
   int threads = e->prog->entries[entry].kind == DNN_RECORD ? 1 : 2; /* records are made by one */
   for (int i = 0; i < (int)arrlen(p->steps); i++)
     if (p->steps[i].kind == PLAN_KERNEL) once[p->steps[i].group] = true;
-  for (int g = 0; g < n; g++) total += work_of(p, &p->groups[g]);
+  for (int g = 0; g < n; g++) total += group_work(p, &p->groups[g]);
   for (int g = 0; g < n; g++) {
     const LoweredGroup *groups = e->lowered[entry]->groups, *l = &groups[groups[g].lead >= 0 ? groups[g].lead : g];
-    double work = work_of(p, &p->groups[g]), filled = filled_by(p, &p->groups[g]) * 2 / threads;
+    double work = group_work(p, &p->groups[g]), filled = filled_by(p, &p->groups[g]) * 2 / threads;
     double plain = times > 0 ? filled * times / FILLED : work * SHARE / total,
            slow = times > 0 ? work * times / FEW : plain;
     if (!once[g]) plain = slow = 2;

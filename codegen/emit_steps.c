@@ -6,7 +6,6 @@
 #include "codegen/account.h"
 #include "codegen/emit_steps.h"
 #include "runtime/core/profile.h"
-#include <math.h>
 
 /* ---- meetings, and blocks of thread 0 ---- */
 
@@ -325,28 +324,9 @@ static bool all_alone(const PlanStep *steps) {
   return all;
 }
 
-/* Operations and words moved at the bounds of the sizes; infinite where there is none. */
-static double work_of(const Graph *g) {
-  double work = 0;
-  for (NodeId n = 1; n < (NodeId)arrlen(g->nodes); n++) {
-    const Node *x = graph_node(g, n);
-    if (op_info[x->op].cls == REGION) {
-      double each[2] = {0};
-      for (int k = 0; k < x->n_regions; k++) each[k] = work_of(x->regions[k]);
-      bool loop = x->op == OP_scan || x->op == OP_while || x->op == OP_vmap;
-      int64_t times = loop ? dim_upper(g->dims, node_dim(x, x->op == OP_while ? A_limit : A_length)) : 1;
-      double one = x->op == OP_while ? each[0] + each[1] : each[0] > each[1] ? each[0] : each[1];
-      work += times < 0 ? INFINITY : (double)times * one;
-      continue;
-    }
-    int64_t flops = dim_upper(g->dims, node_flops(g, n)), bytes = dim_upper(g->dims, node_bytes(g, n));
-    work += flops < 0 || bytes < 0 ? INFINITY : (double)flops + (double)bytes / 4;
-  }
-  return work;
-}
-
 int64_t emit_work(const Emit *e, int i) {
-  double work = work_of(e->plans[i]->graph);
+  const Plan *p = e->plans[i];
+  double work = plan_work(p, p->steps, (int)arrlen(p->steps));
   return work < 0x1p62 ? (int64_t)work : -1;
 }
 

@@ -10,6 +10,7 @@
 #include "base/ds.h"
 #include "passes/pipeline.h"
 #include "passes/plan_internal.h"
+#include "passes/work.h"
 
 /* Buffers, [1] by thread 0 alone: its steps are in order without a barrier. */
 typedef struct Touched {
@@ -68,44 +69,9 @@ static bool any_overlap(const Plan *p, const int *a, const int *b) {
 
 /* ---- little work ---- */
 
-/* In operations and words moved, at the bounds of the sizes; -1: not little. */
-static int64_t work_of(const Plan *p, const PlanStep *s) {
-  const Group *gr = &p->groups[s->group];
-  const Graph *g = p->scopes[gr->scope].graph;
-  int64_t work = 0;
-  for (int i = 0; i < arrlen(gr->nodes) && work >= 0; i++) {
-    int64_t flops = dim_upper(g->dims, node_flops(g, gr->nodes[i]));
-    work = flops < 0 || flops > p->little ? -1 : work + flops;
-  }
-  for (int i = 0; i < arrlen(gr->reads) + arrlen(gr->outs) && work >= 0; i++) {
-    int n = (int)arrlen(gr->reads);
-    Type t = p->bufs[i < n ? gr->reads[i] : gr->outs[i - n].buf].type;
-    int64_t count = dim_upper(g->dims, type_count(g->dims, t));
-    work = count < 0 || count > p->little ? -1 : work + count * dtype_size(t.dtype) / 4;
-  }
-  return work < p->little ? work : -1;
-}
-
-/* A loop whose iterations are spread is one piece of work. */
-static bool is_little_loop(const Plan *p, const PlanStep *s) {
-  int64_t work = 0, times = dim_upper(p->graph->dims, node_dim(&p->scopes[s->scope].graph->nodes[s->node], A_length));
-  for (int i = 0; i < arrlen(s->body); i++) {
-    int64_t w = work_of(p, &s->body[i]);
-    if (w < 0) return false;
-    work += w;
-  }
-  return times >= 0 && (double)work * (double)times < (double)p->little;
-}
-
-/* Kernels that run at the same time are one piece of work. */
-static bool is_little_step(const Plan *p, const PlanStep *s) {
-  int64_t work = 0;
-  for (int k = 0; k <= s->behind && work < p->little; k++) {
-    int64_t w = work_of(p, &s[k]);
-    if (w < 0) return false;
-    work += w;
-  }
-  return work < p->little;
+/* n steps: those of a loop whose iterations are spread, or of kernels that run at the same time, are one piece. */
+static bool is_little(const Plan *p, const PlanStep *steps, int n) {
+  return plan_work(p, steps, n) < (double)p->little;
 }
 
 static bool mark_alone(const Plan *p, PlanStep *steps) {
@@ -113,9 +79,9 @@ static bool mark_alone(const Plan *p, PlanStep *steps) {
   for (int i = 0; i < arrlen(steps); i++) {
     PlanStep *s = &steps[i];
     if (s->joined) s->alone = steps[i - 1].alone;
-    else if (s->kind == PLAN_KERNEL) s->alone = is_little_step(p, s);
+    else if (s->kind == PLAN_KERNEL) s->alone = is_little(p, s, 1 + s->behind);
     else if (s->spread) {
-      s->alone = is_little_loop(p, s);
+      s->alone = is_little(p, s, 1);
       for (int k = 0; k < arrlen(s->body); k++) s->body[k].alone = s->alone;
     } else {
       bool before = mark_alone(p, s->before), body = mark_alone(p, s->body), other = mark_alone(p, s->other);

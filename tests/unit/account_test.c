@@ -81,7 +81,39 @@ static void test_loops(void **state) {
   assert_true(s.part[PART_FORWARD] && s.loops);
 }
 
+/* The work of entry `name`, planned. */
+static double work_of(const char *text, const char *name) {
+  Arena *a = arena_new();
+  Diag *d = diag_new(a);
+  Prog *prog = frontend_load_text(a, d, "work.dnn", text, strlen(text), NULL);
+  assert_non_null(prog);
+  double work = -1;
+  for (int i = 0; i < arrlen(prog->entries); i++) {
+    if (strcmp(prog->entries[i].name, name)) continue;
+    assert_true(pipeline_graph(prog, &prog->entries[i], &(PipelineOpts){0}));
+    Plan *p = plan_build(a, prog, &prog->entries[i]);
+    work = plan_work(p, p->steps, (int)arrlen(p->steps));
+  }
+  arena_free(a);
+  return work;
+}
+
+/* A chain that is one kernel reads and writes once, a table is read where it is looked up; bodies count as often as
+ * they run, and of two branches the longer one. */
+static void test_work(void **state) {
+  (void)state;
+  assert_true(work_of("export fn f(x: f32[100]) { (x + 1.0) * x - 2.0 }", "f") == 300 + 200);
+  assert_true(work_of("export fn f(w: f32[1000, 16], i: i32[4]) { w[i] }", "f") == 64 + 64 + 4);
+  assert_true(work_of("export fn f(x: f64[100]) { x * x }", "f") == 100 + 400);
+  double ten =
+      work_of("export fn f(w: f32[64, 64], x: f32[64]) { var h = x\nscan t in 0..10 { h = tanh(w @ h) }\nh }", "f");
+  double more =
+      work_of("export fn f(w: f32[64, 64], x: f32[64]) { var h = x\nscan t in 0..19 { h = tanh(w @ h) }\nh }", "f");
+  assert_true(more - ten == 9 * (2 * 64 * 64 + 64 * 64 + 14 * 64 + 128));
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_training), cmocka_unit_test(test_loops)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_training), cmocka_unit_test(test_loops),
+                                     cmocka_unit_test(test_work)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
