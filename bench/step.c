@@ -89,7 +89,7 @@ static const char *once(void *user) {
 
 static const char *initialise(Machine *m) {
   m->context.step = 0;
-  return dnn_context_init(m->s.program, &m->context, 1, NULL, NULL, &m->error) ? NULL : m->error.text;
+  return dnn_context_init(m->s.program, &m->context, 1, NULL, NULL, NULL, &m->error) ? NULL : m->error.text;
 }
 
 /* The entry's graph, as it is after all passes. */

@@ -5,6 +5,7 @@
 #include "base/ds.h"
 #include "codegen/account.h"
 #include "codegen/emit_steps.h"
+#include "passes/plan_internal.h"
 #include "runtime/core/profile.h"
 
 /* ---- meetings, and blocks of thread 0 ---- */
@@ -103,6 +104,61 @@ static void end_watch(Steps *c) {
   steps_line(c, "}\n");
 }
 
+/* ---- initial values ---- */
+
+/* Does anybody but the one write of `cell` take the value that stands in it? */
+static bool is_taken(const Plan *p, int cell) {
+  const Graph *g = p->graph;
+  int first = p->entry->n_results + p->entry->n_reports, n = (int)arrlen(p->entry->writes);
+  bool taken = false;
+  for (int i = 0; i < (int)arrlen(p->groups); i++)
+    for (int k = 0; k < (int)arrlen(p->groups[i].reads); k++)
+      taken |= buf_holds_cell(&p->bufs[buf_home(p, p->groups[i].reads[k])], cell);
+  for (int i = 0; i < (int)arrlen(g->outputs); i++) {
+    int buf = p->buf_of[g->outputs[i]];
+    bool own = i >= first && i < first + n && p->entry->writes[i - first] == cell;
+    taken |= !own && buf >= 0 && buf_holds_cell(&p->bufs[buf_home(p, buf)], cell);
+  }
+  return taken;
+}
+/* stb_ds: the cells that a group of the initialisation fills, with those that are rows of its table. NULL: it is needed
+ * for something else as well, or may be. */
+static int *filled_by(const Steps *c, int group) {
+  const Plan *p = c->p;
+  int *cells = NULL;
+  if (c->i != c->e->prog->init || c->e->opts->watch || c->e->opts->freestanding || arrlen(c->loops)) return NULL;
+  for (int i = 0; i < (int)arrlen(p->groups); i++) {
+    if (i != group && c->e->lowered[c->i]->groups[i].lead != group) continue;
+    for (int k = 0; k < (int)arrlen(p->groups[i].outs); k++) {
+      const PlanBuf *x = &p->bufs[p->groups[i].outs[k].buf];
+      if (x->kind != BUF_CELL || is_taken(p, x->index)) {
+        arrfree(cells);
+        return NULL;
+      }
+      arrput(cells, x->index);
+    }
+  }
+  return cells;
+}
+/* Opens a block that is for these cells. */
+static void begin_filled(Steps *c, const int *cells) {
+  int n = (int)arrlen(cells);
+  steps_line(c, "{\n");
+  c->indent += 2;
+  steps_line(c, "static const int32_t filled[] = {");
+  for (int i = 0; i < n; i++) buf_printf(c->b, i ? ", %d" : "%d", cells[i]);
+  buf_str(c->b, "};\n");
+  steps_line(c, "");
+  buf_printf(c->b, "if (dnn_left(team->context, filled, %d)) {\n", n);
+  c->indent += 2;
+}
+static void end_filled(Steps *c) {
+  for (int i = 0; i < 2; i++) {
+    c->indent -= 2;
+    steps_line(c, "}\n");
+  }
+}
+
 /* ---- steps ---- */
 
 static void put_steps(Steps *c, const PlanStep *steps);
@@ -118,6 +174,8 @@ static void put_kernel(Steps *c, const PlanStep *s) {
   c->temp_at = group->temp ? c->p->bufs[group->temp - 1].offset : 0;
   if (alone && arrlen(g->calls)) open_alone(c);
   if (arrlen(g->calls)) steps_comment(c, s->group);
+  int *filled = arrlen(g->calls) ? filled_by(c, s->group) : NULL;
+  if (filled) begin_filled(c, filled);
   if (watch) begin_watch(c, s);
   if (watch && c->solo) open_alone(c); /* as all threads have come here */
   for (int k = 0; k < (int)arrlen(g->calls); k++) {
@@ -131,6 +189,8 @@ static void put_kernel(Steps *c, const PlanStep *s) {
   }
   if (watch && c->solo) close_alone(c);
   if (watch) end_watch(c);
+  if (filled) end_filled(c);
+  arrfree(filled);
   if (arrlen(g->calls)) put_lap(c, s->group, true);
   c->temp |= uses_temp(c, s) && !alone && !c->solo;
   c->solo = false;

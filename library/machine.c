@@ -110,15 +110,23 @@ static Status compile(Machine *m, const char *called) {
   return status;
 }
 
+static int cells_left(const DnnProgram *p, const DnnWeights *w) {
+  int n = p->n_cells;
+  for (int i = 0; i < p->n_cells && w; i++) n -= dnn_weights_find(w, p->cells[i].path) >= 0;
+  return n;
+}
+
 Status machine_fill(Machine *m, uint64_t seed) {
   const DnnProgram *p = m->s.program;
   const char *file = m->s.o.weights;
   DnnWeights w = {0};
+  double t = session_clock();
   m->seed = m->find.seed = seed;
   bool ok = !file || dnn_weights_open(file, &w, &m->error);
-  if (ok && file && dnn_weights_whole(p, &w)) dnn_context_begin(&m->context, seed); /* nothing would be left */
-  else ok = ok && dnn_context_init(p, &m->context, seed, find_file, m, &m->error);
+  ok = ok && dnn_context_init(p, &m->context, seed, file ? &w : NULL, find_file, m, &m->error);
   ok = ok && (!file || take_weights(m, &w));
+  if (ok)
+    session_time(&m->s, arena_printf(m->s.arena, "initial values of %d cells", cells_left(p, file ? &w : NULL)), t);
   if (file) dnn_weights_close(&w);
   return ok ? STATUS_OK : machine_failed(m);
 }

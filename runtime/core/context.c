@@ -5,7 +5,6 @@
 #include "runtime/core/context.h"
 #include "runtime/core/run.h"
 #include "runtime/core/tensor.h"
-#include "runtime/core/weights.h"
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -24,6 +23,20 @@ static unsigned char *block(int64_t bytes) {
   return p;
 }
 
+/* Sets a block to 0. Pages that nobody has touched stay so: of a large one the system gives new ones, as they are
+ * needed, to whoever needs them first. */
+static void clear(unsigned char *p, int64_t bytes) {
+  unsigned char *end = p + bytes, *from = end, *to = end;
+#if defined(__linux__) && defined(MADV_DONTNEED)
+  const uintptr_t page = 4095;
+  if (bytes >= (1 << 20))
+    from = (unsigned char *)(((uintptr_t)p + page) & ~page), to = (unsigned char *)((uintptr_t)end & ~page);
+  if (from < to && madvise(from, (size_t)(to - from), MADV_DONTNEED)) from = to = end;
+#endif
+  memset(p, 0, (size_t)(from - p));
+  memset(to, 0, (size_t)(end - to));
+}
+
 bool dnn_context_new(const DnnProgram *p, DnnContext *c, int threads, DnnError *e) {
   memset(c, 0, sizeof *c);
   if (p->supported && !p->supported())
@@ -39,7 +52,7 @@ bool dnn_context_new(const DnnProgram *p, DnnContext *c, int threads, DnnError *
   c->arena = block(p->arena_bytes);
   c->prepared = block(p->prepared_bytes);
   if (c->cells && c->arena && c->prepared) {
-    memset(c->cells, 0, (size_t)p->cell_bytes); /* the arena is not touched: most of it may never be needed */
+    clear(c->cells, p->cell_bytes); /* the arena is not touched: most of it may never be needed */
     return true;
   }
   dnn_context_free(c);
@@ -80,11 +93,23 @@ void dnn_context_begin(DnnContext *c, uint64_t seed) {
   c->stage = c->step = c->steps = c->epoch = 0;
 }
 
-bool dnn_context_init(const DnnProgram *p, DnnContext *c, uint64_t seed, char *(*find)(void *, const char *),
-                      void *user, DnnError *e) {
+int dnn_threads_once(const DnnProgram *p, int entry, bool drawn, int asked) {
+  enum { START = 1 << 24 }; /* operations: some 100 us */
+  int64_t call = entry < 0 ? -1 : p->entries[entry].work, init = drawn && p->init >= 0 ? p->entries[p->init].work : 0;
+  bool little = call >= 0 && init >= 0 && call < START && init < START - call;
+  return asked <= 0 && little ? 1 : asked;
+}
+
+bool dnn_context_init(const DnnProgram *p, DnnContext *c, uint64_t seed, const DnnWeights *given,
+                      char *(*find)(void *, const char *), void *user, DnnError *e) {
   dnn_context_begin(c, seed);
+  uint8_t *cells = given ? calloc((size_t)p->n_cells + 1, 1) : NULL;
+  bool whole = cells && dnn_weights_given(p, given, cells), ok = true;
   int64_t none = 0;
-  if (p->init >= 0 && p->entries[p->init].call(c, &none, NULL, NULL)) return dnn_call_failed(p, c, "init", e);
+  c->given = cells;
+  if (!whole && p->init >= 0 && p->entries[p->init].call(c, &none, NULL, NULL)) ok = dnn_call_failed(p, c, "init", e);
+  c->given = NULL;
   c->step = 0;
-  return dnn_weights_initial(p, c->cells, find, user, e);
+  free(cells);
+  return ok && (whole || dnn_weights_initial(p, c->cells, find, user, e));
 }

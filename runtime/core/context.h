@@ -18,6 +18,6 @@ typedef struct DnnContext {
   int32_t reserved_word;
   struct DnnWatch *watch; /* checked runs: who looks at the memory around every kernel group (watch.h); else NULL */
   struct DnnProfile *profile; /* where programs that `dnnc profile` runs count their time (profile.h); else NULL */
-  int64_t reserved[1];
+  const uint8_t *given; /* while initial values are made, by cell: is its value taken from elsewhere? NULL: of none */
 } DnnContext;
 #endif

@@ -98,6 +98,13 @@ static inline void dnn_after(DnnContext *c, DnnMeeting *m) {
 }
 #endif
 
+/* Initial values: have some of these n cells none from elsewhere? */
+static inline int dnn_left(const DnnContext *c, const int32_t *cells, int n) {
+  int left = !c->given;
+  for (int i = 0; i < n && !left; i++) left = !c->given[cells[i]];
+  return left;
+}
+
 /* A kernel that does so little that optimising it takes longer than it saves. */
 #if defined(__clang__)
 #define DNN_LEAST __attribute__((noinline, optnone))

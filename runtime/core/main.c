@@ -162,6 +162,14 @@ static char *find_file(void *options, const char *name) {
   return dnn_file_find(&o->data, 1, name);
 }
 
+static bool has_weights(const Options *o) {
+#ifdef DNN_EMBEDDED
+  return o != NULL;
+#else
+  return o->weights != NULL;
+#endif
+}
+
 /* The weights of --weights, else those that are embedded. */
 static bool open_given(const Options *o, DnnWeights *w, DnnError *e) {
   if (o->weights) return dnn_weights_open(o->weights, w, e);
@@ -173,28 +181,20 @@ static bool open_given(const Options *o, DnnWeights *w, DnnError *e) {
 #endif
 }
 
-/* Initial values, unless the weights that are given leave nothing of them, then the embedded weights, then those of
- * --weights. */
+/* Initial values of what the weights that are given leave out, then the embedded weights, then those of --weights. */
 static bool fill(const DnnProgram *p, DnnContext *c, Options *o, DnnError *e) {
   uint64_t seed = o->seed_given ? (uint64_t)o->seed : p->seed;
-  bool given = o->weights != NULL;
-#ifdef DNN_EMBEDDED
-  given = true;
-#endif
-  if (!given) return dnn_context_init(p, c, seed, find_file, o, e);
+  if (!has_weights(o)) return dnn_context_init(p, c, seed, NULL, find_file, o, e);
   DnnWeights w;
   if (!open_given(o, &w, e)) return false;
   bool ok = true;
-  if (dnn_weights_whole(p, &w)) dnn_context_begin(c, seed);
-  else {
-    dnn_context_init(p, c, seed, find_file, o, e); /* of what it could not make the weights are there */
+  dnn_context_init(p, c, seed, &w, find_file, o, e); /* of what it could not make the weights are there */
 #ifdef DNN_EMBEDDED
-    const Options inside = {0};
-    DnnWeights first;
-    ok = !o->weights || (open_given(&inside, &first, e) && dnn_weights_load(p, c->cells, NULL, &first, e));
-    if (o->weights) dnn_weights_close(&first);
+  const Options inside = {0};
+  DnnWeights first;
+  ok = !o->weights || (open_given(&inside, &first, e) && dnn_weights_load(p, c->cells, NULL, &first, e));
+  if (o->weights) dnn_weights_close(&first);
 #endif
-  }
   ok = ok && dnn_weights_load(p, c->cells, NULL, &w, e);
   dnn_weights_close(&w);
   return ok;
@@ -256,10 +256,7 @@ static bool run_open(Run *r, Options *o, const DnnProgram *p, DnnError *e) {
 }
 
 static bool is_drawn(const DnnProgram *p, const Options *o) {
-  bool drawn = !o->weights;
-#ifdef DNN_EMBEDDED
-  drawn = false;
-#endif
+  bool drawn = !has_weights(o);
   for (int i = 0; i < p->n_cells; i++) drawn &= !p->cells[i].load_file;
   return drawn;
 }
@@ -323,12 +320,8 @@ static int run(const DnnProgram *p, DnnContext *c, const Options *o, DnnError *e
   return !ok;
 }
 
-/* Unless they are given, one for a call that it ends before another thread has started: in some 100 us. */
 static int threads_of(const DnnProgram *p, const Options *o) {
-  enum { START = 1 << 24 }; /* operations */
-  int entry = dnn_find_entry(p, o->command);
-  int64_t work = entry < 0 ? -1 : p->entries[entry].work;
-  return !o->threads && work >= 0 && work < START ? 1 : (int)o->threads;
+  return dnn_threads_once(p, dnn_find_entry(p, o->command), !has_weights(o), (int)o->threads);
 }
 
 int main(int argc, char **argv) {

@@ -4,6 +4,7 @@
 #include "runtime/core/error.h"
 #include "runtime/core/tensor.h"
 #include "runtime/core/tokens.h"
+#include "runtime/core/weights.h"
 #include <stdio.h>
 
 /* Memory of a context: cells, arena and prepared data, allocated at once and zeroed; threads <= 0: as many as the
@@ -13,9 +14,13 @@ void dnn_context_free(DnnContext *c);
 /* Sets the clock to the begin of a run with this seed; cells are filled elsewhere. */
 void dnn_context_begin(DnnContext *c, uint64_t seed);
 /* Fills all cells: the init entry with this seed, then the weights files that the program names (weights("…")), whose
- * place `find` gives (malloc'd). */
-bool dnn_context_init(const DnnProgram *p, DnnContext *c, uint64_t seed, char *(*find)(void *, const char *),
-                      void *user, DnnError *e);
+ * place `find` gives (malloc'd). Cells that `given` has a tensor for, which the caller loads behind it, may be left as
+ * they are; what others have does not depend on it. NULL: none. */
+bool dnn_context_init(const DnnProgram *p, DnnContext *c, uint64_t seed, const DnnWeights *given,
+                      char *(*find)(void *, const char *), void *user, DnnError *e);
+/* The threads of a context that draws its initial values (`drawn`), makes one call of `entry` and ends: as many as are
+ * asked for, and where that is 0 one, if all is done before another thread has started. -1: no such entry. */
+int dnn_threads_once(const DnnProgram *p, int entry, bool drawn, int asked);
 /* Entry by name among exported ones and steps; -1 when there is none. */
 int dnn_find_entry(const DnnProgram *p, const char *name);
 /* e := the program's message, and a note in which entry, step and stage. Returns false. */

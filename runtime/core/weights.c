@@ -336,10 +336,10 @@ bool dnn_weights_load(const DnnProgram *p, unsigned char *cells, const char *pre
   return true;
 }
 
-bool dnn_weights_whole(const DnnProgram *p, const DnnWeights *w) {
-  for (int i = 0; i < p->n_cells; i++)
-    if (dnn_weights_find(w, p->cells[i].path) < 0) return false;
-  return true;
+bool dnn_weights_given(const DnnProgram *p, const DnnWeights *w, uint8_t *given) {
+  bool all = true;
+  for (int i = 0; i < p->n_cells; i++) all &= given[i] = dnn_weights_find(w, p->cells[i].path) >= 0;
+  return all;
 }
 
 /* All cells that come from one file. */

@@ -62,8 +62,9 @@ bool dnn_weights_save(const DnnProgram *p, const unsigned char *cells, int kinds
  * state must be there with the same shape and dtype, and no parameter may be left over; otherwise nothing is changed
  * and the text lists the differences. Optimiser state is taken when it is there. */
 bool dnn_weights_load(const DnnProgram *p, unsigned char *cells, const char *prefix, const DnnWeights *w, DnnError *e);
-/* Has the file a tensor for every cell? Then dnn_weights_load() leaves nothing of the cells' initial values. */
-bool dnn_weights_whole(const DnnProgram *p, const DnnWeights *w);
+/* By cell (room for p->n_cells): has the file a tensor for it? True: for all of them, so that dnn_weights_load() leaves
+ * nothing of their initial values. */
+bool dnn_weights_given(const DnnProgram *p, const DnnWeights *w, uint8_t *given);
 /* Fills the cells that the program initialises by weights("file", "path"): `find` gives the malloc'd place of a file.
  */
 bool dnn_weights_initial(const DnnProgram *p, unsigned char *cells, char *(*find)(void *, const char *), void *user,

@@ -157,7 +157,7 @@ static int trained(DnnContext *c, uint64_t seed, DnnError *e) {
   memset(&seen.learns, 0, 3 * sizeof(int));
   n_epochs = n_passes = 0;
   assert_true(dnn_context_new(&program, c, 1, e));
-  assert_true(dnn_context_init(&program, c, seed, no_place, NULL, e));
+  assert_true(dnn_context_init(&program, c, seed, NULL, no_place, NULL, e));
   return dnn_train(&program, c, &o, e);
 }
 
@@ -266,7 +266,7 @@ static void keep_and_stall(void **state) {
   p.actions = both, p.n_actions = 9, p.n_stages = 2;
   DnnTrainOpts o = {.seed = 5, .quiet = 1, .event = on_event};
   n_epochs = 0;
-  assert_true(dnn_context_new(&p, &c, 1, &e) && dnn_context_init(&p, &c, 5, no_place, NULL, &e));
+  assert_true(dnn_context_new(&p, &c, 1, &e) && dnn_context_init(&p, &c, 5, NULL, no_place, NULL, &e));
   if (dnn_train(&p, &c, &o, &e)) fail_msg("%s", e.text);
   assert_int_equal(n_epochs, 12);
   assert_int_equal(last_total, 12 * 7); /* over both stages */
@@ -321,7 +321,8 @@ static int once(const DnnProgram *p, DnnContext *c, const char *run, bool again,
   bool ok =
       again ? dnn_checkpoint_resume(run, &dir, &k, e) && dnn_folder_lock(&f, run, e) && dnn_checkpoint_fits(&k, p, e)
             : dnn_folder_new(&f, run, true, e);
-  if (!ok || !dnn_context_new(p, c, 1, e) || !dnn_context_init(p, c, 5, no_place, NULL, e)) fail_msg("%s", e->text);
+  if (!ok || !dnn_context_new(p, c, 1, e) || !dnn_context_init(p, c, 5, NULL, no_place, NULL, e))
+    fail_msg("%s", e->text);
   if (!dnn_folder_start(&f, p, c, again ? &k : NULL, e)) fail_msg("%s", e->text);
   static const char *const settings[] = {"a=1", "b=two", "a=3"};
   DnnSaving saving = {.run = run,
