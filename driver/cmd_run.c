@@ -48,6 +48,7 @@ int cmd_run(const Args *a) {
   Machine m;
   if (!program_options(a, a->operands[0], &how)) return EXIT_USAGE;
   int status = machine_load(&m, &how);
+  m.once = true;
   if (!status) status = machine_compile(&m, o.entry);
   if (!status) status = add_named(&m, a, &o, in);
   o.tokens = &m.tokens;

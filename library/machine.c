@@ -148,7 +148,8 @@ Status machine_compile(Machine *m, const char *called) {
   m->find.seed = m->seed;
   if (!dnn_tokens_new(p, &m->tokens, &m->error)) return machine_failed(m);
   m->tokens.read = dnn_vocabulary_read, m->tokens.user = &m->find;
-  if (!dnn_context_new(p, &m->context, o->threads, &m->error)) return machine_failed(m);
+  int threads = m->once ? dnn_threads_once(p, dnn_find_entry(p, called), !o->weights, o->threads) : o->threads;
+  if (!dnn_context_new(p, &m->context, threads, &m->error)) return machine_failed(m);
   if (o->check) {
     m->watch = watch_new(m->s.arena, m->s.prog, m->s.plans, m->s.lowered, &m->s.out);
     watch_attach(m->watch, &m->context);

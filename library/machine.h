@@ -15,6 +15,7 @@ typedef struct Machine {
   DnnTokenSet tokens;
   bool counted;              /* sizes were taken from data */
   const DnnCheckpoint *from; /* before machine_compile: the cells come from it, when it has some; or NULL */
+  bool once;                 /* before machine_compile: `called` runs once, then the machine ends */
   DnnError error;            /* of the runtime; functions copy it to s.error */
 } Machine;
 

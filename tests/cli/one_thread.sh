@@ -1,5 +1,5 @@
-# An executable starts no threads for a call that is done before they are there; --threads asks for them, a larger call
-# too.
+# An executable and `dnnc run` start no threads for a call that is done before they are there; --threads asks for them,
+# a larger call too.
 cd "$TMP"
 cat >net.dnn <<'D'
 use nn
@@ -9,8 +9,10 @@ export fn many(x: f32[4096, 64]) { net(x) }
 D
 "$DNNC" build net.dnn -o net
 /usr/bin/python3 -c 'import numpy as np; np.save("one", np.ones((1, 64), "f4")); np.save("many", np.ones((4096, 64), "f4"))'
-# libgomp tells of every thread of a parallel region
-threads() { OMP_DISPLAY_AFFINITY=true OMP_AFFINITY_FORMAT='thread %n' ./net "$@" 2>&1 >/dev/null | sort -u | grep -c '^thread' || true; }
-test "$(threads one --in x=one.npy)" -le 1
-test "$(threads one --in x=one.npy --threads 2)" = 2
-test "$(threads many --in x=many.npy)" = "$(nproc)" || test "$(nproc)" -gt 32
+# OpenMP's library tells of every thread of a parallel region
+threads() { OMP_DISPLAY_AFFINITY=true OMP_AFFINITY_FORMAT='thread %n' "$@" 2>&1 | sort -u | grep -c '^thread' || true; }
+for program in ./net "$DNNC run net.dnn"; do
+  test "$(threads $program one --in x=one.npy)" -le 1
+  test "$(threads $program one --in x=one.npy --threads 2)" = 2
+  test "$(threads $program many --in x=many.npy)" = "$(nproc)" || test "$(nproc)" -gt 32
+done
