@@ -5,8 +5,10 @@
  *
  * A value that lies unused where most bytes of the step are alive is dropped when it takes a few element-wise
  * operations on at most ARRAYS arrays that lie there anyway: writing and reading it would cost memory's time, which is
- * as long. A mask of an array that is kept costs a comparison instead of a byte that is written and read. Several
- * values that come of one product or convolution may have its result in their place. Clones are those of remat.c.
+ * as long. A large part of all that lies there may be made of MORE_ARRAYS, by a chain of its own: what this goes
+ * through and is dropped as well would otherwise be stored by it until its own readers come. A mask of an array that is
+ * kept costs a comparison instead of a byte that is written and read. Several values that come of one product or
+ * convolution may have its result in their place. Clones are those of remat.c.
  *
  * Why here: behind all passes, since cse would find that clones are equal to their originals.
  * Needs: an expanded graph; a bound of every size, or nothing happens. Keeps: values, and bits where the same kernels
@@ -22,6 +24,8 @@ enum {
   MASK = 32 << 10,   /* of one with elements of a byte, which takes less to make than to keep */
   MASK_PARTS = 1024,
   ARRAYS = 3,
+  LARGE_PARTS = 32, /* a value of such a part may be made of more, by clones of its own */
+  MORE_ARRAYS = 4,
   OPERATIONS = 40, /* for an element */
   FEW = 8,         /* of a mask of less than LEAST or PARTS */
   LONGEST = 40     /* nodes */
@@ -57,6 +61,7 @@ typedef struct Dropping {
   Remat r;
   NodeId *dropped;     /* stb_ds */
   int64_t least, mask; /* bytes of a value that is looked at, of a mask */
+  int64_t large;       /* of one that may be made of MORE_ARRAYS */
 } Dropping;
 
 /* Is it little work to make n from what is there without it? */
@@ -66,13 +71,14 @@ static bool is_light(Dropping *d, NodeId n) {
   bool large = (int64_t)e.words * dtype_size(r->nodes[n].type.dtype) >= d->least;
   r->now++;
   follow(r, n, &e);
-  return e.possible && e.arrays <= ARRAYS && e.operations <= (large ? OPERATIONS : FEW);
+  return e.possible && e.arrays <= (r->alone[n] ? MORE_ARRAYS : ARRAYS) && e.operations <= (large ? OPERATIONS : FEW);
 }
 
-/* Drops n where it, and whatever was dropped before, stays light. */
-static bool drop(Dropping *d, NodeId n) {
+/* Drops n where it, and whatever was dropped before, stays light; `alone`: where it may be made of more arrays. */
+static bool drop(Dropping *d, NodeId n, bool alone) {
   Remat *r = &d->r;
   r->dropped[n] = true;
+  r->alone[n] = alone;
   bool good = is_light(d, n);
   for (int i = 0; i < (int)arrlen(d->dropped) && good; i++) good = is_light(d, d->dropped[i]);
   if (good) arrput(d->dropped, n);
@@ -89,7 +95,8 @@ static int64_t drop_outs(Dropping *d, const Group *gr) {
     if (r->p->bufs[b].kind != BUF_ARENA || !r->idle[b] || r->content[b] != n || r->dropped[n]) continue;
     int64_t least = dtype_size(r->nodes[n].type.dtype) == 1 ? d->mask : d->least;
     if (op_info[r->nodes[n].op].cls != MAP || r->p->bufs[b].bytes < least) continue;
-    if (drop(d, n)) bytes += r->p->bufs[b].bytes;
+    bool large = r->p->bufs[b].bytes >= d->large;
+    if (drop(d, n, false) || (large && drop(d, n, true))) bytes += r->p->bufs[b].bytes;
   }
   return bytes;
 }
@@ -120,6 +127,7 @@ void pass_again(Graph *g, const Prog *prog, const Entry *entry) {
     if (d.r.kept[b] && p->bufs[b].kind == BUF_ARENA) alive += p->bufs[b].bytes;
   if (alive / PARTS > d.least) d.least = alive / PARTS;
   if (alive / MASK_PARTS > d.mask) d.mask = alive / MASK_PARTS;
+  d.large = alive / LARGE_PARTS > d.least ? alive / LARGE_PARTS : d.least;
   for (int i = 0; i <= d.r.at && i < (int)arrlen(p->steps); i++)
     if (p->steps[i].kind == PLAN_KERNEL) look_at_group(&d, &p->groups[p->steps[i].group]);
   if (arrlen(d.dropped)) remat_clone(&d.r);

@@ -96,6 +96,7 @@ Remat remat_begin(const Plan *p) {
   r.first = zeroed(n, sizeof *r.first), r.content = zeroed(nb, sizeof *r.content), r.kept = zeroed(nb, sizeof *r.kept);
   r.last = zeroed(nb, sizeof *r.last), r.next = zeroed(nb, sizeof *r.next), r.idle = zeroed(nb, sizeof *r.idle),
   r.dropped = zeroed(n, sizeof *r.dropped), r.offered = zeroed(n, sizeof *r.offered);
+  r.alone = zeroed(n, sizeof *r.alone);
   r.stamp = zeroed(n, sizeof *r.stamp);
   for (size_t i = 0; i < n; i++) r.first[i] = -1;
   bool *touched = zeroed(nb, sizeof *touched);
@@ -111,7 +112,7 @@ Remat remat_begin(const Plan *p) {
 }
 void remat_end(Remat *r) {
   free(r->first), free(r->content), free(r->kept), free(r->idle), free(r->last), free(r->next), free(r->dropped),
-      free(r->offered), free(r->stamp);
+      free(r->offered), free(r->alone), free(r->stamp);
 }
 
 bool remat_is_late(const Remat *r, NodeId n) { return r->first[n] > r->at; }
@@ -219,6 +220,8 @@ static NodeId whole_of(Cloning *c, NodeId n, OpClass reader) {
 static NodeId clone_of(Cloning *c, NodeId n) {
   if (c->clone[n]) return c->clone[n];
   Node d = c->w.old[n];
+  NodeId *shared = c->clone;
+  if (c->r->alone[n]) c->clone = zeroed((size_t)c->r->n, sizeof(NodeId));
   NodeId *in = arena_array(c->r->g->arena, NodeId, d.n_in + 1);
   for (int k = 0; k < d.n_in; k++) {
     NodeId x = d.in[k];
@@ -226,6 +229,8 @@ static NodeId clone_of(Cloning *c, NodeId n) {
   }
   d.in = in;
   arrput(c->r->g->nodes, d);
+  if (c->clone != shared) free(c->clone);
+  c->clone = shared;
   return c->clone[n] = (NodeId)arrlen(c->r->g->nodes) - 1;
 }
 

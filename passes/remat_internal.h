@@ -15,6 +15,7 @@ typedef struct Remat {
   int *last, *next;  /* by buffer: the last step before that touches it, the first one behind that reads it */
   bool *dropped;     /* by node: who reads it behind the place reads a clone of it */
   bool *offered;     /* by node: it has no buffer, but gets one when clones read it */
+  bool *alone;       /* by node: what its clone is made of is cloned for it alone */
   uint32_t *stamp, now;
 } Remat;
 /* p has lives (plan_lives). */
