@@ -2,6 +2,7 @@
 #include "base/ds.h"
 #include "codegen/account.h"
 #include "codegen/lower.h"
+#include "passes/peak.h"
 #include "passes/pipeline.h"
 #include <string.h>
 
@@ -300,6 +301,17 @@ static int64_t workspace(const Lower *l) {
   return bytes;
 }
 
+/* By position: bytes of workspace that need no larger arena, or one that is larger by a small part. stb_ds */
+static int64_t *rooms(const Plan *p) {
+  enum { SMALL_PARTS = 16 };
+  int n;
+  int64_t *room = plan_alive(p, &n), most = 0;
+  for (int i = 0; i < n; i++)
+    if (room[i] > most) most = room[i];
+  for (int i = 0; i < n; i++) room[i] = most - room[i] + most / SMALL_PARTS;
+  return room;
+}
+
 /* Returns the workspace up to the end of this group's. */
 static int64_t lower_step(Lower *l, Lowered *out, int group, bool **here, bool joined) {
   lower_one(l, out, group, here, joined);
@@ -316,6 +328,7 @@ Lowered *lower_plan(Arena *a, Plan *plan, KernelTable *t) {
   out->groups = arena_array(a, LoweredGroup, n + 1);
   Lower l = {.arena = a, .plan = plan, .table = t, .dims = plan->graph->dims, .target = t->target};
   l.tuning = t->tuning;
+  l.room = INT64_MAX;
   l.buf_of_cell = buf_of_cells(a, plan);
   l.loops = plan_loops(plan);
   l.kept = out->loops = arena_array(a, LoweredLoop, plan->n_loops + 1);
@@ -336,8 +349,10 @@ Lowered *lower_plan(Arena *a, Plan *plan, KernelTable *t) {
   const PlanStep **step = arena_array(a, const PlanStep *, n + 1);
   int64_t *bytes = arena_array(a, int64_t, n + 1);
   find_steps(plan->steps, step);
+  int64_t *room = rooms(plan);
   for (int i = 0; i < n; i++) {
     if (fixed[i] || (step[i] && step[i]->joined)) continue;
+    l.room = step[i] && step[i]->at < arrlen(room) ? room[step[i]->at] : INT64_MAX;
     bytes[i] = lower_step(&l, out, i, here, false);
     for (int k = 1; step[i] && k <= step[i]->behind; k++) { /* theirs is in that of the first */
       int64_t end = lower_step(&l, out, step[i][k].group, here, true);
@@ -345,6 +360,7 @@ Lowered *lower_plan(Arena *a, Plan *plan, KernelTable *t) {
     }
     if (bytes[i] > out->temp_bytes) out->temp_bytes = bytes[i];
   }
+  arrfree(room);
   lower_together(&l, plan->steps);
   plan_workspace(plan, bytes);
   out->fixed_at = l.fixed_at;

@@ -58,6 +58,7 @@ typedef struct Lower {
   LoweredLoop *kept; /* by loop */
   TempPart *parts;   /* stb_ds */
   int64_t temp_used, scratch_bytes, solo_bytes;
+  int64_t room;      /* for workspace, at the group's position */
   int64_t *fixed_at; /* by buffer: where in prepared memory a BUF_FIXED stands, -1 before it is made */
 } Lower;
 

@@ -239,7 +239,7 @@ static bool choose(Lower *l, Tiled *s) {
   /* every block of rows would turn the same panels, or pad the same columns, which takes longer than a meeting */
   bool padded = t->narrow && lies.b.in_array && t->b == WAY_COPY && (double)z.M / t->mc * z.K * t->nr >= LONG_PACKING;
   if ((t->b == WAY_TURN || padded) && z.M > t->mc && !l->group->solo)
-    t->kept |= whole_b(l, s, t, &z) && cached(l, p, &z);
+    t->kept |= whole_b(l, s, t, &z) && cached(l, p, &z) && z.B * up(z.N, t->nr) * z.K * dtype_size(p->dtype) <= l->room;
   bool exact =
       z.M % t->mr == 0 && z.N % t->nr == 0 && dim_lower(l->dims, s->M) == z.M && dim_lower(l->dims, s->N) == z.N;
   t->whole = lies.c.along_known && lies.c.along == 1 && p->outer == 0 && t->splits == 1 && !t->narrow &&
