@@ -134,7 +134,7 @@ static void pass_pieces(Lower *l, Emit *e, int pass) {
   LVar *v = lb_for(b, FOR_SERIAL, "r", x_int(b, 0), x_div(b, x_dim(b, e->red_size[last]), n), 1);
   LExpr *begin = x_mul(b, x_var(b, v), n);
   r->piece_begin(l, r);
-  LVar *z = lb_for(b, FOR_VECTOR, "z", x_int(b, 0), n, 1);
+  LVar *z = lb_for(b, FOR_LINE, "z", x_int(b, 0), n, 1);
   e->red_loop[last] = x_add(b, begin, x_var(b, z));
   e->piece = true;
   element(l, e, pass, x_var(b, z), NULL);

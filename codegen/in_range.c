@@ -2,6 +2,7 @@
  * Indices that cannot be out of range, by what they are made of: positions of largest elements, numbers of an axis,
  * remainders, and what is chosen among such. Their gathers need no check, so that a row is read in whole vectors. */
 #include "codegen/lower.h"
+#include <string.h>
 
 typedef struct Range { /* from .. end - 1 */
   int64_t from;
@@ -101,4 +102,28 @@ bool never_positive(const Graph *g, NodeId id) {
   const Node *n = graph_node(g, id), *x = graph_node(g, n->op == OP_neg ? n->in[0] : id);
   if (n->op == OP_neg) return x->op == OP_abs || (x->op == OP_mul && x->in[0] == x->in[1]);
   return n->op == OP_sub && tops(g, n->in[1], n->in[0], DEPTH);
+}
+
+/* Do the rows of x, along `axes`, hold a 0 and nothing above it, or NaN: y less the largest of the row? */
+static bool reaches_0(const Graph *g, NodeId id, const int64_t *axes, int n_axes) {
+  const Node *n = graph_node(g, id);
+  if (n->op != OP_sub) return false;
+  const Node *top = graph_node(g, n->in[1]);
+  while (top->op == OP_stop_gradient) top = graph_node(g, top->in[0]);
+  int64_t kept[MAX_RANK], folded[MAX_RANK];
+  if (top->op != OP_broadcast) return false;
+  int n_kept = node_ints(g, top, A_axes, kept, MAX_RANK);
+  const Node *most = graph_node(g, top->in[0]);
+  while (most->op == OP_stop_gradient) most = graph_node(g, most->in[0]);
+  if (most->op != OP_reduce_max || !tops_rows(g, top->in[0], n->in[0], kept, n_kept, 4)) return false;
+  int n_folded = node_ints(g, most, A_axes, folded, MAX_RANK);
+  return n_folded == n_axes && !memcmp(folded, axes, (size_t)n_axes * sizeof *axes);
+}
+bool from_1(const Graph *g, NodeId id) {
+  const Node *n = graph_node(g, id);
+  while (n->op == OP_broadcast || n->op == OP_reshape) n = graph_node(g, n->in[0]);
+  if (n->op != OP_sum) return false;
+  int64_t axes[MAX_RANK];
+  const Node *e = graph_node(g, n->in[0]);
+  return e->op == OP_exp && reaches_0(g, e->in[0], axes, node_ints(g, n, A_axes, axes, MAX_RANK));
 }

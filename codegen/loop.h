@@ -24,7 +24,8 @@ typedef enum XKind {
   X_GE,
   X_EQ,
   X_AND,     /* conditions on indices; BOOL */
-  X_OP,      /* the MAP op `op` on in[0 .. n_in), giving dtype; exp(x, 0): x is at most 0, or NaN */
+  X_OP,      /* the MAP op `op` on in[0 .. n_in), giving dtype; exp(x, 0): x is at most 0, or NaN; erf(x, 0.5):
+              * 0.5 x (1 + erf(x / sqrt 2)); div(x, y, 1): y is from 1 to 2^60, and many x share it */
   X_SELECT,  /* in[0] ? in[1] : in[2], both are evaluated */
   X_LOAD,    /* arr[in[0]], lanes in a row; in[1]: the guard or NULL */
   X_SPLAT,   /* in[0] in all lanes */
@@ -80,7 +81,8 @@ struct LExpr {
 };
 
 typedef enum SKind { S_FOR, S_LET, S_VAR, S_ASSIGN, S_STORE, S_LOCAL, S_IF, S_CALL, S_RUN } SKind;
-typedef enum ForMode { FOR_SERIAL, FOR_PARALLEL, FOR_VECTOR } ForMode;
+/* FOR_LINE: a vector loop of as many steps as fill a line. */
+typedef enum ForMode { FOR_SERIAL, FOR_PARALLEL, FOR_VECTOR, FOR_LINE } ForMode;
 /* A function of the runtime's headers that a kernel calls: rows and matrices are dealt with by them. */
 typedef struct RuntimeFn {
   const char *name;   /* in C: dnn_NAME */

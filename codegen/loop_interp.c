@@ -135,6 +135,14 @@ static Val eval_op(Run *r, const LExpr *x) {
   DType t = x->in[0]->dtype;
   Val a = eval(r, x->in[0]), b = {0}, y = {0};
   if (x->in[1]) b = eval(r, x->in[1]);
+  if (x->op == OP_erf && x->in[1]) {
+    y.f = dnn_gelu_f32(a.f);
+    return y;
+  }
+  if (x->op == OP_div && x->in[2]) {
+    y.f = dnn_over_f32(a.f, b.f);
+    return y;
+  }
   if (x->lanes > 1) {
     for (int l = 0; l < x->lanes; l++)
       if (t == F64) y.dv[l] = float_op_f64(x->op, a.dv[l], b.dv[l]);

@@ -230,9 +230,9 @@ static void call_args(Parse *p, LStmt *s) {
 
 static LBlock block(Parse *p);
 static LStmt *stmt(Parse *p) {
-  static const char *const modes[] = {"for", "parallel", "vector"};
+  static const char *const modes[] = {"for", "parallel", "vector", "line"};
   LStmt *s = arena_one(p->arena, LStmt);
-  for (int m = 0; m < 3; m++) {
+  for (int m = 0; m < 4; m++) {
     if (!accept(p, modes[m])) continue;
     s->kind = S_FOR;
     s->mode = (ForMode)m;

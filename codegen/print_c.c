@@ -31,6 +31,10 @@ static void put_for(Print *p, const LStmt *s) {
     c_put_x(b, s->hi);
     buf_printf(b, ", team->tid, team->n); %s < %s_end; %s++) {\n", i, i, i);
   } else {
+    if (s->mode == FOR_LINE) {
+      buf_str(b, "DNN_LINE\n");
+      begin_line(p, s);
+    }
     buf_printf(b, "for (int64_t %s = ", i);
     c_put_x(b, s->lo);
     buf_printf(b, "; %s < ", i);

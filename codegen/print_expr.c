@@ -236,9 +236,15 @@ static void put_op(Buf *b, const LExpr *x) {
     put_bound(b, x->in[0], UNARY);
   } else if (x->op == OP_mix_key) {
     put_call(b, "dnn_mix_key", x);
-  } else if (x->op == OP_exp && x->in[1]) {
-    buf_str(b, "dnn_exp_below_0_f32(");
+  } else if ((x->op == OP_exp || x->op == OP_erf) && x->in[1]) {
+    buf_str(b, x->op == OP_exp ? "dnn_exp_below_0_f32(" : "dnn_gelu_f32(");
     c_put_x(b, x->in[0]);
+    buf_char(b, ')');
+  } else if (x->op == OP_div && x->in[2]) {
+    buf_str(b, "dnn_over_f32(");
+    c_put_x(b, x->in[0]);
+    buf_str(b, ", ");
+    c_put_x(b, x->in[1]);
     buf_char(b, ')');
   } else if (dtype_is_float(t)) {
     const char *f = float_function(x->op, t == F64);

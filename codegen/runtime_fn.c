@@ -43,13 +43,14 @@ const char *const runtime_headers[] = {"sort.h", "matrix.h", NULL};
 
 /* Functions that expressions call, by how their names begin behind dnn_. */
 static const char *const families[][2] = {
-    {"exp_", "maths.h"},       {"expm1_f", "maths.h"},   {"log_f", "maths.h"},     {"log1p_f", "maths.h"},
-    {"pow_f", "maths.h"},      {"rsqrt_f", "maths.h"},   {"sigmoid_f", "maths.h"}, {"tanh_f", "maths.h"},
-    {"sin_f", "maths.h"},      {"cos_f", "maths.h"},     {"tan_f", "maths.h"},     {"erf_f", "maths.h"},
-    {"add_", "number.h"},      {"sub_", "number.h"},     {"mul_", "number.h"},     {"neg_", "number.h"},
-    {"abs_", "number.h"},      {"sign_", "number.h"},    {"pow_", "number.h"},     {"mod_", "number.h"},
-    {"to_", "number.h"},       {"from_", "number.h"},    {"bits_", "number.h"},    {"round_", "number.h"},
-    {"floordiv_", "number.h"}, {"uniform_", "random.h"}, {"mix_key", "random.h"},  {"call_key", "random.h"},
+    {"exp_", "maths.h"},     {"expm1_f", "maths.h"},   {"log_f", "maths.h"},      {"log1p_f", "maths.h"},
+    {"pow_f", "maths.h"},    {"rsqrt_f", "maths.h"},   {"sigmoid_f", "maths.h"},  {"tanh_f", "maths.h"},
+    {"sin_f", "maths.h"},    {"cos_f", "maths.h"},     {"tan_f", "maths.h"},      {"erf_f", "maths.h"},
+    {"gelu_f", "maths.h"},   {"over_f", "maths.h"},    {"add_", "number.h"},      {"sub_", "number.h"},
+    {"mul_", "number.h"},    {"neg_", "number.h"},     {"abs_", "number.h"},      {"sign_", "number.h"},
+    {"pow_", "number.h"},    {"mod_", "number.h"},     {"to_", "number.h"},       {"from_", "number.h"},
+    {"bits_", "number.h"},   {"round_", "number.h"},   {"floordiv_", "number.h"}, {"uniform_", "random.h"},
+    {"mix_key", "random.h"}, {"call_key", "random.h"},
 };
 enum { FAMILIES = sizeof families / sizeof *families };
 

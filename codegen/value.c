@@ -254,8 +254,7 @@ static LExpr *map_at(Lower *l, const Node *n, const Idx *at) {
   if (n->op == OP_where) return x_select(l->b, in[0], in[1], in[2]);
   if (n->op == OP_cast) return x_cast(l->b, in[0], n->type.dtype);
   if (n->op == OP_stop_gradient) return in[0];
-  if (n->op == OP_exp && n->type.dtype == F32 && never_positive(l->g, n->in[0])) in[1] = x_num(l->b, 0, F32);
-  return x_op(l->b, (Op)n->op, n->type.dtype, in[0], in[1], in[2]);
+  return form_at(l, n, in);
 }
 
 static LExpr *plain_read(Lower *l, LArr *arr, LExpr *index, LExpr *guard) { return x_load(l->b, arr, index, guard); }

@@ -112,6 +112,13 @@ static inline int dnn_left(const DnnContext *c, const int32_t *cells, int n) {
 #define DNN_LEAST
 #endif
 
+/* In front of a loop over one line: clang would unroll it before it looks for vectors, and then finds narrow ones. */
+#if defined(__clang__)
+#define DNN_LINE _Pragma("clang loop unroll(disable)")
+#else
+#define DNN_LINE
+#endif
+
 /* The part of `count` pieces of work that is thread `tid`'s: dnn_part(count, tid, n) .. dnn_part(count, tid + 1, n). */
 static inline int64_t dnn_part(int64_t count, int64_t tid, int64_t n) {
   return count / n * tid + (tid < count % n ? tid : count % n);

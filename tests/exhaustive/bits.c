@@ -24,6 +24,22 @@ __attribute__((noinline)) static void loop_pow(float *restrict to, const float *
   for (long i = 0; i < n; i++) to[i] = dnn_pow_f32(a[i], b[i]);
 }
 __attribute__((noinline)) static float call_pow(float a, float b) { return dnn_pow_f32(a, b); }
+__attribute__((noinline)) static void loop_gelu(float *restrict to, const float *restrict a, const float *restrict b,
+                                                long n) {
+  (void)b;
+  for (long i = 0; i < n; i++) to[i] = dnn_gelu_f32(a[i]);
+}
+__attribute__((noinline)) static float call_gelu(float a, float b) {
+  (void)b;
+  return dnn_gelu_f32(a);
+}
+/* Divisors are from 1 to 2^60. */
+static float divisor(float b) { return b > 1 && b < 0x1p60f ? b : 1.5f; }
+__attribute__((noinline)) static void loop_over(float *restrict to, const float *restrict a, const float *restrict b,
+                                                long n) {
+  for (long i = 0; i < n; i++) to[i] = dnn_over_f32(a[i], divisor(b[i]));
+}
+__attribute__((noinline)) static float call_over(float a, float b) { return dnn_over_f32(a, divisor(b)); }
 
 static int same(const char *name, long at, float a, float b) {
   if (dnn_word(a) == dnn_word(b) || (a != a && b != b)) return 1;
@@ -64,5 +80,7 @@ int main(void) {
   FUNCTIONS
 #undef FUNCTION
   fine &= function("pow", loop_pow, call_pow);
+  fine &= function("gelu", loop_gelu, call_gelu);
+  fine &= function("over", loop_over, call_over);
   return !fine;
 }

@@ -19,6 +19,11 @@ __attribute__((noinline)) static void loop_pow(float *restrict to, const float *
   for (int i = 0; i < COUNT; i++) to[i] = dnn_pow_f32(a[i], b[i]);
 }
 
+__attribute__((noinline)) static void loop_gelu(float *restrict to, const float *restrict a, const float *restrict b) {
+  (void)b;
+  for (int i = 0; i < COUNT; i++) to[i] = dnn_gelu_f32(a[i]);
+}
+
 static double now(void) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
@@ -60,5 +65,6 @@ int main(void) {
   FUNCTIONS
 #undef FUNCTION
   time_of("pow", loop_pow, cycle);
+  time_of("gelu", loop_gelu, cycle);
   return 0;
 }

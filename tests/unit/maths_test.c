@@ -159,6 +159,34 @@ static void test_exp_below_0(void **state) {
   assert_true(dnn_exp_below_0_f32(0.0f) == 1.0f);
   assert_true(dnn_exp_below_0_f32(NAN) != dnn_exp_below_0_f32(NAN));
 }
+static void test_gelu(void **state) {
+  (void)state;
+  for (uint64_t u = 0; u < UINT64_C(1) << 32; u += 1009) {
+    const float x = dnn_float((uint32_t)u);
+    if (!(fabsf(x) < 1e30f)) continue;
+    const float y = dnn_gelu_f32(x);
+    const double want = gelu_ref((double)x), ulp = ulp_error(y, want, true).ulp;
+    if (x > 0) assert_true(ulp <= GELU_RIGHT_BOUND);
+    if (x < 0 && x > -1) assert_true(ulp <= GELU_LEFT_BOUND);
+    if (x < 0) assert_true(fabs((double)y - want) <= GELU_ABSOLUTE_BOUND);
+  }
+  assert_true(dnn_gelu_f32(0) == 0 && dnn_gelu_f32(INFINITY) == INFINITY);
+  assert_true(dnn_gelu_f32(-6) == 0 && dnn_gelu_f32(-1e30f) == 0 && dnn_gelu_f32(1e30f) == 1e30f);
+  assert_true(isnan(dnn_gelu_f32(NAN)) && isnan(dnn_gelu_f32(-NAN)));
+}
+/* Quotients by shared divisors are as near as quotients are, down to the smallest. */
+static void test_over(void **state) {
+  (void)state;
+  for (uint64_t k = 0; k < 4000000; k++) {
+    const uint64_t r = pair_random(k);
+    const float d = dnn_float(0x3f800000u + (uint32_t)(r % (k & 1 ? 60u << 23 : 1u << 23)));
+    const float x = dnn_float((uint32_t)(r >> 32) % 0x7f800000u), y = dnn_over_f32(x, d);
+    const double want = (double)x / (double)d;
+    assert_true(ulp_error(y, want, true).ulp <= (want < 0x1p-100 ? 1.0 : 0.500001));
+  }
+  assert_true(dnn_over_f32(0, 3) == 0 && dnn_over_f32(1, 1) == 1 && dnn_over_f32(3, 3) == 1);
+  assert_true(isnan(dnn_over_f32(NAN, 2)) && isnan(dnn_over_f32(1, NAN)));
+}
 /* Every alignment of both sides: what is copied, and nothing beside it. */
 static void test_stream(void **state) {
   (void)state;
@@ -184,6 +212,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_errors),   cmocka_unit_test(test_pow),    cmocka_unit_test(test_special),
       cmocka_unit_test(test_integers), cmocka_unit_test(test_halves), cmocka_unit_test(test_parts),
-      cmocka_unit_test(test_check),    cmocka_unit_test(test_stream), cmocka_unit_test(test_exp_below_0)};
+      cmocka_unit_test(test_check),    cmocka_unit_test(test_stream), cmocka_unit_test(test_exp_below_0),
+      cmocka_unit_test(test_gelu),     cmocka_unit_test(test_over)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
