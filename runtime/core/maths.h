@@ -165,11 +165,11 @@ static inline float dnn_erf_f32(float x) {
  * 1 - erf(a / sqrt 2), which counts nothing beside 1 beyond 5.59. 2 s - s^2 and 2 t - t^2 are rounded once each. */
 static inline float dnn_gelu_f32(float x) {
   const float a = fabsf(x), half = x * 0.5f;
-  float p = 6.750108472e-09f;
-  p = dnn_fma_f32(p, a, -2.273335156e-07f);
-  p = dnn_fma_f32(p, a, 2.828555580e-06f);
-  p = dnn_fma_f32(p, a, -1.402454564e-05f);
-  p = dnn_fma_f32(p, a, -2.761850510e-06f);
+  float p = 6.748886783e-09f;
+  p = dnn_fma_f32(p, a, -2.273190773e-07f);
+  p = dnn_fma_f32(p, a, 2.828494871e-06f);
+  p = dnn_fma_f32(p, a, -1.402443922e-05f);
+  p = dnn_fma_f32(p, a, -2.761915084e-06f);
   p = dnn_fma_f32(p, a, 2.167299244e-04f);
   p = dnn_fma_f32(p, a, 2.433696354e-04f);
   p = dnn_fma_f32(p, a, -4.673995543e-03f);

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The coefficients of exp and erf in runtime/core/maths.h: minimax fits by Remez's exchange.
+"""The coefficients of exp, erf and gelu in runtime/core/maths.h: minimax fits by Remez's exchange.
 
   tests/exhaustive/fit.py          prints them, with the largest error of the exact polynomial and of the rounded one
 
@@ -79,6 +79,12 @@ def main():
     x = grid(0.8203125, 4)
     q = np.sqrt(np.array([math.erfc(v) for v in x]))
     fit("erf, Q", q, 2 * q / 2.0 ** -24, powers(x - 0.875, 0, 11))
+    # erfc(x / sqrt 2) = (1 - s)^4, s = x (1/4 + P(x)); an error of 1e-8 or of half an ulp of it is worth 1
+    x = grid(1e-3, 5.6, 4000)
+    erfc = np.array([math.erfc(v / math.sqrt(2)) for v in x])
+    root = erfc ** 0.25
+    worth = (erfc + np.maximum(erfc * 2.0 ** -25, 1e-8)) ** 0.25 - root
+    fit("gelu, P", (1 - root) / x - 0.25, x / worth, powers(x, 0, 10))
 
 
 main()
