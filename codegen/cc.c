@@ -122,7 +122,7 @@ const char **cc_unit_flags(Arena *a, bool clang, const Target *target, EmitKind 
   /* a program may compare an integer with itself, or with what its type cannot hold */
   if (clang) arrput(list, "-Wno-tautological-compare");
   if (kind == EMIT_KERNELS || kind == EMIT_BRIEF) add_words(a, &list, clang ? target->clang_flags : target->gcc_flags);
-  if (openmp) arrput(list, "-fopenmp");
+  if (openmp && kind != EMIT_KERNELS && kind != EMIT_BRIEF) arrput(list, "-fopenmp"); /* kernels have teams */
   if (debug) arrput(list, clang ? "-gline-tables-only" : "-g");
   const char **flags = arena_array(a, const char *, arrlen(list) + 1);
   memcpy(flags, list, (size_t)arrlen(list) * sizeof *flags);

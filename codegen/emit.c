@@ -243,13 +243,13 @@ static size_t compile_weight(const Buf *text) {
   return w;
 }
 
-/* A kernel's text with the word for what is not optimised. */
-static void put_least(Buf *text) {
+/* A kernel's text with a word for how it is compiled. */
+static void put_word(Buf *text, const char *word) {
   const char *at = strstr(text->s, "\nvoid ");
   if (!at) INTERNAL("a kernel without a head");
   Buf b = {0};
   buf_bytes(&b, text->s, (size_t)(at - text->s));
-  buf_printf(&b, "\nDNN_LEAST%s", at);
+  buf_printf(&b, "\n%s%s", word, at);
   buf_free(text);
   *text = b;
 }
@@ -283,20 +283,34 @@ static void emit_unit(Emit *e, EmitOut *out, int unit, EmitKind kind, const int 
   put_file(e, out, arena_printf(e->arena, "%s_kernels_%d.c", e->name, unit), &b, kind);
 }
 
+/* By kernel: do others call it? */
+static bool *find_called(const Emit *e) {
+  int n = kernels_count(e->kernels);
+  bool *called = arena_array(e->arena, bool, n + 1);
+  for (int i = 0; i < n; i++)
+    for (int c = 0; e->used[i] && c < (int)arrlen(kernels_get(e->kernels, i)->callees); c++)
+      called[kernels_get(e->kernels, i)->callees[c]->index] = true;
+  return called;
+}
+
 /* The kernels in their order, cut into units of about equal weight: compilers then run side by side. What is compiled
- * for this process has a unit of those that do little. */
+ * for this process has a unit of those that do little. A kernel that others call is inlined when its weight is below
+ * ONCE, as a tile of one row is: a tenth of clang's time for a small program went into tiles and transpositions that it
+ * compiled again in every product of their unit. */
 static void emit_kernel_units(Emit *e, EmitOut *out) {
-  enum { UNIT = 36000, MOST = 32 };
+  enum { UNIT = 36000, MOST = 32, ONCE = 2500 };
   int n = kernels_count(e->kernels), n_main = 0, n_brief = 0, unit = 0;
   Buf *texts = arena_array(e->arena, Buf, n + 1);
   const Effort *effort = e->opts->bare ? emit_find_effort(e) : NULL;
   int *mine = arena_array(e->arena, int, n + 1), *brief = arena_array(e->arena, int, n + 1);
+  bool *called = find_called(e);
   size_t total = 0;
   for (int i = 0; i < n; i++) {
     if (!e->used[i]) continue;
     kernel_print_lines(kernels_get(e->kernels, i), e->opts->lines ? e->prog->diag : NULL, &texts[i]);
     if (e->hashed[i]) e->hash = hash_code(e->hash, &texts[i]);
-    if (effort && effort[i] == EFFORT_NONE) put_least(&texts[i]);
+    if (effort && effort[i] == EFFORT_NONE) put_word(&texts[i], "DNN_LEAST");
+    else if (called[i] && compile_weight(&texts[i]) >= ONCE) put_word(&texts[i], "DNN_ONCE");
     if (effort && effort[i]) brief[n_brief++] = i;
     else total += compile_weight(&texts[mine[n_main++] = i]);
   }

@@ -105,11 +105,14 @@ static inline int dnn_left(const DnnContext *c, const int32_t *cells, int n) {
   return left;
 }
 
-/* A kernel that does so little that optimising it takes longer than it saves. */
+/* A kernel that does so little that optimising it takes longer than it saves; one that others call and that is so long
+ * that compiling it again in each of them takes longer than the calls do. */
 #if defined(__clang__)
 #define DNN_LEAST __attribute__((noinline, optnone))
+#define DNN_ONCE __attribute__((noinline))
 #else
 #define DNN_LEAST
+#define DNN_ONCE
 #endif
 
 /* In front of a loop over one line: clang would unroll it before it looks for vectors, and then finds narrow ones. */

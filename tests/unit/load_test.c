@@ -95,7 +95,23 @@ static void diagnosed(void **state) {
   }
 }
 
+static bool has_openmp(Arena *a, EmitKind kind) {
+  bool has = false;
+  for (const char **f = cc_unit_flags(a, true, target_find("native"), kind, true, false); *f; f++)
+    has |= !strcmp(*f, "-fopenmp");
+  return has;
+}
+
+/* Kernels get a team and make none: clang does not look for parallel regions in them. */
+static void openmp(void **state) {
+  (void)state;
+  Arena *a = arena_new();
+  assert_true(has_openmp(a, EMIT_PLAIN));
+  assert_false(has_openmp(a, EMIT_KERNELS) || has_openmp(a, EMIT_BRIEF));
+  arena_free(a);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(by_hand), cmocka_unit_test(diagnosed)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(by_hand), cmocka_unit_test(diagnosed), cmocka_unit_test(openmp)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
