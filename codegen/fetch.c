@@ -16,8 +16,15 @@ void fetch_panel(Lower *l, const Block *q, LExpr *tile) {
   if (side != 1 && along != 1) return;
   LExpr *k = x_add(x, q->k0, x_int(x, t->kc)), *same = x_lt(x, k, q->hi), *nr = x_int(x, t->nr);
   LExpr *j = x_min(x, x_add(x, q->j, nr), x_max(x, x_sub(x, x_dim(x, s->N), nr), x_int(x, 0)));
-  k = lb_let(x, "next_k", x_select(x, same, k, q->lo));
-  j = lb_let(x, "next_j", x_select(x, same, q->j, j));
+  if (t->deep) { /* the next columns of these rows, then the first ones of the next rows */
+    LExpr *last = lb_let(x, "last", x_ge(x, x_add(x, q->j, nr), q->end));
+    k = lb_let(x, "next_k", x_select(x, last, x_select(x, same, k, q->lo), q->k0));
+    LExpr *first = x_min(x, q->j0, x_max(x, x_sub(x, x_dim(x, s->N), nr), x_int(x, 0)));
+    j = lb_let(x, "next_j", x_select(x, last, first, j));
+  } else {
+    k = lb_let(x, "next_k", x_select(x, same, k, q->lo));
+    j = lb_let(x, "next_j", x_select(x, same, q->j, j));
+  }
   LExpr *all = side == 1 ? q->kc : x_min(x, nr, x_dim(x, s->N)), *tiles = q->panels;
   LExpr *each = x_div(x, x_add(x, all, x_sub(x, tiles, x_int(x, 1))), tiles), *first = x_mul(x, tile, each);
   LExpr *last = x_sub(x, side == 1 ? x_dim(x, s->K) : x_dim(x, s->N), each);
@@ -123,7 +130,7 @@ void fetch_results(Lower *l, const Block *q, LExpr *row, Ahead *ahead) {
   Idx m = {0}, n = {0};
   int64_t size = dtype_size(p->dtype);
   double whole = (double)dim_most(l, s->M) * (double)dim_most(l, s->N) * (double)size;
-  if (t->whole || t->splits > 1 || t->narrow || p->outer || p->turned || t->lanes == 1) return;
+  if (t->whole || t->deep || t->splits > 1 || t->narrow || p->outer || p->turned || t->lanes == 1) return;
   if (whole * MOST_FETCHED < (double)l->target->l2) return;
   Through all = {.l = l, .i = stand_in(l, "i", s->M), .j = stand_in(l, "j", s->N)};
   axes_split(x, p->m.size, p->m.n, x_var(x, all.i), m.i);

@@ -26,6 +26,7 @@ typedef struct Tile {
   bool whole;    /* sums go to their place in the result at once: no epilogue, no part of a tile computed twice */
   bool by_rows;  /* in a loop: a thread takes rows, as element-wise kernels do, so that they stay in its caches */
   bool short_;   /* M may be less than mr at run time: its rows then go one by one */
+  bool deep;     /* blocks of K go outside of panels: A is read once, the sums of all panels stay in the cache */
 } Tile;
 
 /* The register tile of least work: whole tiles, weighed by loads per multiplication and by idle registers. Returns that
@@ -40,6 +41,9 @@ typedef struct Tiled { /* one product while it is lowered */
   Dim outer;                        /* elements of these */
   int64_t a_temp, b_temp, sum_temp; /* workspace of the panels of A and B, of the pieces' sums */
 } Tiled;
+
+/* Chooses s->t. Returns false where tiles do not pay. */
+bool choose_tile(Lower *l, Tiled *s);
 
 /* Where in batch and outer axes of K. */
 typedef struct Part {
@@ -90,7 +94,8 @@ typedef struct Block {
   LArr *packed;            /* else */
   LArr *bp, *cb;           /* B and where its first element is */
   LExpr *b0, *b_stride;
-  Place c; /* of the result, when tiles store to it */
+  LExpr *sums, *end; /* where in cb the panel's sums begin; the end of the block's columns */
+  Place c;           /* of the result, when tiles store to it */
 } Block;
 /* While a panel of B is used, the next one comes nearer: a part of it with each register tile. */
 void fetch_panel(Lower *l, const Block *q, LExpr *tile);
