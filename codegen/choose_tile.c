@@ -124,7 +124,8 @@ static int64_t deep_part(const Lower *l, const Tiled *s, const Tile *t, const Si
   int64_t size = dtype_size(s->p->dtype), l2 = l->target->l2, rows = min64(z->M, l2 < 512 * 1024 ? ROWS / 2 : ROWS);
   int64_t most = min64((l2 / 4 * 3 / size - rows * t->nr) / (rows + 2 * t->nr), t->kc);
   if (s->p->outer || t->narrow || t->by_rows || z->N < 2 * t->nr || most < LEAST || rows * z->K * size <= l2) return 0;
-  if (t->a == WAY_DIRECT && a->along == 1) {
+  if (t->a == WAY_DIRECT && a->along != 1) return 0; /* a line of each row of K serves many panels */
+  if (t->a == WAY_DIRECT) {
     int64_t places = gcd64(llabs(a->side) * size, l2 / L2_WAYS);
     if (places >= most * size ? rows * places > l2 : places * 4 > l2 / L2_WAYS) return 0;
   }
@@ -161,6 +162,7 @@ static void choose_blocks(Lower *l, const Tiled *s, Tile *t, const Sizes *z, int
   /* What packing B costs is shared by the rows of a block, but those of A stay in the second cache. */
   int64_t deep = t->kc * dtype_size(s->p->dtype), l2 = l->target->l2;
   int64_t rows = t->b == WAY_DIRECT ? 256 : (t->b == WAY_TURN && !t->kept ? l2 / 4 * 3 : l2 / 2) / deep + 1;
+  if (least > t->nr) rows = l2 / 2 / deep + 1;
   rows = rows < 128 ? 128 : min64(rows, 1024);
   t->mc = min64(up(z->M, unit), up(rows, unit));
   t->nc = min64(up(z->N, t->nr), up(8 * 64, t->nr));

@@ -229,9 +229,22 @@ static void test_fetching(void **state) {
   set_check(&s, "gcc", target.gcc_flags);
 }
 
+/* A block's rows of A exceed the second cache: blocks of K go outside of the panels of columns. */
+static void test_deep(void **state) {
+  (void)state;
+  static const Dot some[] = {{1, 60, 40, 1100, 0},  {2, 61, 45, 1110, 2},   {1, 66, 48, 1100, 1}, {1, 70, 50, 1000, 22},
+                             {1, 62, 33, 1100, 24}, {1, 64, 300, 1050, 16}, {1, 40, 40, 4200, 2}};
+  CaseSet s = {.target = target_find("x86-64-v3")};
+  for (int i = 0; i < (int)(sizeof some / sizeof *some); i++) {
+    make_dot(set_begin(&s, OP_dot, F32, i), &some[i]);
+    set_end(&s);
+  }
+  set_check(&s, "gcc", s.target->gcc_flags);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_native), cmocka_unit_test(test_levels),
-                                     cmocka_unit_test(test_clang), cmocka_unit_test(test_channels),
-                                     cmocka_unit_test(test_fetching)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_native),   cmocka_unit_test(test_levels),
+                                     cmocka_unit_test(test_clang),    cmocka_unit_test(test_channels),
+                                     cmocka_unit_test(test_fetching), cmocka_unit_test(test_deep)};
   return cmocka_run_group_tests(tests, start, NULL);
 }
