@@ -111,10 +111,11 @@ static void choose_ways(Lower *l, const Tiled *s, Tile *t, const Sizes *z, const
 /* ---- K outside of the panels ---- */
 /* With panels outside, each of them goes through all of A that a block has, which the second cache should hold; with K
  * outside, A comes from there, and the sums of all panels come and go with each part of K. */
-static bool goes_deep(const Lower *l, const Tiled *s, const Tile *t, const Sizes *z) {
+static bool goes_deep(const Lower *l, const Tiled *s, const Tile *t, const Sizes *z, const Lie *a) {
   int64_t size = dtype_size(s->p->dtype), piece = (z->K + t->splits - 1) / t->splits;
   int64_t rows = min64(t->mc, z->M), used = (rows * t->kc + (2 * t->kc + rows) * t->nr) * size;
   if (s->p->outer || t->narrow || t->by_rows || t->nc < 2 * t->nr || piece <= t->kc) return false;
+  if (t->a == WAY_DIRECT && a->along != 1) return false; /* a line of each row of K serves many panels */
   return rows * piece * size > l->target->l2 && used <= l->target->l2 && rows * t->nc * size <= l->target->l3 / 8;
 }
 /* How much of K is then taken at a time: that part of A for the rows of a block, two panels of B and the sums of one
@@ -124,7 +125,6 @@ static int64_t deep_part(const Lower *l, const Tiled *s, const Tile *t, const Si
   int64_t size = dtype_size(s->p->dtype), l2 = l->target->l2, rows = min64(z->M, l2 < 512 * 1024 ? ROWS / 2 : ROWS);
   int64_t most = min64((l2 / 4 * 3 / size - rows * t->nr) / (rows + 2 * t->nr), t->kc);
   if (s->p->outer || t->narrow || t->by_rows || z->N < 2 * t->nr || most < LEAST || rows * z->K * size <= l2) return 0;
-  if (t->a == WAY_DIRECT && a->along != 1) return 0; /* a line of each row of K serves many panels */
   if (t->a == WAY_DIRECT) {
     int64_t places = gcd64(llabs(a->side) * size, l2 / L2_WAYS);
     if (places >= most * size ? rows * places > l2 : places * 4 > l2 / L2_WAYS) return 0;
@@ -255,16 +255,17 @@ bool choose_tile(Lower *l, Tiled *s) {
     t->mc = min64(up(z.M, unit), up(given->mc, unit));
     t->nc = min64(up(z.N, t->nr), given->nc);
     t->splits = given->splits;
+    t->deep = goes_deep(l, s, t, &z, &lies.a);
   } else {
     int64_t panels = t->kc, part = deep_part(l, s, t, &z, &lies.a);
     if (part) t->kc = part, choose_blocks(l, s, t, &z, unit, 2 * t->nr);
-    if (!part || !goes_deep(l, s, t, &z)) t->kc = panels, choose_blocks(l, s, t, &z, unit, t->nr);
+    t->deep = part && goes_deep(l, s, t, &z, &lies.a);
+    if (!t->deep) t->kc = panels, choose_blocks(l, s, t, &z, unit, t->nr);
   }
   /* every block of rows would turn the same panels, or pad the same columns, which takes longer than a meeting */
   bool padded = t->narrow && lies.b.in_array && t->b == WAY_COPY && (double)z.M / t->mc * z.K * t->nr >= LONG_PACKING;
   if ((t->b == WAY_TURN || padded) && z.M > t->mc && !l->group->solo)
     t->kept |= whole_b(l, s, t, &z) && cached(l, p, &z) && z.B * up(z.N, t->nr) * z.K * dtype_size(p->dtype) <= l->room;
-  t->deep = goes_deep(l, s, t, &z);
   bool exact =
       z.M % t->mr == 0 && z.N % t->nr == 0 && dim_lower(l->dims, s->M) == z.M && dim_lower(l->dims, s->N) == z.N;
   t->whole = lies.c.along_known && lies.c.along == 1 && p->outer == 0 && t->splits == 1 && !t->narrow &&
