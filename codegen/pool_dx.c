@@ -13,7 +13,14 @@ typedef struct Back {
   LExpr *m[MAX_RANK], *from, *to, *first, *end; /* rows; windows along the last axis */
   LExpr *place;                                 /* of the item's first element in its plane */
   LExpr *width;
+  bool byte; /* places are known modulo 256 */
 } Back;
+
+/* As many bits of a place as are known. */
+static LExpr *known_bits(Lower *l, const Back *d, LExpr *place) {
+  if (d->byte) place = x_cast(l->b, place, U8);
+  return x_cast(l->b, place, I32);
+}
 
 /* The window at `m` before the last along `axis` that holds element i, there or not. */
 static LExpr *window_at(Lower *l, const Pool *p, const Back *d, int axis, LExpr *i) {
@@ -46,7 +53,7 @@ static void put_spread(Lower *l, const Pool *p, const Back *d) {
     at.i[last] = x_var(b, q);
     to = x_add(b, x_mul(b, x_sub(b, x_var(b, r), d->from), n), x_sub(b, x_var(b, q), d->first));
   }
-  LExpr *dy = lb_let(b, NULL, value_at(l, p->n->in[0], &at)), *arg = value_at(l, p->n->in[1], &at);
+  LExpr *dy = lb_let(b, NULL, value_at(l, p->n->in[0], &at)), *arg = x_cast(b, value_at(l, p->n->in[1], &at), I32);
   LExpr *some = pool_in_plane(l, p, &at);
   arg = lb_let(b, NULL, some ? x_select(b, some, arg, x_num(b, -1, I32)) : arg);
   for (int64_t i = 0; i < p->stride[last]; i++) {
@@ -95,7 +102,11 @@ static void put_near(Lower *l, Pool *p, const Back *d) {
   LExpr *from = x_add(b, row, x_add(b, x_var(b, c), shift)), *at = x_add(b, base, x_var(b, c));
   lb_store(b, d->near, at, x_load(b, d->dy, from, NULL));
   LExpr *who = x_load(b, d->arg, from, NULL);
-  if (p->row < 2) who = x_op(b, OP_add, I32, who, x_cast(b, base, I32), NULL); /* each row is a plane */
+  if (p->row < 2) { /* each row is a plane */
+    LExpr *none = x_num(b, -1, I32), *is = d->byte ? x_op(b, OP_ne, BOOL, who, none, NULL) : NULL;
+    who = known_bits(l, d, x_op(b, OP_add, I32, who, x_cast(b, base, I32), NULL));
+    if (is) who = x_select(b, is, who, none);
+  }
   lb_store(b, d->who, at, who);
   lb_end(b);
   put_none(l, p, d, base, hi, d->width);
@@ -105,7 +116,7 @@ static void put_near(Lower *l, Pool *p, const Back *d) {
 static LExpr *chosen(Lower *l, const Pool *p, const Back *d, LExpr *q) {
   LB *b = l->b;
   LExpr *near = lb_let(b, NULL, x_load(b, d->near, q, NULL));
-  LExpr *is = x_op(b, OP_eq, BOOL, x_load(b, d->who, q, NULL), x_cast(b, x_add(b, d->place, q), I32), NULL);
+  LExpr *is = x_op(b, OP_eq, BOOL, x_load(b, d->who, q, NULL), known_bits(l, d, x_add(b, d->place, q)), NULL);
   return x_select(b, is, near, x_num(b, 0, p->t));
 }
 
@@ -150,7 +161,8 @@ void lower_max_dx(Lower *l) {
   LB *b = l->b;
   int64_t wide = p.cols ? p.cols / s + 2 : dim_most(l, y.size[last]),
           room = ((p.rows - 1) / p.stride[p.row] + 2) * s * wide;
-  Back d = {.width = p.cols ? x_sub(b, p.end, p.first) : x_dim(b, x.size[last])};
+  bool byte = graph_type(l->g, n->in[1]).dtype == U8;
+  Back d = {.byte = byte, .width = p.cols ? x_sub(b, p.end, p.first) : x_dim(b, x.size[last])};
   d.dy = lb_array(b, ARR_STACK, p.t, room, "v");
   d.arg = lb_array(b, ARR_STACK, I32, room, "p");
   d.near = lb_array(b, ARR_STACK, p.t, p.count, "near");

@@ -181,14 +181,14 @@ static void see_best(void *ctx, int64_t at) {
   if (b->at < 0 || b->x[at] > b->x[b->at] || (isnan(b->x[at]) && !isnan(b->x[b->at]))) b->at = at;
 }
 
-/* dx += dy at the position `arg`. */
+/* dx += dy at the position `arg`, of whose bits those in `mask` are known. */
 typedef struct Spread {
   double *dx, dy;
-  int64_t arg;
+  int64_t arg, mask;
 } Spread;
 static void see_spread(void *ctx, int64_t at) {
   Spread *s = ctx;
-  if (at == s->arg) s->dx[at] += s->dy;
+  if ((at & s->mask) == s->arg) s->dx[at] += s->dy;
 }
 
 bool eval_window(Eval *e) {
@@ -200,12 +200,13 @@ bool eval_window(Eval *e) {
   eval_attrs(e, A_low, q.low);
   const double *v = eval_floats(e, e->ins[0]);
   int64_t size = plane(x->shape, q.ns), count = plane(y->shape, q.ns), planes = x->shape[0] * x->shape[1];
+  int64_t mask = back && e->ins[1]->dtype == U8 ? 255 : -1;
   double *dx = back ? arena_array(e->arena, double, planes *size + 1) : NULL;
   for (int64_t i = 0; i < planes && count; i++) {
     int64_t p[MAX_RANK] = {0}, at = i * count;
     do {
       if (back) {
-        Spread s = {dx + i * size, v[at], tensor_get_int(e->ins[1], at)};
+        Spread s = {dx + i * size, v[at], tensor_get_int(e->ins[1], at), mask};
         each_in_window(&q, x->shape + 2, p, see_spread, &s);
         at++;
         continue;

@@ -182,6 +182,9 @@ Type type_of(Arena *a, DType t, int rank, const Dim *shape); /* copies the shape
 Type type_scalar(DType t);
 bool type_same(Type a, Type b);
 bool shape_same(Type a, Type b); /* dtype apart */
+/* Of x's plane, row-major, the elements from the first to the last that a window of a pool holds; INT64_MAX where sizes
+ * have no bound. window: by spatial axis. */
+int64_t pool_span(const Graph *g, Type x, const int64_t *window);
 Dim type_count(DimTab *t, Type ty);                             /* number of elements */
 bool type_countable(DimTab *t, Type ty);                        /* type_count is not DIM_OVERFLOW */
 void type_print(const DimTab *t, Buf *b, Type ty);              /* f32[B, 3, 2*H] */

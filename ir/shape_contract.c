@@ -175,13 +175,26 @@ static bool pool(Shape *s, Type x, DType dtype) {
 bool shape_pool(Shape *s) { return pool(s, s->in[0], s->in[0].dtype); }
 bool shape_pool_arg(Shape *s) { return pool(s, s->in[0], I32); }
 
+int64_t pool_span(const Graph *g, Type x, const int64_t *window) {
+  int64_t span = 1, step = 1; /* elements of the axes behind */
+  for (int i = x.rank - 1; i >= 2; i--) {
+    int64_t size = dim_upper(g->dims, x.shape[i]), last = window[i - 2] - 1;
+    if (last > 0 && (step > INT32_MAX || last > INT32_MAX)) return INT64_MAX;
+    if (last > 0) span += last * step;
+    if (span > INT32_MAX) return INT64_MAX;
+    step = size < 0 || size > INT32_MAX || step > INT32_MAX ? INT64_MAX : step * size;
+  }
+  return span;
+}
+
 /* want is x's type; dy and arg must be what the pools give for it. */
 bool shape_pool_dx(Shape *s) {
   if (!s->want) return shape_fail(s, "`max_pool_dx` needs a type");
   Type x = *s->want;
-  if (!pool(s, x, x.dtype)) return false;
-  if (!dtype_is_float(x.dtype) || !type_same(*s->out, s->in[0]) || !shape_same(s->in[0], s->in[1]) ||
-      s->in[1].dtype != I32) {
+  int64_t window[MAX_RANK];
+  if (!pool(s, x, x.dtype) || !shape_ints(s, A_window, window, x.rank - 2)) return false;
+  bool places = s->in[1].dtype == I32 || (s->in[1].dtype == U8 && pool_span(s->g, x, window) <= 256);
+  if (!dtype_is_float(x.dtype) || !type_same(*s->out, s->in[0]) || !shape_same(s->in[0], s->in[1]) || !places) {
     return shape_fail(s, "`max_pool_dx` needs a gradient %s and places of its shape, got %s and %s",
                       shape_type(s, *s->out), shape_type(s, s->in[0]), shape_type(s, s->in[1]));
   }

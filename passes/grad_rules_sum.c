@@ -122,20 +122,55 @@ RULE(conv_dw) {
   GIVE(1, conv_like(c, n, OP_conv, X, dy, operand_type(c, n, 1)));
 }
 
-/* Gives dy to the position that max_pool_arg names. */
+/* Gives dy to the position that max_pool_arg names; a byte of it says which one, where windows are small. */
 RULE(max_pool) {
   const Node *d = graph_node(c->g, n);
   Type x = operand_type(c, n, 0);
-  NodeId a = X, in[2] = {dy, graph_add(c->g, OP_max_pool_arg, c->loc, &a, 1, d->attrs, d->n_attrs, NULL)};
+  int64_t window[MAX_RANK];
+  node_ints(c->g, d, A_window, window, MAX_RANK);
+  NodeId a = X, arg = graph_add(c->g, OP_max_pool_arg, c->loc, &a, 1, d->attrs, d->n_attrs, NULL), in[2] = {dy, arg};
+  if (pool_span(c->g, x, window) <= 256) in[1] = g_cast(c->g, c->loc, arg, U8);
   GIVE(0, graph_add(c->g, OP_max_pool_dx, c->loc, in, 2, graph_node(c->g, n)->attrs, graph_node(c->g, n)->n_attrs, &x));
+}
+
+/* Places in planes like those of x, of which u8 has the last byte: behind the first of the window, which may stand
+ * outside, less than 256. */
+static NodeId pool_places(Grad *c, const Node *d, NodeId arg, Type x) {
+  Graph *g = c->g;
+  DimTab *t = g->dims;
+  Type u = graph_type(g, arg);
+  if (u.dtype != U8) return arg;
+  u.dtype = I32;
+  int64_t stride[MAX_RANK];
+  node_ints(g, d, A_stride, stride, MAX_RANK);
+  const Dim *low = node_attr(d, A_low)->dims;
+  Dim step = dim_int(t, 1), before = dim_int(t, 0); /* elements of the axes behind; from the first window to 0 */
+  NodeId first = g_full(g, c->loc, 0, u);
+  for (int k = x.rank - 1; k >= 2; k--) {
+    NodeId each = g_size(g, c->loc, dim_mul(t, step, dim_int(t, stride[k - 2])), I32);
+    NodeId here = g_map2(g, OP_mul, c->loc, g_iota(g, c->loc, u, k), g_broadcast_to(g, c->loc, each, u.rank, u.shape));
+    first = g_map2(g, OP_add, c->loc, first, here);
+    before = dim_add(t, before, dim_mul(t, step, low[k - 2]));
+    step = dim_mul(t, step, x.shape[k]);
+  }
+  NodeId off = g_broadcast_to(g, c->loc, g_size(g, c->loc, before, I32), u.rank, u.shape);
+  first = g_map2(g, OP_sub, c->loc, first, off);
+  NodeId behind = g_cast(g, c->loc, g_map2(g, OP_sub, c->loc, g_cast(g, c->loc, arg, I32), first), U8);
+  NodeId place = g_map2(g, OP_add, c->loc, first, g_cast(g, c->loc, behind, I32));
+  Dim last = dim_sub(t, step, dim_int(t, 1)); /* a window that holds nothing has any place */
+  place =
+      g_map2(g, OP_minimum, c->loc, place, g_broadcast_to(g, c->loc, g_size(g, c->loc, last, I32), u.rank, u.shape));
+  return g_map2(g, OP_maximum, c->loc, place, g_full(g, c->loc, 0, u));
 }
 
 /* What arg names of the gradient, in planes [N, C, all spatial axes as one]. */
 RULE(max_pool_dx) {
   Type x = graph_type(c->g, n), y = operand_type(c, n, 0);
+  const Node d = *graph_node(c->g, n);
   DimTab *t = c->g->dims;
   Dim in[3] = {x.shape[0], x.shape[1], dim_int(t, 1)}, out[3] = {in[0], in[1], in[2]};
   for (int k = 2; k < x.rank; k++) in[2] = dim_mul(t, in[2], x.shape[k]), out[2] = dim_mul(t, out[2], y.shape[k]);
-  NodeId i = g_reshape(c->g, c->loc, operand(c, n, 1), 3, out), u = g_reshape(c->g, c->loc, dy, 3, in);
+  NodeId i = g_reshape(c->g, c->loc, pool_places(c, &d, operand(c, n, 1), x), 3, out),
+         u = g_reshape(c->g, c->loc, dy, 3, in);
   GIVE(0, shaped(c, g_gather(c->g, c->loc, u, i, 2, 2), y));
 }

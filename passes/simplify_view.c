@@ -282,16 +282,23 @@ static int compared(const Simplify *s, const Node *m, NodeId y) {
     if (m->in[k] == y && simp_is(s, m, 1 - k, OP_full)) return k;
   return -1;
 }
+/* The places of the gradient of a maximum over windows, of which it may read a byte; NULL: they are of no max_pool_arg.
+ */
+static const Node *pool_places(const Simplify *s, const Node *dx) {
+  const Node *arg = simp_in(s, dx, 1);
+  if (arg->op == OP_cast) arg = simp_in(s, arg, 0);
+  return arg->op == OP_max_pool_arg ? arg : NULL;
+}
 /* The operand of a where that is the gradient of a maximum over windows, the other one is 0; 0: it is none. */
 static int pool_side(const Simplify *s, const Node *d) {
   for (int k = 1; k <= 2; k++)
-    if (IS(k, max_pool_dx) && simp_full(s, d, 3 - k, 0.0) && simp_is(s, IN(k), 1, OP_max_pool_arg)) return k;
+    if (IS(k, max_pool_dx) && simp_full(s, d, 3 - k, 0.0) && pool_places(s, IN(k))) return k;
   return 0;
 }
 WHEN(where_pool) {
   int k = pool_side(s, d);
   if (!k) return false;
-  const Node *arg = simp_in(s, IN(k), 1);
+  const Node *arg = pool_places(s, IN(k));
   for (int i = 0; i < arg->n_attrs; i++)
     if (!attr_same(&arg->attrs[i], node_attr(IN(k), arg->attrs[i].key))) return false;
   return compared(s, IN(0), arg->in[0]) >= 0;
@@ -299,7 +306,7 @@ WHEN(where_pool) {
 THEN(where_pool) {
   int k = pool_side(s, &d);
   if (!k) return 0;
-  const Node dx = *simp_in(s, &d, k), arg = *simp_in(s, &dx, 1), mask = *simp_in(s, &d, 0);
+  const Node dx = *simp_in(s, &d, k), arg = *pool_places(s, &dx), mask = *simp_in(s, &d, 0);
   int side = compared(s, &mask, arg.in[0]);
   if (side < 0) return 0;
   NodeId y = graph_add(s->g, OP_max_pool, d.loc, arg.in, 1, arg.attrs, arg.n_attrs, NULL), of[2], in[2] = {0, dx.in[1]};

@@ -306,6 +306,7 @@ static NodeId pool(Gen *r, Op op) {
   NodeId arg = g_pool(r->g, OP_max_pool_arg, here, in, ns, window, stride, low, high);
   Type tx = graph_type(r->g, in), ty = graph_type(r->g, arg);
   NodeId dy[2] = {input(r, r->dt, ty.rank, ty.shape), arg};
+  if (chance(r, 2) && pool_span(r->g, tx, window) <= 256) dy[1] = g_cast(r->g, here, arg, U8);
   const Node *n = graph_node(r->g, arg);
   return graph_add(r->g, op, here, dy, 2, n->attrs, n->n_attrs, &tx);
 }

@@ -52,6 +52,7 @@ static NodeId make_pool(KernelCase *c, const int64_t *r) {
   if (c->op != OP_max_pool_dx) return y;
   Type tx = graph_type(c->g, x), ty = graph_type(c->g, y);
   NodeId in[2] = {g_input(c->g, (Loc){0}, type_of(c->a, c->dt, ty.rank, ty.shape)), y};
+  if (r[1] % 3 && pool_span(c->g, tx, window) <= 256) in[1] = g_cast(c->g, (Loc){0}, y, U8);
   const Node *n = graph_node(c->g, y);
   y = graph_add(c->g, c->op, (Loc){0}, in, 2, n->attrs, n->n_attrs, &tx);
   return g_map2(c->g, OP_mul, (Loc){0}, y, x); /* an epilogue */

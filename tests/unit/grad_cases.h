@@ -329,6 +329,7 @@ static NodeId max_pool(Case *c, Op op) {
   NodeId arg = g_pool(c->g, OP_max_pool_arg, nowhere, a, ns, window, stride, low, high);
   Type tx = graph_type(c->g, a), ty = graph_type(c->g, arg);
   NodeId in[2] = {case_input(c, F64, ty.rank, ty.shape, -2, 2), arg};
+  if (case_int(c, 0, 1) && pool_span(c->g, tx, window) <= 256) in[1] = g_cast(c->g, nowhere, arg, U8);
   return graph_add(c->g, op, nowhere, in, 2, graph_node(c->g, arg)->attrs, graph_node(c->g, arg)->n_attrs, &tx);
 }
 static NodeId case_max_pool(Case *c) { return max_pool(c, OP_max_pool); }

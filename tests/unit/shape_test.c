@@ -99,6 +99,12 @@ static const Row rows[] = {
     {"f32[B, 4, 9]", "max_pool_arg window=[3] stride=[3] low=[1] high=[1]", "f32[]", "i32[B, 4, 3]"},
     {"f32[B, 4, 3], i32[B, 4, 3]", "max_pool_dx window=[3] stride=[3] low=[1] high=[1]", "f32[B, 4, 9]",
      "f32[B, 4, 9]"},
+    {"f32[B, 4, 5, 127], u8[B, 4, 5, 127]", "max_pool_dx window=[2,2] stride=[2,2] low=[0,0] high=[0,0]",
+     "f32[B, 4, 10, 254]", "f32[B, 4, 10, 254]"},
+    {"f32[B, 4, 5, 128], u8[B, 4, 5, 128]", "max_pool_dx window=[2,2] stride=[2,2] low=[0,0] high=[0,0]",
+     "f32[B, 4, 10, 256]",
+     "`max_pool_dx` needs a gradient f32[B, 4, 5, 128] and places of its shape, got f32[B, 4, 5, "
+     "128] and u8[B, 4, 5, 128]"},
     {"f32[B, 4, 2], i32[B, 4, 2]", "max_pool_dx window=[3] stride=[3] low=[1] high=[1]", "f32[B, 4, 9]",
      "`max_pool_dx` needs a gradient f32[B, 4, 3] and places of its shape, got f32[B, 4, 2] and i32[B, 4, 2]"},
     {"f32[B, 4, 2]", "max_pool window=[3] stride=[3] low=[0] high=[0]", "f32[]",
