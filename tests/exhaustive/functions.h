@@ -19,8 +19,8 @@
   FUNCTION(tan, tan, 0.6)
 #define POW_BOUND 0.55
 /* gelu: in ulp right of 0 and from -1 to 0, absolute left of 0; with or without fused multiply-adds. */
-#define GELU_RIGHT_BOUND 1.3
-#define GELU_LEFT_BOUND 3.0
+#define GELU_RIGHT_BOUND 1.5
+#define GELU_LEFT_BOUND 3.5
 #define GELU_ABSOLUTE_BOUND 2e-7
 
 static inline double sigmoid_ref(double x) { return 1 / (1 + exp(-x)); }
