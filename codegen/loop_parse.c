@@ -230,7 +230,7 @@ static void call_args(Parse *p, LStmt *s) {
 
 static LBlock block(Parse *p);
 static LStmt *stmt(Parse *p) {
-  static const char *const modes[] = {"for", "parallel", "vector", "line"};
+  static const char *const modes[] = {"for", "parallel", "vector", "vectors"};
   LStmt *s = arena_one(p->arena, LStmt);
   for (int m = 0; m < 4; m++) {
     if (!accept(p, modes[m])) continue;

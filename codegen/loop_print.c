@@ -4,7 +4,7 @@
  *   buf x f32            buf y f32 written      temp w f32 written      scratch s f32 1024
  *   table t i32 2 00000000ffffffff              size n
  *   {
- *     parallel i 0 n 1 {            (or: for, vector, line)
+ *     parallel i 0 n 1 {            (or: for, vector, vectors)
  *       let a f32 = x[i]            x[i ? guard] is 0 where the guard fails; x[i : 16] is a vector
  *       y[i] = add.f32(a, 0x1p+0:f32)
  *     }
@@ -83,7 +83,7 @@ static void put_type(Buf *b, const LVar *v) {
 }
 static void put_block(Buf *b, LBlock body, int depth);
 static void put_stmt(Buf *b, const LStmt *s, int depth) {
-  static const char *const modes[] = {"for", "parallel", "vector", "line"};
+  static const char *const modes[] = {"for", "parallel", "vector", "vectors"};
   buf_fill(b, ' ', 2 * depth);
   switch (s->kind) {
   case S_FOR:
