@@ -48,6 +48,12 @@ static void check_file(const char *path) {
   for (int i = 0; i < kernels_count(t); i++) { /* a kernel's text has its callees before it: once each */
     Buf one = {0};
     kernel_print(kernels_get(t, i), &one);
+    Buf again = {0};
+    const Kernel *parsed = kernel_parse(a, one.s, &why);
+    if (!parsed) fail_msg("%s: %s\n%s", path, why.s, one.s);
+    kernel_print(parsed, &again);
+    assert_string_equal(again.s, one.s);
+    buf_free(&again);
     char *own = one.s;
     for (char *s = own; (s = strstr(s, "\nkernel ")); s++) own = s + 1;
     buf_str(&ir, own);
