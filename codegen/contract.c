@@ -1,6 +1,7 @@
 /* Contractions as products: which axes of the operands are batch, rows (M), columns (N) and summed (K). */
 #include "base/ds.h"
 #include "codegen/lower.h"
+#include <string.h>
 
 static DType sum_type(DType t) { return t == F64 ? F64 : F32; }
 
@@ -54,6 +55,40 @@ static void push(Axes *a, int64_t *labels, int *n, int64_t label, Dim size) {
   labels[(*n)++] = label;
   a->size[a->n++] = size;
 }
+/* The axes of `a` that stand in `labels`, in the order in which an operand with labels `in` has them. */
+static void as_in(Axes *a, int64_t *labels, const int64_t *in, int n_in) {
+  Axes to = {0};
+  int64_t sorted[MAX_RANK];
+  int n = 0;
+  for (int i = 0; i < n_in; i++) {
+    const int at = find(labels, a->n, in[i]);
+    if (at >= 0) push(&to, sorted, &n, in[i], a->size[at]);
+  }
+  *a = to;
+  for (int i = 0; i < n; i++) labels[i] = sorted[i];
+}
+/* Several axes are gone through as one: in an order in which operands lie so they need not be packed. Of summed axes
+ * that the operands have in different orders, the larger operand's is taken, so that the smaller one is packed; rows
+ * take the order of A, where the result has another one. */
+static void order_axes(Lower *l, DotCtx *c, Product *p) {
+  const DotCtx before = *c;
+  const Axes m = p->m, k = p->k;
+  if (c->nK >= 2 && product_reading(l, p, false) == READS_APART) {
+    as_in(&p->k, c->K, c->lb, c->nb);
+    bool fewer =
+        dim_most(l, axes_count(l->dims, &p->n, 0, p->n.n)) > dim_most(l, axes_count(l->dims, &p->m, 0, p->m.n));
+    if (product_reading(l, p, false) != READS_ALONG || !(fewer || product_reading(l, p, true) == READS_ALONG)) {
+      p->k = k;
+      memcpy(c->K, before.K, sizeof c->K);
+    }
+  }
+  if (c->nM >= 2 && c->nN > 0 && product_reading(l, p, true) == READS_APART) {
+    as_in(&p->m, c->M, c->la, c->na);
+    if (product_reading(l, p, true) == READS_ALONG) return;
+    p->m = m;
+    memcpy(c->M, before.M, sizeof c->M);
+  }
+}
 static void lower_dot(Lower *l, const Node *n) {
   DotCtx c = {.n = n, .a = n->in[0], .b = n->in[1]};
   c.na = node_ints(l->g, n, A_la, c.la, MAX_RANK);
@@ -86,6 +121,7 @@ static void lower_dot(Lower *l, const Node *n) {
   }
   for (int i = 0; i < c.na; i++)
     if (find(c.ly, c.ny, c.la[i]) < 0) push(&p.k, c.K, &c.nK, c.la[i], a.shape[i]);
+  order_axes(l, &c, &p);
   lower_product(l, &p);
 }
 

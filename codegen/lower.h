@@ -208,6 +208,10 @@ struct Product {
   bool turned; /* the result lies along M: a block goes out through transposed squares */
   bool slack;  /* B is read from workspace that may be read a vector past its end */
 };
+/* How register tiles would read A (or B): where it lies, at fixed distances from row (column) to row and along K; or
+ * not; or it does not change from call to call or in a loop, and is packed once. */
+typedef enum Reading { READS_APART, READS_ALONG, READS_FIXED } Reading;
+Reading product_reading(Lower *l, const Product *p, bool is_a);
 void lower_product(Lower *l, const Product *p);
 void lower_convolution(Lower *l, const Node *n);
 const char *convolution_key(Lower *l, const Node *n); /* in the tuning record */

@@ -42,6 +42,20 @@ bool place_of(Lower *l, const Tiled *s, bool is_a, Part part, Place *q) {
   return linear_in(l->b, v->in[0], i, &q->side, &rest) && linear_in(l->b, rest, k, &q->along, &q->base);
 }
 
+Reading product_reading(Lower *l, const Product *p, bool is_a) {
+  Tiled s = {.p = p};
+  Idx b = {0};
+  Place q = {0};
+  s.M = axes_count(l->dims, &p->m, 0, p->m.n);
+  s.N = axes_count(l->dims, &p->n, 0, p->n.n);
+  s.K = axes_count(l->dims, &p->k, p->outer, p->k.n);
+  lower_begin(l);
+  for (int i = 0; i < p->b.n; i++) b.i[i] = x_int(l->b, 0);
+  bool along = place_of(l, &s, is_a, (Part){&b, x_int(l->b, 0)}, &q);
+  if (q.arr && q.arr->kind == ARR_BUF && (lower_stays(l, q.arr->buf) || lower_keeps(l, q.arr->buf))) return READS_FIXED;
+  return along ? READS_ALONG : READS_APART;
+}
+
 bool place_of_result(Lower *l, const Tiled *s, const Idx *b, Place *q) {
   const Product *p = s->p;
   LVar *i = stand_in(l, "i", s->M), *j = stand_in(l, "j", s->N), *sum = arena_one(l->arena, LVar);
