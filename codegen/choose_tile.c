@@ -114,7 +114,7 @@ static void choose_ways(Lower *l, const Tiled *s, Tile *t, const Sizes *z, const
 static bool goes_deep(const Lower *l, const Tiled *s, const Tile *t, const Sizes *z, const Lie *a) {
   int64_t size = dtype_size(s->p->dtype), piece = (z->K + t->splits - 1) / t->splits;
   int64_t rows = min64(t->mc, z->M), used = (rows * t->kc + (2 * t->kc + rows) * t->nr) * size;
-  if (s->p->outer || t->narrow || t->by_rows || t->nc < 2 * t->nr || piece <= t->kc) return false;
+  if (s->p->outer || t->narrow || t->by_rows || t->parted || t->nc < 2 * t->nr || piece <= t->kc) return false;
   if (t->a == WAY_DIRECT && a->along != 1) return false; /* a line of each row of K serves many panels */
   return rows * piece * size > l->target->l2 && used <= l->target->l2 && rows * t->nc * size <= l->target->l3 / 8;
 }
@@ -124,7 +124,9 @@ static int64_t deep_part(const Lower *l, const Tiled *s, const Tile *t, const Si
   enum { ROWS = 256, LEAST = 192 };
   int64_t size = dtype_size(s->p->dtype), l2 = l->target->l2, rows = min64(z->M, l2 < 512 * 1024 ? ROWS / 2 : ROWS);
   int64_t most = min64((l2 / 4 * 3 / size - rows * t->nr) / (rows + 2 * t->nr), t->kc);
-  if (s->p->outer || t->narrow || t->by_rows || z->N < 2 * t->nr || most < LEAST || rows * z->K * size <= l2) return 0;
+  if (s->p->outer || t->narrow || t->by_rows || t->parted || z->N < 2 * t->nr || most < LEAST ||
+      rows * z->K * size <= l2)
+    return 0;
   if (t->a == WAY_DIRECT) {
     int64_t places = gcd64(llabs(a->side) * size, l2 / L2_WAYS);
     if (places >= most * size ? rows * places > l2 : places * 4 > l2 / L2_WAYS) return 0;
@@ -152,6 +154,13 @@ static int64_t even_rows(int64_t M, int64_t blocks, int64_t others, int64_t unit
 /* The blocks that are spread over the threads: large enough for the caches, and enough of them. `least`: of columns. */
 static void choose_blocks(Lower *l, const Tiled *s, Tile *t, const Sizes *z, int64_t unit, int64_t least) {
   int outer = s->p->outer;
+  if (t->parted) { /* what is left of the rows belongs to the last part */
+    bool even = dim_is(l->dims, dim_mod(l->dims, s->M, dim_int(l->dims, l->group->rows)), 0);
+    t->mc = even ? l->group->rows : 2 * l->group->rows;
+    t->nc = up(z->N, t->nr);
+    t->splits = 1;
+    return;
+  }
   if (t->by_rows) {
     t->mc = up((z->M + 7) / 8, unit);
     int64_t row_blocks = (z->M + t->mc - 1) / t->mc, column_blocks = (16 + row_blocks - 1) / row_blocks;
@@ -231,11 +240,13 @@ bool choose_tile(Lower *l, Tiled *s) {
   t->lanes = target_lanes(l->target, p->dtype);
   if ((double)z.M * (double)z.N * (double)(z.K * z.O) < 4096 || z.N < t->lanes / 2) return false;
   const Lies lies = look(l, s);
+  const int64_t rows = p->m.n == 1 && s->M == p->m.size[0] ? l->group->rows : 0;
   const char *key = l->tuning ? product_key(l, p, &z, &lies) : NULL;
-  const Choice *given = key ? tuning_find(l->tuning, key) : NULL;
+  const Choice *given = key && !rows ? tuning_find(l->tuning, key) : NULL;
   bool streams = (double)z.N * (double)z.K * dtype_size(p->dtype) > (double)l->target->l3;
   if (given) t->mr = given->mr, t->nr = given->nr;
-  else if (choose_register_tile(t, z.M, z.N, streams, !lies.b.in_array && p->n.n > 1, l->target) == 0) return false;
+  else if (choose_register_tile(t, rows ? rows : z.M, z.N, streams, !lies.b.in_array && p->n.n > 1, l->target) == 0)
+    return false;
   int64_t deep = z.K > 0 ? z.K : 1, most = most_deep(l->target, t->nr * dtype_size(p->dtype));
   if (lies.a.side_known && lies.a.side == 1 && lies.a.along_known) {
     int64_t stride = llabs(lies.a.along) * dtype_size(p->dtype); /* a line of each row of K stays in the second cache */
@@ -249,6 +260,7 @@ bool choose_tile(Lower *l, Tiled *s) {
   choose_ways(l, s, t, &z, &lies);
   if (t->a != WAY_DIRECT) t->short_ = false;
   t->by_rows = t->kept && lies.b.stays && z.B == 1 && z.M >= 2 * t->mr;
+  t->parted = rows && z.B == 1 && !p->turned && p->outer == 0 && t->a == WAY_DIRECT && rows % t->mr == 0;
   if (!given && z.M < 4 && t->b != WAY_DIRECT && (t->straight || z.K * z.O <= 49)) return false;
   int64_t unit = t->a == WAY_DIRECT ? t->mr : t->width;
   if (given) {

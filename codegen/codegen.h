@@ -64,6 +64,7 @@ typedef struct KernelCall {
   int kernel;
   KArg *args;    /* stb_ds */
   bool barrier;  /* all threads meet before it (besides what the plan's step asks for) */
+  bool parted;   /* it is cut at the parts of the group's rows (Group.rows) */
   CallRow *rows; /* stb_ds: it goes through a table of these; then args are table, bases, the two of call_table_sizes */
   int *base;     /* stb_ds, by argument of a row: which of args it is counted from; -1: it is a size */
 } KernelCall;

@@ -245,6 +245,7 @@ static void put_loop(Steps *c, const PlanStep *s) {
   put_pairs(c, s);
   put_kept(c, s);
   put_steps(c, s->before);
+  if (s->apart) put_barrier(c, (int)arrlen(c->p->groups));
   steps_line_at(c, x->loc, "");
   bool reverse = x->op == OP_scan && node_int(c->p->graph, x, A_reverse);
   bool counted = x->op != OP_while || !dim_is(c->e->prog->dims, length, -1);

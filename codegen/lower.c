@@ -90,6 +90,7 @@ void lower_begin(Lower *l) {
   hmfree(l->known);
   l->known = NULL;
   l->guard = NULL;
+  l->parted = false;
 }
 /* The first buffer of each cell; -1 for those without. */
 static int *buf_of_cells(Arena *a, const Plan *p) {
@@ -178,7 +179,7 @@ void lower_end(Lower *l, const char *name, bool barrier) {
   if (k->scratch_bytes > l->scratch_bytes) l->scratch_bytes = k->scratch_bytes;
   /* Workspace is shared by the threads, and by the groups in turns: whoever reads or reuses it waits for the others. */
   for (int i = 0; i < arrlen(k->params); i++) barrier |= k->params[i].arr && k->params[i].arr->kind == ARR_TEMP;
-  KernelCall call = {.kernel = kernels_add(l->table, k), .barrier = barrier};
+  KernelCall call = {.kernel = kernels_add(l->table, k), .barrier = barrier, .parted = l->parted};
   int size = 0;
   for (int i = 0; i < arrlen(k->params); i++) {
     KArg a = {.kind = KARG_BUF, .buf = -1};
@@ -321,6 +322,16 @@ static int64_t lower_step(Lower *l, Lowered *out, int group, bool **here, bool j
   return workspace(l);
 }
 
+/* In a loop by rows: are all calls cut at its parts, without anything that threads share? */
+static bool is_parted(const LoweredGroup *g) {
+  for (int k = 0; k < arrlen(g->calls); k++) {
+    if (!g->calls[k].parted || (k && g->calls[k].barrier)) return false;
+    for (int i = 0; i < arrlen(g->calls[k].args); i++)
+      if (g->calls[k].args[i].kind == KARG_TEMP) return false;
+  }
+  return true;
+}
+
 Lowered *lower_plan(Arena *a, Plan *plan, KernelTable *t) {
   Lowered *out = arena_one(a, Lowered);
   int n = (int)arrlen(plan->groups);
@@ -362,6 +373,7 @@ Lowered *lower_plan(Arena *a, Plan *plan, KernelTable *t) {
   }
   arrfree(room);
   lower_together(&l, plan->steps);
+  for (int i = 0; i < n; i++) plan->groups[i].parted = plan->groups[i].rows > 0 && is_parted(&out->groups[i]);
   plan_workspace(plan, bytes);
   out->fixed_at = l.fixed_at;
   int64_t kept = 0;

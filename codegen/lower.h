@@ -52,6 +52,7 @@ typedef struct Lower {
   LExpr *(*read)(struct Lower *l, LArr *arr, LExpr *index, LExpr *guard); /* of a buffer; NULL: x_load */
   void *read_ctx;
   NodeId twin; /* a second heavy node that the same loops compute, or 0 */
+  bool parted; /* the kernel goes through the parts of the group's rows */
   LoweredGroup *out;
   LoweredGroup *lowered; /* by group */
   const PlanLoops *loops;
@@ -127,6 +128,9 @@ bool lower_turned(Lower *l, const Axes *a, const char *name);
 /* One parallel loop over all elements of `a`, nothing inside. */
 void open_items(Lower *l, const Axes *a, Idx *at);
 int open_nest(Lower *l, const Axes *a, Merge m, Idx *at);
+/* In a loop by rows (passes/by_rows.c): opens the parallel loop over the parts of the first axis, which has `rows`.
+ * Returns the part's first row; *end: the row behind it. What is left of the last part belongs to the one before. */
+LExpr *open_parts(Lower *l, Dim rows, LExpr **end);
 void close_nest(Lower *l, int opened);
 
 /* Folding `red` axes for each element of `kept`. value: the element to fold; done: what to do with the result. */

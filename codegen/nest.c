@@ -34,9 +34,41 @@ void merge_index(LB *b, const Axes *a, Merge m, LExpr *const *loop, Idx *at) {
   }
 }
 
+LExpr *open_parts(Lower *l, Dim rows, LExpr **end) {
+  LB *b = l->b;
+  LExpr *all = x_dim(b, rows), *size = x_int(b, l->group->rows), *one = x_int(b, 1);
+  LExpr *count = x_max(b, x_div(b, all, size), one);
+  LExpr *part = x_var(b, lb_for(b, FOR_PARALLEL, "part", x_int(b, 0), count, 1)), *next = x_add(b, part, one);
+  bool even = dim_is(l->dims, dim_mod(l->dims, rows, dim_int(l->dims, l->group->rows)), 0);
+  *end = x_mul(b, next, size);
+  if (!even) *end = lb_let(b, "end", x_select(b, x_lt(b, next, count), *end, all));
+  l->parted = true;
+  return x_mul(b, part, size);
+}
+/* In a loop by rows: the rows of a part one after the other, the last loop of what is left innermost. */
+static int open_part_nest(Lower *l, const Axes *a, Merge m, Idx *at) {
+  LB *b = l->b;
+  Dim size[MAX_AXES];
+  LExpr *loop[MAX_AXES], *end, *begin = open_parts(l, a->size[0], &end);
+  int n = merge_loops(l->dims, a, m, size), opened = 1;
+  for (int k = 0; k < n; k++) {
+    LVar *v = k ? lb_for(b, k == n - 1 ? FOR_VECTOR : FOR_SERIAL, "i", x_int(b, 0), x_dim(b, size[k]), 1)
+                : lb_for(b, n == 1 ? FOR_VECTOR : FOR_SERIAL, "row", begin, end, 1);
+    lb_range(b, v, size[k]);
+    loop[k] = x_var(b, v);
+    opened++;
+  }
+  merge_index(b, a, m, loop, at);
+  return opened;
+}
+
 int open_nest(Lower *l, const Axes *a, Merge m, Idx *at) {
   LB *b = l->b;
   Dim size[MAX_AXES];
+  if (l->group->rows && a->n) {
+    m.cuts |= 2;
+    return open_part_nest(l, a, m, at);
+  }
   int n = merge_loops(l->dims, a, m, size), opened = 0;
   Dim rows = dim_int(l->dims, 1), last = size[n - 1];
   for (int k = 0; k < n - 1; k++) rows = dim_mul(l->dims, rows, size[k]);

@@ -293,10 +293,14 @@ static void blocks(Lower *l, const Tiled *s, int inner) {
   Axes items = {.n = 4, .size = {dim_int(l->dims, t->splits), s->B, n_blocks, m_blocks}};
   if (rows_first) items.size[2] = m_blocks, items.size[3] = n_blocks;
   Idx at = {0}, b = {0};
-  open_items(l, &items, &at);
+  LExpr *first = NULL, *behind = NULL;
+  if (t->parted) {
+    for (int i = 0; i < items.n; i++) at.i[i] = x_int(x, 0);
+    first = open_parts(l, s->M, &behind);
+  } else open_items(l, &items, &at);
   axes_split(x, p->b.size, p->b.n, at.i[1], b.i);
   LExpr *row_block = at.i[rows_first ? 2 : 3], *column_block = at.i[rows_first ? 3 : 2];
-  Block q = {.s = s, .b = &b, .batch = at.i[1], .i0 = x_mul(x, row_block, x_int(x, t->mc))};
+  Block q = {.s = s, .b = &b, .batch = at.i[1], .i0 = first ? first : x_mul(x, row_block, x_int(x, t->mc))};
   if (!t->whole) {
     q.cb = lb_array(x, ARR_SCRATCH, p->dtype, turned_rows(t) * (t->deep ? t->nc : t->nr), "cb");
     q.cb->written = true;
@@ -304,7 +308,8 @@ static void blocks(Lower *l, const Tiled *s, int inner) {
   if (t->a != WAY_DIRECT) q.packed = lower_temp_array(l, s->a_temp, p->dtype, false);
   LExpr *nr = x_int(x, t->nr), *mr = x_int(x, t->mr);
   q.j0 = x_mul(x, column_block, x_int(x, t->nc));
-  q.rows = lb_let(x, "rows", x_min(x, x_sub(x, x_dim(x, s->M), q.i0), x_int(x, t->mc)));
+  LExpr *rows = first ? x_sub(x, behind, first) : x_min(x, x_sub(x, x_dim(x, s->M), q.i0), x_int(x, t->mc));
+  q.rows = lb_let(x, "rows", rows);
   q.panels = x_div(x, x_add(x, q.rows, x_int(x, t->mr - 1)), mr);
   LExpr *cols = x_min(x, x_sub(x, x_dim(x, s->N), q.j0), x_int(x, t->nc));
   q.end = lb_let(x, "end", x_add(x, q.j0, cols));

@@ -27,6 +27,7 @@ typedef struct Tile {
   bool by_rows;  /* in a loop: a thread takes rows, as element-wise kernels do, so that they stay in its caches */
   bool short_;   /* M may be less than mr at run time: its rows then go one by one */
   bool deep;     /* blocks of K go outside of panels: A is read once, the sums of all panels stay in the cache */
+  bool parted;   /* in a loop by rows: blocks are the parts of the group's rows, with all columns */
 } Tile;
 
 /* The register tile of least work: whole tiles, weighed by loads per multiplication and by idle registers. Returns that

@@ -92,6 +92,45 @@ static bool mark_alone(const Plan *p, PlanStep *steps) {
   return all;
 }
 
+/* ---- loops by rows ---- */
+
+/* The same rows of both lie in the same bytes: slices of one iteration, or buffers in one place. */
+static bool same_rows(const Plan *p, const PlanStep *s, int a, int b) {
+  const PlanBuf *x = &p->bufs[a], *y = &p->bufs[b];
+  if (a == b) return true;
+  if (x->index == y->index && x->kind == BUF_ROW && y->kind == BUF_ROW)
+    return x->loop == s->loop && y->loop == s->loop && !x->place && !y->place && shape_same(x->type, y->type) &&
+           x->type.dtype == y->type.dtype;
+  return x->kind == BUF_ARENA && y->kind == BUF_ARENA && x->twin < 0 && y->twin < 0 && x->offset == y->offset &&
+         shape_same(x->type, y->type) && x->type.dtype == y->type.dtype;
+}
+/* May each thread take its rows through all iterations? Every kernel is cut at the same rows, and no row of anything
+ * that is written lies where other rows of something else do. */
+static bool is_apart(const Plan *p, const PlanStep *s) {
+  int *r = NULL, *w = NULL;
+  bool apart = s->rows > 0 && !s->alone;
+  for (int i = 0; i < arrlen(s->body) && apart; i++) {
+    apart = p->groups[s->body[i].group].parted;
+    step_reads(p, &s->body[i], &r), step_writes(p, &s->body[i], &w);
+  }
+  for (int i = 0; i < arrlen(s->carried); i++) arrput(w, s->carried[i]), arrput(w, p->bufs[s->carried[i]].twin);
+  for (int i = 0; i < arrlen(w) && apart; i++) {
+    for (int k = 0; k < arrlen(r); k++) apart &= !overlap(p, w[i], r[k]) || same_rows(p, s, w[i], r[k]);
+    for (int k = 0; k < arrlen(w); k++) apart &= !overlap(p, w[i], w[k]) || same_rows(p, s, w[i], w[k]);
+  }
+  arrfree(r), arrfree(w);
+  return apart;
+}
+
+static void mark_apart(const Plan *p, PlanStep *steps) {
+  for (int i = 0; i < arrlen(steps); i++) {
+    PlanStep *s = &steps[i];
+    s->apart = s->kind == PLAN_LOOP && is_apart(p, s);
+    for (int k = 0; k < arrlen(s->body) && s->apart; k++) s->body[k].alone = false;
+    if (!s->apart) mark_apart(p, s->body), mark_apart(p, s->other);
+  }
+}
+
 /* ---- barriers ---- */
 
 static bool must_wait(const Plan *p, const Touched *t, bool alone, const int *r, const int *w) {
@@ -137,8 +176,24 @@ static void blur(const Plan *p, const PlanStep *s, Touched *t) {
 
 static void walk(Plan *p, PlanStep *steps, Touched *t);
 
+/* Threads meet before the first iteration and not again. */
+static void walk_apart(Plan *p, PlanStep *s, Touched *t) {
+  int *r = NULL, *w = NULL;
+  walk(p, s->before, t);
+  forget(t);
+  for (int i = 0; i < arrlen(s->body); i++) step_reads(p, &s->body[i], &r), step_writes(p, &s->body[i], &w);
+  for (int i = 0; i < arrlen(r); i++) add(&t->read[0], r[i]);
+  for (int i = 0; i < arrlen(w); i++) add(&t->written[0], w[i]);
+  arrfree(r), arrfree(w);
+  blur(p, s, t);
+}
+
 static void walk_loop(Plan *p, PlanStep *s, Touched *t) {
   blur(p, s, t);
+  if (s->apart) {
+    walk_apart(p, s, t);
+    return;
+  }
   walk(p, s->before, t);
   Touched head = {0}, end = {0};
   join(&head, t);
@@ -202,6 +257,7 @@ void plan_barriers(Plan *p) {
   Touched t = {0};
   no_barriers(p->steps);
   mark_alone(p, p->steps);
+  mark_apart(p, p->steps);
   walk(p, p->steps, &t);
   forget(&t);
 }

@@ -43,6 +43,7 @@ void plan_together(Plan *p); /* kernels of one structure that run at the same ti
 void plan_lives(Plan *p);    /* when buffers are alive, in the order of the steps; cells written in place */
 void plan_memory(Plan *p);   /* the same with plan_together, then buffers' places, peak and bound */
 void plan_layout(Plan *p);   /* order of axes between convolutions: PlanBuf.place */
+void plan_by_rows(Plan *p);  /* loops whose rows have nothing to do with each other; before lowering */
 void plan_barriers(Plan *p); /* where threads meet; after memory */
 /* Gives each group its workspace, `bytes` by group, as a buffer of its step; places and barriers are found anew. Steps
  * that run at the same time have one, by the bytes of the first. */

@@ -118,6 +118,7 @@ Plan *plan_build_for(Arena *a, const Prog *prog, const Entry *entry, int64_t lit
   Plan *p = placed(a, prog, entry, little, false), *copied = p->n_parts ? placed(a, prog, entry, little, true) : p;
   if (copied->peak < p->peak) p = copied;
   plan_layout(p);
+  plan_by_rows(p);
   plan_barriers(p);
   Buf why = {0};
   if (!plan_verify(p, &why)) INTERNAL("the plan of %s is wrong: %s", entry->name, why.s);

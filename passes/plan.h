@@ -81,6 +81,8 @@ typedef struct Group {
   int *reads;     /* stb_ds: buffers read */
   bool inplace;   /* an out shares the buffer of an operand that is read at the same element only */
   bool solo;      /* inside of a loop whose iterations are spread: one thread runs it */
+  int64_t rows;   /* in a loop by rows: so many rows are a part; 0: not in such a loop */
+  bool parted;    /* lowering has cut all its kernels at these parts */
   int temp;       /* 1 + the buffer of its workspace, 0: none, or not known yet */
 } Group;
 
@@ -99,6 +101,8 @@ struct PlanStep {
   int at;           /* position in kernel order, for live ranges (LOOP, BRANCH: of their end) */
   int loop;         /* LOOP: its number, 0 .. plan->n_loops - 1 */
   bool spread;      /* LOOP: each thread does whole iterations; nothing inside waits for another */
+  int64_t rows;     /* LOOP: no row of its values needs another one, so many of them are a part (by_rows.c); or 0 */
+  bool apart;       /* LOOP: each thread takes its parts through all iterations; they meet before the first one */
   PlanStep *before; /* stb_ds: LOOP: fills the carried values, once */
   PlanStep *body;   /* stb_ds: LOOP body, BRANCH then */
   PlanStep *other;  /* stb_ds: LOOP condition, BRANCH else */

@@ -73,6 +73,7 @@ static void print_steps(const Plan *p, Buf *b, const PlanStep *steps, int indent
     bool loop = s->kind == PLAN_LOOP;
     buf_printf(b, "%s %%%u", op_info[p->scopes[s->scope].graph->nodes[s->node].op].name, s->node);
     print_loop_head(p, b, s);
+    if (s->rows) buf_printf(b, " by rows of %lld", (long long)s->rows);
     buf_str(b, " {\n");
     print_steps(p, b, s->before, indent + 2, "first ");
     print_steps(p, b, loop ? s->other : s->body, indent + 2, "");
