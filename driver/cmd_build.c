@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static void add_file(EmitFile **files, const char *name, const char *text, size_t size, EmitKind kind) {
@@ -125,6 +126,9 @@ int cmd_build(const Args *a) {
   const char *exe = args_get(a, "output", NULL), *keep = args_get(a, "keep", NULL),
              *weights = args_get(a, "weights", NULL);
   if (!exe) return usage_error(a, "`-o EXE` is missing");
+  struct stat st;
+  if (!stat(exe, &st) && S_ISDIR(st.st_mode))
+    return program_error("%s: it is a folder, where an executable is wanted", exe);
   if (weights && access(weights, R_OK)) return program_error("%s: %s", weights, strerror(errno));
   Options o;
   Session s;

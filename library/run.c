@@ -236,7 +236,8 @@ static void put_machine(Buf *b, Arena *a) {
   bool known = !uname(&u);
   key(b, "machine");
   buf_str(b, "{\"processor\": ");
-  buf_json(b, processor(a) ? processor(a) : "");
+  const char *name = processor(a);
+  buf_json(b, name ? name : "");
   buf_printf(b, ", \"processors\": %ld, \"memory\": %lld, \"system\": ", sysconf(_SC_NPROCESSORS_ONLN),
              (long long)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE));
   buf_json(b, known ? arena_printf(a, "%s %s %s", u.sysname, u.release, u.machine) : "");

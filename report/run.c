@@ -64,7 +64,8 @@ static void read_table(Run *run, const char *name, bool of_steps) {
   DnnError e;
   DnnBytes bytes;
   DnnCsv csv;
-  if (!run_path(run, name) || !dnn_file_read(run_path(run, name), &bytes, &e)) return;
+  if (!run_path(run, name)) return;
+  if (!dnn_file_read(run_path(run, name), &bytes, &e)) return note(run, "%s%s", "", e.text);
   while (bytes.size > 0 && bytes.data[bytes.size - 1] != '\n') bytes.size--;
   bytes.data[bytes.size] = 0;
   if (!bytes.size) {

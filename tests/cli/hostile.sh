@@ -51,6 +51,9 @@ status 1 "$DNNC" check "$ROOT/models/first/curve.dnn" --dim B=999999999999999999
 has "$err" 'write a name, `=` and a positive bound'
 # folders that are none, disks that are full
 cp "$line" file
+mkdir folder
+status 1 "$DNNC" build "$line" -o folder
+has "$err" 'folder: it is a folder, where an executable is wanted'
 status 1 "$DNNC" emit "$line" -o file
 has "$err" 'Not a directory'
 status 1 "$DNNC" train "$line" --epochs 1 --out file

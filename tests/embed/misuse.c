@@ -148,7 +148,7 @@ static void *call_often(void *p) {
 }
 static void two_threads(dnnc_program *p) {
   pthread_t a, b;
-  void *done = NULL;
+  void *done = NULL, *others = NULL;
   CHECK(!pthread_create(&a, NULL, train, p));
   while (!trains) usleep(100);
   refused(p, "at work");
@@ -157,9 +157,9 @@ static void two_threads(dnnc_program *p) {
   pthread_join(a, NULL);
   CHECK(dnnc_cells(p) > 0);
   CHECK(!pthread_create(&a, NULL, call_often, p) && !pthread_create(&b, NULL, call_often, p));
-  pthread_join(a, NULL);
+  pthread_join(a, &others);
   pthread_join(b, &done);
-  CHECK(done);
+  CHECK(done || others); /* one of them may be refused each time, while the other one waits for a processor */
 }
 
 static void wrong_order(void) {
