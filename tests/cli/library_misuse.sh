@@ -7,9 +7,11 @@ for tool in meson pkg-config; do
 done
 . "$ROOT/tests/embed/installed"
 more= sanitized=
-if nm -D "$(find installed -name libdnnc.so)" | grep -q __asan_init; then sanitized=yes more='-fsanitize=address,undefined'; fi
-gcc -std=c11 -g -Wall -Wextra -Werror $more "$ROOT/tests/embed/misuse.c" $(pkg-config --cflags --libs dnnc) -lm -lpthread \
-  -o misuse
+if nm -D "$(find installed -name libdnnc.so)" | grep -q __asan_init; then
+  sanitized=yes more='-fsanitize=address,undefined'
+fi
+gcc -std=c11 -g -Wall -Wextra -Werror $more "$ROOT/tests/embed/misuse.c" $(pkg-config --cflags --libs dnnc) -lm \
+  -lpthread -o misuse
 mkdir run
 ./misuse run x86-64-v2
 [ -z "$sanitized" ] || exit 0
