@@ -74,8 +74,8 @@ char *dnn_file_find(const char *const *dirs, int n, const char *name) {
 bool dnn_make_dir(const char *path, DnnError *e) {
   char *p = strdup(path);
   if (!p) return dnn_fail(e, "%s: no memory", path);
-  for (char *s = p + 1; *s; s++) {
-    if (*s != '/') continue;
+  for (char *s = p; *s; s++) {
+    if (*s != '/' || s == p) continue;
     *s = 0;
     mkdir(p, 0777);
     *s = '/';
