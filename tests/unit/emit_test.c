@@ -229,7 +229,7 @@ static char effort_of(int op, double count) {
 static void test_records(void **state) {
   assert_int_equal(effort_of(DNN_DATA_generate, 10), 'n');
   assert_int_equal(effort_of(DNN_DATA_generate, 100), 'l');
-  assert_int_equal(effort_of(DNN_DATA_generate, 2000), 'f');
+  assert_int_equal(effort_of(DNN_DATA_generate, 200), 'f');
   assert_int_equal(effort_of(DNN_DATA_generate, -1), 'f');
   assert_int_equal(effort_of(DNN_DATA_map, 10), 'f');
 }
