@@ -50,7 +50,7 @@ static void consider(Break *best, Break b, int column) {
 /* Where to break the line s of n bytes, which stands at a column; `continued`: its begin is inside of a text. Texts may
  * end behind a \n of theirs. */
 static Break find_break(const char *s, size_t n, int at, bool continued) {
-  Break best = {0};
+  Break best = {0, 0, 0, false};
   int depth = 0, column = at;
   for (size_t i = 0; i < n && (column < COLUMNS || !best.next);) {
     size_t end = skip_opaque(s, n, i, continued && !i);
@@ -72,7 +72,7 @@ static Break find_break(const char *s, size_t n, int at, bool continued) {
 
 /* The last blank of a comment's line before it is too long. */
 static Break find_blank(const char *s, size_t n, int at) {
-  Break best = {0};
+  Break best = {0, 0, 0, false};
   for (size_t i = 3; i + 3 < n && (at + columns(s, i) <= COLUMNS || !best.next); i++)
     if (s[i] == ' ') best = (Break){i, i + 1, 0, false};
   return best;

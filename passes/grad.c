@@ -57,7 +57,7 @@ static void node_flow(Arena *a, const Graph *g, const Node *d, bool *in, bool *o
 
 void grad_spread(Arena *a, const Graph *g, NodeId limit, bool *active, bool **live) {
   bool **own = live ? live : zeroed(limit, sizeof *own);
-  const bool *first = memchr(active, true, limit); /* nothing before depends on it */
+  const bool *first = memchr(active, 1, limit); /* nothing before depends on it */
   for (NodeId n = first ? (NodeId)(first - active) : limit; n < limit; n++) {
     const Node *d = graph_node(g, n);
     if (active[n] || grad_rules[d->op] == grad_zero) continue;
