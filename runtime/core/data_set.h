@@ -65,6 +65,6 @@ void dnn_shuffle(int64_t *rows, int64_t n, int64_t key);
 /* data_source.c: reads a source; `part` is NULL, "train" or "test". Fills fields' arrays and n of `set`. */
 bool dnn_source_open(DnnDataSets *d, const DnnData *source, const char *part, const DnnData *typed, DnnSet *set,
                      DnnError *e);
-/* Bytes of a field's record. */
+/* Bytes of a field's record; INT64_MAX where there are more than that. */
 int64_t dnn_field_bytes(const DnnPort *p);
 #endif

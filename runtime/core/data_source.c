@@ -11,7 +11,8 @@
 
 int64_t dnn_field_bytes(const DnnPort *p) {
   int64_t n = dnn_dtype_size(p->dtype);
-  for (int i = 0; i < p->rank; i++) n *= p->axes[i].add;
+  for (int i = 0; i < p->rank; i++)
+    if (__builtin_mul_overflow(n, p->axes[i].add, &n)) return INT64_MAX;
   return n;
 }
 
