@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -84,15 +83,26 @@ static bool entry_path(const CacheKey *k, const char *kind, char path[PATH_MAX])
   return n < PATH_MAX;
 }
 
-/* The value in an open file, with its trailer; NULL when anything is wrong with it. */
-static const char *verified(const char *map, size_t size, const CacheKey *k, size_t *n) {
+/* The first `size` bytes of an open file, malloc'd; NULL when they are not there. */
+static char *read_all(int fd, size_t size) {
+  char *all = malloc(size);
+  for (size_t n = 0; all && n < size;) {
+    ssize_t k = read(fd, all + n, size - n);
+    if (k < 0 && errno == EINTR) continue;
+    if (k > 0) n += (size_t)k;
+    else free(all), all = NULL;
+  }
+  return all;
+}
+
+/* Is this an entry of the key, its trailer included? Its value has *n bytes. */
+static bool verified(const char *all, size_t size, const CacheKey *k, size_t *n) {
   Trailer t;
-  if (size < sizeof t) return NULL;
+  if (size < sizeof t) return false;
   *n = size - sizeof t;
-  memcpy(&t, map + *n, sizeof t);
-  bool ok = !memcmp(t.magic, MAGIC, sizeof t.magic) && t.key.word[0] == k->word[0] && t.key.word[1] == k->word[1] &&
-            t.size == *n && t.sum == checksum(k, map, *n);
-  return ok ? map : NULL;
+  memcpy(&t, all + *n, sizeof t);
+  return !memcmp(t.magic, MAGIC, sizeof t.magic) && t.key.word[0] == k->word[0] && t.key.word[1] == k->word[1] &&
+         t.size == *n && t.sum == checksum(k, all, *n);
 }
 
 /* Looks at an entry and takes it for used now; its value goes to `b` unless that is NULL. A bad one is removed. */
@@ -104,15 +114,11 @@ static bool look(const char *path, const CacheKey *k, Buf *b) {
   }
   struct stat s;
   bool ok = !fstat(fd, &s) && S_ISREG(s.st_mode) && is_mine(&s) && s.st_size > 0;
-  void *map = ok ? mmap(NULL, (size_t)s.st_size, PROT_READ, MAP_PRIVATE, fd, 0) : MAP_FAILED;
-  ok = map != MAP_FAILED;
-  if (ok) {
-    size_t n = 0;
-    const char *value = verified(map, (size_t)s.st_size, k, &n);
-    ok = value != NULL;
-    if (ok && b) buf_bytes(b, value, n);
-    munmap(map, (size_t)s.st_size);
-  }
+  char *all = ok ? read_all(fd, (size_t)s.st_size) : NULL;
+  size_t n = 0;
+  ok = all && verified(all, (size_t)s.st_size, k, &n);
+  if (ok && b) buf_bytes(b, all, n);
+  free(all);
   if (ok) futimens(fd, NULL);
   else unlink(path);
   close(fd);

@@ -1,19 +1,12 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
-#define _FILE_OFFSET_BITS 64 /* on 32-bit machines too */
 #include "runtime/core/weights.h"
 #include "runtime/core/file.h"
 #include "runtime/core/flat.h"
-#include "runtime/core/input.h"
 #include "runtime/core/xxh64.h"
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 /* Fields of the tables, in the order of schema/dnn.fbs. */
 enum {
@@ -135,36 +128,23 @@ static bool verify(DnnWeights *w, DnnError *e) {
 bool dnn_weights_open_memory(const char *name, const void *bytes, int64_t size, DnnWeights *w, DnnError *e) {
   memset(w, 0, sizeof *w);
   w->name = strdup(name), w->bytes = bytes, w->size = size;
-  if (w->name && verify(w, e)) return true;
+  if (w->name ? verify(w, e) : dnn_fail(e, "%s: no memory", name)) return true;
   dnn_weights_close(w);
   return false;
 }
 
 bool dnn_weights_open(const char *path, DnnWeights *w, DnnError *e) {
-  memset(w, 0, sizeof *w);
-  struct stat st;
-  const char *why;
-  int file = dnn_input_open(path, &st, &why);
-  if (file < 0) return dnn_fail(e, "%s: cannot be read: %s", path, why);
-  if (st.st_size < 8) {
-    close(file);
-    return dnn_fail(e, "%s: is not a weights file or checkpoint (.dnnw, .dnnc)", path);
-  }
-  void *m = MAP_FAILED;
-  errno = EFBIG;
-  if ((uint64_t)st.st_size <= SIZE_MAX) m = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, file, 0);
-  int number = errno;
-  close(file);
-  if (m == MAP_FAILED) return dnn_fail(e, "%s: cannot be mapped: %s", path, strerror(number));
-  w->mapped = m, w->bytes = m, w->size = st.st_size, w->name = strdup(path);
-  if (w->name && verify(w, e)) return true;
-  dnn_weights_close(w);
-  return false;
+  DnnBytes all;
+  if (!dnn_file_read(path, &all, e)) return false;
+  bool ok = dnn_weights_open_memory(path, all.data, all.size, w, e);
+  if (ok) w->owned = all.data;
+  else free(all.data);
+  return ok;
 }
 
 void dnn_weights_close(DnnWeights *w) {
   dnn_weights_free_rows(w->rows, w->n);
-  if (w->mapped) munmap(w->mapped, (size_t)w->size);
+  free(w->owned);
   free(w->program);
   free(w->name);
   memset(w, 0, sizeof *w);

@@ -20,14 +20,14 @@ typedef struct DnnWeights {
   char *name;                 /* for messages */
   const unsigned char *bytes; /* the whole file */
   int64_t size;
-  void *mapped;  /* what is unmapped at the end; NULL: the caller owns the bytes */
-  char *program; /* who wrote it; may be NULL */
+  unsigned char *owned; /* what is freed at the end; NULL: the caller owns the bytes */
+  char *program;        /* who wrote it; may be NULL */
   DnnWeight *rows;
   int32_t n;
   int64_t checkpoint, table_bytes; /* where its table of a checkpoint stands, 0: there is none; bytes of all tables */
 } DnnWeights;
 
-/* Maps and verifies a file. */
+/* Reads and verifies a file: what was verified is what is taken, whatever happens to the file meanwhile. */
 bool dnn_weights_open(const char *path, DnnWeights *w, DnnError *e);
 /* The same of bytes in memory, 8 bytes aligned, that outlive `w`. */
 bool dnn_weights_open_memory(const char *name, const void *bytes, int64_t size, DnnWeights *w, DnnError *e);
