@@ -5,12 +5,34 @@
 #include "codegen/tile.h"
 #include <stdlib.h>
 
-void fetch_panel(Lower *l, const Block *q, LExpr *tile) {
+int64_t fetch_step(int64_t rows, int mr, int nr, int64_t size) {
+  enum { LINE = 64 };
+  int64_t tiles = (rows + mr - 1) / mr, step = (nr + tiles - 1) / tiles;
+  return mr > 1 && step * size <= LINE ? step : 0;
+}
+/* Panels that are packed as a whole lie one behind the other. Where they are large, they come from memory. */
+static void fetch_packed(Lower *l, const Block *q, LExpr *tile, Ahead *ahead) {
+  LB *x = l->b;
+  DimTab *d = l->dims;
+  const Tiled *s = q->s;
+  const Tile *t = &s->t;
+  int64_t size = dtype_size(s->p->dtype), most = dim_most(l, s->M);
+  int64_t step = fetch_step(most < t->mc ? most : t->mc, t->mr, t->nr, size);
+  Dim all = dim_mul(d, dim_mul(d, s->B, dim_mul(d, s->K, dim_ceil_div(d, s->N, t->nr))), dim_int(d, t->nr));
+  if (!step || t->deep || dim_most(l, all) * size < l->target->l2 / 2) return;
+  LExpr *part = x_mul(x, q->kc, x_int(x, step)), *last = x_sub(x, x_dim(x, all), part);
+  LExpr *at = x_add(x, q->b0, x_add(x, x_mul(x, q->kc, x_int(x, t->nr)), x_mul(x, tile, part)));
+  ahead->fetch = FETCH_NEXT;
+  ahead->at[0] = (CallArg){.arr = q->bp, .x = x_min(x, at, last)};
+  ahead->side = step;
+}
+void fetch_panel(Lower *l, const Block *q, LExpr *tile, Ahead *ahead) {
   LB *x = l->b;
   const Tiled *s = q->s;
   const Tile *t = &s->t;
   Place b;
   int64_t side, along, size = dtype_size(s->p->dtype), panel = t->kc * t->nr * size;
+  if (t->kept) fetch_packed(l, q, tile, ahead);
   if (t->kept || s->p->outer || panel < l->target->l1 || dim_most(l, s->M) < 4 * t->mr) return;
   if (!place_of(l, s, false, (Part){q->b, q->ko}, &b) || !x_is_int(b.side, &side) || !x_is_int(b.along, &along)) return;
   if (side != 1 && along != 1) return;
@@ -51,10 +73,10 @@ void fetch_lines(Lower *l, const Block *q, LExpr *row, Ahead *ahead) {
   ahead->line = none;
   if (t->a != WAY_DIRECT || t->lanes == 1 || s->p->outer) return;
   if (!x_is_int(q->a.side, &side) || side != 1 || !x_is_int(q->a.along, &along) || along * size < 256) return;
-  if (!ahead->fetches && (t->nc <= t->nr || whole < (double)l->target->l2)) return;
+  if (ahead->fetch != FETCH_RESULTS && (t->nc <= t->nr || whole < (double)l->target->l2)) return;
   LExpr *first = x_lt(x, q->j, x_add(x, q->j0, x_int(x, t->nr)));
   LExpr *at = x_max(x, x_min(x, x_add(x, row, x_int(x, TILES * t->mr)), x_sub(x, x_dim(x, s->M), x_int(x, 1))), none);
-  if (ahead->fetches) {
+  if (ahead->fetch == FETCH_RESULTS) {
     ahead->line = x_sub(x, at, row);
     return;
   }
@@ -145,12 +167,12 @@ void fetch_results(Lower *l, const Block *q, LExpr *row, Ahead *ahead) {
   LExpr *count = x_min(x, x_int(x, t->mr), x_dim(x, s->M)), *none = x_int(x, 0);
   if (dim_most(l, s->K) > t->kc) count = x_select(x, x_ge(x, x_add(x, q->k0, q->kc), q->hi), count, none);
   LExpr *first = x_max(x, x_min(x, row, x_sub(x, x_dim(x, s->M), count)), none);
-  ahead->fetches = in_tile(l, q, &all);
+  if (in_tile(l, q, &all)) ahead->fetch = FETCH_RESULTS;
   for (int i = 0; i < all.n; i++) {
     const Place *at = &all.place[i];
     int64_t bytes = dtype_size(at->arr->dtype);
     CallArg begin = {.arr = at->arr, .x = x_add(x, at->base, x_add(x, x_mul(x, first, at->side), q->j))};
-    if (ahead->fetches) { /* two of them: one is asked for twice, which costs nothing */
+    if (ahead->fetch == FETCH_RESULTS) { /* two of them: one is asked for twice, which costs nothing */
       for (int j = i; j < FETCHED_IN_TILE; j++) ahead->at[j] = begin;
       x_is_int(at->side, &ahead->side);
       continue;

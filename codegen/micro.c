@@ -30,9 +30,15 @@ typedef struct Micro { /* a register tile while it is made */
   LArr *pa, *pb, *pc;
   LExpr *rows, *cols, *ldb, *ldc;
   LExpr *ahead; /* not NULL: a line of A so many elements further is asked for with each row of K */
+  LArr *next;   /* not NULL: a line of this, `step` elements further with each row of K */
+  LExpr *step;
   LVar *acc[MOST_ROWS][MOST_VECTORS];
 } Micro;
 
+static void fetch_line(LB *b, LArr *arr, LExpr *at, int64_t line) {
+  CallArg args[] = {{.arr = arr, .x = at}, {.x = x_int(b, 1)}, {.x = x_int(b, line)}, {.x = x_int(b, line)}};
+  lb_run(b, "fetch_rows", args, 4);
+}
 static LExpr *sum_at(const Micro *m, int i, int j) {
   return x_add(m->b, x_mul(m->b, m->ldc, x_int(m->b, i)), x_int(m->b, j * m->lanes));
 }
@@ -44,11 +50,8 @@ static void add_products(const Micro *m, Arena *a, LExpr *lo, LExpr *hi) {
     LExpr *at = x_add(b, x_mul(b, p, m->ldb), x_int(b, j * m->lanes));
     bv[j] = lb_let(b, arena_printf(a, "b%d", j), x_vload(b, m->pb, at, m->lanes));
   }
-  if (m->ahead) {
-    LExpr *line = x_int(b, dtype_size(m->dtype)), *at = x_add(b, x_mul(b, p, m->cols), m->ahead);
-    CallArg args[] = {{.arr = m->pa, .x = at}, {.x = x_int(b, 1)}, {.x = line}, {.x = line}};
-    lb_run(b, "fetch_rows", args, 4);
-  }
+  if (m->ahead) fetch_line(b, m->pa, x_add(b, x_mul(b, p, m->cols), m->ahead), dtype_size(m->dtype));
+  if (m->next) fetch_line(b, m->next, x_mul(b, p, m->step), dtype_size(m->dtype));
   for (int i = 0; i < m->mr; i++) {
     LExpr *at = x_add(b, x_mul(b, p, m->cols), x_mul(b, m->rows, x_int(b, i)));
     LExpr *ai = lb_let(b, arena_printf(a, "a%d", i), x_splat(b, x_load(b, m->pa, at, NULL), m->lanes));
@@ -76,9 +79,9 @@ static void add_fetching(const Micro *m, Arena *a, LExpr *k) {
 }
 
 const Kernel *micro_kernel(KernelTable *t, Arena *a, DimTab *dims, DType dtype, int mr, int nr, int lanes,
-                           bool fetches) {
-  const char *name = arena_printf(a, "tile_%s_%dx%d", dtype_name(dtype), mr, nr);
-  if (fetches) name = arena_printf(a, "%s_fetch", name);
+                           Fetch fetch) {
+  static const char *const suffix[] = {"", "_fetch", "_next"};
+  const char *name = arena_printf(a, "tile_%s_%dx%d%s", dtype_name(dtype), mr, nr, suffix[fetch]);
   const Kernel *there = known(t, name);
   if (there) return there;
   LB *b = lb_new(a, dims, kernels_target(t));
@@ -92,14 +95,18 @@ const Kernel *micro_kernel(KernelTable *t, Arena *a, DimTab *dims, DType dtype, 
   m.ldb = size_param(b, 3, "ldb");
   m.ldc = size_param(b, 4, "ldc");
   LExpr *more = size_param(b, 5, "more");
-  if (fetches) m.ahead = size_param(b, 6, "ahead");
+  if (fetch == FETCH_RESULTS) m.ahead = size_param(b, 6, "ahead");
+  if (fetch == FETCH_NEXT) {
+    m.next = array_param(b, dtype, "next", false);
+    m.step = size_param(b, 6, "step");
+  }
   for (int i = 0; i < mr; i++)
     for (int j = 0; j < m.nv; j++) m.acc[i][j] = lb_var(b, arena_printf(a, "c%d_%d", i, j), zero);
   lb_if(b, more);
   for (int i = 0; i < mr; i++)
     for (int j = 0; j < m.nv; j++) lb_assign(b, m.acc[i][j], x_vload(b, m.pc, sum_at(&m, i, j), lanes));
   lb_end(b);
-  if (fetches) add_fetching(&m, a, k);
+  if (fetch == FETCH_RESULTS) add_fetching(&m, a, k);
   else add_products(&m, a, x_int(b, 0), k);
   for (int i = 0; i < mr; i++)
     for (int j = 0; j < m.nv; j++) lb_store(b, m.pc, sum_at(&m, i, j), x_read(b, m.acc[i][j]));
@@ -107,8 +114,9 @@ const Kernel *micro_kernel(KernelTable *t, Arena *a, DimTab *dims, DType dtype, 
                                    "c[%d, %d] (+)= a[%d, k] b[k, %d]: %d operations per k\n * strides: rows and "
                                    "cols of a, ldb, ldc",
                                    mr, nr, mr, nr, 2 * mr * nr);
-  if (fetches)
+  if (fetch == FETCH_RESULTS)
     about = arena_printf(a, "%s\n * asks for a[.. + ahead] and rows of f0, f1, f2, ldf apart, which follow", about);
+  if (fetch == FETCH_NEXT) about = arena_printf(a, "%s\n * asks for next[step * p] with row p of k", about);
   return kernels_get(t, kernels_add(t, kernel_finish(b, name, about)));
 }
 

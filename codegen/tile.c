@@ -141,7 +141,7 @@ static int choose_inner(Lower *l, const Tiled *s) {
 static void tile_call(Lower *l, const Block *q, int mr, LExpr *row, LExpr *to, const Ahead *ahead) {
   LB *x = l->b;
   const Tiled *s = q->s;
-  const Kernel *micro = micro_kernel(l->table, l->arena, l->dims, s->p->dtype, mr, s->t.nr, s->t.lanes, ahead->fetches);
+  const Kernel *micro = micro_kernel(l->table, l->arena, l->dims, s->p->dtype, mr, s->t.nr, s->t.lanes, ahead->fetch);
   LExpr *width = x_int(x, s->t.width), *one = x_int(x, 1);
   LExpr *panel = x_add(x, x_mul(x, q->batch, x_dim(x, dim_ceil_div(l->dims, s->M, s->t.width))), x_div(x, row, width));
   panel = x_add(x, x_mul(x, panel, x_dim(x, s->outer)), q->ko);
@@ -156,17 +156,16 @@ static void tile_call(Lower *l, const Block *q, int mr, LExpr *row, LExpr *to, c
       {.arr = q->cb, .x = s->t.whole ? x_add(x, q->c.base, x_mul(x, row, q->c.side)) : to},
   };
   int n = 3;
-  for (int i = 0; ahead->fetches && i < FETCHED_IN_TILE; i++) args[n++] = ahead->at[i];
+  int arrays = ahead->fetch == FETCH_RESULTS ? FETCHED_IN_TILE : ahead->fetch == FETCH_NEXT;
+  for (int i = 0; i < arrays; i++) args[n++] = ahead->at[i];
   args[n++].x = q->kc;
   if (mr > 1) args[n++].x = direct.arr ? q->a.side : one; /* one row has no stride of rows */
   args[n++].x = direct.arr ? q->a.along : width;
   args[n++].x = q->b_stride;
   if (mr > 1) args[n++].x = s->t.whole ? q->c.side : x_int(x, s->t.nr);
   args[n++].x = q->more;
-  if (ahead->fetches) {
-    args[n++].x = ahead->line;
-    args[n++].x = x_int(x, ahead->side);
-  }
+  if (ahead->fetch == FETCH_RESULTS) args[n++].x = ahead->line;
+  if (ahead->fetch) args[n++].x = x_int(x, ahead->side);
   lb_call(x, micro, args, n);
 }
 static void tile_rows(Lower *l, const Block *q) {
@@ -176,10 +175,10 @@ static void tile_rows(Lower *l, const Block *q) {
   if (t->short_) tiles = lb_let(x, "tiles", x_select(x, x_ge(x, all, mr), tiles, none));
   LExpr *tile = x_var(x, lb_for(x, FOR_SERIAL, "ip", none, tiles, 1)), *i = x_mul(x, tile, mr);
   LExpr *row = x_add(x, q->i0, i);
-  fetch_panel(l, q, tile);
+  Ahead ahead = {0};
+  fetch_panel(l, q, tile, &ahead);
   if (t->a == WAY_DIRECT) row = x_min(x, row, x_sub(x, all, mr));
   row = lb_let(x, "row", row);
-  Ahead ahead = {0};
   fetch_results(l, q, row, &ahead);
   fetch_lines(l, q, row, &ahead);
   tile_call(l, q, t->mr, row, x_add(x, q->sums, x_mul(x, i, x_int(x, t->nr))), &ahead);

@@ -98,16 +98,19 @@ typedef struct Block {
   LExpr *sums, *end; /* where in cb the panel's sums begin; the end of the block's columns */
   Place c;           /* of the result, when tiles store to it */
 } Block;
-/* While a panel of B is used, the next one comes nearer: a part of it with each register tile. */
-void fetch_panel(Lower *l, const Block *q, LExpr *tile);
-/* What a register tile asks for by itself, if it does: mr rows of some arrays, `side` elements apart, and a line of A.
- */
+/* With each row of K a register tile may ask for so many elements of the next panel, of `nr` columns, that all tiles of
+ * `rows` rows bring the whole; 0 where that would be more than a line. */
+int64_t fetch_step(int64_t rows, int mr, int nr, int64_t size);
+/* What a register tile asks for by itself, if it does: mr rows of some arrays, `side` elements apart, and a line of A
+ * that is `line` elements further; or `side` elements of at[0] with each row of K. */
 typedef struct Ahead {
-  bool fetches;
+  Fetch fetch;
   CallArg at[FETCHED_IN_TILE];
   int64_t side;
-  LExpr *line; /* how many elements further */
+  LExpr *line;
 } Ahead;
+/* While a panel of B is used, the next one comes nearer: a part of it with each register tile. */
+void fetch_panel(Lower *l, const Block *q, LExpr *tile, Ahead *ahead);
 /* What the epilogue of the mr rows from `row` on will read and write: asked for here, or by the tile. */
 void fetch_results(Lower *l, const Block *q, LExpr *row, Ahead *ahead);
 /* The lines of A that the tiles behind the one at `row` will read. */

@@ -13,6 +13,7 @@
  * largest error, in units of the largest result, is about 1.5e-6 for r = 3 and 4e-6 for r = 5 against 0.7e-6. */
 #include "base/ds.h"
 #include "codegen/lower.h"
+#include "codegen/tile.h"
 #include "codegen/winograd.h"
 
 /* ---- transforms ---- */
@@ -224,24 +225,34 @@ static Planes planes(Lower *l, const Wino *w, const Item *it, NodeId node, int r
 }
 
 /* ---- y and dx ---- */
+/* Where the weights do not stay in the second cache, tiles ask for the next panel. */
 static void products(Lower *l, const Wino *w, const Item *it, LArr *v, LArr *u, LArr *p) {
   LB *b = l->b;
-  const Kernel *micro = micro_kernel(l->table, l->arena, l->dims, F32, w->mr, w->nr, w->lanes, false);
+  int64_t step = winograd_weight_bytes(w) > l->target->l2 ? fetch_step(w->tiles, w->mr, w->nr, 4) : 0;
+  const Kernel *micro =
+      micro_kernel(l->table, l->arena, l->dims, F32, w->mr, w->nr, w->lanes, step ? FETCH_NEXT : FETCH_NOTHING);
   LExpr *panels = lb_let(b, "panels", x_div(b, plus(b, it->tiles, w->mr - 1), x_int(b, w->mr)));
   LExpr *e = loop(b, "e", x_int(b, w->a * w->a));
   LExpr *j = x_var(b, lb_for(b, FOR_SERIAL, "j", x_int(b, 0), x_int(b, w->cols), w->nr));
-  LExpr *i = mul(b, loop(b, "i", panels), w->mr), *row = x_add(b, mul(b, e, w->tiles), i);
-  LExpr *panel = x_add(b, mul(b, e, w->ci * w->cop), mul(b, x_add(b, it->column, j), w->ci));
-  CallArg args[] = {{.arr = v, .x = mul(b, row, w->cip)},
-                    {.arr = u, .x = panel},
-                    {.arr = p, .x = x_add(b, mul(b, row, w->cols), j)},
-                    {.x = x_int(b, w->ci)},
-                    {.x = x_int(b, w->cip)},
-                    {.x = x_int(b, 1)},
-                    {.x = x_int(b, w->nr)},
-                    {.x = x_int(b, w->cols)},
-                    {.x = x_int(b, 0)}};
-  lb_call(b, micro, args, 9);
+  LExpr *panel = x_add(b, mul(b, e, w->ci * w->cop), mul(b, x_add(b, it->column, j), w->ci)), *next = NULL;
+  if (step) { /* of the next columns, or the first ones of the next position */
+    LExpr *other = x_lt(b, plus(b, j, w->nr), x_int(b, w->cols));
+    next = x_select(b, other, x_int(b, w->ci * w->nr), x_int(b, w->ci * (w->cop - w->cols + w->nr)));
+    next = lb_let(b, "next", x_min(b, x_add(b, panel, next), x_int(b, w->ci * (w->a * w->a * w->cop - w->nr))));
+  }
+  LExpr *tile = loop(b, "i", panels), *i = mul(b, tile, w->mr), *row = x_add(b, mul(b, e, w->tiles), i);
+  CallArg args[11] = {
+      {.arr = v, .x = mul(b, row, w->cip)}, {.arr = u, .x = panel}, {.arr = p, .x = x_add(b, mul(b, row, w->cols), j)}};
+  int n = 3;
+  if (step) args[n++] = (CallArg){.arr = u, .x = x_add(b, next, mul(b, tile, w->ci * step))};
+  args[n++].x = x_int(b, w->ci);
+  args[n++].x = x_int(b, w->cip);
+  args[n++].x = x_int(b, 1);
+  args[n++].x = x_int(b, w->nr);
+  args[n++].x = x_int(b, w->cols);
+  args[n++].x = x_int(b, 0);
+  if (step) args[n++].x = x_int(b, step);
+  lb_call(b, micro, args, n);
   close_nest(l, 3);
 }
 
@@ -349,7 +360,7 @@ static void lower_forward(Lower *l, Wino *w) {
 static void add_products(Lower *l, const Wino *w, const Item *it, LArr *v, LArr *d, LArr *sums, LExpr *piece,
                          LExpr *more) {
   LB *b = l->b;
-  const Kernel *micro = micro_kernel(l->table, l->arena, l->dims, F32, w->mr, w->nr, w->lanes, false);
+  const Kernel *micro = micro_kernel(l->table, l->arena, l->dims, F32, w->mr, w->nr, w->lanes, FETCH_NOTHING);
   LExpr *e = loop(b, "e", x_int(b, w->a * w->a));
   LExpr *j = x_var(b, lb_for(b, FOR_SERIAL, "j", x_int(b, 0), x_int(b, w->cop), w->nr));
   LExpr *i = x_var(b, lb_for(b, FOR_SERIAL, "i", x_int(b, 0), x_int(b, w->cip), w->mr));

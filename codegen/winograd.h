@@ -24,6 +24,8 @@ typedef struct Wino {
   int64_t weights, sums; /* workspace */
 } Wino;
 
+/* Bytes of all transformed weights. */
+int64_t winograd_weight_bytes(const Wino *w);
 /* The best form for this convolution; false where products of the window itself are better. */
 bool winograd_choose(Lower *l, const Node *n, Wino *w);
 #endif

@@ -46,7 +46,7 @@ static void choose_tile(Wino *w, int registers) {
 }
 
 /* ---- how the work is cut ---- */
-static int64_t weight_bytes(const Wino *w) { return 4 * w->a * w->a * w->ci * w->cop; }
+int64_t winograd_weight_bytes(const Wino *w) { return 4 * w->a * w->a * w->ci * w->cop; }
 static void cut(Wino *w, const Target *t, int64_t images, int64_t rows, int64_t cols) {
   w->images = images;
   w->rows = rows;
@@ -62,7 +62,7 @@ static double cost_of(const Wino *w, const Target *t) {
   double column_blocks = (double)(w->cop / w->cols), panels = (double)(w->cols / w->nr);
   double blocks = row_blocks / (double)w->images, tiles = blocks * (double)up(w->tiles, w->mr);
   double cost = tiles * a2 * ((double)(w->ci * w->cop) + 10 * (column_blocks * (double)w->cip + (double)w->cop));
-  if (weight_bytes(w) > t->l2) cost += blocks * (double)weight_bytes(w);
+  if (winograd_weight_bytes(w) > t->l2) cost += blocks * (double)winograd_weight_bytes(w);
   double read = 4 * (double)(w->tiles * w->cip), made = a2 * (read + 4 * (double)(w->tiles * w->cols));
   if (made > (double)t->l2) cost += blocks * column_blocks * a2 * read * panels;
   double items = (double)w->batch * blocks * column_blocks;
@@ -86,7 +86,7 @@ static void cut_images(Wino *w, const Target *t) {
 static void cut_channels(Wino *w, const Target *t) {
   Wino best = *w;
   double least = cost_of(w, t);
-  if (w->op == OP_conv_dw || w->images > 1 || weight_bytes(w) <= t->l2) return;
+  if (w->op == OP_conv_dw || w->images > 1 || winograd_weight_bytes(w) <= t->l2) return;
   for (int64_t blocks = 1; w->cop / blocks >= 4 * w->lanes; blocks *= 2) {
     if (w->cop % (blocks * w->lanes)) break;
     for (int64_t rows = 1; rows <= w->ty; rows++) {

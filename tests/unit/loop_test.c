@@ -150,24 +150,25 @@ static void test_parse_errors(void **state) {
 }
 
 /* A register tile against its formula, for every vector length, alone and asking for what comes next. */
-static void check_micro(const int *tile, bool fetches) {
+static void check_micro(const int *tile, Fetch fetch) {
   int mr = tile[0], nr = tile[1], k = 5;
   Arena *a = arena_new();
   DimTab *dims = dimtab_new(a);
   KernelTable *table = kernels_new(a, NULL, target_find("plain"));
-  const Kernel *micro = micro_kernel(table, a, dims, F32, mr, nr, tile[2], fetches);
-  assert_ptr_equal(micro, micro_kernel(table, a, dims, F32, mr, nr, tile[2], fetches)); /* made once */
+  const Kernel *micro = micro_kernel(table, a, dims, F32, mr, nr, tile[2], fetch);
+  assert_ptr_equal(micro, micro_kernel(table, a, dims, F32, mr, nr, tile[2], fetch)); /* made once */
   assert_int_equal(kernels_count(table), 1);
-  assert_ptr_not_equal(micro, micro_kernel(table, a, dims, F32, mr, nr, tile[2], !fetches));
+  assert_ptr_not_equal(micro, micro_kernel(table, a, dims, F32, mr, nr, tile[2], (fetch + 1) % 3));
   float pa[5 * 14], pb[5 * 48], c[14 * 50], far[14 * 50];
   for (int i = 0; i < k * mr; i++) pa[i] = (float)(i % 7 - 3);
   for (int i = 0; i < k * nr; i++) pb[i] = (float)(i % 5 - 2);
   for (int i = 0; i < 14 * 50; i++) c[i] = 1;
   KValue args[16] = {{.ptr = pa}, {.ptr = pb}, {.ptr = c}};
   int n = 3;
-  for (int i = 0; fetches && i < FETCHED_IN_TILE; i++) args[n++].ptr = far;
-  const int64_t sizes[] = {k, 1, mr, nr, 50, 1, 0, 50};
-  for (int i = 0; i < (fetches ? 8 : 6); i++) args[n++].i = sizes[i];
+  const int arrays[] = {0, FETCHED_IN_TILE, 1}, count[] = {6, 8, 7};
+  for (int i = 0; i < arrays[fetch]; i++) args[n++].ptr = far;
+  const int64_t sizes[] = {k, 1, mr, nr, 50, 1, 16, 50};
+  for (int i = 0; i < count[fetch]; i++) args[n++].i = sizes[i];
   Buf why = {0};
   assert_true(kernel_interpret(micro, args, 1, &why));
   for (int i = 0; i < mr; i++)
@@ -182,7 +183,7 @@ static void test_micro(void **state) {
   (void)state;
   static const int tiles[][3] = {{14, 32, 16}, {8, 48, 16}, {6, 16, 8}, {4, 8, 4}, {4, 4, 1}};
   for (size_t t = 0; t < sizeof tiles / sizeof *tiles; t++)
-    for (int fetches = 0; fetches < 2; fetches++) check_micro(tiles[t], fetches);
+    for (int fetch = 0; fetch < 3; fetch++) check_micro(tiles[t], (Fetch)fetch);
 }
 
 int main(void) {
