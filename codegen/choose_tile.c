@@ -169,8 +169,10 @@ static void choose_blocks(Lower *l, const Tiled *s, Tile *t, const Sizes *z, int
     return;
   }
   /* What packing B costs is shared by the rows of a block, but those of A stay in the second cache. */
-  int64_t deep = t->kc * dtype_size(s->p->dtype), l2 = l->target->l2;
-  int64_t rows = t->b == WAY_DIRECT ? 256 : (t->b == WAY_TURN && !t->kept ? l2 / 4 * 3 : l2 / 2) / deep + 1;
+  int64_t size = dtype_size(s->p->dtype), deep = t->kc * size, l2 = l->target->l2;
+  bool near = cached(l, s->p, z) && !t->whole; /* more rows save nothing then, and their sums leave the first cache */
+  int64_t direct = near ? min64(l->target->l1 / (t->nr * size), 256) : 256;
+  int64_t rows = t->b == WAY_DIRECT ? direct : (t->b == WAY_TURN && !t->kept ? l2 / 4 * 3 : l2 / 2) / deep + 1;
   if (least > t->nr) rows = l2 / 2 / deep + 1;
   rows = rows < 128 ? 128 : min64(rows, 1024);
   t->mc = min64(up(z->M, unit), up(rows, unit));
@@ -262,6 +264,7 @@ bool choose_tile(Lower *l, Tiled *s) {
   t->by_rows = t->kept && lies.b.stays && z.B == 1 && z.M >= 2 * t->mr;
   t->parted = rows && z.B == 1 && !p->turned && p->outer == 0 && t->a == WAY_DIRECT && rows % t->mr == 0;
   if (!given && z.M < 4 && t->b != WAY_DIRECT && (t->straight || z.K * z.O <= 49)) return false;
+  t->whole = lies.c.along_known && lies.c.along == 1;
   int64_t unit = t->a == WAY_DIRECT ? t->mr : t->width;
   if (given) {
     t->mc = min64(up(z.M, unit), up(given->mc, unit));
@@ -280,8 +283,8 @@ bool choose_tile(Lower *l, Tiled *s) {
     t->kept |= whole_b(l, s, t, &z) && cached(l, p, &z) && z.B * up(z.N, t->nr) * z.K * dtype_size(p->dtype) <= l->room;
   bool exact =
       z.M % t->mr == 0 && z.N % t->nr == 0 && dim_lower(l->dims, s->M) == z.M && dim_lower(l->dims, s->N) == z.N;
-  t->whole = lies.c.along_known && lies.c.along == 1 && p->outer == 0 && t->splits == 1 && !t->narrow &&
-             (exact || z.K <= t->kc) && t->a == WAY_DIRECT && !t->short_;
+  t->whole &= p->outer == 0 && t->splits == 1 && !t->narrow && (exact || z.K <= t->kc) && t->a == WAY_DIRECT;
+  t->whole &= !t->short_;
   if (key) tuning_note(l->tuning, l->group, key, (Choice){FORM_TILE, t->mr, t->nr, t->kc, t->mc, t->nc, t->splits});
   return true;
 }

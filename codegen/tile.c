@@ -14,8 +14,11 @@
 
 static int64_t up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
-/* The rows of a block in whole register tiles and whole squares. */
-static int64_t turned_rows(const Tile *t) { return up(up(t->mc, t->mr), t->lanes); }
+/* The rows of a block's sums: whole register tiles, and whole squares where these are turned. */
+static int64_t sum_rows(const Tiled *s) {
+  int64_t rows = up(s->t.mc, s->t.mr);
+  return s->p->turned ? up(rows, s->t.lanes) : rows;
+}
 
 /* ---- the epilogue: columns j0 .. j1 of a block whose sums stand in cb[.., nr], the first at column `at` ---- */
 typedef struct Sums {
@@ -88,7 +91,7 @@ static void turned_epilogue(Lower *l, const Tiled *s, const Idx *b, const Sums *
   LB *x = l->b;
   const Product *p = s->p;
   const Tile *t = &s->t;
-  int64_t stride = turned_rows(t);
+  int64_t stride = sum_rows(s);
   LArr *turned = lb_array(x, ARR_SCRATCH, p->dtype, stride * t->nr, "turned");
   turned->written = true;
   const Kernel *square = transpose_kernel(l->table, l->arena, l->dims, p->dtype, t->lanes);
@@ -245,7 +248,7 @@ static LExpr *open_panels(Lower *l, Block *q) {
   q->j = jp;
   if (!t->narrow && !even_panels(l, s)) q->j = lb_let(x, "j", x_min(x, jp, x_sub(x, x_dim(x, s->N), nr)));
   else if (!t->narrow && t->b == WAY_COPY) q->j = x_mul(x, lb_let(x, "panel", x_div(x, jp, nr)), nr); /* divides away */
-  q->sums = t->deep ? x_mul(x, x_sub(x, jp, q->j0), x_int(x, turned_rows(t))) : x_int(x, 0);
+  q->sums = t->deep ? x_mul(x, x_sub(x, jp, q->j0), x_int(x, sum_rows(s))) : x_int(x, 0);
   return jp;
 }
 /* The loops over the outer axes of K and over its blocks. Returns how many they are. */
@@ -301,7 +304,7 @@ static void blocks(Lower *l, const Tiled *s, int inner) {
   LExpr *row_block = at.i[rows_first ? 2 : 3], *column_block = at.i[rows_first ? 3 : 2];
   Block q = {.s = s, .b = &b, .batch = at.i[1], .i0 = first ? first : x_mul(x, row_block, x_int(x, t->mc))};
   if (!t->whole) {
-    q.cb = lb_array(x, ARR_SCRATCH, p->dtype, turned_rows(t) * (t->deep ? t->nc : t->nr), "cb");
+    q.cb = lb_array(x, ARR_SCRATCH, p->dtype, sum_rows(s) * (t->deep ? t->nc : t->nr), "cb");
     q.cb->written = true;
   }
   if (t->a != WAY_DIRECT) q.packed = lower_temp_array(l, s->a_temp, p->dtype, false);

@@ -7,8 +7,9 @@
  * operations on at most ARRAYS arrays that lie there anyway: writing and reading it would cost memory's time, which is
  * as long. A large part of all that lies there may be made of MORE_ARRAYS, by a chain of its own: what this goes
  * through and is dropped as well would otherwise be stored by it until its own readers come. A mask of an array that is
- * kept costs a comparison instead of a byte that is written and read. Several values that come of one product or
- * convolution may have its result in their place. Clones are those of remat.c.
+ * kept costs a comparison instead of a byte that is written and read, also in the kernel behind which most is alive:
+ * the result would not take a mask's place, as it would that of a value of its own size. Several values that come of
+ * one product or convolution may have its result in their place. Clones are those of remat.c.
  *
  * Why here: behind all passes, since cse would find that clones are equal to their originals.
  * Needs: an expanded graph; a bound of every size, or nothing happens. Keeps: values, and bits where the same kernels
@@ -92,8 +93,10 @@ static int64_t drop_outs(Dropping *d, const Group *gr) {
   for (int k = 0; k < (int)arrlen(gr->outs); k++) {
     NodeId n = gr->outs[k].node;
     int b = gr->outs[k].buf;
-    if (r->p->bufs[b].kind != BUF_ARENA || !r->idle[b] || r->content[b] != n || r->dropped[n]) continue;
-    int64_t least = dtype_size(r->nodes[n].type.dtype) == 1 ? d->mask : d->least;
+    bool mask = dtype_size(r->nodes[n].type.dtype) == 1;
+    if (!r->idle[b] && !(mask && r->read[b])) continue;
+    if (r->p->bufs[b].kind != BUF_ARENA || r->content[b] != n || r->dropped[n]) continue;
+    int64_t least = mask ? d->mask : d->least;
     if (op_info[r->nodes[n].op].cls != MAP || r->p->bufs[b].bytes < least) continue;
     bool large = r->p->bufs[b].bytes >= d->large;
     if (drop(d, n, false) || (large && drop(d, n, true))) bytes += r->p->bufs[b].bytes;

@@ -72,12 +72,12 @@ static void look_at_step(Remat *r, int i, bool *touched) {
     int b = home(p, reads[k]);
     if (i > r->at && r->content[b] && !r->kept[b]) r->kept[b] = true, r->next[b] = i;
     if (i < r->at) r->last[b] = i;
-    if (i == r->at) touched[b] = true;
+    if (i == r->at) touched[b] = true, r->read[b] = s->kind == PLAN_KERNEL;
   }
   for (int k = 0; k < arrlen(writes); k++) {
     int b = home(p, writes[k]);
     if (i < r->at) r->last[b] = i;
-    if (i == r->at) touched[b] = true;
+    if (i == r->at) touched[b] = true, r->read[b] = false;
     if (i > r->at && !r->kept[b]) r->content[b] = 0; /* another value from here on */
     if (i <= r->at) r->content[b] = s->kind == PLAN_KERNEL ? 0 : p->bufs[b].node;
   }
@@ -96,23 +96,26 @@ Remat remat_begin(const Plan *p) {
   r.first = zeroed(n, sizeof *r.first), r.content = zeroed(nb, sizeof *r.content), r.kept = zeroed(nb, sizeof *r.kept);
   r.last = zeroed(nb, sizeof *r.last), r.next = zeroed(nb, sizeof *r.next), r.idle = zeroed(nb, sizeof *r.idle),
   r.dropped = zeroed(n, sizeof *r.dropped), r.offered = zeroed(n, sizeof *r.offered);
-  r.alone = zeroed(n, sizeof *r.alone);
+  r.alone = zeroed(n, sizeof *r.alone), r.read = zeroed(nb, sizeof *r.read);
   r.stamp = zeroed(n, sizeof *r.stamp);
   for (size_t i = 0; i < n; i++) r.first[i] = -1;
   bool *touched = zeroed(nb, sizeof *touched);
   for (int i = 0; i < arrlen(p->steps); i++) look_at_step(&r, i, touched);
-  for (size_t b = 0; b < nb; b++)
-    r.idle[b] = r.kept[b] && !touched[b] && p->bufs[b].kind == BUF_ARENA && p->bufs[b].twin < 0;
+  for (size_t b = 0; b < nb; b++) {
+    bool free = p->bufs[b].kind == BUF_ARENA && p->bufs[b].twin < 0;
+    r.idle[b] = free && r.kept[b] && !touched[b];
+    r.read[b] &= free;
+  }
   for (int i = 0; i < arrlen(r.g->outputs); i++) { /* they stay to the end */
     int b = p->buf_of[r.g->outputs[i]];
-    if (b >= 0) r.idle[b] = false;
+    if (b >= 0) r.idle[b] = r.read[b] = false;
   }
   free(touched);
   return r;
 }
 void remat_end(Remat *r) {
   free(r->first), free(r->content), free(r->kept), free(r->idle), free(r->last), free(r->next), free(r->dropped),
-      free(r->offered), free(r->alone), free(r->stamp);
+      free(r->offered), free(r->alone), free(r->read), free(r->stamp);
 }
 
 bool remat_is_late(const Remat *r, NodeId n) { return r->first[n] > r->at; }
@@ -241,10 +244,13 @@ void remat_clone(Remat *r) {
   for (NodeId n = 1; n < c.w.n_old; n++) {
     if (!c.w.live[n]) continue;
     Node d = c.w.old[n];
-    if (remat_is_late(r, n)) {
+    bool late = remat_is_late(r, n);
+    if (late || r->first[n] == r->at) {
       NodeId *in = arena_array(r->g->arena, NodeId, d.n_in + 1);
-      for (int k = 0; k < d.n_in; k++)
-        in[k] = needs_clone(&c, d.in[k]) ? clone_of(&c, d.in[k]) : rewrite_get(&c.w, d.in[k]);
+      for (int k = 0; k < d.n_in; k++) {
+        bool again = late ? needs_clone(&c, d.in[k]) : r->dropped[d.in[k]];
+        in[k] = again ? clone_of(&c, d.in[k]) : rewrite_get(&c.w, d.in[k]);
+      }
       d.in = in;
       arrput(r->g->nodes, d);
       rewrite_to(&c.w, n, (NodeId)arrlen(r->g->nodes) - 1);

@@ -12,8 +12,9 @@ typedef struct Remat {
   NodeId *content;   /* by buffer: the node whose value lies in it at that step, or 0 */
   bool *kept;        /* by buffer: it holds a value there that is read later */
   bool *idle;        /* by buffer: and the step itself does not touch it */
+  bool *read;        /* by buffer: the step, a kernel, reads it and nothing else */
   int *last, *next;  /* by buffer: the last step before that touches it, the first one behind that reads it */
-  bool *dropped;     /* by node: who reads it behind the place reads a clone of it */
+  bool *dropped;     /* by node: who reads it at the place or behind it reads a clone of it */
   bool *offered;     /* by node: it has no buffer, but gets one when clones read it */
   bool *alone;       /* by node: what its clone is made of is cloned for it alone */
   uint32_t *stamp, now;
