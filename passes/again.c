@@ -21,9 +21,8 @@
 
 enum {
   LEAST = 256 << 10, /* bytes of a value */
-  PARTS = 256,       /* and it is at least such a part of what is alive */
+  PARTS = 1024,      /* and it is at least such a part of what is alive, also in deep models */
   MASK = 32 << 10,   /* of one with elements of a byte, which takes less to make than to keep */
-  MASK_PARTS = 1024,
   ARRAYS = 3,
   LARGE_PARTS = 32, /* a value of such a part may be made of more, by clones of its own */
   MORE_ARRAYS = 4,
@@ -129,7 +128,7 @@ void pass_again(Graph *g, const Prog *prog, const Entry *entry) {
   for (int b = 0; b < (int)arrlen(p->bufs); b++)
     if (d.r.kept[b] && p->bufs[b].kind == BUF_ARENA) alive += p->bufs[b].bytes;
   if (alive / PARTS > d.least) d.least = alive / PARTS;
-  if (alive / MASK_PARTS > d.mask) d.mask = alive / MASK_PARTS;
+  if (alive / PARTS > d.mask) d.mask = alive / PARTS;
   d.large = alive / LARGE_PARTS > d.least ? alive / LARGE_PARTS : d.least;
   for (int i = 0; i <= d.r.at && i < (int)arrlen(p->steps); i++)
     if (p->steps[i].kind == PLAN_KERNEL) look_at_group(&d, &p->groups[p->steps[i].group]);
