@@ -10,7 +10,7 @@
  * operations is known here. The members are the nodes on ways from product to product, and what is made of the last
  * one's result. A way that leaves the members and comes back, as from the forward part of a step to its gradient,
  * begins a new block; large values of an earlier one (probabilities) are made again from what is small (q, k, the row's
- * largest and sum), and so need not live as long.
+ * largest and sum) or read there anyway (exponentials), and so need not live as long.
  * A product of rows with weights is the only one of its block where what is made of its values folds them, as the loss
  * of a label for each row does.
  *

@@ -56,7 +56,18 @@ static NodeId behind_views(const Family *f, NodeId n) {
   return n;
 }
 
-/* A large value of an earlier block is made again where that reads less than it would. */
+/* Does a member of this level read it? Then it is taken in anyway. */
+static bool is_read(const Family *f, NodeId n, int level) {
+  for (NodeId m = n + 1; m < (NodeId)arrlen(f->g->nodes); m++) {
+    if (!f->member[m] || f->level[m] != level) continue;
+    const Node *x = graph_node(f->g, m);
+    for (int k = 0; k < x->n_in; k++)
+      if (behind_views(f, x->in[k]) == n) return true;
+  }
+  return false;
+}
+
+/* A large value of an earlier block is made again where that reads less than it would, or what is read anyway. */
 static bool again(const Family *f, NodeId n, int level, int depth) {
   enum { LONG_SUM = 256 };
   const Node *x = graph_node(f->g, n);
@@ -69,7 +80,8 @@ static bool again(const Family *f, NodeId n, int level, int depth) {
   for (int k = 0; k < x->n_in; k++) {
     NodeId base = behind_views(f, x->in[k]);
     bool small = most(f, base) * 4 <= most(f, n);
-    if (!small && !is_light(f, x->in[k], 0) && !again(f, base, level, depth + 1)) return false;
+    if (!small && !is_light(f, x->in[k], 0) && !again(f, base, level, depth + 1) && !is_read(f, base, level))
+      return false;
   }
   return true;
 }
