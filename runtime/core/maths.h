@@ -88,19 +88,22 @@ static inline float dnn_power_of_2(int32_t n) { return dnn_float((uint32_t)(n + 
 
 /* e^x; 0.80 / 0.81 ulp. What 1 + r loses goes to p r^2 (Dekker, A floating-point technique for extending the available
  * precision, 1971). 2^n is 2^64 or 2^-64 times a number in the normal range: results below that range are rounded once
- * more and those above it overflow. The shift makes the low bits of the sum that number's exponent. */
+ * more and those above it overflow. The shift makes the low bits of the sum that number's exponent.
+ * The least argument has n = -191, whose exponent makes the number 0: what is masked by a large negative number is 0
+ * times the sum then, no product that underflows, which costs some processors a hundred cycles. */
+#define DNN_EXP_NONE -132.4f
 static inline float dnn_exp_of(DnnExp e, float rest) {
   const float sum = 1.0f + e.r, lost = e.r - (sum - 1.0f);
   return (sum + dnn_fma_f32(e.p, e.z, lost)) * dnn_float(e.shifted << 23) * rest;
 }
 static inline float dnn_exp_f32(float x) {
   const float shift = x < 0.0f ? DNN_SHIFT_F32 + 191.0f : DNN_SHIFT_F32 + 63.0f, rest = x < 0.0f ? 0x1p-64f : 0x1p64f;
-  return dnn_exp_of(dnn_exp_shifted(dnn_clamp_f32(x, -104.0f, 89.0f), shift), rest);
+  return dnn_exp_of(dnn_exp_shifted(dnn_clamp_f32(x, DNN_EXP_NONE, 89.0f), shift), rest);
 }
 
 /* The same for x <= 0 or NaN, with the same bits. */
 static inline float dnn_exp_below_0_f32(float x) {
-  return dnn_exp_of(dnn_exp_shifted(x < -104.0f ? -104.0f : x, DNN_SHIFT_F32 + 191.0f), 0x1p-64f);
+  return dnn_exp_of(dnn_exp_shifted(x < DNN_EXP_NONE ? DNN_EXP_NONE : x, DNN_SHIFT_F32 + 191.0f), 0x1p-64f);
 }
 
 /* e^x - 1; 1.47 / 1.60 ulp. It is 2^n t + (2^n - 1), all by 1/2 because 2^128 is too large. */
