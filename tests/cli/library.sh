@@ -31,7 +31,7 @@ assert open(sys.argv[1] + "/tests/embed/library.c").read() in text, "docs/librar
 for name in open("declared").read().split():
     assert name in ("dnnc_version",) or "`%s`" % name in text, "docs/library.md lacks " + name
 P
-gcc -std=c11 -Wall -Wextra -Werror "$ROOT/tests/embed/library.c" $(pkg-config --cflags --libs dnnc) -lm -o library
+gcc -std=c11 -Wall -Wextra -Werror $sanitize "$ROOT/tests/embed/library.c" $(pkg-config --cflags --libs dnnc) -lm -o library
 ./library >said
 sed 's/loss [0-9.]*$/loss .../' said >same
 diff same - <<'X'

@@ -6,15 +6,11 @@ for tool in meson pkg-config; do
   command -v $tool >/dev/null || { echo "$tool is missing"; exit 77; }
 done
 . "$ROOT/tests/embed/installed"
-more= sanitized=
-if nm -D "$(find installed -name libdnnc.so)" | grep -q __asan_init; then
-  sanitized=yes more='-fsanitize=address,undefined'
-fi
-gcc -std=c11 -g -Wall -Wextra -Werror $more "$ROOT/tests/embed/misuse.c" $(pkg-config --cflags --libs dnnc) -lm \
+gcc -std=c11 -g -Wall -Wextra -Werror $sanitize "$ROOT/tests/embed/misuse.c" $(pkg-config --cflags --libs dnnc) -lm \
   -lpthread -o misuse
 mkdir run
 ./misuse run x86-64-v2
-[ -z "$sanitized" ] || exit 0
+[ -z "$sanitize" ] || exit 0
 if ! command -v valgrind >/dev/null || ! command -v clang-19 >/dev/null; then
   echo "without valgrind"
   exit 0
