@@ -226,7 +226,7 @@ dnnc_status dnnc_load_weights(dnnc_program *p, const char *path);
 typedef enum dnnc_event_kind {
   DNNC_STEP,  /* after a step: the reports of its run */
   DNNC_PASS,  /* after a pass over data: means of the reports */
-  DNNC_EPOCH, /* after an epoch: means of the training reports */
+  DNNC_EPOCH, /* after an epoch, or a tenth of a stage that has no more than one: means of the training reports */
   DNNC_BEST   /* the parameters are the best so far by `keep` */
 } dnnc_event_kind;
 typedef struct dnnc_event {

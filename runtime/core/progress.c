@@ -192,7 +192,7 @@ void dnn_progress_epoch(DnnProgress *g, const DnnProgressAt *at, double rate, do
   }
   Line title = {0}, line = {0};
   if (at->in_epochs) put(&title, "%s epoch %lld/%lld", at->stage, (long long)at->epoch, (long long)at->epochs);
-  else put(&title, "%s %s", at->stage, at->entry);
+  else put(&title, "%s %s %lld/%lld", at->stage, at->entry, (long long)at->step, (long long)at->steps);
   put(&line, "%-20s", title.s);
   finish_line(&line, at->n, at->names, at->values, rate, seconds);
   double now = dnn_seconds();

@@ -138,6 +138,7 @@ typedef struct Stage {
   const DnnAction *a, *children;
   int number;
   int64_t epochs, steps, per_epoch;
+  int64_t part; /* steps whose means are told: an epoch, or a tenth of a stage that has no more than one */
 } Stage;
 
 /* The length of a stage in steps, from the data of its first fed run. */
@@ -164,6 +165,7 @@ static int measure(DnnLoop *l, Stage *s) {
   }
   s->steps = by_epoch ? s->epochs * s->per_epoch : s->a->count;
   if (s->per_epoch <= 0) s->per_epoch = s->steps > 0 ? s->steps : 1;
+  s->part = by_epoch || s->per_epoch < s->steps ? s->per_epoch : (s->steps + 9) / 10;
   return 0;
 }
 
@@ -221,7 +223,7 @@ static int stage_step(DnnLoop *l, Stage *s, int64_t step) {
     }
     l->c->step = step;
     l->c->stage = s->number;
-    if (s->a->unit == DNN_STEPS) dnn_note_metrics(l, r->entry, r->values); /* in epochs: their means, by epoch_line */
+    if (s->a->unit == DNN_STEPS) dnn_note_metrics(l, r->entry, r->values); /* in epochs: their means, by part_line */
     dnn_tell(l, DNN_EVENT_STEP, title_of(l, s->a), r, r->values);
     if (!first) first = r;
   }
@@ -232,15 +234,15 @@ static int stage_step(DnnLoop *l, Stage *s, int64_t step) {
   return 0;
 }
 
-/* The line of an epoch (or of a stage counted in steps, at its end). */
-static void epoch_line(DnnLoop *l, Stage *s, double began) {
-  double spent = dnn_seconds() - began;
+/* The line of a part, whose means are the metrics' values where an epoch or the stage ends. */
+static void part_line(DnnLoop *l, Stage *s, bool ends) {
+  double spent = dnn_seconds() - l->epoch_began;
   for (int i = 0; i < s->a->n; i++) {
     DnnRunner *r = &l->runners[&s->children[i] - l->p->actions];
     if (s->children[i].kind != DNN_RUN || !r->action || !r->entry->n_reports) continue;
     double *means = r->sums;
     for (int k = 0; k < r->entry->n_reports; k++) means[k] = r->weight > 0 ? means[k] / r->weight : NAN;
-    dnn_note_metrics(l, r->entry, means);
+    if (ends) dnn_note_metrics(l, r->entry, means);
     dnn_tell(l, DNN_EVENT_EPOCH, title_of(l, s->a), r, means);
     DnnProgressAt at = told_of(l, s, l->c->step, r, means);
     dnn_progress_epoch(&l->progress, &at, r->feeder ? r->weight / (spent > 0 ? spent : 1) : 0, spent);
@@ -281,10 +283,17 @@ static void start_epoch(DnnLoop *l, Stage *s, int64_t epoch) {
   for (int i = 0; i < s->a->n; i++) {
     DnnRunner *r = &l->runners[&s->children[i] - l->p->actions];
     if (s->children[i].kind != DNN_RUN || !r->action) continue;
-    dnn_reset_sums(r);
     if (r->feeder && (epoch == 0 || dnn_feeder_batches(r->feeder) == s->per_epoch))
       dnn_feeder_start(r->feeder, s->number + ((int64_t)(i + 1) << 20), epoch);
   }
+}
+
+static void start_part(DnnLoop *l, Stage *s) {
+  for (int i = 0; i < s->a->n; i++) {
+    DnnRunner *r = &l->runners[&s->children[i] - l->p->actions];
+    if (s->children[i].kind == DNN_RUN && r->action) dnn_reset_sums(r);
+  }
+  l->epoch_began = dnn_seconds();
 }
 
 /* Opens the data of every run and makes room for its outputs, those of `each` blocks too: what is missing is told
@@ -312,13 +321,14 @@ static int end_stage(DnnLoop *l, Stage *s) {
   return 0;
 }
 
-/* One step, and what its epoch's end says; the blocks behind it come in after_step(). */
+/* One step, and what the end of its part says; the blocks behind it come in after_step(). */
 static int begin_step(DnnLoop *l, Stage *s, int64_t step, bool ends) {
-  if (step % s->per_epoch == 0) start_epoch(l, s, step / s->per_epoch), l->epoch_began = dnn_seconds();
+  if (step % s->part == 0) start_part(l, s);
+  if (step % s->per_epoch == 0) start_epoch(l, s, step / s->per_epoch);
   int status = stage_step(l, s, step);
   if (status) return status;
   l->at.step = step + 1;
-  if (ends) epoch_line(l, s, l->epoch_began);
+  if (ends || (step + 1) % s->part == 0) part_line(l, s, ends);
   return 0;
 }
 

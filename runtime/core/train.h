@@ -12,7 +12,7 @@
 typedef enum DnnEventKind {
   DNN_EVENT_STEP,  /* after a training step: the reports of its run */
   DNN_EVENT_PASS,  /* after a pass over data: means of the reports, weighted by rows */
-  DNN_EVENT_EPOCH, /* after an epoch: means of the training reports */
+  DNN_EVENT_EPOCH, /* after an epoch, or a tenth of a stage that has no more than one: means of the training reports */
   DNN_EVENT_BEST,  /* the cells hold a new best by `keep` */
   DNN_EVENT_FILE,  /* `save` or `write` made a file: `path` */
 } DnnEventKind;
