@@ -336,7 +336,9 @@ static void no_memory(void) {
     CHECK(status == DNNC_OK || (status == DNNC_INTERNAL && !strcmp(dnnc_error(p), "out of memory")));
     if (status) CHECK(dnnc_check(p) == DNNC_INTERNAL && dnnc_compile(p, NULL) == DNNC_INTERNAL);
     if (status) CHECK(!strcmp(dnnc_report(p, DNNC_PLAIN), "dnnc: out of memory\n") && dnnc_cells(p) == 0);
-    CHECK(status || i); /* the first time nothing is there from before */
+#ifndef __SANITIZE_ADDRESS__ /* whose allocator has memory of its own */
+    CHECK(status || i);      /* the first time nothing is there from before */
+#endif
     dnnc_close(p);
   }
 }
