@@ -162,8 +162,14 @@ static void pass_lanes(Lower *l, Emit *e, int pass, int lanes) {
   LExpr *lo = last ? zero : e->lo, *hi = last ? x_dim(b, e->red_size[last]) : e->hi;
   LExpr *count = x_sub(b, hi, lo), *full = x_div(b, count, n), *rest = x_mod(b, count, n);
   LVar *v = lb_for(b, FOR_SERIAL, "r", zero, full, 1);
+  LExpr *first = x_mul(b, x_var(b, v), n);
+  if (r->ahead && pass == r->passes - 2) {
+    e->red_loop[last] = x_add(b, lo, first);
+    Idx kept = kept_index(l, e), red = red_index(l, e);
+    r->ahead(l, r, &kept, &red, lanes);
+  }
   z = lb_for(b, FOR_VECTOR, "z", zero, n, 1);
-  e->red_loop[last] = x_add(b, lo, x_add(b, x_mul(b, x_var(b, v), n), x_var(b, z)));
+  e->red_loop[last] = x_add(b, lo, x_add(b, first, x_var(b, z)));
   element(l, e, pass, x_var(b, z), NULL);
   close_loops(l, 2);
   int64_t none;
