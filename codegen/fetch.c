@@ -1,5 +1,5 @@
-/* Asking for what a product will need next, a part with each register tile: lines are on their way from memory while
- * the tile computes. Nothing depends on it: these loops read ahead only. */
+/* Asking for what comes next, so that its lines are on their way from memory while something is computed: of products,
+ * a part with each register tile, of rows the next one. Nothing depends on it: these loops read ahead only. */
 #include "base/ds.h"
 #include "codegen/loop_internal.h"
 #include "codegen/tile.h"
@@ -179,5 +179,31 @@ void fetch_results(Lower *l, const Block *q, LExpr *row, Ahead *ahead) {
     }
     CallArg args[] = {begin, {.x = count}, {.x = x_mul(x, at->side, x_int(x, bytes))}, {.x = x_int(x, t->nr * bytes)}};
     lb_run(x, "fetch_rows", args, 4);
+  }
+}
+
+/* ---- operands that are gone through once ---- */
+NodeId *wide_operands(Lower *l, Dim count) {
+  NodeId *wide = NULL;
+  for (int i = 0; i < arrlen(l->group->nodes); i++) {
+    const Node *x = graph_node(l->g, l->group->nodes[i]);
+    for (int k = 0; k < x->n_in; k++) {
+      NodeId n = x->in[k];
+      bool drop = l->here[n] || l->buf_of[n] < 0 || type_count(l->dims, graph_type(l->g, n)) != count;
+      for (int j = 0; j < arrlen(wide); j++) drop |= l->buf_of[wide[j]] == l->buf_of[n];
+      if (!drop) arrput(wide, n);
+    }
+  }
+  return wide;
+}
+void fetch_wide(Lower *l, const NodeId *wide, LExpr *at, int64_t count) {
+  LB *b = l->b;
+  for (int i = 0; i < arrlen(wide); i++) {
+    DType t = graph_type(l->g, wide[i]).dtype;
+    CallArg args[] = {{.arr = lower_buf(l, l->buf_of[wide[i]], t), .x = at},
+                      {.x = x_int(b, 1)},
+                      {.x = x_int(b, 0)},
+                      {.x = x_int(b, count * dtype_size(t))}};
+    lb_run(b, "fetch_rows", args, 4);
   }
 }

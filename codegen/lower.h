@@ -125,6 +125,10 @@ typedef void NestFn(Lower *l, const Axes *a, const Idx *at, bool trial, int *cos
 void lower_nest(Lower *l, const Axes *a, const char *name, NestFn *fn, void *ctx);
 /* An element-wise group in tiles, where that pays: false when no operand lies across the result. */
 bool lower_turned(Lower *l, const Axes *a, const char *name);
+/* The operands of `count` elements that the group reads where they lie, each array once; stb_ds. */
+NodeId *wide_operands(Lower *l, Dim count);
+/* Asks for `count` elements from `at` on of each of them. */
+void fetch_wide(Lower *l, const NodeId *wide, LExpr *at, int64_t count);
 /* One parallel loop over all elements of `a`, nothing inside. */
 void open_items(Lower *l, const Axes *a, Idx *at);
 int open_nest(Lower *l, const Axes *a, Merge m, Idx *at);

@@ -187,6 +187,53 @@ static const char *map_name(const Lower *l) {
   if (!n) name = op_info[graph_node(l->g, l->group->outs[0].node)->op].name;
   return name;
 }
+/* A result that surely does not fit the caches is not there when its reader comes: each line of it is made in registers
+ * and goes past them, and the operands' next block is asked for. Is it one, in whole blocks, gone through as one loop?
+ */
+static bool streams(Lower *l, const Axes *a) {
+  const Group *g = l->group;
+  int buf = g->outs[0].buf;
+  Dim count = axes_count(l->dims, a, 0, a->n);
+  double bytes = (double)dim_lower(l->dims, count) * dtype_size(graph_type(l->g, g->outs[0].node).dtype);
+  if (bytes <= (double)l->target->l3 || arrlen(g->outs) > 1 || g->rows || g->solo) return false;
+  if (l->plan->bufs[buf].place || !dim_is(l->dims, dim_mod(l->dims, count, dim_int(l->dims, BLOCK)), 0)) return false;
+  for (int k = 0; k < arrlen(g->reads); k++)
+    if (lower_same_buf(l, g->reads[k]) == lower_same_buf(l, buf)) return false;
+  return true;
+}
+static bool lower_streamed(Lower *l, const Axes *a, const char *name) {
+  enum { LINE = 64 };
+  if (!streams(l, a)) return false;
+  lower_begin(l);
+  LB *b = l->b;
+  const GroupOut *o = &l->group->outs[0];
+  Dim count = axes_count(l->dims, a, 0, a->n), blocks = dim_ceil_div(l->dims, count, BLOCK);
+  DType t = graph_type(l->g, o->node).dtype;
+  int size = dtype_size(t), cost = 0;
+  LExpr *n = x_int(b, LINE / size), *blocksize = x_int(b, BLOCK);
+  LVar *block = lb_for(b, FOR_PARALLEL, "block", x_int(b, 0), x_dim(b, blocks), 1);
+  LVar *line = lb_for(b, FOR_SERIAL, "r", x_int(b, 0), x_div(b, blocksize, n), 1);
+  LExpr *in_block = x_mul(b, x_var(b, line), n), *begin = x_add(b, x_mul(b, x_var(b, block), blocksize), in_block);
+  LExpr *next = x_min(b, x_add(b, x_var(b, block), x_int(b, 1)), x_sub(b, x_dim(b, blocks), x_int(b, 1)));
+  NodeId *wide = wide_operands(l, count);
+  fetch_wide(l, wide, x_add(b, x_mul(b, next, blocksize), in_block), LINE / size);
+  arrfree(wide);
+  LArr *out = lb_array(b, ARR_STACK, t, LINE / size, "out");
+  LVar *z = lb_for(b, FOR_LINE, "z", x_int(b, 0), n, 1);
+  LExpr *index = x_add(b, begin, x_var(b, z));
+  Idx at = {0};
+  merge_index(b, a, (Merge){1}, &index, &at);
+  map_body(l, a, &at, true, &cost, NULL);
+  if (cost == 0) lb_store(b, out, x_var(b, z), value_at(l, o->node, &at));
+  lb_end(b);
+  CallArg args[] = {
+      {.arr = lower_buf(l, o->buf, t), .x = begin}, {.arr = out, .x = x_int(b, 0)}, {.x = x_int(b, LINE)}};
+  lb_run(b, "stream_lines", args, 3);
+  close_nest(l, 2);
+  lb_run(b, "stream_end", NULL, 0);
+  if (cost == 0) lower_end(l, name, false);
+  return cost == 0;
+}
 void lower_map(Lower *l) {
   Axes a = axes_of(l, l->group->outs[0].node);
   if (lower_last(l, l->group->outs[0].buf)) { /* as the results lie */
@@ -196,7 +243,8 @@ void lower_map(Lower *l) {
     lower_nest(l, &a, map_name(l), map_body, NULL);
     return;
   }
-  if (!lower_turned(l, &a, map_name(l))) lower_nest(l, &a, map_name(l), map_body, NULL);
+  if (lower_turned(l, &a, map_name(l)) || lower_streamed(l, &a, map_name(l))) return;
+  lower_nest(l, &a, map_name(l), map_body, NULL);
 }
 
 /* ---- a group without nodes: reads[0] -> outs[0] ---- */

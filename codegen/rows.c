@@ -162,14 +162,7 @@ static void fetch_next(Lower *l, const Rows *r, const Idx *kept, const Idx *red,
   LExpr *rows = x_dim(b, axes_count(l->dims, &r->kept, 0, r->kept.n));
   LExpr *size = x_dim(b, axes_count(l->dims, &r->red, 0, r->red.n));
   LExpr *at = x_add(b, x_mul(b, x_min(b, row, x_sub(b, rows, x_int(b, 1))), size), axes_linear(b, &r->red, red));
-  for (int i = 0; i < arrlen(c->fetched); i++) {
-    DType t = graph_type(l->g, c->fetched[i]).dtype;
-    CallArg args[] = {{.arr = lower_buf(l, l->buf_of[c->fetched[i]], t), .x = at},
-                      {.x = x_int(b, 1)},
-                      {.x = x_int(b, 0)},
-                      {.x = x_int(b, count * dtype_size(t))}};
-    lb_run(b, "fetch_rows", args, 4);
-  }
+  fetch_wide(l, c->fetched, at, count);
 }
 static void stream_end(Lower *l, const Rows *r) {
   (void)r;
@@ -303,19 +296,6 @@ static int64_t line_elements(Lower *l, const RowGroup *c, const Rows *r) {
     if (c->fold[i].pass == c->store_pass) return 0;
   return dim_is(l->dims, dim_mod(l->dims, r->red.size[r->red.n - 1], dim_int(l->dims, piece)), 0) ? piece : 0;
 }
-/* The operands that have as many elements as the outs, and so as little place in the caches. */
-static bool find_fetched(Lower *l, RowGroup *c) {
-  for (int i = 0; i < arrlen(l->group->nodes); i++) {
-    const Node *x = graph_node(l->g, l->group->nodes[i]);
-    for (int k = 0; k < x->n_in; k++) {
-      NodeId n = x->in[k];
-      bool found = l->here[n] || l->buf_of[n] < 0 || type_count(l->dims, graph_type(l->g, n)) != c->count;
-      for (int j = 0; j < arrlen(c->fetched); j++) found |= l->buf_of[c->fetched[j]] == l->buf_of[n];
-      if (!found) arrput(c->fetched, n);
-    }
-  }
-  return arrlen(c->fetched) > 0;
-}
 /* An out that surely does not fit the caches is not there when its reader comes: it goes past them, unless it is there
  * already because it is an operand's. */
 static void find_streams(Lower *l, RowGroup *c, Rows *r) {
@@ -334,7 +314,8 @@ static void find_streams(Lower *l, RowGroup *c, Rows *r) {
   if (!any) return;
   r->end = stream_end;
   r->piece = line_elements(l, c, r);
-  r->ahead = r->passes > 2 && find_fetched(l, c) ? fetch_next : NULL; /* the first pass waits for its own lines */
+  c->fetched = wide_operands(l, c->count);
+  r->ahead = r->passes > 2 ? fetch_next : NULL; /* the first pass waits for its own lines */
   r->piece_begin = begin_piece;
   r->piece_end = stream_outs;
 }
