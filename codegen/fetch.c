@@ -200,10 +200,7 @@ void fetch_wide(Lower *l, const NodeId *wide, LExpr *at, int64_t count) {
   LB *b = l->b;
   for (int i = 0; i < arrlen(wide); i++) {
     DType t = graph_type(l->g, wide[i]).dtype;
-    CallArg args[] = {{.arr = lower_buf(l, l->buf_of[wide[i]], t), .x = at},
-                      {.x = x_int(b, 1)},
-                      {.x = x_int(b, 0)},
-                      {.x = x_int(b, count * dtype_size(t))}};
-    lb_run(b, "fetch_rows", args, 4);
+    CallArg args[] = {{.arr = lower_buf(l, l->buf_of[wide[i]], t), .x = at}, {.x = x_int(b, count * dtype_size(t))}};
+    lb_run(b, "fetch", args, 2);
   }
 }

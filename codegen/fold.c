@@ -124,6 +124,13 @@ static void pass_short(Lower *l, Emit *e, int pass) {
     if (r->fold[i].pass == pass) know(l, e, i, lb_let(l->b, "result", x_read(l->b, var[i])));
 }
 
+/* In front of `count` elements. */
+static void ahead(Lower *l, Emit *e, int pass, int count) {
+  if (!e->r->ahead) return;
+  Idx kept = kept_index(l, e), red = red_index(l, e);
+  e->r->ahead(l, e->r, pass, &kept, &red, count);
+}
+
 /* A pass without results, piece after piece. */
 static void pass_pieces(Lower *l, Emit *e, int pass) {
   LB *b = l->b;
@@ -133,6 +140,8 @@ static void pass_pieces(Lower *l, Emit *e, int pass) {
   open_red(l, e, 0, last);
   LVar *v = lb_for(b, FOR_SERIAL, "r", x_int(b, 0), x_div(b, x_dim(b, e->red_size[last]), n), 1);
   LExpr *begin = x_mul(b, x_var(b, v), n);
+  e->red_loop[last] = begin;
+  ahead(l, e, pass, (int)r->piece);
   r->piece_begin(l, r);
   LVar *z = lb_for(b, FOR_LINE, "z", x_int(b, 0), n, 1);
   e->red_loop[last] = x_add(b, begin, x_var(b, z));
@@ -163,11 +172,8 @@ static void pass_lanes(Lower *l, Emit *e, int pass, int lanes) {
   LExpr *count = x_sub(b, hi, lo), *full = x_div(b, count, n), *rest = x_mod(b, count, n);
   LVar *v = lb_for(b, FOR_SERIAL, "r", zero, full, 1);
   LExpr *first = x_mul(b, x_var(b, v), n);
-  if (r->ahead && pass == r->passes - 2) {
-    e->red_loop[last] = x_add(b, lo, first);
-    Idx kept = kept_index(l, e), red = red_index(l, e);
-    r->ahead(l, r, &kept, &red, lanes);
-  }
+  e->red_loop[last] = x_add(b, lo, first);
+  ahead(l, e, pass, lanes);
   z = lb_for(b, FOR_VECTOR, "z", zero, n, 1);
   e->red_loop[last] = x_add(b, lo, x_add(b, first, x_var(b, z)));
   element(l, e, pass, x_var(b, z), NULL);

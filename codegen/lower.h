@@ -183,8 +183,8 @@ struct Rows {
   int64_t piece;
   void (*piece_begin)(Lower *l, const Rows *r);
   void (*piece_end)(Lower *l, const Rows *r, const Idx *kept, const Idx *red);
-  /* In the pass before those pieces, in front of `count` elements from `red` on; or NULL. */
-  void (*ahead)(Lower *l, const Rows *r, const Idx *kept, const Idx *red, int count);
+  /* In front of `count` elements from `red` on, where they are lanes or pieces; or NULL. */
+  void (*ahead)(Lower *l, const Rows *r, int pass, const Idx *kept, const Idx *red, int count);
   void (*end)(Lower *l, const Rows *r); /* behind all rows of a thread; or NULL */
   void *ctx;
   const char *name;

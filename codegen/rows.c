@@ -153,16 +153,18 @@ static void begin_piece(Lower *l, const Rows *r) {
     if (c->streamed[i])
       c->line[i] = lb_array(l->b, ARR_STACK, graph_type(l->g, c->wide[i].node).dtype, r->piece, "out");
 }
-/* Asks for the same elements of the next row, whose lines are then on their way while e^x and the like of this one are
- * computed: processors do not fetch beyond a page, which may be a row. */
-static void fetch_next(Lower *l, const Rows *r, const Idx *kept, const Idx *red, int count) {
+/* Asks for the next row, one half in each of the last two passes, so that its lines are on their way while e^x and the
+ * like of this one are computed: processors do not fetch beyond a page, which may be a row. */
+static void fetch_next(Lower *l, const Rows *r, int pass, const Idx *kept, const Idx *red, int count) {
   const RowGroup *c = r->ctx;
   LB *b = l->b;
-  LExpr *row = x_add(b, axes_linear(b, &r->kept, kept), x_int(b, 1));
-  LExpr *rows = x_dim(b, axes_count(l->dims, &r->kept, 0, r->kept.n));
+  if (pass < r->passes - 2) return;
+  LExpr *one = x_int(b, 1), *two = x_int(b, 2), *row = x_add(b, axes_linear(b, &r->kept, kept), one);
+  LExpr *last = x_sub(b, x_dim(b, axes_count(l->dims, &r->kept, 0, r->kept.n)), one);
   LExpr *size = x_dim(b, axes_count(l->dims, &r->red, 0, r->red.n));
-  LExpr *at = x_add(b, x_mul(b, x_min(b, row, x_sub(b, rows, x_int(b, 1))), size), axes_linear(b, &r->red, red));
-  fetch_wide(l, c->fetched, at, count);
+  LExpr *at = x_add(b, x_mul(b, x_min(b, row, last), size), x_div(b, axes_linear(b, &r->red, red), two));
+  if (pass == r->passes - 1) at = x_add(b, at, x_div(b, size, two));
+  fetch_wide(l, c->fetched, at, count / 2);
 }
 static void stream_end(Lower *l, const Rows *r) {
   (void)r;

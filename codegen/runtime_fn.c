@@ -16,6 +16,7 @@ RUN(logdet) { dnn_logdet(p[0], p[1], i[0]); }
 RUN(orthonormal) { dnn_orthonormal(p[0], p[1], p[2], i[0], i[1]); }
 RUN(eigh) { dnn_eigh(p[0], p[1], p[2], i[0]); }
 RUN(find_row) { dnn_find_row(p[0], p[1], i[0], i[1], i[2]); }
+RUN(fetch) { dnn_fetch(p[0], i[0]); }
 RUN(fetch_rows) { dnn_fetch_rows(p[0], i[0], i[1], i[2]); }
 RUN(stream) { dnn_stream(p[0], p[1], i[0]); }
 RUN(stream_lines) { dnn_stream_lines(p[0], p[1], i[0]); }
@@ -34,6 +35,7 @@ static const RuntimeFn functions[] = {
     {"orthonormal", "matrix.h", 3, 2, orthonormal},
     {"eigh", "matrix.h", 3, 1, eigh},
     {"find_row", "kernel.h", 2, 3, find_row},
+    {"fetch", "kernel.h", 1, 1, fetch},
     {"fetch_rows", "kernel.h", 1, 3, fetch_rows},
     {"stream", "kernel.h", 2, 1, stream},
     {"stream_lines", "kernel.h", 2, 1, stream_lines},
