@@ -10,7 +10,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* A multiple of 64 bytes; large blocks ask for huge pages. */
+enum { CLEARED = 1 << 20 }; /* blocks of fewer bytes are set to 0 by hand */
+
+/* A multiple of 64 bytes; large blocks ask for huge pages. Those of small ones come at once, which takes less than one
+ * after the other, when they are touched. */
 static unsigned char *block(int64_t bytes) {
   unsigned char *p = dnn_alloc(bytes);
   if (!p) return NULL;
@@ -19,6 +22,10 @@ static unsigned char *block(int64_t bytes) {
     uintptr_t at = ((uintptr_t)p + 4095) & ~(uintptr_t)4095;
     madvise((void *)at, (size_t)(bytes - 4096), MADV_HUGEPAGE);
   }
+#endif
+#ifdef MADV_POPULATE_WRITE
+  if (bytes >= 1 << 16 && bytes < CLEARED)
+    madvise((void *)((uintptr_t)p & ~(uintptr_t)4095), (size_t)bytes, MADV_POPULATE_WRITE);
 #endif
   return p;
 }
@@ -29,7 +36,7 @@ static void clear(unsigned char *p, int64_t bytes) {
   unsigned char *end = p + bytes, *from = end, *to = end;
 #if defined(__linux__) && defined(MADV_DONTNEED)
   const uintptr_t page = 4095;
-  if (bytes >= (1 << 20))
+  if (bytes >= CLEARED)
     from = (unsigned char *)(((uintptr_t)p + page) & ~page), to = (unsigned char *)((uintptr_t)end & ~page);
   if (from < to && madvise(from, (size_t)(to - from), MADV_DONTNEED)) from = to = end;
 #endif
