@@ -26,10 +26,10 @@ static bool fixed_sizes(const Lower *l, NodeId id, int64_t *size) { /* all but t
 
 /* The register tile: few idle rows, and enough work for each load. */
 static void choose_tile(Wino *w, int registers) {
-  static const int wide[][2] = {{6, 4}, {8, 2}, {8, 3}, {12, 2}, {8, 1}, {14, 1}},
+  static const int wide[][2] = {{6, 4}, {8, 2}, {8, 3}, {12, 2}, {14, 2}, {8, 1}, {14, 1}},
                    narrow[][2] = {{4, 3}, {6, 2}, {4, 2}, {6, 1}};
   const int(*tile)[2] = registers >= 32 ? wide : narrow;
-  int n = registers >= 32 ? 6 : 4;
+  int n = registers >= 32 ? 7 : 4;
   double best = 0;
   for (int i = 0; i < n; i++) {
     int mr = tile[i][0], nv = tile[i][1];
