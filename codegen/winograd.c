@@ -340,14 +340,21 @@ static void lower_forward(Lower *l, Wino *w) {
                          dim_int(l->dims, row_blocks), dim_int(l->dims, w->cop / w->cols)}};
   Idx at = {0};
   Item it;
+  bool shared = w->cols < w->cop; /* a thread has the tiles in its scratch from the item before, of other channels */
+  LVar *last = shared ? lb_var(b, "last", x_int(b, -1)) : NULL;
   open_items(l, &items, &at);
   open_item(l, w, at.i[0], at.i[1], &it);
   it.column = mul(b, at.i[2], w->cols);
+  if (shared) {
+    LExpr *here = x_add(b, mul(b, at.i[0], row_blocks), at.i[1]);
+    lb_if(b, x_lt(b, x_read(b, last), here));
+    lb_assign(b, last, here);
+  }
   Planes q = planes(l, w, &it, w->image, w->a, w->low[0], "copy");
   LExpr *im = loop(b, "im", it.images);
   copy_planes(l, w, &q, x_add(b, it.n0, im));
   tiles_in(l, w, &it, &q, im, &w->bt, w->low, s, v);
-  lb_end(b);
+  close_nest(l, 1 + shared);
   products(l, w, &it, v, u, p);
   im = loop(b, "im", it.images);
   tiles_out(l, w, &it, im, p, s, y, pixels);

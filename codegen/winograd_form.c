@@ -55,8 +55,9 @@ static void cut(Wino *w, const Target *t, int64_t images, int64_t rows, int64_t 
   choose_tile(w, t->registers);
 }
 
-/* What an image costs with items as they are cut: products of whole register tiles, transforms, which every item of the
- * same tiles repeats for the image, and what comes from further away than the second cache, a byte a multiply-add. */
+/* What an image costs with items as they are cut: products of whole register tiles, transforms, which items of the same
+ * tiles repeat for the image if other threads do them, and what comes from further away than the second cache, a byte a
+ * multiply-add. */
 static double cost_of(const Wino *w, const Target *t) {
   double a2 = w->a * w->a, row_blocks = (double)((w->ty + w->rows - 1) / w->rows);
   double column_blocks = (double)(w->cop / w->cols), panels = (double)(w->cols / w->nr);
