@@ -63,10 +63,12 @@ static int64_t most_deep(const Target *t, int64_t row) {
 }
 /* A stride that maps the rows of a panel to few places of the first cache. */
 static bool crowded(int64_t stride, int64_t bytes) { return stride * bytes % 4096 == 0; }
-/* Rows of B so many bytes apart can be read where they lie: from a large second cache, which register tiles of wide
- * vectors ask for so little that it keeps up, or from the first. */
-static bool reached(const Target *t, int64_t stride) {
-  if (t->vector_bytes >= WIDE) return stride % 8192 != 0;
+/* For how many rows that are so many bytes apart the second cache has places, one line of each. */
+static int64_t rows_held(const Target *t, int64_t stride) { return t->l2 / gcd64(llabs(stride), t->l2 / L2_WAYS); }
+/* So many rows of B, so many bytes apart, can be read where they lie: from a large second cache that has places for all
+ * of them, which register tiles of wide vectors ask for so little that it keeps up, or from the first. */
+static bool reached(const Target *t, int64_t stride, int64_t rows) {
+  if (t->vector_bytes >= WIDE) return stride % 8192 != 0 && rows <= rows_held(t, stride);
   return stride % 4096 != 0 && stride < 4096;
 }
 
@@ -78,6 +80,8 @@ static bool whole_b(Lower *l, const Tiled *s, const Tile *t, const Sizes *z) {
 static bool cached(const Lower *l, const Product *p, const Sizes *z) { /* B stays in the second cache */
   return z->N * z->K * dtype_size(p->dtype) <= l->target->l2;
 }
+/* Many blocks of rows would pack the same panels, and B does not stay in the second cache. */
+static bool packed_once(const Lower *l, const Product *p, const Sizes *z) { return z->M >= 512 && !cached(l, p, z); }
 /* Where operands and result lie decides how they are reached. */
 static void choose_ways(Lower *l, const Tiled *s, Tile *t, const Sizes *z, const Lies *at) {
   const Lie *a = &at->a, *b = &at->b;
@@ -96,15 +100,13 @@ static void choose_ways(Lower *l, const Tiled *s, Tile *t, const Sizes *z, const
   bool whole = whole_b(l, s, t, z);
   if (!b->in_array) t->kept = b->kept && whole && t->straight;
   if (b->side_known) {
-    bool good = row_panels <= 3 || (b->along_known && reached(l->target, b->along * size));
+    bool good = row_panels <= 3 || (b->along_known && reached(l->target, b->along * size, t->kc));
     if (b->stays && z->M >= 8 && b->along_known && b->along * size >= 512) good = false; /* packed once for the loop */
     if (b->side == 1 && b->along_known && good && !t->narrow) t->b = WAY_DIRECT;
     else if (b->along_known && b->along == 1 && b->side > 1 && t->lanes > 1 && !t->narrow && fixed_k &&
              t->kc >= t->lanes && (K % t->kc == 0 || K % t->kc >= t->lanes))
       t->b = WAY_TURN;
-    /* many blocks of rows would pack the same panels, and B does not stay in the second cache */
-    bool many = z->M >= 512 && !cached(l, s->p, z);
-    t->kept = (b->kept || many) && t->b != WAY_DIRECT && whole && (t->straight || t->b == WAY_TURN);
+    t->kept = (b->kept || packed_once(l, s->p, z)) && t->b != WAY_DIRECT && whole && (t->straight || t->b == WAY_TURN);
   }
 }
 
@@ -136,6 +138,7 @@ static int64_t deep_part(const Lower *l, const Tiled *s, const Tile *t, const Si
   return parts > 1 && turns ? part : 0;
 }
 
+enum { LEAST_HELD = 256 };
 enum { EVEN = 48, LONG_PACKING = 256 * 1024 };
 /* How many rows the blocks have when they are even. A short last block leaves a thread without work, as does one block
  * more than half of the threads' share: a few more or less are better then. */
@@ -250,10 +253,12 @@ bool choose_tile(Lower *l, Tiled *s) {
   else if (choose_register_tile(t, rows ? rows : z.M, z.N, streams, !lies.b.in_array && p->n.n > 1, l->target) == 0)
     return false;
   int64_t deep = z.K > 0 ? z.K : 1, most = most_deep(l->target, t->nr * dtype_size(p->dtype));
-  if (lies.a.side_known && lies.a.side == 1 && lies.a.along_known) {
-    int64_t stride = llabs(lies.a.along) * dtype_size(p->dtype); /* a line of each row of K stays in the second cache */
-    most = min64(most, up(l->target->l2 / gcd64(stride, l->target->l2 / L2_WAYS), 64));
-  }
+  /* lines of rows of K stay in the second cache; rather fewer rows of B at a time than packing them for each block */
+  int64_t held_a = rows_held(l->target, lies.a.along_known ? lies.a.along * dtype_size(p->dtype) : 1);
+  int64_t held_b = rows_held(l->target, lies.b.along_known ? lies.b.along * dtype_size(p->dtype) : 1);
+  if (lies.a.side_known && lies.a.side == 1) most = min64(most, up(held_a, 64));
+  if (lies.b.side_known && lies.b.side == 1 && held_b >= LEAST_HELD && !packed_once(l, p, &z))
+    most = min64(most, held_b);
   int64_t pieces = (deep + most - 1) / most;
   t->kc = given ? min64(given->kc, deep) : (deep + pieces - 1) / pieces;
   t->width = t->lanes / gcd64(t->lanes, t->mr) * t->mr;
