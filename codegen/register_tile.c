@@ -4,8 +4,8 @@
 static int64_t up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
 int register_tiles(const Target *t, int lanes, const int (**tile)[2]) {
-  static const int wide[][2] = {{6, 4},  {8, 2}, {8, 3}, {12, 2}, {14, 2}, {8, 1},
-                                {14, 1}, {4, 4}, {3, 4}, {2, 6},  {1, 8}};
+  static const int wide[][2] = {{6, 4},  {8, 2}, {12, 2}, {14, 2}, {8, 3}, {8, 1},
+                                {14, 1}, {4, 4}, {3, 4},  {2, 6},  {1, 8}};
   static const int narrow[][2] = {{6, 2}, {4, 3}, {4, 2}, {6, 1}, {2, 4}, {1, 6}};
   static const int plain[][2] = {{4, 4}, {1, 4}};
   *tile = lanes == 1 ? plain : t->registers >= 32 ? wide : narrow;
@@ -21,7 +21,8 @@ double choose_register_tile(Tile *t, int64_t M, int64_t N, bool streams, bool ga
     int mr = tile[i][0], nr = tile[i][1] * t->lanes, nv = tile[i][1];
     if (mr > M && mr > 1) continue;
     double loads = (double)(mr + nv) / (mr * nv), idle = mr * nv < busy ? (double)busy / (mr * nv) : 1;
-    double cost = (double)up(M, mr) * (double)up(N, nr) * (idle + (loads > 1 ? loads - 1 : 0)) * (1 + 0.004 * i);
+    double cost = (double)up(M, mr) * (double)up(N, nr) * (1 + 0.004 * i);
+    cost *= idle + 0.07 * loads + (loads > 1 ? loads - 1 : 0); /* a load that waits holds multiplications up */
     if (mr > 12) cost *= 1.03;                 /* strides of so many rows do not fit the general registers */
     if (nr > N) cost *= M < 256 ? 1.15 : 1.03; /* B must be packed, for as many rows */
     if (mr < 6 && M >= 12) cost *= 1.12; /* the second cache gives a row of B in no less time than six of A take */
