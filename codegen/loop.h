@@ -219,13 +219,15 @@ const Target *kernels_target(const KernelTable *t);
 int kernels_site_of(KernelTable *t, Loc loc, int axis, const Type *x);
 /* The register tile, c[mr, nr] (+)= sum over k of a[i, p] * b[p, j]: rows of b and c are contiguous, all other strides
  * are parameters. In order: a, b, c, k, rows (stride of a's rows), cols (of a's columns), ldb, ldc, more (0: c is set).
+ * A `far` one, whose panel of B is not in the first cache, asks for its rows some steps ahead.
  * Some ask for what comes next, a little with every part of their work. FETCH_RESULTS has three more arrays behind c,
  * and ahead and ldf behind `more`: the line of a[.. + ahead] of each row of K, and mr rows of nr elements of each
  * array, ldf apart. FETCH_NEXT has one more array behind c, and step behind `more`: with row p of K the line of next[p
  * * step]. */
 enum { FETCHED_IN_TILE = 3 };
 typedef enum Fetch { FETCH_NOTHING, FETCH_RESULTS, FETCH_NEXT } Fetch;
-const Kernel *micro_kernel(KernelTable *t, Arena *a, DimTab *dims, DType dtype, int mr, int nr, int lanes, Fetch fetch);
+const Kernel *micro_kernel(KernelTable *t, Arena *a, DimTab *dims, DType dtype, int mr, int nr, int lanes, bool far,
+                           Fetch fetch);
 /* Transposes lanes x lanes elements in registers; parameters from, to, and the strides of their rows. */
 const Kernel *transpose_kernel(KernelTable *t, Arena *a, DimTab *dims, DType dtype, int lanes);
 

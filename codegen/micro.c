@@ -27,6 +27,7 @@ typedef struct Micro { /* a register tile while it is made */
   LB *b;
   DType dtype;
   int mr, nv, lanes;
+  bool far; /* B lies in the second cache: its rows are asked for */
   LArr *pa, *pb, *pc;
   LExpr *rows, *cols, *ldb, *ldc;
   LExpr *ahead; /* not NULL: a line of A so many elements further is asked for with each row of K */
@@ -42,6 +43,14 @@ static void fetch_line(LB *b, LArr *arr, LExpr *at, int64_t line) {
 static LExpr *sum_at(const Micro *m, int i, int j) {
   return x_add(m->b, x_mul(m->b, m->ldc, x_int(m->b, i)), x_int(m->b, j * m->lanes));
 }
+/* A row of B comes nearer some rows before it is used, a line with each vector. */
+static void fetch_row(const Micro *m, LExpr *p) {
+  enum { AHEAD = 4 };
+  LB *b = m->b;
+  CallArg args[] = {{.arr = m->pb, .x = x_mul(b, x_add(b, p, x_int(b, AHEAD)), m->ldb)},
+                    {.x = x_int(b, m->nv * m->lanes * dtype_size(m->dtype))}};
+  lb_run(b, "fetch", args, 2);
+}
 /* Rows lo .. hi of K. */
 static void add_products(const Micro *m, Arena *a, LExpr *lo, LExpr *hi) {
   LB *b = m->b;
@@ -50,6 +59,7 @@ static void add_products(const Micro *m, Arena *a, LExpr *lo, LExpr *hi) {
     LExpr *at = x_add(b, x_mul(b, p, m->ldb), x_int(b, j * m->lanes));
     bv[j] = lb_let(b, arena_printf(a, "b%d", j), x_vload(b, m->pb, at, m->lanes));
   }
+  if (m->far) fetch_row(m, p);
   if (m->ahead) fetch_line(b, m->pa, x_add(b, x_mul(b, p, m->cols), m->ahead), dtype_size(m->dtype));
   if (m->next) fetch_line(b, m->next, x_mul(b, p, m->step), dtype_size(m->dtype));
   for (int i = 0; i < m->mr; i++) {
@@ -78,14 +88,14 @@ static void add_fetching(const Micro *m, Arena *a, LExpr *k) {
   lb_end(b);
 }
 
-const Kernel *micro_kernel(KernelTable *t, Arena *a, DimTab *dims, DType dtype, int mr, int nr, int lanes,
+const Kernel *micro_kernel(KernelTable *t, Arena *a, DimTab *dims, DType dtype, int mr, int nr, int lanes, bool far,
                            Fetch fetch) {
   static const char *const suffix[] = {"", "_fetch", "_next"};
-  const char *name = arena_printf(a, "tile_%s_%dx%d%s", dtype_name(dtype), mr, nr, suffix[fetch]);
+  const char *name = arena_printf(a, "tile_%s_%dx%d%s%s", dtype_name(dtype), mr, nr, far ? "_far" : "", suffix[fetch]);
   const Kernel *there = known(t, name);
   if (there) return there;
   LB *b = lb_new(a, dims, kernels_target(t));
-  Micro m = {.b = b, .dtype = dtype, .mr = mr, .nv = nr / lanes, .lanes = lanes};
+  Micro m = {.b = b, .dtype = dtype, .mr = mr, .nv = nr / lanes, .lanes = lanes, .far = far};
   m.pa = array_param(b, dtype, "a", false);
   m.pb = array_param(b, dtype, "b", false);
   m.pc = array_param(b, dtype, "c", true);

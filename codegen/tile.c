@@ -140,11 +140,19 @@ static int choose_inner(Lower *l, const Tiled *s) {
 }
 
 /* ---- blocks ---- */
+/* Should a register tile ask for rows of B? A vector is a line, the first cache does not hold the panel, and loads and
+ * requests together are no more than multiplications. */
+static bool far_panel(const Lower *l, const Tiled *s, int mr) {
+  enum { LINE = 64 };
+  int64_t size = dtype_size(s->p->dtype), nv = s->t.nr / s->t.lanes;
+  return s->t.lanes * size == LINE && s->t.kc * s->t.nr * size > l->target->l1 && mr + 2 * nv <= mr * nv;
+}
 /* One register tile of mr rows: from row `row` of A to place `to` of the block's sums. */
 static void tile_call(Lower *l, const Block *q, int mr, LExpr *row, LExpr *to, const Ahead *ahead) {
   LB *x = l->b;
   const Tiled *s = q->s;
-  const Kernel *micro = micro_kernel(l->table, l->arena, l->dims, s->p->dtype, mr, s->t.nr, s->t.lanes, ahead->fetch);
+  const Kernel *micro = micro_kernel(l->table, l->arena, l->dims, s->p->dtype, mr, s->t.nr, s->t.lanes,
+                                     far_panel(l, s, mr), ahead->fetch);
   LExpr *width = x_int(x, s->t.width), *one = x_int(x, 1);
   LExpr *panel = x_add(x, x_mul(x, q->batch, x_dim(x, dim_ceil_div(l->dims, s->M, s->t.width))), x_div(x, row, width));
   panel = x_add(x, x_mul(x, panel, x_dim(x, s->outer)), q->ko);

@@ -230,7 +230,7 @@ static void products(Lower *l, const Wino *w, const Item *it, LArr *v, LArr *u, 
   LB *b = l->b;
   int64_t step = winograd_weight_bytes(w) > l->target->l2 ? fetch_step(w->tiles, w->mr, w->nr, 4) : 0;
   const Kernel *micro =
-      micro_kernel(l->table, l->arena, l->dims, F32, w->mr, w->nr, w->lanes, step ? FETCH_NEXT : FETCH_NOTHING);
+      micro_kernel(l->table, l->arena, l->dims, F32, w->mr, w->nr, w->lanes, false, step ? FETCH_NEXT : FETCH_NOTHING);
   LExpr *panels = lb_let(b, "panels", x_div(b, plus(b, it->tiles, w->mr - 1), x_int(b, w->mr)));
   LExpr *e = loop(b, "e", x_int(b, w->a * w->a));
   LExpr *j = x_var(b, lb_for(b, FOR_SERIAL, "j", x_int(b, 0), x_int(b, w->cols), w->nr));
@@ -367,7 +367,7 @@ static void lower_forward(Lower *l, Wino *w) {
 static void add_products(Lower *l, const Wino *w, const Item *it, LArr *v, LArr *d, LArr *sums, LExpr *piece,
                          LExpr *more) {
   LB *b = l->b;
-  const Kernel *micro = micro_kernel(l->table, l->arena, l->dims, F32, w->mr, w->nr, w->lanes, FETCH_NOTHING);
+  const Kernel *micro = micro_kernel(l->table, l->arena, l->dims, F32, w->mr, w->nr, w->lanes, false, FETCH_NOTHING);
   LExpr *e = loop(b, "e", x_int(b, w->a * w->a));
   LExpr *j = x_var(b, lb_for(b, FOR_SERIAL, "j", x_int(b, 0), x_int(b, w->cop), w->nr));
   LExpr *i = x_var(b, lb_for(b, FOR_SERIAL, "i", x_int(b, 0), x_int(b, w->cip), w->mr));

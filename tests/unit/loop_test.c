@@ -155,10 +155,11 @@ static void check_micro(const int *tile, Fetch fetch) {
   Arena *a = arena_new();
   DimTab *dims = dimtab_new(a);
   KernelTable *table = kernels_new(a, NULL, target_find("plain"));
-  const Kernel *micro = micro_kernel(table, a, dims, F32, mr, nr, tile[2], fetch);
-  assert_ptr_equal(micro, micro_kernel(table, a, dims, F32, mr, nr, tile[2], fetch)); /* made once */
+  const Kernel *micro = micro_kernel(table, a, dims, F32, mr, nr, tile[2], true, fetch);
+  assert_ptr_equal(micro, micro_kernel(table, a, dims, F32, mr, nr, tile[2], true, fetch)); /* made once */
   assert_int_equal(kernels_count(table), 1);
-  assert_ptr_not_equal(micro, micro_kernel(table, a, dims, F32, mr, nr, tile[2], (fetch + 1) % 3));
+  assert_ptr_not_equal(micro, micro_kernel(table, a, dims, F32, mr, nr, tile[2], true, (fetch + 1) % 3));
+  assert_ptr_not_equal(micro, micro_kernel(table, a, dims, F32, mr, nr, tile[2], false, fetch));
   float pa[5 * 14], pb[5 * 48], c[14 * 50], far[14 * 50];
   for (int i = 0; i < k * mr; i++) pa[i] = (float)(i % 7 - 3);
   for (int i = 0; i < k * nr; i++) pb[i] = (float)(i % 5 - 2);
