@@ -17,7 +17,7 @@ DnnDataSets *dnn_data_new(const DnnProgram *p, DnnContext *c, const DnnDataOpts 
   if (!d) return NULL;
   d->program = p, d->opts = *o, d->tokens = tokens, d->context = *c;
   d->context.arena = NULL, d->context.threads = 1, d->context.seed = (int64_t)o->seed;
-  d->context.alone_until = 0;
+  d->context.called = d->context.alone_until = 0;
   d->context.profile = NULL; /* it is called by a thread of its own */
   pthread_mutexattr_t kind;
   pthread_mutexattr_init(&kind);

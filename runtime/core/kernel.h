@@ -66,6 +66,13 @@ static inline void dnn_wait(DnnMeeting *m, uint32_t turn, int n) {
   if (lost > 0) atomic_fetch_add_explicit(&m->lost, (int32_t)(lost < most ? lost : most), memory_order_relaxed);
 }
 
+/* Has the call lost so many microseconds, and half of its time by that? One thread is faster then. What a long call
+ * loses by the way costs less than going on alone would. */
+static inline int dnn_is_lost(const DnnContext *c, DnnMeeting *m, int64_t least) {
+  int64_t lost = atomic_load_explicit(&m->lost, memory_order_relaxed);
+  return lost > least && 2 * lost > dnn_now() - c->called;
+}
+
 /* All threads meet; 1 tells one to leave the call. Who waits for a thread whose processor another program has does so
  * for milliseconds, at every meeting: when a call has lost too many, thread 0 goes on alone. Bits do not depend on the
  * number of threads. */
@@ -76,7 +83,7 @@ static inline int dnn_barrier(DnnTeam *team) {
   uint32_t turn = atomic_load_explicit(&m->turn, memory_order_relaxed);
   if (atomic_fetch_add_explicit(&m->arrived, 1, memory_order_acq_rel) + 1 == (uint32_t)team->n) {
     atomic_store_explicit(&m->arrived, 0, memory_order_relaxed);
-    m->alone = atomic_load_explicit(&m->lost, memory_order_relaxed) > LOST;
+    m->alone = dnn_is_lost(team->context, m, LOST);
     atomic_store_explicit(&m->turn, turn + 1, memory_order_release);
   } else {
     dnn_wait(m, turn, team->n);
@@ -86,15 +93,20 @@ static inline int dnn_barrier(DnnTeam *team) {
   return team->tid != 0;
 }
 
-/* How many threads a call gets: one for a while after calls that lost time, so that what is lost stays a small part. */
+/* How many threads a call gets: one for a while after a call that was lost, for as long as that lost, and twice as long
+ * each time when the call after it is lost again. So what is lost stays a small part, and what comes once is over soon. */
 static inline int dnn_threads(DnnContext *c) {
-  if (c->alone_until && dnn_now() < c->alone_until) return 1;
+  if (c->threads > 1) c->called = dnn_now();
+  if (c->alone_until && c->called < c->alone_until) return 1;
   c->alone_until = 0;
   return c->threads;
 }
 static inline void dnn_after(DnnContext *c, DnnMeeting *m) {
-  int64_t lost = atomic_load_explicit(&m->lost, memory_order_relaxed);
-  if (lost > 500) c->alone_until = dnn_now() + 20 * lost;
+  enum { LOST = 500, MOST_TIMES = 16 };
+  if (c->alone_until) return; /* it had one thread */
+  const int32_t times = c->alone_times < 1 ? 1 : c->alone_times < MOST_TIMES ? 2 * c->alone_times : MOST_TIMES;
+  c->alone_times = m->alone || dnn_is_lost(c, m, LOST) ? times : 0;
+  if (c->alone_times) c->alone_until = dnn_now() + times * (int64_t)atomic_load(&m->lost);
 }
 #endif
 
