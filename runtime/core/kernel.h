@@ -94,7 +94,8 @@ static inline int dnn_barrier(DnnTeam *team) {
 }
 
 /* How many threads a call gets: one for a while after a call that was lost, for as long as that lost, and twice as long
- * each time when the call after it is lost again. So what is lost stays a small part, and what comes once is over soon. */
+ * each time when the call after it is lost again. So what is lost stays a small part, and what comes once is soon over.
+ */
 static inline int dnn_threads(DnnContext *c) {
   if (c->threads > 1) c->called = dnn_now();
   if (c->alone_until && c->called < c->alone_until) return 1;

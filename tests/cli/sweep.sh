@@ -19,21 +19,21 @@ sweep { size in [1, 2, 3, 4]; choose max grow.value }
 END
 status 1 "$DNNC" train some.dnn --out all
 has "$out" "sweep 4/4: size = 4"
-grep -qE "^\* +2  2 +7.5$" "$out" || fail "the best is another one"
-grep -qE "^ +1  1 +3.75$" "$out" || fail "run 1"
+grep -qE "^\* +2  2 +12$" "$out" || fail "the best is another one"
+grep -qE "^ +1  1 +6$" "$out" || fail "run 1"
 grep -qE "^ +3  3 +failed: mistakes in the program$" "$out" || fail "run 3"
 grep -qE "^ +4  4 +failed: .*too much" "$out" || fail "run 4"
 has "$out" "best: size = 2"
 has "$err" "no size of 3"
 has "$err" "too much"
-[ "$(paste -sd' ' all/sweep.csv)" = "run,size,grow.value 1,1,3.75 2,2,7.5 3,3,nan 4,4,nan" ] || fail "$(cat all/sweep.csv)"
+[ "$(paste -sd' ' all/sweep.csv)" = "run,size,grow.value 1,1,6 2,2,12 3,3,nan 4,4,nan" ] || fail "$(cat all/sweep.csv)"
 [ -s all/best.dnnw ] || fail "no weights"
 status 1 "$DNNC" train some.dnn --out json --json
 python3 - "$out" <<'END'
 import json, sys
 rows = [r for r in map(json.loads, open(sys.argv[1])) if r["event"] == "run"]
 assert [(r["run"], r["constants"], r["value"], r["best"]) for r in rows] == [
-    (1, {"size": "1"}, 3.75, False), (2, {"size": "2"}, 7.5, True), (3, {"size": "3"}, None, False),
+    (1, {"size": "1"}, 6, False), (2, {"size": "2"}, 12, True), (3, {"size": "3"}, None, False),
     (4, {"size": "4"}, None, False)], rows
 assert "too much" in rows[3]["error"] and "error" not in rows[0]
 END
@@ -61,9 +61,9 @@ kill -INT $pid
 got=0
 wait $pid || got=$?
 [ $got = 130 ] || fail "status $got after Ctrl-C: $(cat long.out long.err)"
-grep -qE "^\* +1  5 +3$" long.out || fail "no table: $(cat long.out)"
+grep -qE "^\* +1  5 +5$" long.out || fail "no table: $(cat long.out)"
 has long.out "1 of 3 runs are done"
-has long/sweep.csv "1,5,3"
+has long/sweep.csv "1,5,5"
 [ ! -e long/3 ] || fail "the sweep went on"
 # --set
 status 1 "$DNNC" check some.dnn --set sise=1
