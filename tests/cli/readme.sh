@@ -29,6 +29,37 @@ for name in re.findall(r"`((?:docs|models|tests)/[\w./]+)`", text):
     import os
     assert os.path.exists(root + "/" + name), name
 P
+# Figures of the trainings and of what was trained, for any processor: within 2 %, those of the sweep within 10 %.
+"$DNNC" train "$model" --out run >curve.txt
+"$DNNC" build "$model" --weights run/best.dnnw -o curve
+python3 - <<'P'
+import struct
+head = "{'descr': '<f4', 'fortran_order': False, 'shape': (4, 1), }"
+head += " " * (63 - (10 + len(head)) % 64) + "\n"
+head = b"\x93NUMPY\1\0" + struct.pack("<H", len(head)) + head.encode()
+open("x.npy", "wb").write(head + struct.pack("<4f", 0, 1, 2, 3))
+P
+./curve predict --in x=x.npy >answer.txt
+"$DNNC" train "$ROOT/models/first/recurrent.dnn" --out swept >swept.txt
+python3 - "$ROOT" <<'P'
+import os, re, sys
+text = open(sys.argv[1] + "/README.md").read()
+def figures(lines, pattern):
+    found = [m.groups() for m in map(re.compile(pattern).match, lines) if m]
+    assert found, pattern
+    return found
+def same(name, pattern, within):
+    shown, got = figures(text.splitlines(), pattern), figures(open(name).read().splitlines(), pattern)
+    for one in shown:
+        near = lambda a, b: a == b or abs(float(a) - float(b)) <= within * abs(float(b))
+        assert any(all(map(near, one, two)) for two in got), "the README shows %s, %s has %s" % (one, name, got)
+same("curve.txt", r"train epoch (\d+)/20 +loss ([\d.]+) ", 0.02)
+same("answer.txt", r"out: f32\[4, 1\] = " + ", ".join([r"\[+([-\d.]+)\]+"] * 4), 0.02)
+same("swept.txt", r"[* ] +(\d) +(0\.\d+) +(0\.\d+)$", 0.1)
+same("swept.txt", r"best: rate = (.*)", 0)
+size = float(re.search(r"some (\d+) kB", text).group(1))
+assert abs(os.path.getsize("curve") / 1e3 - size) <= 0.1 * size, "curve has %d bytes" % os.path.getsize("curve")
+P
 # Who builds dnnc alone, as ./quickstart does, has the plug-in that trains in this process.
 if [ -f "$BUILD/codegen/jit/libdnnc_jit.so" ] && command -v ninja >/dev/null; then
   ninja -C "$BUILD" -t query driver/dnnc | grep -q 'codegen/jit/libdnnc_jit.so' || { echo "dnnc is built without its plug-in"; exit 1; }
