@@ -17,6 +17,28 @@ int64_t dnn_file_most;
 
 int64_t dnn_file_limit(void) { return dnn_file_most ? dnn_file_most : dnn_memory_limit(); }
 
+/* Up to `size` bytes; fewer at the end of the file or after an error. */
+static int64_t read_some(int f, unsigned char *data, int64_t size) {
+  int64_t n = 0;
+  while (n < size) {
+    ssize_t k = read(f, data + n, (size_t)(size - n));
+    if (k < 0 && errno == EINTR) continue;
+    if (k <= 0) break;
+    n += k;
+  }
+  return n;
+}
+
+int64_t dnn_file_head(const char *path, void *head, int64_t n, DnnError *e) {
+  struct stat st;
+  const char *why;
+  int f = dnn_input_open(path, &st, &why);
+  if (f < 0) return dnn_fail(e, "%s: cannot be read: %s", path, why), -1;
+  n = read_some(f, head, n);
+  close(f);
+  return n;
+}
+
 bool dnn_file_read(const char *path, DnnBytes *out, DnnError *e) {
   struct stat st;
   const char *why;
@@ -33,12 +55,7 @@ bool dnn_file_read(const char *path, DnnBytes *out, DnnError *e) {
     close(f);
     return dnn_fail(e, "%s: no memory for its %lld bytes", path, (long long)size);
   }
-  while (n < size) {
-    ssize_t k = read(f, out->data + n, (size_t)(size - n));
-    if (k < 0 && errno == EINTR) continue;
-    if (k <= 0) break;
-    n += k;
-  }
+  n = read_some(f, out->data, size);
   close(f);
   if (n < size) {
     free(out->data);

@@ -16,6 +16,8 @@ extern int64_t dnn_file_most;
 int64_t dnn_file_limit(void);
 /* The bytes of a regular file (input.h). */
 bool dnn_file_read(const char *path, DnnBytes *out, DnnError *e);
+/* Its first n bytes, fewer when it has fewer: their number, or -1. What a file is, is seen before it is read. */
+int64_t dnn_file_head(const char *path, void *head, int64_t n, DnnError *e);
 /* The same, inflated when the file begins like a gzip file (gzip.c; needs zlib). Several gzip members may follow. */
 bool dnn_file_read_gz(const char *path, DnnBytes *out, DnnError *e);
 bool dnn_file_exists(const char *path);

@@ -91,9 +91,13 @@ void dnn_weights_free_rows(DnnWeight *rows, int n) {
   free(rows);
 }
 
+static bool is_ours(const char *name, const unsigned char *head, int64_t n, DnnError *e) {
+  return (n >= 8 && !memcmp(head + 4, "DNNW", 4)) ||
+         dnn_fail(e, "%s: is not a weights file or checkpoint (.dnnw, .dnnc)", name);
+}
+
 static bool verify(DnnWeights *w, DnnError *e) {
-  if (w->size < 8 || memcmp(w->bytes + 4, "DNNW", 4))
-    return dnn_fail(e, "%s: is not a weights file or checkpoint (.dnnw, .dnnc)", w->name);
+  if (!is_ours(w->name, w->bytes, w->size, e)) return false;
   bool ok = true;
   DnnFlat f = {w->bytes, w->size < (1 << 30) ? w->size : 1 << 30};
   int64_t root = dnn_flat_root(f, "DNNW", &ok);
@@ -135,7 +139,9 @@ bool dnn_weights_open_memory(const char *name, const void *bytes, int64_t size, 
 
 bool dnn_weights_open(const char *path, DnnWeights *w, DnnError *e) {
   DnnBytes all;
-  if (!dnn_file_read(path, &all, e)) return false;
+  unsigned char head[8];
+  int64_t n = dnn_file_head(path, head, sizeof head, e);
+  if (n < 0 || !is_ours(path, head, n, e) || !dnn_file_read(path, &all, e)) return false;
   bool ok = dnn_weights_open_memory(path, all.data, all.size, w, e);
   if (ok) w->owned = all.data;
   else free(all.data);
