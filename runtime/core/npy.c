@@ -113,9 +113,13 @@ static bool fill(const char *name, const Descr *d, const unsigned char *from, in
   return true;
 }
 
+static bool is_npy(const char *name, const unsigned char *head, int64_t n, DnnError *e) {
+  return (n >= 10 && !memcmp(head, "\x93NUMPY", 6)) || dnn_fail(e, "%s: is not a .npy file", name);
+}
+
 bool dnn_npy_parse(const char *name, const unsigned char *data, int64_t size, DnnTensor *t, DnnError *e) {
   memset(t, 0, sizeof *t);
-  if (size < 10 || memcmp(data, "\x93NUMPY", 6)) return dnn_fail(e, "%s: is not a .npy file", name);
+  if (!is_npy(name, data, size, e)) return false;
   int version = data[6];
   if (version < 1 || version > 3) return dnn_fail(e, "%s: .npy version %d is not known", name, version);
   int64_t start = version == 1 ? 10 : 12;
@@ -148,7 +152,9 @@ bool dnn_npy_parse(const char *name, const unsigned char *data, int64_t size, Dn
 bool dnn_npy_read(const char *path, DnnTensor *t, DnnError *e) {
   DnnBytes b;
   memset(t, 0, sizeof *t);
-  if (!dnn_file_read(path, &b, e)) return false;
+  unsigned char head[10];
+  int64_t n = dnn_file_head(path, head, sizeof head, e);
+  if (n < 0 || !is_npy(path, head, n, e) || !dnn_file_read(path, &b, e)) return false;
   bool ok = dnn_npy_parse(path, b.data, b.size, t, e);
   free(b.data);
   return ok;

@@ -62,5 +62,7 @@ says 'p.csv' "$DNNC" train data.dnn --out run --quiet
 "$DNNC" check /dev/stdin <good.dnn
 "$DNNC" check /dev/null 2>log && exit 1
 grep -q 'is a device' log
-# What is no weights file is not read for all of its 12 GB.
-truncate -s 12G large && says 'is not a weights file' "$DNNC" run good.dnn f --weights large && rm large
+# What is no weights file or array is not read for all of its 12 GB.
+truncate -s 12G large
+says 'is not a weights file' "$DNNC" run good.dnn f --weights large
+says 'is not a .npy file' "$DNNC" run good.dnn f --in x=large
