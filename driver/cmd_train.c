@@ -2,7 +2,10 @@
 #include "base/ds.h"
 #include "driver/program.h"
 #include "library/run.h"
+#include "report/report.h"
 #include "runtime/core/show.h"
+#include <math.h>
+#include <string.h>
 
 /* dnnc eval: one line per value. */
 static void print_pass(void *user, const DnnEvent *event) {
@@ -32,18 +35,32 @@ static bool train_options(const Args *a, TrainOptions *o) {
   return false;
 }
 
-int program_train(const Args *a, Machine *m, bool evaluate_only, const char *choose, double *chosen) {
+/* The reason of a failed run in one line; mistakes of the program stand on stderr, in full. */
+static const char *reason(Arena *a, const Session *s) {
+  return s->error ? arena_strndup(a, s->error, strcspn(s->error, "\n")) : "mistakes in the program";
+}
+
+static int train(Machine *m, TrainOptions *o, Trained *end) {
+  o->choose = end ? end->metric : NULL;
+  int status = machine_train(m, o);
+  if (end) end->value = o->chosen;
+  return status;
+}
+
+int program_end_training(const Args *a, Machine *m, int status, Trained *end) {
+  if (end && status == EXIT_PROGRAM) end->failed = reason(end->arena, &m->s), end->value = NAN;
+  return program_machine_end(a, m, status);
+}
+
+int program_train(const Args *a, Machine *m, bool evaluate_only, Trained *end) {
   TrainOptions o;
   if (!train_options(a, &o)) return EXIT_USAGE;
   o.evaluate_only = evaluate_only;
-  o.choose = choose;
   if (evaluate_only && !args_has(a, "json")) {
     o.event = print_pass;
     o.quiet = 1;
   }
-  int status = machine_train(m, &o);
-  if (chosen) *chosen = o.chosen;
-  return status;
+  return train(m, &o, end);
 }
 
 static int start(const Args *a, bool evaluate_only) {
@@ -54,20 +71,25 @@ static int start(const Args *a, bool evaluate_only) {
   o.training = true;
   int status = machine_load(&m, &o);
   if (!status && m.s.prog && m.s.prog->sweep && !evaluate_only) {
-    status = program_sweep(a, &m);
+    status = program_sweep(a, &m, NULL);
   } else if (!status) {
     status = machine_compile(&m, NULL);
-    if (!status) status = program_train(a, &m, evaluate_only, NULL, NULL);
+    if (!status) status = program_train(a, &m, evaluate_only, NULL);
   }
   return program_machine_end(a, &m, status);
 }
 
-/* The options of the run, and of the command line those that decide nothing about its bits. */
-static bool resume_options(const Args *a, Resumed *r, Options *o, TrainOptions *t) {
+/* A run that goes on takes nothing from the command line that decides about its bits. */
+static bool leaves_bits(const Args *a) {
   static const char *const fixed[] = {"out",   "overwrite", "weights", "seed",   "set",   "dim",   "epochs",
                                       "steps", "target",    "plan",    "memory", "check", "debug", "no-checks"};
   for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
     if (args_has(a, fixed[i])) return usage_error(a, "`--%s` comes from the run that --resume names", fixed[i]), false;
+  return true;
+}
+
+/* The options of the run, and of the command line those that decide nothing about its bits. */
+static bool resume_options(const Args *a, Resumed *r, Options *o, TrainOptions *t) {
   Options given;
   if (!program_options(a, NULL, &given) || !train_options(a, t)) return false;
   *o = r->options;
@@ -78,21 +100,22 @@ static bool resume_options(const Args *a, Resumed *r, Options *o, TrainOptions *
   return true;
 }
 
-static int resume(const Args *a, const char *run) {
+int program_resume(const Args *a, const char *run, Trained *end) {
   Resumed r;
   Options o;
   TrainOptions t;
   DnnError e;
   bool ok = resumed_open(&r, run, &e) && (!arrlen(a->operands) || resumed_is_of(&r, a->operands[0], &e));
   int status = ok ? EXIT_OK : program_error("%s", e.text);
+  if (status && end) end->failed = arena_strndup(end->arena, e.text, strcspn(e.text, "\n"));
   if (!status && !resume_options(a, &r, &o, &t)) status = EXIT_USAGE;
   if (!status) {
     Machine m;
     status = machine_load(&m, &o);
     m.from = &r.from;
     if (!status) status = machine_compile(&m, NULL);
-    if (!status) status = machine_train(&m, &t);
-    status = program_machine_end(a, &m, status);
+    if (!status) status = train(&m, &t, end);
+    status = program_end_training(a, &m, status, end);
   }
   resumed_close(&r);
   return status;
@@ -100,7 +123,8 @@ static int resume(const Args *a, const char *run) {
 
 int cmd_train(const Args *a) {
   const char *run = args_get(a, "resume", NULL);
-  if (run) return resume(a, run);
+  if (run && !leaves_bits(a)) return EXIT_USAGE;
+  if (run) return report_is_sweep(run) ? program_resume_sweep(a, run) : program_resume(a, run, NULL);
   if (!arrlen(a->operands)) return usage_error(a, "FILE is missing");
   return start(a, false);
 }

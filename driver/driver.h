@@ -57,6 +57,8 @@ bool args_list(const Args *a);
 bool args_has(const Args *a, const char *option);
 const char *args_get(const Args *a, const char *option, const char *otherwise); /* the last one given */
 int args_many(const Args *a, const char *option, const char ***values);         /* stb_ds array into *values */
+/* The same with options of its own, to add some; the caller frees `values`. */
+Args args_copy(const Args *a);
 /* One more value of an option that the command has, as if it stood behind all others. */
 void args_add(Args *a, const char *option, const char *value);
 /* An integer option within lo .. hi; false after a message. `*out` is untouched when the option is not given. */

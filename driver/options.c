@@ -53,7 +53,7 @@ const Option options[] = {
     {"epochs", 0, "N", "this many epochs in every stage", C(train), false},
     {"steps", 0, "N", "end the stages after N steps of all of them (profile: measure N steps of each, or N calls)",
      C(train) | C(profile), false},
-    {"resume", 0, "RUN", "go on with this run folder, or from one of its checkpoints", C(train), false},
+    {"resume", 0, "RUN", "go on with this folder of a run or a sweep, or from a checkpoint", C(train), false},
     {"overwrite", 0, NULL, "remove the run that is in the folder of --out", C(train), false},
     {"checkpoint-every", 0, "TIME", "a checkpoint each 30s, 5m, 1h, or each N steps; default: about 30s", C(train),
      false},
@@ -218,6 +218,13 @@ const char *args_get(const Args *a, const char *option, const char *otherwise) {
   for (int i = (int)arrlen(a->values); i-- > 0;)
     if (!strcmp(a->values[i].option->name, option)) return a->values[i].value;
   return otherwise;
+}
+
+Args args_copy(const Args *a) {
+  Args copy = *a;
+  copy.values = NULL;
+  for (int i = 0; i < (int)arrlen(a->values); i++) arrput(copy.values, a->values[i]);
+  return copy;
 }
 
 void args_add(Args *a, const char *option, const char *value) {

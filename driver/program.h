@@ -16,12 +16,27 @@ int program_told(const Args *a, Session *s, int status);
 int program_end(const Args *a, Session *s, int status);
 int program_machine_end(const Args *a, Machine *m, int status);
 
-/* Runs the training of a compiled program by the command line; `choose`, `chosen`: a metric that a sweep wants. */
-int program_train(const Args *a, Machine *m, bool evaluate_only, const char *choose, double *chosen);
+/* How a training of a sweep ended. */
+typedef struct Trained {
+  const char *metric; /* the one that the sweep chooses by */
+  double value;       /* of the metric at the end, NaN when there is none */
+  Arena *arena;       /* holds what follows */
+  const char *failed; /* why, in one line, or NULL */
+} Trained;
+
+/* Runs the training of a compiled program by the command line; `end`: NULL outside of a sweep. */
+int program_train(const Args *a, Machine *m, bool evaluate_only, Trained *end);
+/* program_machine_end() of a training. */
+int program_end_training(const Args *a, Machine *m, int status, Trained *end);
+/* Goes on with a run folder, or from a checkpoint file of it; of a finished one only the value is told. */
+int program_resume(const Args *a, const char *run, Trained *end);
 /* dnnc check --grad. */
 int check_gradients(const Args *a);
-/* `sweep { }` of a loaded program: a training for every combination of its constants. */
-int program_sweep(const Args *a, Machine *m);
+/* `sweep { }` of a loaded program: a training for every combination of its constants. `again`: the command line that
+ * goes on with a sweep, whose own is `a`; or NULL. */
+int program_sweep(const Args *a, Machine *m, const Args *again);
+/* Goes on with a sweep: with its runs that have begun, then with the others. */
+int program_resume_sweep(const Args *a, const char *dir);
 /* Puts a weights file of the emitted program into DIR, as NAME.dnnw or NAME.cells; an exit status. */
 int emit_copy_weights(const Session *s, const char *from, const char *dir);
 #endif

@@ -358,15 +358,20 @@ bool resumed_is_of(const Resumed *r, const char *path, DnnError *e) {
   return ok;
 }
 
-bool resumed_fits(const Resumed *r, const Machine *m, DnnError *e) {
+bool resumed_began_with(const Resumed *r, const Machine *m, const char *where, DnnError *e) {
   SourceFile *sources = sources_of(&m->s);
   const char *hash = arena_printf(m->s.arena, "%016llx", (unsigned long long)source_hash(sources));
   const char *want = dnn_checkpoint_setting(&r->from, "source", NULL);
   const char *by = dnn_checkpoint_setting(&r->from, "compiler", NULL);
   arrfree(sources);
   if (want && strcmp(want, hash))
-    return dnn_fail(e, "%s/source: was changed since the run began: a changed program is another training", r->dir);
+    return dnn_fail(e, "%s: was changed since the run began: a changed program is another training", where);
   if (by && strcmp(by, compiler(m)))
     return dnn_fail(e, "%s: the run was compiled by %s, here is %s: the bits would differ", r->dir, by, compiler(m));
-  return dnn_checkpoint_fits(&r->from, m->s.program, e);
+  return true;
+}
+
+bool resumed_fits(const Resumed *r, const Machine *m, DnnError *e) {
+  return resumed_began_with(r, m, arena_printf(m->s.arena, "%s/source", r->dir), e) &&
+         dnn_checkpoint_fits(&r->from, m->s.program, e);
 }

@@ -22,6 +22,8 @@ bool resumed_open(Resumed *r, const char *run_or_file, DnnError *e);
 void resumed_close(Resumed *r);
 /* Is this file the program of the run, byte for byte? */
 bool resumed_is_of(const Resumed *r, const char *path, DnnError *e);
+/* After the program is loaded, from `where`: is it the text of the run, all it uses included, and the same compiler? */
+bool resumed_began_with(const Resumed *r, const Machine *m, const char *where, DnnError *e);
 /* After the program is compiled: is it the one, compiled by the same compiler for the same target? */
 bool resumed_fits(const Resumed *r, const Machine *m, DnnError *e);
 

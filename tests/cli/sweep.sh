@@ -37,34 +37,66 @@ assert [(r["run"], r["constants"], r["value"], r["best"]) for r in rows] == [
     (4, {"size": "4"}, None, False)], rows
 assert "too much" in rows[3]["error"] and "error" not in rows[0]
 END
-# Ctrl-C in the second run.
+# A sweep that is there is not trained over.
+cp all/sweep.csv before.csv
+status 1 "$DNNC" train some.dnn --out all
+has "$err" "all: holds a sweep already: --resume all goes on with it, --overwrite begins anew"
+cmp all/sweep.csv before.csv || fail "the table is another one"
+# Ctrl-C in the second run; going on ends like a sweep that was never stopped, with all that was given to it.
 cat >long.dnn <<'END'
+use random
 const steps_of = 5
 const again = 1
+const rate = 1.0
 state x: f32[] = 0
 step grow() {
-  x += 1.0
+  x += rate * random.uniform([])
   report value = x
 }
-train { stage grow { steps steps_of; run grow } }
-sweep { steps_of in [5, 1000000000, 6]; choose max grow.value }
+train { stage grow { steps steps_of; run grow; keep max grow.value } }
+sweep { steps_of in [5, 10000000, 6]; again in [1, 2]; choose max grow.value }
 END
-"$DNNC" train long.dnn --out long >long.out 2>long.err &
+mkdir away
+cp long.dnn away/
+status 0 "$DNNC" train away/long.dnn --out whole --set again=2 --set rate=0.5 --seed 7
+"$DNNC" train long.dnn --out long --set again=2 --set rate=0.5 --seed 7 >long.out 2>long.err &
 pid=$!
 n=0
-until grep -q "sweep 2/3" long.out && [ -d long/2 ] && [ -s long/2/steps.csv ]; do
+until grep -q "sweep 2/3" long.out && [ -d long/2 ] && [ "$(wc -c <long/2/steps.csv)" -gt 100 ]; do
   n=$((n + 1))
   [ $n -lt 600 ] || fail "the second run does not begin: $(cat long.out long.err)"
-  sleep 0.1
+  sleep 0.05
 done
 kill -INT $pid
 got=0
 wait $pid || got=$?
 [ $got = 130 ] || fail "status $got after Ctrl-C: $(cat long.out long.err)"
-grep -qE "^\* +1  5 +5$" long.out || fail "no table: $(cat long.out)"
+grep -qE "^\* +1  5 " long.out || fail "no table: $(cat long.out)"
 has long.out "1 of 3 runs are done"
-has long/sweep.csv "1,5,5"
+[ "$(wc -l <long/sweep.csv)" = 2 ] || fail "$(cat long/sweep.csv)"
 [ ! -e long/3 ] || fail "the sweep went on"
+status 2 "$DNNC" train --resume long --set rate=2
+has "$err" "\`--set\` comes from the run that --resume names"
+sed 's/rate \*/2.0 * rate */' away/long.dnn >long.dnn
+status 1 "$DNNC" train --resume long
+has "$err" "long.dnn: was changed since the run began"
+cp away/long.dnn .
+status 0 "$DNNC" train --resume long
+has "$out" "long/1: this training is finished, after 5 steps"
+grep -qE "^\* +2  10000000 " "$out" || fail "$(cat "$out")"
+for file in sweep.csv best.dnnw 1/metrics.csv 2/metrics.csv 2/steps.csv 2/last.dnnw 3/last.dnnw; do
+  cmp whole/$file long/$file || fail "$file differs"
+done
+# All of it once more: only told. A run that failed fails again.
+status 0 "$DNNC" train --resume long
+cmp whole/sweep.csv long/sweep.csv || fail "the values of finished runs are others"
+status 1 "$DNNC" train --resume all
+grep -qE "^ +4  4 +failed: .*too much" "$out" || fail "$(cat "$out")"
+cmp all/sweep.csv before.csv || fail "the table is another one"
+mkdir none
+cp all/sweep.csv none/
+status 1 "$DNNC" train --resume none
+has "$err" "none: no run of this sweep has begun"
 # --set
 status 1 "$DNNC" check some.dnn --set sise=1
 has "$err" "the file has no constant \`sise\`"
