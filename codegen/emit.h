@@ -35,6 +35,7 @@ typedef struct EmitFile {
   size_t size;
   EmitKind kind;
 } EmitFile;
+size_t emit_weight(const char *text);
 enum { EMIT_MESSAGE_BYTES = 1024 };
 typedef struct EmitOut {
   EmitFile *files; /* stb_ds */

@@ -13,7 +13,7 @@
 /* The emitted files as the plug-in wants them. */
 typedef struct Units {
   JitFile *files; /* stb_ds */
-  JitUnit *units; /* stb_ds */
+  JitUnit *units; /* stb_ds, those that take longest first */
 } Units;
 
 /* An image on its way into the cache, by a thread of its own: the program need not wait for it. */
@@ -108,6 +108,12 @@ static const char **flags_of(const Load *l, EmitKind kind) {
   return more;
 }
 
+static int by_weight(const void *a, const void *b) {
+  const JitUnit *x = a, *y = b;
+  return x->weight != y->weight ? (x->weight < y->weight ? 1 : -1) : x->file - y->file;
+}
+
+/* Not optimised, a text takes a tenth of the time. */
 static void units_make(const Load *l, Units *u) {
   const char *text = processor_unit(l->arena);
   const char **flags[EMIT_ASM + 1] = {NULL};
@@ -116,10 +122,12 @@ static void units_make(const Load *l, Units *u) {
     arrput(u->files, ((JitFile){f->name, f->text, f->size}));
     if (f->kind == EMIT_HEADER) continue;
     if (!flags[f->kind]) flags[f->kind] = flags_of(l, f->kind);
-    arrput(u->units, ((JitUnit){.file = i, .flags = flags[f->kind]}));
+    size_t weight = f->kind == EMIT_PLAIN ? f->size / 10 : emit_weight(f->text);
+    arrput(u->units, ((JitUnit){.file = i, .flags = flags[f->kind], .weight = weight}));
   }
   arrput(u->files, ((JitFile){"dnn_processor.c", text, strlen(text)}));
   arrput(u->units, ((JitUnit){.file = (int)arrlen(u->files) - 1, .flags = flags[EMIT_PLAIN]}));
+  qsort(u->units, arrlenu(u->units), sizeof *u->units, by_weight);
 }
 
 /* Everything that decides the code: texts with the processor's answer, flags, target, versions of dnnc and of LLVM. */

@@ -21,6 +21,7 @@ typedef struct JitFile {
 typedef struct JitUnit {
   int file;                 /* which of the files */
   const char *const *flags; /* as for the clang command, NULL-terminated; units may share a list */
+  size_t weight;            /* of the time that it takes, for the caller's order */
   char *object;             /* out: an ELF object, NULL when the unit does not compile */
   size_t object_size;
   char *words; /* out: clang's diagnostics, warnings too; NULL for none */
@@ -30,7 +31,7 @@ typedef struct JitUnit {
 typedef struct JitCode JitCode; /* linked code in memory */
 
 enum {
-  JIT_ABI = 1,
+  JIT_ABI = 2,
   JIT_GDB = 1,  /* link: the objects are shown to a debugger (GDB's interface for just-in-time code) */
   JIT_PERF = 2, /* link: the symbols are added to /tmp/perf-PID.map */
 };
@@ -38,7 +39,7 @@ enum {
 typedef struct JitApi {
   int abi;              /* JIT_ABI */
   const char *compiler; /* "clang 19.1.7" */
-  /* Compiles the units, the largest first, on at most `jobs` threads. False when any has diagnostics. */
+  /* Compiles the units, in their order, on at most `jobs` threads. False when any has diagnostics. */
   bool (*compile)(const JitFile *files, int n_files, JitUnit *units, int n_units, int jobs);
   void (*free_units)(JitUnit *units, int n_units);
   /* Links the objects in memory, with libc, libm and libomp of this process, and finds the address of `symbol`. NULL
