@@ -111,12 +111,22 @@ static void choose_ways(Lower *l, const Tiled *s, Tile *t, const Sizes *z, const
 }
 
 /* ---- K outside of the panels ---- */
+static bool may_go_deep(const Tiled *s, const Tile *t) {
+  return !s->p->outer && !t->narrow && !t->by_rows && !t->parted;
+}
+/* B comes from memory and the first cache holds all sums: rows of B should come one behind the other, as wholes. */
+static bool rows_stream(const Lower *l, const Tiled *s, const Tile *t, const Sizes *z) {
+  int64_t size = dtype_size(s->p->dtype), columns = up(z->N, t->nr);
+  return may_go_deep(s, t) && t->mr > 1 && t->b == WAY_DIRECT && columns >= 2 * t->nr &&
+         up(z->M, t->mr) * columns * size <= l->target->l1 / 2 && z->K * columns * size > 4 * l->target->l2;
+}
 /* With panels outside, each of them goes through all of A that a block has, which the second cache should hold; with K
  * outside, A comes from there, and the sums of all panels come and go with each part of K. */
 static bool goes_deep(const Lower *l, const Tiled *s, const Tile *t, const Sizes *z, const Lie *a) {
   int64_t size = dtype_size(s->p->dtype), piece = (z->K + t->splits - 1) / t->splits;
   int64_t rows = min64(t->mc, z->M), used = (rows * t->kc + (2 * t->kc + rows) * t->nr) * size;
-  if (s->p->outer || t->narrow || t->by_rows || t->parted || t->nc < 2 * t->nr || piece <= t->kc) return false;
+  if (!may_go_deep(s, t) || t->nc < 2 * t->nr || piece <= t->kc) return false;
+  if (rows_stream(l, s, t, z)) return true;
   if (t->a == WAY_DIRECT && a->along != 1) return false; /* a line of each row of K serves many panels */
   return rows * piece * size > l->target->l2 && used <= l->target->l2 && rows * t->nc * size <= l->target->l3 / 8;
 }
@@ -126,9 +136,9 @@ static int64_t deep_part(const Lower *l, const Tiled *s, const Tile *t, const Si
   enum { ROWS = 256, LEAST = 192 };
   int64_t size = dtype_size(s->p->dtype), l2 = l->target->l2, rows = min64(z->M, l2 < 512 * 1024 ? ROWS / 2 : ROWS);
   int64_t most = min64((l2 / 4 * 3 / size - rows * t->nr) / (rows + 2 * t->nr), t->kc);
-  if (s->p->outer || t->narrow || t->by_rows || t->parted || z->N < 2 * t->nr || most < LEAST ||
-      rows * z->K * size <= l2)
-    return 0;
+  if (!may_go_deep(s, t) || z->N < 2 * t->nr) return 0;
+  if (rows_stream(l, s, t, z)) return min64(ROWS, t->kc);
+  if (most < LEAST || rows * z->K * size <= l2) return 0;
   if (t->a == WAY_DIRECT) {
     int64_t places = gcd64(llabs(a->side) * size, l2 / L2_WAYS);
     if (places >= most * size ? rows * places > l2 : places * 4 > l2 / L2_WAYS) return 0;
@@ -139,6 +149,7 @@ static int64_t deep_part(const Lower *l, const Tiled *s, const Tile *t, const Si
 }
 
 enum { LEAST_HELD = 256 };
+enum { TURNED_PIECE = 4096 }; /* squares of the pieces' sums and the sum of them are then little */
 enum { EVEN = 48, LONG_PACKING = 256 * 1024 };
 /* How many rows the blocks have when they are even. A short last block leaves a thread without work, as does one block
  * more than half of the threads' share: a few more or less are better then. */
@@ -187,8 +198,8 @@ static void choose_blocks(Lower *l, const Tiled *s, Tile *t, const Sizes *z, int
     if (items >= 16 || l->group->solo) break;
     bool halves = !outer || z->O >= 2 * t->splits; /* pieces of K */
     int64_t piece = z->O * z->K / (2 * t->splits);
-    if (s->p->turned && items >= 8) break;
-    if (s->p->turned) halves = false; /* the sum of the pieces goes along N */
+    if (s->p->turned && items >= 8 && piece < TURNED_PIECE) break;
+    if (s->p->turned && piece < TURNED_PIECE) halves = false;
     if (piece >= 2048 && halves) t->splits *= 2;
     else if (t->nc >= 2 * least) t->nc = up(t->nc / 2, t->nr);
     else if (least > t->nr && items >= 8) break;
@@ -278,7 +289,8 @@ bool choose_tile(Lower *l, Tiled *s) {
     t->deep = goes_deep(l, s, t, &z, &lies.a);
   } else {
     int64_t panels = t->kc, part = deep_part(l, s, t, &z, &lies.a);
-    if (part) t->kc = part, choose_blocks(l, s, t, &z, unit, 2 * t->nr);
+    int64_t least = rows_stream(l, s, t, &z) ? up(z.N, t->nr) : 2 * t->nr;
+    if (part) t->kc = part, choose_blocks(l, s, t, &z, unit, least);
     t->deep = part && goes_deep(l, s, t, &z, &lies.a);
     if (!t->deep) t->kc = panels, choose_blocks(l, s, t, &z, unit, t->nr);
   }

@@ -89,6 +89,43 @@ static void order_axes(Lower *l, DotCtx *c, Product *p) {
     memcpy(c->M, before.M, sizeof c->M);
   }
 }
+
+/* A becomes B, and B becomes A. */
+static void exchange(DotCtx *c) {
+  const DotCtx d = *c;
+  c->a = d.b;
+  c->b = d.a;
+  c->na = d.nb;
+  c->nb = d.na;
+  memcpy(c->la, d.lb, sizeof c->la);
+  memcpy(c->lb, d.la, sizeof c->lb);
+}
+static Product product_of(Lower *l, DotCtx *c) {
+  Type a = graph_type(l->g, c->a), b = graph_type(l->g, c->b);
+  Product p = {.a = dot_a, .bv = dot_b, .done = dot_done, .ctx = c, .name = "dot", .dtype = sum_type(c->n->type.dtype)};
+  c->nB = c->nM = c->nN = c->nK = 0;
+  for (int i = 0; i < c->ny; i++) {
+    int in_a = find(c->la, c->na, c->ly[i]), in_b = find(c->lb, c->nb, c->ly[i]);
+    if (in_a >= 0 && in_b >= 0) push(&p.b, c->B, &c->nB, c->ly[i], a.shape[in_a]);
+    else if (in_a >= 0) push(&p.m, c->M, &c->nM, c->ly[i], a.shape[in_a]);
+    else push(&p.n, c->N, &c->nN, c->ly[i], b.shape[in_b]);
+  }
+  for (int i = 0; i < c->na; i++)
+    if (find(c->ly, c->ny, c->la[i]) < 0) push(&p.k, c->K, &c->nK, c->la[i], a.shape[i]);
+  return p;
+}
+/* Few columns fill vectors badly. Where A lies along its rows and both are read where they lie, A can take their place;
+ * the result then goes out through squares. */
+static bool pays_exchanged(Lower *l, const DotCtx *c, const Product *p) {
+  if (l->group->rows) return false;
+  const double squares = 16; /* what turning a result costs, in multiplications of an element */
+  int64_t M, N, K = dim_most(l, axes_count(l->dims, &p->k, 0, p->k.n));
+  if (c->nM != 1 || c->nN != 1 || c->la[c->na - 1] != c->M[0] || c->lb[c->nb - 1] != c->N[0]) return false;
+  if (!dim_is_int(l->dims, p->m.size[0], &M) || !dim_is_int(l->dims, p->n.size[0], &N) || K < 1) return false;
+  if (product_reading(l, p, true) != READS_ALONG || product_reading(l, p, false) != READS_ALONG) return false;
+  double here = tile_cost(l->target, p->dtype, M, N), turned = tile_cost(l->target, p->dtype, N, M);
+  return turned > 0 && turned + squares / (double)K < 0.9 * here;
+}
 static void lower_dot(Lower *l, const Node *n) {
   DotCtx c = {.n = n, .a = n->in[0], .b = n->in[1]};
   c.na = node_ints(l->g, n, A_la, c.la, MAX_RANK);
@@ -98,30 +135,15 @@ static void lower_dot(Lower *l, const Node *n) {
   for (int i = c.ny - 1; i >= 0; i--) {
     bool in_a = find(c.la, c.na, c.ly[i]) >= 0, in_b = find(c.lb, c.nb, c.ly[i]) >= 0;
     if (in_a && in_b) continue;
-    if (in_a) {
-      DotCtx d = c;
-      c.a = d.b;
-      c.b = d.a;
-      c.na = d.nb;
-      c.nb = d.na;
-      for (int k = 0; k < MAX_RANK; k++) {
-        c.la[k] = d.lb[k];
-        c.lb[k] = d.la[k];
-      }
-    }
+    if (in_a) exchange(&c);
     break;
   }
-  Type a = graph_type(l->g, c.a), b = graph_type(l->g, c.b);
-  Product p = {.a = dot_a, .bv = dot_b, .done = dot_done, .ctx = &c, .name = "dot", .dtype = sum_type(n->type.dtype)};
-  for (int i = 0; i < c.ny; i++) {
-    int in_a = find(c.la, c.na, c.ly[i]), in_b = find(c.lb, c.nb, c.ly[i]);
-    if (in_a >= 0 && in_b >= 0) push(&p.b, c.B, &c.nB, c.ly[i], a.shape[in_a]);
-    else if (in_a >= 0) push(&p.m, c.M, &c.nM, c.ly[i], a.shape[in_a]);
-    else push(&p.n, c.N, &c.nN, c.ly[i], b.shape[in_b]);
-  }
-  for (int i = 0; i < c.na; i++)
-    if (find(c.ly, c.ny, c.la[i]) < 0) push(&p.k, c.K, &c.nK, c.la[i], a.shape[i]);
-  order_axes(l, &c, &p);
+  Product p = product_of(l, &c);
+  if (pays_exchanged(l, &c, &p)) {
+    exchange(&c);
+    p = product_of(l, &c);
+    p.turned = true;
+  } else order_axes(l, &c, &p);
   lower_product(l, &p);
 }
 

@@ -1,10 +1,22 @@
 /* Products too small or too thin for tiles: a fold of A * B, whole rows of the result at a time. */
 #include "codegen/tile.h"
 
+/* The axes of the result: batch, those of `second`, those of `last`. */
+static Axes result_axes(const Product *p, const Axes *second, const Axes *last) {
+  const Axes *parts[] = {&p->b, second, last};
+  Axes all = {0};
+  for (int k = 0; k < 3; k++)
+    for (int i = 0; i < parts[k]->n; i++) all.size[all.n++] = parts[k]->size[i];
+  return all;
+}
+static void split_result(const Product *p, const Idx *at, const Axes *second, Idx *b, Idx *in_second, Idx *in_last) {
+  int last = p->b.n + second->n;
+  for (int i = 0; i < p->b.n; i++) b->i[i] = at->i[i];
+  for (int i = 0; i < second->n; i++) in_second->i[i] = at->i[p->b.n + i];
+  for (int i = 0; i < p->m.n + p->n.n - second->n; i++) in_last->i[i] = at->i[last + i];
+}
 static void split_kept(const Product *p, const Idx *kept, Idx *b, Idx *m, Idx *n) {
-  for (int i = 0; i < p->b.n; i++) b->i[i] = kept->i[i];
-  for (int i = 0; i < p->m.n; i++) m->i[i] = kept->i[p->b.n + i];
-  for (int i = 0; i < p->n.n; i++) n->i[i] = kept->i[p->b.n + p->m.n + i];
+  split_result(p, kept, &p->m, b, m, n);
 }
 static LExpr *small_value(Lower *l, const Fold *f, const Idx *kept, const Idx *red) {
   const Product *p = f->ctx;
@@ -81,9 +93,7 @@ void lower_product(Lower *l, const Product *p) {
             .done = small_done,
             .ctx = p,
             .name = p->name};
-  const Axes *parts[] = {&p->b, &p->m, &p->n};
-  for (int k = 0; k < 3; k++)
-    for (int i = 0; i < parts[k]->n; i++) f.kept.size[f.kept.n++] = parts[k]->size[i];
+  f.kept = result_axes(p, &p->m, &p->n);
   if (few_summands(l, p)) {
     lower_nest(l, &f.kept, p->name, unrolled_body, (void *)(uintptr_t)p);
     return;
@@ -102,9 +112,8 @@ static LExpr *piece_value(Lower *l, const Fold *f, const Idx *kept, const Idx *r
 static void piece_done(Lower *l, const Fold *f, const Idx *kept, LExpr *result) {
   const Product *p = ((const Tiled *)f->ctx)->p;
   Idx b = {0}, m = {0}, n = {0};
-  for (int i = 0; i < p->b.n; i++) b.i[i] = kept->i[i];
-  for (int i = 0; i < p->m.n; i++) m.i[i] = kept->i[p->b.n + i];
-  for (int i = 0; i < p->n.n; i++) n.i[i] = kept->i[p->b.n + p->m.n + i];
+  if (p->turned) split_result(p, kept, &p->n, &b, &n, &m);
+  else split_result(p, kept, &p->m, &b, &m, &n);
   p->done(l, p, &b, &m, &n, result);
 }
 void sum_pieces(Lower *l, const Tiled *s) {
@@ -117,8 +126,6 @@ void sum_pieces(Lower *l, const Tiled *s) {
             .value = piece_value,
             .done = piece_done};
   f.red = (Axes){.n = 1, .size = {dim_int(l->dims, s->t.splits)}};
-  const Axes *parts[] = {&p->b, &p->m, &p->n};
-  for (int k = 0; k < 3; k++)
-    for (int i = 0; i < parts[k]->n; i++) f.kept.size[f.kept.n++] = parts[k]->size[i];
+  f.kept = p->turned ? result_axes(p, &p->n, &p->m) : result_axes(p, &p->m, &p->n); /* as they lie */
   lower_fold(l, &f);
 }

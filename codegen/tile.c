@@ -36,8 +36,9 @@ static void store_sum(Lower *l, const Tiled *s, const Idx *b, const Idx *m, cons
   }
   LB *x = l->b;
   LExpr *at = x_add(x, x_mul(x, split, x_dim(x, s->B)), axes_linear(x, &p->b, b));
-  at = x_add(x, x_mul(x, at, x_dim(x, s->M)), axes_linear(x, &p->m, m));
-  at = x_add(x, x_mul(x, at, x_dim(x, s->N)), axes_linear(x, &p->n, n));
+  LExpr *row = axes_linear(x, &p->m, m), *column = axes_linear(x, &p->n, n); /* as the result lies */
+  at = x_add(x, x_mul(x, at, x_dim(x, p->turned ? s->N : s->M)), p->turned ? column : row);
+  at = x_add(x, x_mul(x, at, x_dim(x, p->turned ? s->M : s->N)), p->turned ? row : column);
   lb_store(x, lower_temp_array(l, s->sum_temp, p->dtype, true), at, sum);
 }
 
