@@ -1,4 +1,4 @@
-/* Products too small or too thin for tiles: a fold of A * B, whole rows of the result at a time. */
+/* Products, by tiles or, where they or their last columns are too small or too thin for these, as a fold of A * B. */
 #include "codegen/tile.h"
 
 /* The axes of the result: batch, those of `second`, those of `last`. */
@@ -84,8 +84,68 @@ static bool few_summands(const Lower *l, const Product *p) {
   int64_t n;
   return dim_is_int(l->dims, axes_count(l->dims, &p->k, 0, p->k.n), &n) && n <= 49;
 }
-void lower_product(Lower *l, const Product *p) {
-  if (lower_tiled(l, p)) return;
+
+/* ---- the last columns ---- */
+/* Columns from `first` on of a product, as one of its own. Where B does not lie along K, they do so in workspace. */
+typedef struct Rest {
+  const Product *p;
+  int64_t first, temp;
+  bool copied;
+} Rest;
+static Idx shifted(Lower *l, const Rest *r, const Idx *n) {
+  return (Idx){.i = {x_add(l->b, n->i[0], x_int(l->b, r->first))}};
+}
+static LExpr *copied_at(Lower *l, const Product *p, const Idx *b, const Idx *n, const Idx *k) {
+  LB *x = l->b;
+  LExpr *at = x_add(x, x_mul(x, axes_linear(x, &p->b, b), x_dim(x, p->n.size[0])), n->i[0]);
+  return x_add(x, x_mul(x, at, x_dim(x, axes_count(l->dims, &p->k, 0, p->k.n))), axes_linear(x, &p->k, k));
+}
+static LExpr *rest_a(Lower *l, const Product *p, const Idx *b, const Idx *m, const Idx *k) {
+  const Rest *r = p->ctx;
+  return r->p->a(l, r->p, b, m, k);
+}
+static LExpr *rest_b(Lower *l, const Product *p, const Idx *b, const Idx *n, const Idx *k) {
+  const Rest *r = p->ctx;
+  if (r->copied) return x_load(l->b, lower_temp_array(l, r->temp, p->dtype, false), copied_at(l, p, b, n, k), NULL);
+  const Idx at = shifted(l, r, n);
+  return r->p->bv(l, r->p, b, &at, k);
+}
+static void rest_done(Lower *l, const Product *p, const Idx *b, const Idx *m, const Idx *n, LExpr *sum) {
+  const Rest *r = p->ctx;
+  const Idx at = shifted(l, r, n);
+  r->p->done(l, r->p, b, m, &at, sum);
+}
+static void copy_body(Lower *l, const Axes *a, const Idx *at, bool trial, int *cost, void *ctx) {
+  const Product *p = ctx;
+  Idx b = {0}, n = {.i = {at->i[p->b.n]}}, k = {0};
+  (void)a;
+  for (int i = 0; i < p->b.n; i++) b.i[i] = at->i[i];
+  for (int i = 0; i < p->k.n; i++) k.i[i] = at->i[p->b.n + 1 + i];
+  LExpr *v = rest_b(l, p, &b, &n, &k);
+  if (trial) *cost += x_divisions(v, lb_level(l->b));
+  else
+    lb_store(l->b, lower_temp_array(l, ((const Rest *)p->ctx)->temp, p->dtype, true), copied_at(l, p, &b, &n, &k), v);
+}
+/* A few columns behind whole vectors would take a vector of their own. Where A lies along K they are folds along K, for
+ * which B's are copied. Returns how many they are, or 0. */
+static int64_t rest_columns(Lower *l, const Product *p) {
+  enum { LEAST = 1 << 22 }; /* multiplications */
+  const int64_t lanes = target_lanes(l->target, p->dtype), M = dim_most(l, axes_count(l->dims, &p->m, 0, p->m.n));
+  const int64_t K = dim_most(l, axes_count(l->dims, &p->k, 0, p->k.n));
+  int64_t N;
+  if (p->n.n != 1 || p->turned || p->outer || l->group->rows || !dim_is_int(l->dims, p->n.size[0], &N)) return 0;
+  const int64_t rest = N % lanes;
+  if (lanes == 1 || rest == 0 || N < lanes || (double)M * (double)N * (double)K < LEAST) return 0;
+  Product one = *p;
+  one.n = (Axes){0};
+  if (product_reading(l, p, true) != READS_ALONG || contiguous_rows(l, &one)) return 0;
+  const double fold = 4 + 512.0 / (double)K; /* columns of tiles that one column of folds takes */
+  const double whole = tile_cost(l->target, p->dtype, M, N - rest) * (double)(N - rest);
+  const double all = tile_cost(l->target, p->dtype, M, N) * (double)N;
+  return whole > 0 && whole + fold * (double)rest < 0.9 * all ? rest : 0;
+}
+
+static void lower_folded(Lower *l, const Product *p) {
   Fold f = {.op = OP_add,
             .dtype = p->dtype,
             .red = p->k,
@@ -100,6 +160,30 @@ void lower_product(Lower *l, const Product *p) {
   }
   f.rows = contiguous_rows(l, p);
   lower_fold(l, &f);
+}
+void lower_product(Lower *l, const Product *p) {
+  const int64_t rest = rest_columns(l, p);
+  if (!rest) {
+    if (!lower_tiled(l, p)) lower_folded(l, p);
+    return;
+  }
+  const int64_t whole = dim_lower(l->dims, p->n.size[0]) - rest;
+  Rest r = {.p = p, .first = whole};
+  Product first = *p, last = *p;
+  first.n.size[0] = dim_int(l->dims, whole);
+  last.n.size[0] = dim_int(l->dims, rest);
+  last.a = rest_a;
+  last.bv = rest_b;
+  last.done = rest_done;
+  last.ctx = &r;
+  if (contiguous_rows(l, p)) {
+    Axes columns = result_axes(&last, &last.n, &last.k);
+    r.temp = lower_temp(l, p->dtype, dim_most(l, axes_count(l->dims, &columns, 0, columns.n)));
+    lower_nest(l, &columns, "pack", copy_body, &last);
+    r.copied = true;
+  }
+  lower_product(l, &first);
+  lower_folded(l, &last);
 }
 
 /* ---- the sum of the pieces of K of a tiled product ---- */
