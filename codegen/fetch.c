@@ -26,12 +26,30 @@ static void fetch_packed(Lower *l, const Block *q, LExpr *tile, Ahead *ahead) {
   ahead->at[0] = (CallArg){.arr = q->bp, .x = x_min(x, at, last)};
   ahead->side = step;
 }
-void fetch_panel(Lower *l, const Block *q, LExpr *tile, Ahead *ahead) {
+/* Rows of A, one behind the other and larger than B, come from far away: those of the next tile are asked for. */
+static bool fetch_next_rows(Lower *l, const Block *q, LExpr *row, Ahead *ahead) {
+  enum { LINE = 64 };
+  LB *x = l->b;
+  const Tiled *s = q->s;
+  const Tile *t = &s->t;
+  int64_t side, along, size = dtype_size(s->p->dtype), K = dim_most(l, s->K), M = dim_most(l, s->M);
+  if (t->a != WAY_DIRECT || t->deep || t->short_ || t->splits > 1 || s->p->outer || t->mr * size > LINE) return false;
+  if (t->mr + 2 * t->nr / t->lanes > t->mr * t->nr / t->lanes) return false; /* loads would wait */
+  if (!x_is_int(q->a.side, &side) || !x_is_int(q->a.along, &along) || along != 1 || side != K) return false;
+  if (K > t->kc || M <= dim_most(l, s->N) || M * K * size < l->target->l2 / 2) return false;
+  LExpr *mr = x_int(x, t->mr), *next = x_min(x, x_add(x, row, mr), x_sub(x, x_dim(x, s->M), mr));
+  ahead->fetch = FETCH_NEXT;
+  ahead->at[0] = (CallArg){.arr = q->a.arr, .x = x_add(x, q->a.base, x_mul(x, next, q->a.side))};
+  ahead->side = t->mr;
+  return true;
+}
+void fetch_panel(Lower *l, const Block *q, LExpr *tile, LExpr *row, Ahead *ahead) {
   LB *x = l->b;
   const Tiled *s = q->s;
   const Tile *t = &s->t;
   Place b;
   int64_t side, along, size = dtype_size(s->p->dtype), panel = t->kc * t->nr * size;
+  if (fetch_next_rows(l, q, row, ahead)) return;
   if (t->kept) fetch_packed(l, q, tile, ahead);
   if (t->kept || s->p->outer || panel < l->target->l1 || dim_most(l, s->M) < 4 * t->mr) return;
   if (!place_of(l, s, false, (Part){q->b, q->ko}, &b) || !x_is_int(b.side, &side) || !x_is_int(b.along, &along)) return;
@@ -151,9 +169,10 @@ void fetch_results(Lower *l, const Block *q, LExpr *row, Ahead *ahead) {
   const Product *p = s->p;
   Idx m = {0}, n = {0};
   int64_t size = dtype_size(p->dtype);
-  double whole = (double)dim_most(l, s->M) * (double)dim_most(l, s->N) * (double)size;
+  double M = (double)dim_most(l, s->M), N = (double)dim_most(l, s->N), K = (double)dim_most(l, s->K);
+  double whole = M * N * (double)size, operands = (M + N) * K * (double)size, l2 = (double)l->target->l2;
+  if (whole * MOST_FETCHED + operands < l2 / 2) return;
   if (t->whole || t->deep || t->splits > 1 || t->narrow || p->outer || p->turned || t->lanes == 1) return;
-  if (whole * MOST_FETCHED < (double)l->target->l2) return;
   Through all = {.l = l, .i = stand_in(l, "i", s->M), .j = stand_in(l, "j", s->N)};
   axes_split(x, p->m.size, p->m.n, x_var(x, all.i), m.i);
   axes_split(x, p->n.size, p->n.n, x_var(x, all.j), n.i);
@@ -162,8 +181,9 @@ void fetch_results(Lower *l, const Block *q, LExpr *row, Ahead *ahead) {
   lb_end(x);
   go_through(&all, lb_take(x)->body);
   hmfree(all.seen);
-  /* they come from memory, and what one panel needs stays until its epilogue */
-  if (whole * all.n < (double)l->target->l2 || t->mc * t->nr * size * all.n > l->target->l2 / 2) return;
+  /* they come from memory, or the operands drove them out, and what is asked for stays until its epilogue */
+  double asked = (double)((q->once ? t->mr : t->mc) * t->nr * size * all.n);
+  if ((whole * all.n < l2 && (!q->once || whole * all.n + operands < l2 / 2)) || asked > l2 / 2) return;
   LExpr *count = x_min(x, x_int(x, t->mr), x_dim(x, s->M)), *none = x_int(x, 0);
   if (dim_most(l, s->K) > t->kc) count = x_select(x, x_ge(x, x_add(x, q->k0, q->kc), q->hi), count, none);
   LExpr *first = x_max(x, x_min(x, row, x_sub(x, x_dim(x, s->M), count)), none);

@@ -10,6 +10,7 @@
  * of a side begins earlier so that it is whole; what it computes again is dropped. Where M is smaller than a tile, rows
  * go one by one; where N may be, columns are padded. Where blocks are too few, K is cut into `splits` pieces, summed in
  * order at the end. */
+#include "base/ds.h"
 #include "codegen/tile.h"
 
 static int64_t up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
@@ -180,6 +181,26 @@ static void tile_call(Lower *l, const Block *q, int mr, LExpr *row, LExpr *to, c
   if (ahead->fetch) args[n++].x = x_int(x, ahead->side);
   lb_call(x, micro, args, n);
 }
+/* Do the sums of a register tile go through the epilogue at once, while they are in the first cache? Those of a whole
+ * panel would come from the second one. Several results, as of an update, come from memory for longer than a tile
+ * takes. */
+static bool at_once(Lower *l, const Tiled *s) {
+  const Tile *t = &s->t;
+  if (arrlen(l->group->outs) > 1) return false;
+  bool one_part = s->p->outer == 0 && dim_most(l, s->K) <= t->kc && t->splits == 1;
+  return one_part && !t->whole && !t->deep && !t->short_ && !s->p->turned && t->mr > 1 && t->lanes > 1 &&
+         even_panels(l, s);
+}
+static void tile_epilogue(Lower *l, const Block *q, LExpr *i, LExpr *row) {
+  LB *x = l->b;
+  const Tile *t = &q->s->t;
+  LExpr *i0 = x_add(x, q->i0, i), *again = x_sub(x, i0, row); /* rows that the tile before made */
+  LExpr *rows = lb_let(x, "left", x_min(x, x_sub(x, q->rows, i), x_int(x, t->mr)));
+  Sums sums = {.cb = q->cb, .i0 = i0, .rows = rows, .j0 = q->j, .at = q->j, .split = x_int(x, 0)};
+  sums.j1 = x_add(x, q->j, x_int(x, t->nr));
+  sums.from = x_mul(x, again, x_int(x, t->nr));
+  epilogue(l, q->s, 1, q->b, &sums);
+}
 static void tile_rows(Lower *l, const Block *q) {
   LB *x = l->b;
   const Tile *t = &q->s->t;
@@ -188,12 +209,14 @@ static void tile_rows(Lower *l, const Block *q) {
   LExpr *tile = x_var(x, lb_for(x, FOR_SERIAL, "ip", none, tiles, 1)), *i = x_mul(x, tile, mr);
   LExpr *row = x_add(x, q->i0, i);
   Ahead ahead = {0};
-  fetch_panel(l, q, tile, &ahead);
   if (t->a == WAY_DIRECT) row = x_min(x, row, x_sub(x, all, mr));
   row = lb_let(x, "row", row);
+  fetch_panel(l, q, tile, row, &ahead);
   fetch_results(l, q, row, &ahead);
   fetch_lines(l, q, row, &ahead);
-  tile_call(l, q, t->mr, row, x_add(x, q->sums, x_mul(x, i, x_int(x, t->nr))), &ahead);
+  LExpr *to = q->once ? x_int(x, 0) : x_add(x, q->sums, x_mul(x, i, x_int(x, t->nr)));
+  tile_call(l, q, t->mr, row, to, &ahead);
+  if (q->once) tile_epilogue(l, q, i, row);
   lb_end(x);
   if (!t->short_ || t->mr == 1) return;
   i = x_var(x, lb_for(x, FOR_SERIAL, "i", x_select(x, x_ge(x, all, mr), q->rows, none), q->rows, 1));
@@ -312,8 +335,10 @@ static void blocks(Lower *l, const Tiled *s, int inner) {
   axes_split(x, p->b.size, p->b.n, at.i[1], b.i);
   LExpr *row_block = at.i[rows_first ? 2 : 3], *column_block = at.i[rows_first ? 3 : 2];
   Block q = {.s = s, .b = &b, .batch = at.i[1], .i0 = first ? first : x_mul(x, row_block, x_int(x, t->mc))};
+  q.once = at_once(l, s);
   if (!t->whole) {
-    q.cb = lb_array(x, ARR_SCRATCH, p->dtype, sum_rows(s) * (t->deep ? t->nc : t->nr), "cb");
+    int64_t sums = q.once ? t->mr : sum_rows(s);
+    q.cb = lb_array(x, ARR_SCRATCH, p->dtype, sums * (t->deep ? t->nc : t->nr), "cb");
     q.cb->written = true;
   }
   if (t->a != WAY_DIRECT) q.packed = lower_temp_array(l, s->a_temp, p->dtype, false);
@@ -340,7 +365,7 @@ static void blocks(Lower *l, const Tiled *s, int inner) {
   add_depth(l, &q, c, jp);
   close_nest(l, opened + t->deep);
   if (t->deep && !t->whole) jp = open_panels(l, &q);
-  if (!t->whole) add_epilogue(l, &q, inner, jp, at.i[0]);
+  if (!t->whole && !q.once) add_epilogue(l, &q, inner, jp, at.i[0]);
   close_nest(l, t->deep && t->whole ? 1 : 2);
   lower_end(l, p->name, true);
 }

@@ -97,6 +97,7 @@ typedef struct Block {
   LExpr *b0, *b_stride;
   LExpr *sums, *end; /* where in cb the panel's sums begin; the end of the block's columns */
   Place c;           /* of the result, when tiles store to it */
+  bool once;         /* a register tile's sums go through the epilogue before the next one */
 } Block;
 /* With each row of K a register tile may ask for so many elements of the next panel, of `nr` columns, that all tiles of
  * `rows` rows bring the whole; 0 where that would be more than a line. */
@@ -109,8 +110,9 @@ typedef struct Ahead {
   int64_t side;
   LExpr *line;
 } Ahead;
-/* While a panel of B is used, the next one comes nearer: a part of it with each register tile. */
-void fetch_panel(Lower *l, const Block *q, LExpr *tile, Ahead *ahead);
+/* While a panel of B is used, the next one comes nearer: a part of it with each register tile, the one at `row` of A.
+ * Where A is what comes from memory, it is the rows of the next tile instead. */
+void fetch_panel(Lower *l, const Block *q, LExpr *tile, LExpr *row, Ahead *ahead);
 /* What the epilogue of the mr rows from `row` on will read and write: asked for here, or by the tile. */
 void fetch_results(Lower *l, const Block *q, LExpr *row, Ahead *ahead);
 /* The lines of A that the tiles behind the one at `row` will read. */
