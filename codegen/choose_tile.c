@@ -205,6 +205,7 @@ static void choose_blocks(Lower *l, const Tiled *s, Tile *t, const Sizes *z, int
     else if (least > t->nr && items >= 8) break;
     else if (t->mc >= 16 * unit) t->mc = up(t->mc / 2, unit);
     else if (items < 8 && piece >= 512 && halves) t->splits *= 2; /* the pieces must be added up */
+    else if (items >= 8 && t->b == WAY_DIRECT && t->kc * t->nr * size > l->target->l1) break; /* few rows share it */
     else if (t->mc >= 4 * unit && (double)z->M * (double)z->N * (double)z->K > 1e6 &&
              (t->b == WAY_DIRECT || t->straight))
       t->mc = up(t->mc / 2, unit);

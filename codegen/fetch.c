@@ -44,6 +44,7 @@ static bool fetch_next_rows(Lower *l, const Block *q, LExpr *row, Ahead *ahead) 
   return true;
 }
 void fetch_panel(Lower *l, const Block *q, LExpr *tile, LExpr *row, Ahead *ahead) {
+  enum { WIDE = 64, ROWS_AT_ONCE = 32 };
   LB *x = l->b;
   const Tiled *s = q->s;
   const Tile *t = &s->t;
@@ -51,9 +52,12 @@ void fetch_panel(Lower *l, const Block *q, LExpr *tile, LExpr *row, Ahead *ahead
   int64_t side, along, size = dtype_size(s->p->dtype), panel = t->kc * t->nr * size;
   if (fetch_next_rows(l, q, row, ahead)) return;
   if (t->kept) fetch_packed(l, q, tile, ahead);
-  if (t->kept || s->p->outer || panel < l->target->l1 || dim_most(l, s->M) < 4 * t->mr) return;
+  int64_t most = dim_most(l, s->M), rows = most < t->mc ? most : t->mc;
+  if (t->kept || s->p->outer || panel < l->target->l1 || most < 4 * t->mr) return;
   if (!place_of(l, s, false, (Part){q->b, q->ko}, &b) || !x_is_int(b.side, &side) || !x_is_int(b.along, &along)) return;
   if (side != 1 && along != 1) return;
+  /* few tiles would wait for many lines each */
+  if (side == 1 && l->target->vector_bytes >= WIDE && t->kc * t->mr > ROWS_AT_ONCE * rows) return;
   LExpr *k = x_add(x, q->k0, x_int(x, t->kc)), *same = x_lt(x, k, q->hi), *nr = x_int(x, t->nr);
   LExpr *j = x_min(x, x_add(x, q->j, nr), x_max(x, x_sub(x, x_dim(x, s->N), nr), x_int(x, 0)));
   if (t->deep) { /* the next columns of these rows, then the first ones of the next rows */
