@@ -12,36 +12,7 @@
  * is multiplied by the zeros between the elements of a spread dy. */
 #include "base/buf.h"
 #include "base/ds.h"
-#include "codegen/lower.h"
-
-enum { MAX_SPATIAL = MAX_RANK - 2 };
-
-typedef struct Spatial { /* one spatial axis */
-  int64_t stride, dilation, low;
-  Dim image, result, window; /* sizes: of the operand that is copied, of y (or dy), of w */
-  /* of the phase: place q, tap t reads the copy at q * step + t * gap + shift, the window at k0 + t * every, and is
-   * place first + q * apart of the result */
-  int64_t step, gap, shift, k0, every, first, apart;
-  Dim places, taps;
-  Dim border; /* zeros before the image; may be negative */
-} Spatial;
-
-typedef struct Conv {
-  const Node *n;
-  Op op;
-  int spatial;
-  int64_t groups;
-  Spatial axis[MAX_RANK];
-  NodeId image, other; /* the copied operand; w, or dy for dw */
-  bool in_place;       /* no copy */
-  bool thin;           /* a copy of the places that windows of one element stand on, which is read like an image */
-  bool single;         /* in place or thin: each image is a product of its own */
-  bool last;           /* the image is stored with its channels last */
-  int64_t apart;       /* stride of the last axis: the copy has places apart by it side by side */
-  Axes copy;
-  int64_t temp;
-  Dim cg, og; /* channels per group of x and of y */
-} Conv;
+#include "codegen/convolve.h"
 
 static DType sum_type(DType t) { return t == F64 ? F64 : F32; }
 
@@ -61,8 +32,7 @@ static Idx channels_last(const Conv *c, const Idx *at) {
   last.i[1 + c->spatial] = at->i[1];
   return last;
 }
-/* Element of the image in `channel` under place q, tap t. */
-static LExpr *image_at(Lower *l, const Conv *c, LExpr *n, LExpr *channel, LExpr *const *q, LExpr *const *t) {
+LExpr *conv_image_at(Lower *l, const Conv *c, LExpr *n, LExpr *channel, LExpr *const *q, LExpr *const *t) {
   LB *b = l->b;
   Idx at = {{n, channel}};
   for (int i = 0; i < c->spatial; i++) {
@@ -104,7 +74,7 @@ static LExpr *weight_a(Lower *l, const Product *p, const Idx *b, const Idx *m, c
 static LExpr *image_b(Lower *l, const Product *p, const Idx *b, const Idx *n, const Idx *k) {
   const Conv *c = p->ctx;
   LExpr *in = channel(l, c, b, k->i[0], c->op == OP_conv ? c->cg : c->og);
-  return image_at(l, c, image_of(c, b, n->i[0]), in, n->i + !c->single, k->i + 1);
+  return conv_image_at(l, c, image_of(c, b, n->i[0]), in, n->i + !c->single, k->i + 1);
 }
 static void places_done(Lower *l, const Product *p, const Idx *b, const Idx *m, const Idx *n, LExpr *sum) {
   const Conv *c = p->ctx;
@@ -123,9 +93,9 @@ static LExpr *gradient_a(Lower *l, const Product *p, const Idx *b, const Idx *m,
 }
 static LExpr *taps_b(Lower *l, const Product *p, const Idx *b, const Idx *n, const Idx *k) {
   const Conv *c = p->ctx;
-  return image_at(l, c, k->i[0], channel(l, c, b, n->i[0], c->cg), k->i + 1, n->i + 1);
+  return conv_image_at(l, c, k->i[0], channel(l, c, b, n->i[0], c->cg), k->i + 1, n->i + 1);
 }
-static void taps_done(Lower *l, const Product *p, const Idx *b, const Idx *m, const Idx *n, LExpr *sum) {
+void conv_taps_done(Lower *l, const Product *p, const Idx *b, const Idx *m, const Idx *n, LExpr *sum) {
   const Conv *c = p->ctx;
   Axes out = axes_of(l, l->group->heavy);
   Idx at = {{channel(l, c, b, m->i[0], c->og)}};
@@ -374,7 +344,7 @@ static void lower_dw(Lower *l, Conv *c, Dim images) {
   Product p = {.ctx = c, .name = op_info[c->op].name, .dtype = sum_type(c->n->type.dtype), .outer = 1};
   p.a = gradient_a;
   p.bv = taps_b;
-  p.done = taps_done;
+  p.done = conv_taps_done;
   if (c->groups > 1) p.b = (Axes){.n = 1, .size = {dim_int(l->dims, c->groups)}};
   p.m = (Axes){.n = 1, .size = {c->og}};
   p.n = (Axes){.n = 1, .size = {c->cg}};
@@ -384,94 +354,6 @@ static void lower_dw(Lower *l, Conv *c, Dim images) {
     p.k.size[p.k.n++] = c->axis[i].result;
   }
   lower_product(l, &p);
-}
-
-/* ---- dw of one channel per group ----
- * A product would have one row: instead all taps add up side by side, in vectors along the last axis. */
-enum { MAX_TAPS = 49 };
-typedef struct Taps {
-  Conv *c;
-  int64_t count, size[MAX_RANK];
-  int lanes; /* vectors that leave the fewest places over */
-  LVar *sum[MAX_TAPS], *rest[MAX_TAPS];
-} Taps;
-static void tap_index(Lower *l, const Taps *s, int64_t e, LExpr **t) {
-  for (int i = s->c->spatial - 1; i >= 0; e /= s->size[i--]) t[i] = x_int(l->b, e % s->size[i]);
-}
-/* Adds the places from lo to hi of a line, `lanes` at a time, to sums. */
-static void add_taps(Lower *l, const Taps *s, LExpr *n, LExpr *g, LExpr **q, LExpr *lo, LExpr *hi, int lanes,
-                     LVar *const *sums) {
-  LB *x = l->b;
-  Conv *c = s->c;
-  Idx at = {{n, g}};
-  LExpr *t[MAX_RANK];
-  LVar *v = lb_for(x, FOR_SERIAL, "q", lo, hi, lanes);
-  q[c->spatial - 1] = x_var(x, v);
-  for (int i = 0; i < c->spatial; i++) at.i[2 + i] = q[i];
-  LExpr *dy = value_at(l, c->other, &at);
-  if (lanes > 1) dy = lb_let(x, "dy", x_vload(x, dy->arr, dy->in[0], lanes));
-  for (int64_t e = 0; e < s->count; e++) {
-    tap_index(l, s, e, t);
-    LExpr *u = image_at(l, c, n, g, q, t);
-    if (lanes > 1) u = x_vload(x, u->arr, u->in[0], lanes);
-    lb_assign(x, sums[e], x_fma(x, dy, u, x_read(x, sums[e])));
-  }
-  lb_end(x);
-}
-static bool choose_taps(const Lower *l, Conv *c, Taps *s) {
-  int64_t width, one;
-  DType t = c->n->type.dtype;
-  *s = (Taps){.c = c, .count = 1};
-  if (c->in_place || (t != F32 && t != F64) || l->buf_of[c->other] < 0 || l->here[c->other]) return false;
-  if (!dim_is_int(l->dims, c->og, &one) || one != 1 || !dim_is(l->dims, c->cg, 1)) return false;
-  for (int i = 0; i < c->spatial; i++) {
-    if (!dim_is_int(l->dims, c->axis[i].window, &s->size[i])) return false;
-    s->count *= s->size[i];
-  }
-  if (s->count < 1 || s->count > MAX_TAPS || !dim_is_int(l->dims, c->axis[c->spatial - 1].result, &width)) return false;
-  int64_t best = width;
-  s->lanes = 1;
-  for (int lanes = l->target->vector_bytes / dtype_size(t); lanes >= (t == F32 ? 4 : 2); lanes /= 2)
-    if (width / lanes + width % lanes < best) {
-      best = width / lanes + width % lanes;
-      s->lanes = lanes;
-    }
-  return s->lanes > 1;
-}
-static void lower_taps(Lower *l, Taps *s, Dim images) {
-  Conv *c = s->c;
-  DType dt = c->n->type.dtype;
-  lower_begin(l);
-  LB *x = l->b;
-  LArr *line = lb_array(x, ARR_SCRATCH, dt, s->lanes, "line");
-  line->written = true;
-  LExpr *g = x_var(x, lb_for(x, FOR_PARALLEL, "g", x_int(x, 0), x_int(x, c->groups), 1)), *q[MAX_RANK], *t[MAX_RANK];
-  for (int64_t e = 0; e < s->count; e++) {
-    s->sum[e] = lb_var(x, "sum", x_splat(x, x_num(x, 0, dt), s->lanes));
-    s->rest[e] = lb_var(x, "rest", x_num(x, 0, dt));
-  }
-  LExpr *n = x_var(x, lb_for(x, FOR_SERIAL, "n", x_int(x, 0), x_dim(x, images), 1));
-  for (int i = 0; i < c->spatial - 1; i++)
-    q[i] = x_var(x, lb_for(x, FOR_SERIAL, "q", x_int(x, 0), x_dim(x, c->axis[i].result), 1));
-  int64_t width;
-  dim_is_int(l->dims, c->axis[c->spatial - 1].result, &width);
-  LExpr *full = x_int(x, width / s->lanes * s->lanes);
-  add_taps(l, s, n, g, q, x_int(x, 0), full, s->lanes, s->sum);
-  if (width % s->lanes) add_taps(l, s, n, g, q, full, x_int(x, width), 1, s->rest);
-  for (int i = 0; i < c->spatial; i++) lb_end(x);
-  Product p = {.ctx = c, .dtype = dt};
-  for (int64_t e = 0; e < s->count; e++) {
-    LExpr *sum = x_read(x, s->rest[e]);
-    lb_store(x, line, x_int(x, 0), x_read(x, s->sum[e]));
-    for (int k = 0; k < s->lanes; k++)
-      sum = lb_let(x, NULL, x_op(x, OP_add, dt, sum, x_load(x, line, x_int(x, k), NULL), NULL));
-    Idx b = {{g}}, m = {{x_int(x, 0)}}, at = {{x_int(x, 0)}};
-    tap_index(l, s, e, t);
-    for (int i = 0; i < c->spatial; i++) at.i[1 + i] = t[i];
-    taps_done(l, &p, &b, &m, &at, sum);
-  }
-  lb_end(x);
-  lower_end(l, "conv_dw", true);
 }
 
 /* The sizes of the copy: for dx from the lowest place that a phase reads, (low - (k - 1) d) / s, to the highest. */
@@ -566,10 +448,8 @@ void lower_convolution(Lower *l, const Node *n) {
     return;
   }
   if (!c.in_place) plan_copy(l, &c);
-  Taps taps;
   if (dw) {
-    if (choose_taps(l, &c, &taps)) lower_taps(l, &taps, image.shape[0]);
-    else lower_dw(l, &c, image.shape[0]);
+    if (!lower_taps(l, &c, image.shape[0])) lower_dw(l, &c, image.shape[0]);
     return;
   }
   for (int64_t phase = 0; phase < phases; phase++) {
