@@ -199,7 +199,7 @@ static void choose_blocks(Lower *l, const Tiled *s, Tile *t, const Sizes *z, int
     bool halves = !outer || z->O >= 2 * t->splits; /* pieces of K */
     int64_t piece = z->O * z->K / (2 * t->splits);
     if (s->p->turned && items >= 8 && piece < TURNED_PIECE) break;
-    if (s->p->turned && piece < TURNED_PIECE) halves = false;
+    if (s->p->wanted.n || (s->p->turned && piece < TURNED_PIECE)) halves = false;
     if (piece >= 2048 && halves) t->splits *= 2;
     else if (t->nc >= 2 * least) t->nc = up(t->nc / 2, t->nr);
     else if (least > t->nr && items >= 8) break;

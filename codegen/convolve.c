@@ -68,13 +68,14 @@ static LExpr *window_at(Lower *l, const Conv *c, LExpr *o, LExpr *i, LExpr *cons
 /* conv: m = o; k = c, taps; n = n, places.    conv_dx: m = c; k = o, taps; n = n, places */
 static LExpr *weight_a(Lower *l, const Product *p, const Idx *b, const Idx *m, const Idx *k) {
   const Conv *c = p->ctx;
-  if (c->op == OP_conv) return window_at(l, c, channel(l, c, b, m->i[0], c->og), k->i[0], k->i + 1, p->dtype);
-  return window_at(l, c, channel(l, c, b, k->i[0], c->og), m->i[0], k->i + 1, p->dtype);
+  LExpr *in = k->i[c->taps_first ? c->spatial : 0], *const *t = k->i + !c->taps_first;
+  if (c->op == OP_conv) return window_at(l, c, channel(l, c, b, m->i[0], c->og), in, t, p->dtype);
+  return window_at(l, c, channel(l, c, b, in, c->og), m->i[0], t, p->dtype);
 }
 static LExpr *image_b(Lower *l, const Product *p, const Idx *b, const Idx *n, const Idx *k) {
   const Conv *c = p->ctx;
-  LExpr *in = channel(l, c, b, k->i[0], c->op == OP_conv ? c->cg : c->og);
-  return conv_image_at(l, c, image_of(c, b, n->i[0]), in, n->i + !c->single, k->i + 1);
+  LExpr *in = channel(l, c, b, k->i[c->taps_first ? c->spatial : 0], c->op == OP_conv ? c->cg : c->og);
+  return conv_image_at(l, c, image_of(c, b, n->i[0]), in, n->i + !c->single, k->i + !c->taps_first);
 }
 static void places_done(Lower *l, const Product *p, const Idx *b, const Idx *m, const Idx *n, LExpr *sum) {
   const Conv *c = p->ctx;
@@ -320,6 +321,74 @@ static bool pays_turned(Lower *l, const Conv *c, const Product *p) {
   return here > 0 && turned > 0 && turned < here && keeps_weights(l, c);
 }
 
+/* ---- lines of the copy as columns ----
+ * Where places that are neighbours read neighbours, an image's places can be counted as the elements of the copy's
+ * lines, which are longer: column j reads the element that lies j behind the first one of its channel and tap. So B is
+ * read where it lies, and nothing is packed; what falls between two lines is dropped. K goes through the longer one of
+ * channels and last axis of the window, the others are outer axes. */
+static bool lines_fit(Lower *l, const Conv *c, const Product *p, Axes *lines) {
+  bool fit = !c->in_place && !c->thin && !c->last && !out_last(l) && c->apart == 1;
+  for (int i = 0; i < c->spatial; i++) {
+    fit = fit && c->axis[i].step == 1;
+    lines->size[lines->n++] = i ? c->copy.size[2 + i] : c->axis[i].places;
+  }
+  return fit && p->dtype == c->n->type.dtype;
+}
+/* What packing costs, and what the ends of lines and short parts of K do, in multiplications of a vector for each of an
+ * element of the result. */
+static bool pays_lines(Lower *l, const Conv *c, const Product *p, const Axes *lines, Dim images) {
+  enum { PACKED = 20, LOADED = 5, THIN = 4 };
+  DimTab *d = l->dims;
+  int64_t M, N, wide, channels, taps;
+  Dim places = axes_count(d, &p->n, 1, p->n.n);
+  if (!dim_is_int(d, p->m.size[0], &M) || !dim_is_int(d, places, &N) || N < 1 || M < 1) return false;
+  if (M < THIN && few_summands(l, p)) return false; /* one expression for each element */
+  if (!dim_is_int(d, axes_count(d, lines, 0, lines->n), &wide)) return false;
+  if (!dim_is_int(d, p->k.size[0], &channels) || !dim_is_int(d, p->k.size[p->k.n - 1], &taps)) return false;
+  double packed = tile_cost(l->target, p->dtype, M, N * dim_most(l, images)) + (double)PACKED / (double)M;
+  double here = tile_cost(l->target, p->dtype, M, wide) * (double)wide / (double)N;
+  here *= 1 + (double)LOADED / (double)(taps > channels ? taps : channels);
+  return here > 0 && here < packed;
+}
+/* The window as [group][axes of K][row]: all images read it, and a register tile its rows from a line. */
+static void weights_body(Lower *l, const Axes *a, const Idx *at, bool trial, int *cost, void *ctx) {
+  const Product *p = ctx;
+  const Conv *c = p->ctx;
+  Idx b = {{x_int(l->b, 0), at->i[0]}}, m = {{at->i[a->n - 1]}}, k = {0};
+  for (int i = 0; i < p->k.n; i++) k.i[i] = at->i[1 + i];
+  LExpr *v = weight_a(l, p, &b, &m, &k);
+  if (trial) *cost = x_divisions(v, lb_level(l->b));
+  else lb_store(l->b, lower_temp_array(l, c->weights_temp, p->dtype, true), axes_linear(l->b, a, at), v);
+}
+static LExpr *lined_weight(Lower *l, const Product *p, const Idx *b, const Idx *m, const Idx *k) {
+  const Conv *c = p->ctx;
+  Idx at = {{c->groups > 1 ? b->i[1] : x_int(l->b, 0)}};
+  for (int i = 0; i < p->k.n; i++) at.i[1 + i] = k->i[i];
+  at.i[1 + p->k.n] = m->i[0];
+  LArr *copy = lower_temp_array(l, c->weights_temp, p->dtype, false);
+  return x_load(l->b, copy, axes_linear(l->b, &c->weights, &at), NULL);
+}
+static void take_lines(Lower *l, Conv *c, Product *p, const Axes *lines, Dim images, bool taps_first) {
+  p->wanted = (Axes){.n = lines->n};
+  for (int i = 0; i < lines->n; i++) p->wanted.size[i] = p->n.size[1 + i];
+  p->n = *lines;
+  for (int i = p->b.n++; i > 0; i--) p->b.size[i] = p->b.size[i - 1];
+  p->b.size[0] = images;
+  p->outer = c->spatial;
+  c->single = true, c->taps_first = taps_first;
+  if (taps_first) {
+    Dim channels = p->k.size[0];
+    for (int i = 0; i < c->spatial; i++) p->k.size[i] = p->k.size[1 + i];
+    p->k.size[c->spatial] = channels;
+  }
+  c->weights = (Axes){.n = 1, .size = {dim_int(l->dims, c->groups)}};
+  for (int i = 0; i < p->k.n; i++) c->weights.size[c->weights.n++] = p->k.size[i];
+  c->weights.size[c->weights.n++] = p->m.size[0];
+  c->weights_temp = lower_temp(l, p->dtype, dim_most(l, axes_count(l->dims, &c->weights, 0, c->weights.n)));
+  lower_nest(l, &c->weights, "weights", weights_body, p);
+  p->a = lined_weight;
+}
+
 /* Product of one phase of y or dx. */
 static void lower_phase(Lower *l, Conv *c, Dim images) {
   Product p = {.ctx = c, .name = op_info[c->op].name, .dtype = sum_type(c->n->type.dtype), .slack = true};
@@ -336,7 +405,12 @@ static void lower_phase(Lower *l, Conv *c, Dim images) {
     p.k.size[p.k.n++] = c->axis[i].taps;
   }
   if (c->single) p.slack = false;
-  if (pays_turned(l, c, &p)) turn(&p, out_last(l));
+  Axes lines = {0};
+  Conv by_lines = *c;
+  if (lines_fit(l, c, &p, &lines) && pays_lines(l, c, &p, &lines, images)) {
+    p.ctx = &by_lines;
+    take_lines(l, &by_lines, &p, &lines, images, dim_most(l, p.k.size[0]) >= dim_most(l, p.k.size[p.k.n - 1]));
+  } else if (pays_turned(l, c, &p)) turn(&p, out_last(l));
   else p.turned = out_last(l);
   lower_product(l, &p);
 }
@@ -354,6 +428,15 @@ static void lower_dw(Lower *l, Conv *c, Dim images) {
     p.k.size[p.k.n++] = c->axis[i].result;
   }
   lower_product(l, &p);
+}
+
+/* Channels that lie a multiple of a page apart meet in few places of the first cache: the copy gets a line more. */
+static void spread_channels(Lower *l, Conv *c) {
+  enum { PAGE = 4096, LINE = 16 };
+  int64_t channel;
+  if (c->thin || !dim_is_int(l->dims, axes_count(l->dims, &c->copy, 2, c->copy.n), &channel)) return;
+  if (channel * dtype_size(sum_type(c->n->type.dtype)) % PAGE) return;
+  c->copy.size[2] = dim_add(l->dims, c->copy.size[2], dim_int(l->dims, c->spatial > 1 ? 1 : LINE));
 }
 
 /* The sizes of the copy: for dx from the lowest place that a phase reads, (low - (k - 1) d) / s, to the highest. */
@@ -378,6 +461,7 @@ static void plan_copy(Lower *l, Conv *c) {
       c->copy.size[2 + i] = dim_add(d, dim_add(d, last, reach), one);
     }
   }
+  spread_channels(l, c);
   if (c->apart > 1) {
     Dim *last = &c->copy.size[c->copy.n - 1];
     c->copy.size[c->copy.n++] = dim_ceil_div(d, *last, c->apart);

@@ -24,7 +24,10 @@ typedef struct Conv {
   NodeId image, other; /* the copied operand; w, or dy for dw */
   bool in_place;       /* no copy */
   bool thin;           /* a copy of the places that windows of one element stand on, which is read like an image */
-  bool single;         /* in place or thin: each image is a product of its own */
+  bool single;         /* each image is a product of its own: in place, thin, by lines */
+  bool taps_first;     /* K goes through the window, then the channels */
+  Axes weights;        /* by lines: a copy of the window, rows of the product one behind the other */
+  int64_t weights_temp;
   bool last;           /* the image is stored with its channels last */
   int64_t apart;       /* stride of the last axis: the copy has places apart by it side by side */
   Axes copy;

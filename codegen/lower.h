@@ -217,12 +217,17 @@ struct Product {
   int outer;   /* how many of K's first axes are gone through one element at a time */
   bool turned; /* the result lies along M: a block goes out through transposed squares */
   bool slack;  /* B is read from workspace that may be read a vector past its end */
+  /* Of the columns those that are wanted: the first ones along each axis of n, in as many axes; none: all. The others
+   * are computed and dropped. Such a product has no pieces of K and is not turned. */
+  Axes wanted;
 };
 /* How register tiles would read A (or B): where it lies, at fixed distances from row (column) to row and along K; or
  * not; or it does not change from call to call or in a loop, and is packed once. */
 typedef enum Reading { READS_APART, READS_ALONG, READS_FIXED } Reading;
 Reading product_reading(Lower *l, const Product *p, bool is_a);
 void lower_product(Lower *l, const Product *p);
+/* So few that a thin product is one expression for each element. */
+bool few_summands(const Lower *l, const Product *p);
 void lower_convolution(Lower *l, const Node *n);
 const char *convolution_key(Lower *l, const Node *n); /* in the tuning record */
 bool lower_winograd(Lower *l, const Node *n);         /* of a convolution; false when another form is better */

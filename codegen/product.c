@@ -80,7 +80,7 @@ static void unrolled_body(Lower *l, const Axes *a, const Idx *at, bool trial, in
   }
   if (!trial) p->done(l, p, &b, &m, &n, sum ? sum : x_num(x, 0, p->dtype));
 }
-static bool few_summands(const Lower *l, const Product *p) {
+bool few_summands(const Lower *l, const Product *p) {
   int64_t n;
   return dim_is_int(l->dims, axes_count(l->dims, &p->k, 0, p->k.n), &n) && n <= 49;
 }
@@ -153,7 +153,7 @@ static void lower_folded(Lower *l, const Product *p) {
             .done = small_done,
             .ctx = p,
             .name = p->name};
-  f.kept = result_axes(p, &p->m, &p->n);
+  f.kept = result_axes(p, &p->m, p->wanted.n ? &p->wanted : &p->n);
   if (few_summands(l, p)) {
     lower_nest(l, &f.kept, p->name, unrolled_body, (void *)(uintptr_t)p);
     return;

@@ -45,7 +45,16 @@ static void store_sum(Lower *l, const Tiled *s, const Idx *b, const Idx *m, cons
 
 /* Every panel holds nr columns of one axis: a loop of constant length, which compilers make vectors of. */
 static bool even_panels(Lower *l, const Tiled *s) {
-  return !s->t.narrow && s->p->n.n == 1 && dim_is(l->dims, dim_mod(l->dims, s->N, dim_int(l->dims, s->t.nr)), 0);
+  return !s->t.narrow && s->p->n.n == 1 && !s->p->wanted.n &&
+         dim_is(l->dims, dim_mod(l->dims, s->N, dim_int(l->dims, s->t.nr)), 0);
+}
+
+/* Are the first `n` indices those of wanted columns? NULL: they are. */
+static LExpr *is_wanted(Lower *l, const Product *p, const Idx *at, int n) {
+  LExpr *all = NULL;
+  for (int i = 0; i < n && p->wanted.n; i++)
+    if (p->wanted.size[i] != p->n.size[i]) all = x_and(l->b, all, x_lt(l->b, at->i[i], x_dim(l->b, p->wanted.size[i])));
+  return all;
 }
 
 /* The columns as loops: the last `inner` axes of n are one loop, those before it another. Returns the divisions in the
@@ -54,37 +63,39 @@ static int epilogue(Lower *l, const Tiled *s, int inner, const Idx *b, const Sum
   LB *x = l->b;
   const Product *p = s->p;
   LVar *iv = lb_for(x, FOR_SERIAL, "i", x_int(x, 0), q->rows, 1), *j;
-  LExpr *i = x_var(x, iv), *row = i, *at;
+  LExpr *i = x_var(x, iv), *row = i, *at, *wanted = NULL;
   if (q->shift) row = x_add(x, i, x_select(x, x_ge(x, i, q->whole), q->shift, x_int(x, 0)));
   Idx m = {0}, n = {0};
   axes_split(x, p->m.size, p->m.n, x_add(x, q->i0, i), m.i);
   int outer = p->n.n - inner;
-  Dim P = axes_count(l->dims, &p->n, outer, p->n.n);
+  Dim P = axes_count(l->dims, &p->n, outer, p->n.n), last = p->wanted.n ? p->wanted.size[p->n.n - 1] : P;
   LExpr *line = lb_let(x, "line", x_add(x, q->from, x_mul(x, row, x_int(x, s->t.nr))));
   if (even_panels(l, s)) {
     at = x_var(x, lb_for(x, FOR_VECTOR, "j", x_int(x, 0), x_int(x, s->t.nr), 1));
     n.i[0] = x_add(x, q->at, at);
   } else if (outer == 0) {
-    j = lb_for(x, FOR_VECTOR, "j", q->j0, q->j1, 1);
+    j = lb_for(x, FOR_VECTOR, "j", q->j0, p->wanted.n ? x_min(x, q->j1, x_dim(x, last)) : q->j1, 1);
     lb_range(x, j, P);
     at = x_sub(x, x_var(x, j), q->at);
     axes_split(x, p->n.size, p->n.n, x_var(x, j), n.i);
   } else {
     LExpr *size = x_dim(x, P);
-    LExpr *last = x_add(x, x_div(x, x_sub(x, q->j1, x_int(x, 1)), size), x_int(x, 1));
-    LVar *o = lb_for(x, FOR_SERIAL, "o", x_div(x, q->j0, size), last, 1);
+    LExpr *end = x_add(x, x_div(x, x_sub(x, q->j1, x_int(x, 1)), size), x_int(x, 1));
+    LVar *o = lb_for(x, FOR_SERIAL, "o", x_div(x, q->j0, size), end, 1);
     lb_range(x, o, axes_count(l->dims, &p->n, 0, outer));
     LExpr *begin = x_mul(x, x_var(x, o), size);
+    axes_split(x, p->n.size, outer, x_var(x, o), n.i);
+    wanted = is_wanted(l, p, &n, outer);
+    if (wanted) lb_if(x, wanted);
     j = lb_for(x, FOR_VECTOR, "j", x_max(x, x_sub(x, q->j0, begin), x_int(x, 0)),
-               x_min(x, x_sub(x, q->j1, begin), size), 1);
+               x_min(x, x_sub(x, q->j1, begin), x_dim(x, last)), 1);
     lb_range(x, j, P);
     at = x_add(x, x_sub(x, begin, q->at), x_var(x, j));
-    axes_split(x, p->n.size, outer, x_var(x, o), n.i);
     axes_split(x, p->n.size + outer, inner, x_var(x, j), n.i + outer);
   }
   store_sum(l, s, b, &m, &n, q->split, x_load(x, q->cb, x_add(x, line, at), NULL));
   int cost = lb_divisions(x);
-  close_nest(l, outer ? 3 : 2);
+  close_nest(l, (outer ? 3 : 2) + (wanted != NULL));
   return cost;
 }
 
@@ -123,7 +134,7 @@ static void turned_epilogue(Lower *l, const Tiled *s, const Idx *b, const Sums *
 /* How many of the last n axes can be one loop without divisions. */
 static int choose_inner(Lower *l, const Tiled *s) {
   int best = 1, best_cost = -1;
-  for (int inner = s->p->n.n; inner >= 1; inner--) {
+  for (int inner = s->p->wanted.n ? 1 : s->p->n.n; inner >= 1; inner--) {
     lower_begin(l);
     LB *x = l->b;
     Idx b = {0};
