@@ -19,6 +19,13 @@ cp "$BUILD/codegen/jit/libdnnc_jit.so" "else/$libdir/dnnc"
 status 0 else/bin/dnnc train line.dnn --quiet --epochs 1 --no-cache --time
 has "$err" "open clang"
 
+# The passes that are left out are passes of this LLVM: a name that it does not know would leave out nothing, in silence.
+echo 'void f(float *restrict y, const float *restrict x, long n) { for (long i = 0; i < n; i++) y[i] += x[i] * 2; }' >f.c
+clang-19 -O3 -Xclang -fdebug-pass-manager -c f.c -o f.o 2>passes
+sed -n '/> idle = {/,/};/s/.*"\(.*\)".*/\1/p' "$ROOT/codegen/jit/compile.cpp" >names
+[ "$(wc -l <names)" -ge 5 ] || fail "the list of passes is not found"
+while read -r name; do grep -q "Running pass: $name on" passes || fail "LLVM has no $name"; done <names
+
 # Without the plug-in: the system's compiler, said once. Without that either, an error.
 for plug in "$TMP/none.so" "$TMP/line.dnn"; do
   status 0 env DNNC_JIT="$plug" "$DNNC" train line.dnn --quiet --epochs 1
