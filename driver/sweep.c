@@ -238,7 +238,8 @@ int program_sweep(const Args *a, Machine *m, const Args *again) {
   if (!again && !args_has(a, "overwrite") && report_is_sweep(w.dir) && first_begun(w.dir))
     return program_error("%s: holds a sweep already: --resume %s goes on with it, --overwrite begins anew", w.dir,
                          w.dir);
-  if (!dnn_make_dir(w.dir, &m->error)) return machine_failed(m);
+  DnnFolder folder;
+  if (!dnn_make_dir(w.dir, &m->error) || !dnn_folder_lock(&folder, w.dir, &m->error)) return machine_failed(m);
   int status = run_trials(&w);
   if (arrlen(w.trials)) {
     print_table(&w);
@@ -246,6 +247,7 @@ int program_sweep(const Args *a, Machine *m, const Args *again) {
     if (!status) status = copied;
     if (!status && w.best < 0) status = program_error("no run of the sweep has a value of `%s`", w.sweep->metric);
   }
+  dnn_folder_leave(&folder);
   arrfree(w.trials);
   arrfree(w.axes);
   return status;
@@ -305,6 +307,8 @@ int program_resume_sweep(const Args *a, const char *dir) {
   int status = resumed_open(&r, run.s, &e) ? EXIT_OK : program_error("%s", e.text);
   if (!status && !buf_read_file(&table, path.s, (size_t)1 << 30))
     status = program_error("%s: %s", path.s, buf_read_why());
+  if (!status && (!table.n || strncmp(table.s, "run,", 4) || !strchr(table.s, '\n')))
+    status = program_error("%s: is not the table of a sweep", path.s);
   dnn_folder_leave(&r.folder); /* its own turn comes */
   if (!status) status = resume_from(a, &r, dir, table.s);
   resumed_close(&r);

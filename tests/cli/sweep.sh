@@ -97,6 +97,12 @@ mkdir none
 cp all/sweep.csv none/
 status 1 "$DNNC" train --resume none
 has "$err" "none: no run of this sweep has begun"
+# Neither two processes in one sweep, nor a table that tells no constants.
+status 1 flock long "$DNNC" train --resume long
+has "$err" "long: another process is training in this folder"
+: >long/sweep.csv
+status 1 "$DNNC" train --resume long
+has "$err" "long/sweep.csv: is not the table of a sweep"
 # --set
 status 1 "$DNNC" check some.dnn --set sise=1
 has "$err" "the file has no constant \`sise\`"
