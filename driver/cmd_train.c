@@ -55,6 +55,8 @@ int program_end_training(const Args *a, Machine *m, int status, Trained *end) {
 int program_train(const Args *a, Machine *m, bool evaluate_only, Trained *end) {
   TrainOptions o;
   if (!train_options(a, &o)) return EXIT_USAGE;
+  if (o.out && !o.overwrite && report_is_sweep(o.out))
+    return program_error("%s: holds a sweep, whose best weights would be lost: --overwrite trains there", o.out);
   o.evaluate_only = evaluate_only;
   if (evaluate_only && !args_has(a, "json")) {
     o.event = print_pass;

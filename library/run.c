@@ -365,7 +365,7 @@ bool resumed_began_with(const Resumed *r, const Machine *m, const char *where, D
   const char *by = dnn_checkpoint_setting(&r->from, "compiler", NULL);
   arrfree(sources);
   if (want && strcmp(want, hash))
-    return dnn_fail(e, "%s: was changed since the run began: a changed program is another training", where);
+    return dnn_fail(e, "%s: was changed or renamed since the run began: a changed program is another training", where);
   if (by && strcmp(by, compiler(m)))
     return dnn_fail(e, "%s: the run was compiled by %s, here is %s: the bits would differ", r->dir, by, compiler(m));
   return true;

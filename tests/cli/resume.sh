@@ -68,7 +68,7 @@ has "$err" "is a built trainer's"
 cp -r $run spoilt
 echo '# changed' >>spoilt/source/models/mixed.dnn
 status 1 "$DNNC" train --resume spoilt
-has "$err" 'spoilt/source: was changed since the run began'
+has "$err" 'spoilt/source: was changed or renamed since the run began'
 cp -r $run hurt
 newest=$(ls hurt/checkpoints | tail -1)
 older=$(ls hurt/checkpoints | tail -2 | head -1)

@@ -42,6 +42,8 @@ cp all/sweep.csv before.csv
 status 1 "$DNNC" train some.dnn --out all
 has "$err" "all: holds a sweep already: --resume all goes on with it, --overwrite begins anew"
 cmp all/sweep.csv before.csv || fail "the table is another one"
+status 1 "$DNNC" train some.dnn --out all --set size=2
+has "$err" "all: holds a sweep, whose best weights would be lost"
 # Ctrl-C in the second run; going on ends like a sweep that was never stopped, with all that was given to it.
 cat >long.dnn <<'END'
 use random
@@ -79,7 +81,7 @@ status 2 "$DNNC" train --resume long --set rate=2
 has "$err" "\`--set\` comes from the run that --resume names"
 sed 's/rate \*/2.0 * rate */' away/long.dnn >long.dnn
 status 1 "$DNNC" train --resume long
-has "$err" "long.dnn: was changed since the run began"
+has "$err" "long.dnn: was changed or renamed since the run began"
 cp away/long.dnn .
 status 0 "$DNNC" train --resume long
 has "$out" "long/1: this training is finished, after 5 steps"
