@@ -41,7 +41,7 @@ static LExpr *under_gelu(LExpr *product) {
 LExpr *form_at(Lower *l, const Node *n, LExpr *in[3]) {
   LB *b = l->b;
   if (n->type.dtype == F32 && n->op == OP_exp && never_positive(l->g, n->in[0])) in[1] = x_num(b, 0, F32);
-  if (n->type.dtype == F32 && n->op == OP_div && in[1]->level < lb_level(b) && from_1(l->g, n->in[1]))
+  if (n->type.dtype == F32 && n->op == OP_div && in[1]->level < lb_level(b) && is_moderate(l->g, n->in[1]))
     in[2] = x_num(b, 1, F32);
   LExpr *v = x_op(b, (Op)n->op, n->type.dtype, in[0], in[1], in[2]);
   LExpr *x = is_op(v, OP_mul) ? under_gelu(v) : NULL;

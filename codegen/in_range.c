@@ -119,11 +119,29 @@ static bool reaches_0(const Graph *g, NodeId id, const int64_t *axes, int n_axes
   int n_folded = node_ints(g, most, A_axes, folded, MAX_RANK);
   return n_folded == n_axes && !memcmp(folded, axes, (size_t)n_axes * sizeof *axes);
 }
-bool from_1(const Graph *g, NodeId id) {
+/* A root of any number of f32 is 0, or from 2^-75 to 2^64; a sum of as many e^x as fit a memory is below 2^60. */
+static bool moderate(const Graph *g, NodeId id, int depth) {
   const Node *n = graph_node(g, id);
-  while (n->op == OP_broadcast || n->op == OP_reshape) n = graph_node(g, n->in[0]);
-  if (n->op != OP_sum) return false;
   int64_t axes[MAX_RANK];
-  const Node *e = graph_node(g, n->in[0]);
-  return e->op == OP_exp && reaches_0(g, e->in[0], axes, node_ints(g, n, A_axes, axes, MAX_RANK));
+  if (!depth) return false;
+  switch (n->op) {
+  case OP_broadcast:
+  case OP_reshape:
+  case OP_transpose:
+  case OP_stop_gradient: return moderate(g, n->in[0], depth - 1);
+  case OP_sqrt: return true;
+  case OP_full: return node_num(n, A_value) >= 0x1p-75 && node_num(n, A_value) <= 0x1p75;
+  case OP_add:
+  case OP_maximum:
+  case OP_minimum: return moderate(g, n->in[0], depth - 1) && moderate(g, n->in[1], depth - 1);
+  case OP_sum: {
+    const Node *e = graph_node(g, n->in[0]);
+    return e->op == OP_exp && reaches_0(g, e->in[0], axes, node_ints(g, n, A_axes, axes, MAX_RANK));
+  }
+  default: return false;
+  }
+}
+bool is_moderate(const Graph *g, NodeId id) {
+  enum { DEPTH = 8 };
+  return moderate(g, id, DEPTH);
 }

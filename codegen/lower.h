@@ -97,7 +97,8 @@ Dim axes_count(DimTab *t, const Axes *a, int from, int to);
 void store_outs(Lower *l, const Axes *axes, const Idx *at);
 bool index_in_range(const Graph *g, NodeId index, Dim size); /* is every one at least 0 and below `size`? */
 bool never_positive(const Graph *g, NodeId id); /* is every element at most 0, or NaN: x - its row's max, -(x * x) */
-bool from_1(const Graph *g, NodeId id); /* is every element from 1 to 2^60, or NaN: a sum of e^(x - its row's max) */
+/* Is every element 0, infinite, NaN or from 2^-100 to 2^100: a root, a number, a sum of e^(x - its row's max)? */
+bool is_moderate(const Graph *g, NodeId id);
 /* The op of a node in the cheapest form that its operands allow (form.c). */
 LExpr *form_at(Lower *l, const Node *n, LExpr *in[3]);
 LExpr *lower_place(Lower *l, int buf, const Axes *axes, const Idx *at); /* the element of the buffer */

@@ -33,8 +33,8 @@ __attribute__((noinline)) static float call_gelu(float a, float b) {
   (void)b;
   return dnn_gelu_f32(a);
 }
-/* Divisors are from 1 to 2^60. */
-static float divisor(float b) { return b > 1 && b < 0x1p60f ? b : 1.5f; }
+/* Divisors are from 2^-75 to 2^75. */
+static float divisor(float b) { return b > 0x1p-75f && b < 0x1p75f ? b : 1.5f; }
 __attribute__((noinline)) static void loop_over(float *restrict to, const float *restrict a, const float *restrict b,
                                                 long n) {
   for (long i = 0; i < n; i++) to[i] = dnn_over_f32(a[i], divisor(b[i]));

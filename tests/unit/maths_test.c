@@ -189,18 +189,33 @@ static void test_gelu(void **state) {
   assert_true(dnn_gelu_f32(-6) == 0 && dnn_gelu_f32(-1e30f) == 0 && dnn_gelu_f32(1e30f) == 1e30f);
   assert_true(isnan(dnn_gelu_f32(NAN)) && isnan(dnn_gelu_f32(-NAN)));
 }
-/* Quotients by shared divisors are as near as quotients are, down to the smallest. */
+/* Quotients by shared divisors are as near as quotients are, down to the smallest: by divisors from 2^-20 to 2^64, by
+ * those near 1, and, less so, by the others from 2^-100 to 2^100. */
 static void test_over(void **state) {
   (void)state;
-  for (uint64_t k = 0; k < 4000000; k++) {
+  for (uint64_t k = 0; k < 6000000; k++) {
     const uint64_t r = pair_random(k);
-    const float d = dnn_float(0x3f800000u + (uint32_t)(r % (k & 1 ? 60u << 23 : 1u << 23)));
-    const float x = dnn_float((uint32_t)(r >> 32) % 0x7f800000u), y = dnn_over_f32(x, d);
+    static const uint32_t least[] = {127, 107, 27}, octaves[] = {1, 84, 200};
+    const uint32_t bits = (least[k % 3] << 23) + (uint32_t)(r % (octaves[k % 3] << 23));
+    const float d = dnn_float(bits), x = dnn_float((uint32_t)(r >> 32) % 0x7f800000u), y = dnn_over_f32(x, d);
     const double want = (double)x / (double)d;
-    assert_true(ulp_error(y, want, true).ulp <= (want < 0x1p-100 ? 1.0 : 0.500001));
+    const double bound = want < 0x1p-100 ? 2.0 : d >= 0x1p-20f && d <= 0x1p64f ? 0.500001 : 1.5;
+    if (want < 0x1p127) assert_true(ulp_error(y, want, true).ulp <= bound);
+    else assert_true(y > 0x1p126f); /* not NaN */
+    assert_true(dnn_over_f32(x * 0x1p-50f * d, d) == x * 0x1p-50f || (x * 0x1p-50f * d) / d != x * 0x1p-50f);
   }
   assert_true(dnn_over_f32(0, 3) == 0 && dnn_over_f32(1, 1) == 1 && dnn_over_f32(3, 3) == 1);
   assert_true(isnan(dnn_over_f32(NAN, 2)) && isnan(dnn_over_f32(1, NAN)));
+  static const float divisors[] = {0, 0x1p-75f, 1e-10f, 0x1p-20f, 0.25f, 1,       1.5f,
+                                   3, 255,      1e10f,  0x1p64f,  1e25f, INFINITY};
+  static const float xs[] = {0, 1, -1, 1e-30f, -7e20f, INFINITY, -INFINITY};
+  for (size_t i = 0; i < sizeof divisors / sizeof *divisors; i++)
+    for (size_t k = 0; k < sizeof xs / sizeof *xs; k++) {
+      const float y = dnn_over_f32(xs[k], divisors[i]), want = xs[k] / divisors[i];
+      if (isnan(want)) assert_true(isnan(y));
+      else if (isinf(want) || want == 0) assert_true(y == want);
+      else assert_true(fabsf(y - want) <= fabsf(want) * 0x1p-22f);
+    }
 }
 /* Every alignment of both sides: what is copied, and nothing beside it. */
 static void test_stream(void **state) {
