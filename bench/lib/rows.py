@@ -9,8 +9,8 @@ import time
 import memory
 import shapes
 from cases import finish, run_case
-from machine import BENCH, OUT, ROOT
-from turns import Failed
+from machine import BENCH, OUT, ROOT, made
+from turns import Contestant, Failed
 
 PROGRAMS = os.path.join(BENCH, "programs")
 # A row of a model: its program is programs/ROW.dnn, the peers know it by the row's name.
@@ -146,8 +146,9 @@ def size(lab, row):
         lab.say("failed: %s: %s" % (row, e))
         yield None
         return
-    result = finish(lab, {"row": row, "case": "mlp-infer", "threads": 1},
-                    {"dnnc": wall([exe, "classify", "--in", "image=" + image])})
+    starts = Contestant("starts", [made("starts", "starts.c", []), exe, "classify", "--in", "image=" + image])
+    result = finish(lab, {"row": row, "case": "mlp-infer", "threads": 1}, {"dnnc": lambda s: starts.time(s, "")})
+    starts.end()
     if result:
         result["size"] = os.path.getsize(exe) - os.path.getsize(weights)
         result["notes"] = ["mlp-infer: %d bytes without weights; the time is a run from exec to exit" % result["size"]]
