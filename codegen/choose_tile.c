@@ -148,6 +148,30 @@ static int64_t deep_part(const Lower *l, const Tiled *s, const Tile *t, const Si
   return parts > 1 && turns ? part : 0;
 }
 
+/* ---- K outside of the blocks ---- */
+/* A weight gradient with many summands: both operands come row of K after row, and the second cache does not hold them.
+ * Blocks one after the other would each bring all of their rows and columns anew; in rounds a thread goes through its
+ * blocks with one part of K after the other, which is read once, and the second cache holds the sums of all blocks. */
+static bool pays_in_rounds(const Lower *l, const Tiled *s, const Sizes *z, const Lies *at) {
+  enum { LEAST_BLOCKS = 8, ROWS = 24, COLUMNS = 64 };
+  int64_t size = dtype_size(s->p->dtype), l2 = l->target->l2, sums = up(z->M, ROWS) * up(z->N, COLUMNS) * size;
+  bool by_rows = at->a.in_array && at->a.side_known && at->a.along_known && at->a.side == 1 && at->a.along > 1;
+  if (!by_rows || s->p->outer || z->B != 1 || (z->M + z->N) * z->K * size <= l2) return false;
+  if (up(z->M, ROWS) / ROWS * (up(z->N, COLUMNS) / COLUMNS) < LEAST_BLOCKS) return false; /* pieces of K instead */
+  return sums <= l2 / 2 && sums <= l->room;
+}
+/* How much of K a round takes: what it reads is half of the second cache. */
+static int64_t round_part(const Lower *l, const Tiled *s, const Sizes *z) {
+  enum { LEAST = 128, MOST = 256 };
+  int64_t most = l->target->l2 / 2 / ((z->M + z->N) * dtype_size(s->p->dtype));
+  most = most < LEAST ? LEAST : min64(most, MOST);
+  int64_t parts = (z->K + most - 1) / most;
+  return (z->K + parts - 1) / parts;
+}
+static bool goes_in_rounds(const Tile *t, const Sizes *z) {
+  return t->kc < z->K && t->b != WAY_TURN && !t->narrow && !t->short_;
+}
+
 enum { LEAST_HELD = 256 };
 enum { TURNED_PIECE = 4096 }; /* squares of the pieces' sums and the sum of them are then little */
 enum { EVEN = 48, LONG_PACKING = 256 * 1024 };
@@ -196,7 +220,7 @@ static void choose_blocks(Lower *l, const Tiled *s, Tile *t, const Sizes *z, int
     int64_t row_blocks = (z->M + t->mc - 1) / t->mc, column_blocks = (z->N + t->nc - 1) / t->nc;
     int64_t items = z->B * row_blocks * column_blocks * t->splits;
     if (items >= 16 || l->group->solo) break;
-    bool halves = !outer || z->O >= 2 * t->splits; /* pieces of K */
+    bool halves = !t->rounds && (!outer || z->O >= 2 * t->splits); /* pieces of K */
     int64_t piece = z->O * z->K / (2 * t->splits);
     if (s->p->turned && items >= 8 && piece < TURNED_PIECE) break;
     if (s->p->wanted.n || (s->p->turned && piece < TURNED_PIECE)) halves = false;
@@ -224,6 +248,14 @@ static void choose_blocks(Lower *l, const Tiled *s, Tile *t, const Sizes *z, int
   if (least > t->nr) t->nc = up((z->N + column_blocks - 1) / column_blocks, t->nr);
   bool shared = fixed && (z->M > z->N || others % 2); /* else each thread has columns of its own */
   t->mc = shared ? even_rows(z->M, row_blocks, others, unit) : up((z->M + row_blocks - 1) / row_blocks, unit);
+}
+
+/* Pieces of K are whole parts: parts as long as all of K would leave one piece with everything, long ones uneven. */
+static void even_parts(const Tiled *s, Tile *t, const Sizes *z) {
+  int64_t piece = (z->K + t->splits - 1) / t->splits, parts = (piece + t->kc - 1) / t->kc;
+  int64_t kc = (piece + parts - 1) / parts;
+  bool turns = t->b != WAY_TURN || z->K % kc == 0 || z->K % kc >= t->lanes;
+  if (t->splits > 1 && !s->p->outer && turns && kc > 0) t->kc = kc;
 }
 
 static void print_lie(Buf *b, const char *name, const Lie *x) {
@@ -260,10 +292,12 @@ bool choose_tile(Lower *l, Tiled *s) {
   const int64_t rows = p->m.n == 1 && s->M == p->m.size[0] ? l->group->rows : 0;
   const char *key = l->tuning ? product_key(l, p, &z, &lies) : NULL;
   const Choice *given = key && !rows ? tuning_find(l->tuning, key) : NULL;
-  bool streams = (double)z.N * (double)z.K * dtype_size(p->dtype) > (double)l->target->l3;
+  bool rounds = pays_in_rounds(l, s, &z, &lies);
+  const Loads how = {.streams = (double)z.N * (double)z.K * dtype_size(p->dtype) > (double)l->target->l3,
+                     .gathers = !lies.b.in_array && p->n.n > 1,
+                     .apart = rounds && lies.b.side_known && lies.b.side == 1};
   if (given) t->mr = given->mr, t->nr = given->nr;
-  else if (choose_register_tile(t, rows ? rows : z.M, z.N, streams, !lies.b.in_array && p->n.n > 1, l->target) == 0)
-    return false;
+  else if (choose_register_tile(t, rows ? rows : z.M, z.N, how, l->target) == 0) return false;
   int64_t deep = z.K > 0 ? z.K : 1, most = most_deep(l->target, t->nr * dtype_size(p->dtype));
   /* lines of rows of K stay in the second cache; rather fewer rows of B at a time than packing them for each block */
   int64_t held_a = rows_held(l->target, lies.a.along_known ? lies.a.along * dtype_size(p->dtype) : 1);
@@ -272,14 +306,21 @@ bool choose_tile(Lower *l, Tiled *s) {
   if (lies.b.side_known && lies.b.side == 1 && held_b >= LEAST_HELD && !packed_once(l, p, &z))
     most = min64(most, held_b);
   int64_t pieces = (deep + most - 1) / most;
-  t->kc = given ? min64(given->kc, deep) : (deep + pieces - 1) / pieces;
+  const int64_t usual = given ? min64(given->kc, deep) : (deep + pieces - 1) / pieces;
+  t->kc = given || !rounds ? usual : round_part(l, s, &z);
   t->width = t->lanes / gcd64(t->lanes, t->mr) * t->mr;
   t->short_ = dim_lower(l->dims, s->M) < t->mr;
   t->narrow = dim_lower(l->dims, s->N) < t->nr;
   choose_ways(l, s, t, &z, &lies);
+  if (rounds && !goes_in_rounds(t, &z)) {
+    rounds = false;
+    t->kc = usual;
+    choose_ways(l, s, t, &z, &lies);
+  }
   if (t->a != WAY_DIRECT) t->short_ = false;
   t->by_rows = t->kept && lies.b.stays && z.B == 1 && z.M >= 2 * t->mr;
   t->parted = rows && z.B == 1 && !p->turned && p->outer == 0 && t->a == WAY_DIRECT && rows % t->mr == 0;
+  t->rounds = rounds && !t->by_rows && !t->parted;
   if (!given && z.M < 4 && t->b != WAY_DIRECT && (t->straight || z.K * z.O <= 49)) return false;
   t->whole = lies.c.along_known && lies.c.along == 1;
   int64_t unit = t->a == WAY_DIRECT ? t->mr : t->width;
@@ -287,13 +328,16 @@ bool choose_tile(Lower *l, Tiled *s) {
     t->mc = min64(up(z.M, unit), up(given->mc, unit));
     t->nc = min64(up(z.N, t->nr), given->nc);
     t->splits = given->splits;
-    t->deep = goes_deep(l, s, t, &z, &lies.a);
-  } else {
+    t->rounds &= t->splits == 1;
+    t->deep = !t->rounds && goes_deep(l, s, t, &z, &lies.a);
+  } else if (t->rounds) choose_blocks(l, s, t, &z, unit, t->nr);
+  else {
     int64_t panels = t->kc, part = deep_part(l, s, t, &z, &lies.a);
     int64_t least = rows_stream(l, s, t, &z) ? up(z.N, t->nr) : 2 * t->nr;
     if (part) t->kc = part, choose_blocks(l, s, t, &z, unit, least);
     t->deep = part && goes_deep(l, s, t, &z, &lies.a);
     if (!t->deep) t->kc = panels, choose_blocks(l, s, t, &z, unit, t->nr);
+    even_parts(s, t, &z);
   }
   /* every block of rows would turn the same panels, or pad the same columns, which takes longer than a meeting */
   bool padded = t->narrow && lies.b.in_array && t->b == WAY_COPY && (double)z.M / t->mc * z.K * t->nr >= LONG_PACKING;

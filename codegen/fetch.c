@@ -50,6 +50,7 @@ void fetch_panel(Lower *l, const Block *q, LExpr *tile, LExpr *row, Ahead *ahead
   const Tile *t = &s->t;
   Place b;
   int64_t side, along, size = dtype_size(s->p->dtype), panel = t->kc * t->nr * size;
+  if (t->rounds) return; /* the next panel is another block's, or the thread's first */
   if (fetch_next_rows(l, q, row, ahead)) return;
   if (t->kept) fetch_packed(l, q, tile, ahead);
   int64_t most = dim_most(l, s->M), rows = most < t->mc ? most : t->mc;
@@ -93,7 +94,7 @@ void fetch_lines(Lower *l, const Block *q, LExpr *row, Ahead *ahead) {
   double whole = (double)dim_most(l, s->M) * (double)dim_most(l, s->K) * (double)size;
   LExpr *none = x_int(x, 0);
   ahead->line = none;
-  if (t->a != WAY_DIRECT || t->lanes == 1 || s->p->outer) return;
+  if (t->a != WAY_DIRECT || t->lanes == 1 || t->rounds || s->p->outer) return;
   if (!x_is_int(q->a.side, &side) || side != 1 || !x_is_int(q->a.along, &along) || along * size < 256) return;
   if (ahead->fetch != FETCH_RESULTS && (t->nc <= t->nr || whole < (double)l->target->l2)) return;
   LExpr *first = x_lt(x, q->j, x_add(x, q->j0, x_int(x, t->nr)));
@@ -176,7 +177,7 @@ void fetch_results(Lower *l, const Block *q, LExpr *row, Ahead *ahead) {
   double M = (double)dim_most(l, s->M), N = (double)dim_most(l, s->N), K = (double)dim_most(l, s->K);
   double whole = M * N * (double)size, operands = (M + N) * K * (double)size, l2 = (double)l->target->l2;
   if (whole * MOST_FETCHED + operands < l2 / 2) return;
-  if (t->whole || t->deep || t->splits > 1 || t->narrow || p->outer || p->turned || t->lanes == 1) return;
+  if (t->whole || t->deep || t->rounds || t->splits > 1 || t->narrow || p->outer || p->turned || t->lanes == 1) return;
   Through all = {.l = l, .i = stand_in(l, "i", s->M), .j = stand_in(l, "j", s->N)};
   axes_split(x, p->m.size, p->m.n, x_var(x, all.i), m.i);
   axes_split(x, p->n.size, p->n.n, x_var(x, all.j), n.i);

@@ -13,7 +13,7 @@ int register_tiles(const Target *t, int lanes, const int (**tile)[2]) {
 }
 
 enum { GATHER_ROW = 32 }; /* multiplications of a vector */
-double choose_register_tile(Tile *t, int64_t M, int64_t N, bool streams, bool gathers, const Target *cpu) {
+double choose_register_tile(Tile *t, int64_t M, int64_t N, Loads how, const Target *cpu) {
   const int(*tile)[2];
   int n = register_tiles(cpu, t->lanes, &tile), busy = cpu->registers >= 32 ? 8 : 10; /* sums that do not wait */
   double best = 0;
@@ -22,12 +22,13 @@ double choose_register_tile(Tile *t, int64_t M, int64_t N, bool streams, bool ga
     if (mr > M && mr > 1) continue;
     double loads = (double)(mr + nv) / (mr * nv), idle = mr * nv < busy ? (double)busy / (mr * nv) : 1;
     double cost = (double)up(M, mr) * (double)up(N, nr) * (1 + 0.004 * i);
-    cost *= idle + 0.07 * loads + (loads > 1 ? loads - 1 : 0); /* a load that waits holds multiplications up */
+    double each = how.apart ? 0.3 : 0.07; /* a load that waits holds multiplications up */
+    cost *= idle + each * loads + (loads > 1 ? loads - 1 : 0);
     if (mr > 12) cost *= 1.03;                 /* strides of so many rows do not fit the general registers */
     if (nr > N) cost *= M < 256 ? 1.15 : 1.03; /* B must be packed, for as many rows */
     if (mr < 6 && M >= 12) cost *= 1.12; /* the second cache gives a row of B in no less time than six of A take */
-    if (streams) cost *= 1 + 0.5 / nr;
-    if (gathers) cost *= 1 + GATHER_ROW / ((double)M * nv);
+    if (how.streams) cost *= 1 + 0.5 / nr;
+    if (how.gathers) cost *= 1 + GATHER_ROW / ((double)M * nv);
     if (best != 0 && cost >= best) continue;
     best = cost;
     t->mr = mr;
@@ -39,5 +40,5 @@ double choose_register_tile(Tile *t, int64_t M, int64_t N, bool streams, bool ga
 double tile_cost(const Target *t, DType dtype, int64_t M, int64_t N) {
   Tile tile = {.lanes = target_lanes(t, dtype)};
   if (tile.lanes == 1 || N < tile.lanes) return 0;
-  return choose_register_tile(&tile, M, N, false, false, t) / ((double)M * (double)N);
+  return choose_register_tile(&tile, M, N, (Loads){0}, t) / ((double)M * (double)N);
 }

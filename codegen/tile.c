@@ -291,7 +291,8 @@ static LExpr *open_panels(Lower *l, Block *q) {
   q->j = jp;
   if (!t->narrow && !even_panels(l, s)) q->j = lb_let(x, "j", x_min(x, jp, x_sub(x, x_dim(x, s->N), nr)));
   else if (!t->narrow && t->b == WAY_COPY) q->j = x_mul(x, lb_let(x, "panel", x_div(x, jp, nr)), nr); /* divides away */
-  q->sums = t->deep ? x_mul(x, x_sub(x, jp, q->j0), x_int(x, sum_rows(s))) : x_int(x, 0);
+  q->sums = q->first;
+  if (t->deep || t->rounds) q->sums = x_add(x, q->first, x_mul(x, x_sub(x, jp, q->j0), x_int(x, sum_rows(s))));
   return jp;
 }
 /* The loops over the outer axes of K and over its blocks. Returns how many they are. */
@@ -327,47 +328,90 @@ static void add_depth(Lower *l, Block *q, const Columns *c, LExpr *jp) {
   tile_rows(l, q);
 }
 
-static void blocks(Lower *l, const Tiled *s, int inner) {
+/* Opens the loop over a thread's blocks. */
+static void open_block(Lower *l, Block *q, Idx *b, LExpr **piece) {
+  LB *x = l->b;
+  const Tiled *s = q->s;
   const Product *p = s->p;
   const Tile *t = &s->t;
-  lower_begin(l);
-  LB *x = l->b;
   Dim m_blocks = dim_ceil_div(l->dims, s->M, t->mc), n_blocks = dim_ceil_div(l->dims, s->N, t->nc);
   /* A thread's blocks are neighbours: the smaller operand is the one that more than one thread reads. */
   bool rows_first = t->by_rows || dim_most(l, s->M) > dim_most(l, s->N); /* as `shared` in choose_blocks */
   Axes items = {.n = 4, .size = {dim_int(l->dims, t->splits), s->B, n_blocks, m_blocks}};
   if (rows_first) items.size[2] = m_blocks, items.size[3] = n_blocks;
-  Idx at = {0}, b = {0};
+  Idx at = {0};
   LExpr *first = NULL, *behind = NULL;
   if (t->parted) {
     for (int i = 0; i < items.n; i++) at.i[i] = x_int(x, 0);
     first = open_parts(l, s->M, &behind);
   } else open_items(l, &items, &at);
-  axes_split(x, p->b.size, p->b.n, at.i[1], b.i);
+  axes_split(x, p->b.size, p->b.n, at.i[1], b->i);
   LExpr *row_block = at.i[rows_first ? 2 : 3], *column_block = at.i[rows_first ? 3 : 2];
-  Block q = {.s = s, .b = &b, .batch = at.i[1], .i0 = first ? first : x_mul(x, row_block, x_int(x, t->mc))};
-  q.once = at_once(l, s);
-  if (!t->whole) {
+  *piece = at.i[0];
+  q->b = b;
+  q->batch = at.i[1];
+  q->i0 = first ? first : x_mul(x, row_block, x_int(x, t->mc));
+  q->j0 = x_mul(x, column_block, x_int(x, t->nc));
+  q->first = x_int(x, 0);
+  if (t->rounds) q->first = x_mul(x, axes_linear(x, &items, &at), x_int(x, sum_rows(s) * t->nc));
+  LExpr *rows = first ? x_sub(x, behind, first) : x_min(x, x_sub(x, x_dim(x, s->M), q->i0), x_int(x, t->mc));
+  q->rows = lb_let(x, "rows", rows);
+  q->panels = x_div(x, x_add(x, q->rows, x_int(x, t->mr - 1)), x_int(x, t->mr));
+  LExpr *cols = x_min(x, x_sub(x, x_dim(x, s->N), q->j0), x_int(x, t->nc));
+  q->end = lb_let(x, "end", x_add(x, q->j0, cols));
+}
+static const Columns *open_block_columns(Lower *l, const Block *q) {
+  LB *x = l->b;
+  const Tiled *s = q->s;
+  LExpr *last = x_sub(x, x_dim(x, s->N), x_int(x, s->t.nr));
+  return open_columns(l, s, q->b, s->t.narrow ? q->j0 : x_min(x, q->j0, last));
+}
+/* In rounds: a part of K after the other, each with all blocks of the thread. */
+static void block_rounds(Lower *l, Block *q, int inner) {
+  Idx b = {0};
+  LExpr *piece, *jp;
+  q->lo = x_int(l->b, 0), q->hi = x_dim(l->b, q->s->K);
+  int opened = open_depth(l, q);
+  open_block(l, q, &b, &piece);
+  const Columns *c = open_block_columns(l, q);
+  jp = open_panels(l, q);
+  add_depth(l, q, c, jp);
+  close_nest(l, opened + 2);
+  if (q->s->t.whole) return;
+  open_block(l, q, &b, &piece);
+  jp = open_panels(l, q);
+  add_epilogue(l, q, inner, jp, piece);
+  close_nest(l, 2);
+}
+static void blocks(Lower *l, const Tiled *s, int inner) {
+  const Product *p = s->p;
+  const Tile *t = &s->t;
+  lower_begin(l);
+  LB *x = l->b;
+  Block q = {.s = s, .once = at_once(l, s)};
+  if (t->rounds && !t->whole) q.cb = lower_temp_array(l, s->sum_temp, p->dtype, true);
+  else if (!t->whole) {
     int64_t sums = q.once ? t->mr : sum_rows(s);
     q.cb = lb_array(x, ARR_SCRATCH, p->dtype, sums * (t->deep ? t->nc : t->nr), "cb");
     q.cb->written = true;
   }
   if (t->a != WAY_DIRECT) q.packed = lower_temp_array(l, s->a_temp, p->dtype, false);
-  LExpr *nr = x_int(x, t->nr), *mr = x_int(x, t->mr);
-  q.j0 = x_mul(x, column_block, x_int(x, t->nc));
-  LExpr *rows = first ? x_sub(x, behind, first) : x_min(x, x_sub(x, x_dim(x, s->M), q.i0), x_int(x, t->mc));
-  q.rows = lb_let(x, "rows", rows);
-  q.panels = x_div(x, x_add(x, q.rows, x_int(x, t->mr - 1)), mr);
-  LExpr *cols = x_min(x, x_sub(x, x_dim(x, s->N), q.j0), x_int(x, t->nc));
-  q.end = lb_let(x, "end", x_add(x, q.j0, cols));
-  const Columns *c = open_columns(l, s, &b, t->narrow ? q.j0 : x_min(x, q.j0, x_sub(x, x_dim(x, s->N), nr)));
+  if (t->rounds) {
+    block_rounds(l, &q, inner);
+    lower_end(l, p->name, true);
+    return;
+  }
+  Idx b = {0};
+  LExpr *piece;
+  open_block(l, &q, &b, &piece);
+  const Columns *c = open_block_columns(l, &q);
   /* the part of K: of its outer axes when there are any */
   Dim range = p->outer ? s->outer : s->K;
   q.lo = x_int(x, 0), q.hi = x_dim(x, range);
   if (t->splits > 1) {
     Dim each = dim_ceil_div(l->dims, range, t->splits);
     if (!p->outer) each = dim_mul(l->dims, dim_ceil_div(l->dims, each, t->kc), dim_int(l->dims, t->kc));
-    q.lo = lb_let(x, "lo", x_min(x, x_mul(x, at.i[0], x_dim(x, each)), q.hi));
+    q.lo = lb_let(x, "lo", x_min(x, x_mul(x, piece, x_dim(x, each)), q.hi));
     q.hi = lb_let(x, "hi", x_min(x, x_add(x, q.lo, x_dim(x, each)), q.hi));
   }
   LExpr *jp = t->deep ? NULL : open_panels(l, &q);
@@ -376,7 +420,7 @@ static void blocks(Lower *l, const Tiled *s, int inner) {
   add_depth(l, &q, c, jp);
   close_nest(l, opened + t->deep);
   if (t->deep && !t->whole) jp = open_panels(l, &q);
-  if (!t->whole && !q.once) add_epilogue(l, &q, inner, jp, at.i[0]);
+  if (!t->whole && !q.once) add_epilogue(l, &q, inner, jp, piece);
   close_nest(l, t->deep && t->whole ? 1 : 2);
   lower_end(l, p->name, true);
 }
@@ -403,6 +447,10 @@ bool lower_tiled(Lower *l, const Product *given) {
   }
   if (s.t.splits > 1)
     s.sum_temp = lower_temp(l, p->dtype, dim_most(l, dim_mul(d, dim_mul(d, s.B, s.M), s.N)) * s.t.splits);
+  if (s.t.rounds && !s.t.whole) {
+    Dim count = dim_mul(d, dim_ceil_div(d, s.M, s.t.mc), dim_ceil_div(d, s.N, s.t.nc));
+    s.sum_temp = lower_temp(l, p->dtype, dim_most(l, count) * sum_rows(&s) * s.t.nc);
+  }
   blocks(l, &s, choose_inner(l, &s));
   if (s.t.splits > 1) sum_pieces(l, &s);
   return true;

@@ -28,12 +28,18 @@ typedef struct Tile {
   bool short_;   /* M may be less than mr at run time: its rows then go one by one */
   bool deep;     /* blocks of K go outside of panels: A is read once, the sums of all panels stay in the cache */
   bool parted;   /* in a loop by rows: blocks are the parts of the group's rows, with all columns */
+  bool rounds;   /* blocks of K go outside of a thread's blocks, whose sums stand in workspace meanwhile */
 } Tile;
 
+/* What makes loads dearer. */
+typedef struct Loads {
+  bool streams; /* B comes from memory, which gives long parts of rows sooner */
+  bool gathers; /* each block finds B's columns anew for every row of a panel, which long rows and many of A share */
+  bool apart;   /* each row of K has lines of both operands that the first cache does not hold */
+} Loads;
 /* The register tile of least work: whole tiles, weighed by loads per multiplication and by idle registers. Returns that
- * work, or 0 when most of it would be idle. `streams`: B comes from memory, which gives long parts of rows sooner;
- * `gathers`: each block finds the columns of B anew for every row of a panel, which long rows and many of A share. */
-double choose_register_tile(Tile *t, int64_t M, int64_t N, bool streams, bool gathers, const Target *cpu);
+ * work, or 0 when most of it would be idle. */
+double choose_register_tile(Tile *t, int64_t M, int64_t N, Loads how, const Target *cpu);
 
 typedef struct Tiled { /* one product while it is lowered */
   const Product *p;
@@ -96,6 +102,7 @@ typedef struct Block {
   LArr *bp, *cb;           /* B and where its first element is */
   LExpr *b0, *b_stride;
   LExpr *sums, *end; /* where in cb the panel's sums begin; the end of the block's columns */
+  LExpr *first;      /* where in cb the block's sums begin */
   Place c;           /* of the result, when tiles store to it */
   bool once;         /* a register tile's sums go through the epilogue before the next one */
 } Block;

@@ -247,9 +247,24 @@ static void test_deep(void **state) {
   set_check(&s, "gcc", s.target->gcc_flags);
 }
 
+/* A lies along its rows, both operands exceed the second cache: a thread takes a part of K with all of its blocks. */
+static void test_rounds(void **state) {
+  (void)state;
+  static const Dot some[] = {{1, 100, 130, 400, 1}, {1, 96, 128, 500, 1},   {1, 97, 129, 410, 17},
+                             {1, 120, 90, 390, 33}, {1, 90, 192, 4200, 17}, {1, 128, 96, 1000, 9},
+                             {1, 100, 130, 400, 5}};
+  CaseSet s = {.target = target_find("x86-64-v3")};
+  for (int i = 0; i < (int)(sizeof some / sizeof *some); i++) {
+    make_dot(set_begin(&s, OP_dot, F32, i), &some[i]);
+    set_end(&s);
+  }
+  set_check(&s, "gcc", s.target->gcc_flags);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_native),   cmocka_unit_test(test_levels),
                                      cmocka_unit_test(test_clang),    cmocka_unit_test(test_channels),
-                                     cmocka_unit_test(test_fetching), cmocka_unit_test(test_deep)};
+                                     cmocka_unit_test(test_fetching), cmocka_unit_test(test_deep),
+                                     cmocka_unit_test(test_rounds)};
   return cmocka_run_group_tests(tests, start, NULL);
 }
