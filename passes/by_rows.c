@@ -11,7 +11,7 @@
 #include "passes/pipeline.h"
 #include "passes/plan_internal.h"
 
-enum { LEAST_ROWS = 32, PARTS = 16, TILE = 8 };
+enum { PARTS = 16, TILE = 8, EVEN = 4 };
 
 typedef enum Needs { SHARED, OWN, OTHERS } Needs;
 typedef struct Rows {
@@ -112,10 +112,11 @@ static bool group_by_rows(Rows *r, const Group *gr) {
   return own;
 }
 
-/* At its bound; 0: too few rows, one of the threads would have most of them. */
+/* At its bound; 0: too few rows, one of two threads would have most of them, as of one part or three. */
 static int64_t rows_of_part(const Plan *p, Dim rows) {
   int64_t most = dim_upper(p->graph->dims, rows), each = (most + PARTS - 1) / PARTS;
-  return most < LEAST_ROWS ? 0 : (each + TILE - 1) / TILE * TILE;
+  bool even = most / TILE == 2 || most / TILE >= EVEN;
+  return even ? (each + TILE - 1) / TILE * TILE : 0;
 }
 static void look(Plan *p, PlanStep *s, const PlanLoops *loops) {
   const Node *x = &p->scopes[s->scope].graph->nodes[s->node];

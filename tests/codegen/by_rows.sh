@@ -27,6 +27,11 @@ test "$(grep -c 'for (int64_t i' apart.loops)" = 2
 test "$(grep -c barrier apart.loops || true)" = 0
 model square h 40
 test "$(grep -c barrier square.loops || true)" = 0
+model two h 16
+test "$(grep -c barrier two.loops || true)" = 0
+# of three parts one of two threads would have two
+model three h 24
+test "$(grep -c barrier three.loops)" -ge 4
 # meets NAME EXPRESSION: with 40 rows of 40
 meets() {
   model "$1" "$2" 40
