@@ -44,21 +44,28 @@ static bool fetch_next_rows(Lower *l, const Block *q, LExpr *row, Ahead *ahead) 
   return true;
 }
 void fetch_panel(Lower *l, const Block *q, LExpr *tile, LExpr *row, Ahead *ahead) {
-  enum { WIDE = 64, ROWS_AT_ONCE = 32 };
+  enum { WIDE = 64, ROWS_AT_ONCE = 32, LEAST = 24 }; /* multiplications of vectors that leave time for requests */
   LB *x = l->b;
   const Tiled *s = q->s;
   const Tile *t = &s->t;
   Place b;
+  Ahead none = {0};
   int64_t side, along, size = dtype_size(s->p->dtype), panel = t->kc * t->nr * size;
   if (t->rounds) return; /* the next panel is another block's, or the thread's first */
-  if (fetch_next_rows(l, q, row, ahead)) return;
-  if (t->kept) fetch_packed(l, q, tile, ahead);
+  bool asks = ahead->fetch != FETCH_NOTHING; /* the tile for something else */
+  if (fetch_next_rows(l, q, row, asks ? &none : ahead)) return;
+  if (t->kept) fetch_packed(l, q, tile, asks ? &none : ahead);
   int64_t most = dim_most(l, s->M), rows = most < t->mc ? most : t->mc;
   if (t->kept || s->p->outer || panel < l->target->l1 || most < 4 * t->mr) return;
   if (!place_of(l, s, false, (Part){q->b, q->ko}, &b) || !x_is_int(b.side, &side) || !x_is_int(b.along, &along)) return;
   if (side != 1 && along != 1) return;
+  double M = (double)dim_most(l, s->M), N = (double)dim_most(l, s->N), K = (double)dim_most(l, s->K);
+  bool large = (M * N + (M + N) * K) * (double)size > 2 * (double)l->target->l2;
+  bool in_loop = side == 1 && l->target->vector_bytes >= WIDE && large && ahead->fetch == FETCH_NOTHING &&
+                 t->mr * t->nr >= LEAST * t->lanes;
   /* few tiles would wait for many lines each */
-  if (side == 1 && l->target->vector_bytes >= WIDE && t->kc * t->mr > ROWS_AT_ONCE * rows) return;
+  if (in_loop && FETCH_EVERY * t->mr > rows) return;
+  if (!in_loop && side == 1 && l->target->vector_bytes >= WIDE && t->kc * t->mr > ROWS_AT_ONCE * rows) return;
   LExpr *k = x_add(x, q->k0, x_int(x, t->kc)), *same = x_lt(x, k, q->hi), *nr = x_int(x, t->nr);
   LExpr *j = x_min(x, x_add(x, q->j, nr), x_max(x, x_sub(x, x_dim(x, s->N), nr), x_int(x, 0)));
   if (t->deep) { /* the next columns of these rows, then the first ones of the next rows */
@@ -76,6 +83,11 @@ void fetch_panel(Lower *l, const Block *q, LExpr *tile, LExpr *row, Ahead *ahead
   if (side == 1) k = x_max(x, x_min(x, x_add(x, k, first), last), x_int(x, 0));
   else j = x_max(x, x_min(x, x_add(x, j, first), last), x_int(x, 0));
   LExpr *at = x_add(x, b.base, x_add(x, x_mul(x, j, b.side), x_mul(x, k, b.along)));
+  if (in_loop) {
+    *ahead = (Ahead){.fetch = FETCH_ROWS, .at = {{.arr = b.arr, .x = at}}, .side = along};
+    ahead->line = x_sub(x, each, x_int(x, 1));
+    return;
+  }
   CallArg args[] = {{.arr = b.arr, .x = at},
                     {.x = each},
                     {.x = x_mul(x, side == 1 ? b.along : b.side, x_int(x, size))},
@@ -93,7 +105,7 @@ void fetch_lines(Lower *l, const Block *q, LExpr *row, Ahead *ahead) {
   int64_t side, along, size = dtype_size(s->p->dtype);
   double whole = (double)dim_most(l, s->M) * (double)dim_most(l, s->K) * (double)size;
   LExpr *none = x_int(x, 0);
-  ahead->line = none;
+  if (ahead->fetch == FETCH_RESULTS) ahead->line = none;
   if (t->a != WAY_DIRECT || t->lanes == 1 || t->rounds || s->p->outer) return;
   if (!x_is_int(q->a.side, &side) || side != 1 || !x_is_int(q->a.along, &along) || along * size < 256) return;
   if (ahead->fetch != FETCH_RESULTS && (t->nc <= t->nr || whole < (double)l->target->l2)) return;

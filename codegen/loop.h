@@ -223,9 +223,10 @@ int kernels_site_of(KernelTable *t, Loc loc, int axis, const Type *x);
  * Some ask for what comes next, a little with every part of their work. FETCH_RESULTS has three more arrays behind c,
  * and ahead and ldf behind `more`: the line of a[.. + ahead] of each row of K, and mr rows of nr elements of each
  * array, ldf apart. FETCH_NEXT has one more array behind c, and step behind `more`: with row p of K the line of next[p
- * * step]. */
-enum { FETCHED_IN_TILE = 3 };
-typedef enum Fetch { FETCH_NOTHING, FETCH_RESULTS, FETCH_NEXT } Fetch;
+ * * step]. FETCH_ROWS has one too, and last and step behind `more`: with each p that FETCH_EVERY divides, the nr
+ * elements from next[min(p / FETCH_EVERY, last) * step] on. */
+enum { FETCHED_IN_TILE = 3, FETCH_EVERY = 8 };
+typedef enum Fetch { FETCH_NOTHING, FETCH_RESULTS, FETCH_NEXT, FETCH_ROWS } Fetch;
 const Kernel *micro_kernel(KernelTable *t, Arena *a, DimTab *dims, DType dtype, int mr, int nr, int lanes, bool far,
                            Fetch fetch);
 /* Transposes lanes x lanes elements in registers; parameters from, to, and the strides of their rows. */

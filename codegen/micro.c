@@ -33,6 +33,8 @@ typedef struct Micro { /* a register tile while it is made */
   LExpr *ahead; /* not NULL: a line of A so many elements further is asked for with each row of K */
   LArr *next;   /* not NULL: a line of this, `step` elements further with each row of K */
   LExpr *step;
+  LExpr *last;       /* not NULL: with every few rows of K a row of `next`, `step` elements further, up to this one */
+  LVar *in_a, *in_b; /* where in them the row of K is: adding is less work than multiplying by the strides */
   LVar *acc[MOST_ROWS][MOST_VECTORS];
 } Micro;
 
@@ -44,29 +46,41 @@ static LExpr *sum_at(const Micro *m, int i, int j) {
   return x_add(m->b, x_mul(m->b, m->ldc, x_int(m->b, i)), x_int(m->b, j * m->lanes));
 }
 /* A row of B comes nearer some rows before it is used, a line with each vector. */
-static void fetch_row(const Micro *m, LExpr *p) {
+static void fetch_row(const Micro *m, LExpr *row) {
   enum { AHEAD = 4 };
   LB *b = m->b;
-  CallArg args[] = {{.arr = m->pb, .x = x_mul(b, x_add(b, p, x_int(b, AHEAD)), m->ldb)},
+  CallArg args[] = {{.arr = m->pb, .x = x_add(b, row, x_mul(b, m->ldb, x_int(b, AHEAD)))},
                     {.x = x_int(b, m->nv * m->lanes * dtype_size(m->dtype))}};
   lb_run(b, "fetch", args, 2);
+}
+/* A row of the next panel. One with every few rows of K: more at once would wait for each other. */
+static void fetch_next_row(const Micro *m, LExpr *p) {
+  LB *b = m->b;
+  LExpr *few = x_int(b, FETCH_EVERY), *row = x_int(b, m->nv * m->lanes * dtype_size(m->dtype));
+  LExpr *at = x_mul(b, x_min(b, x_div(b, p, few), m->last), m->step);
+  CallArg args[] = {{.arr = m->next, .x = at}, {.x = x_int(b, 1)}, {.x = row}, {.x = row}};
+  lb_if(b, x_eq(b, x_mod(b, p, few), x_int(b, 0)));
+  lb_run(b, "fetch_rows", args, 4);
+  lb_end(b);
 }
 /* Rows lo .. hi of K. */
 static void add_products(const Micro *m, Arena *a, LExpr *lo, LExpr *hi) {
   LB *b = m->b;
   LExpr *p = x_var(b, lb_for(b, FOR_SERIAL, "p", lo, hi, 1)), *bv[MOST_VECTORS];
-  for (int j = 0; j < m->nv; j++) {
-    LExpr *at = x_add(b, x_mul(b, p, m->ldb), x_int(b, j * m->lanes));
-    bv[j] = lb_let(b, arena_printf(a, "b%d", j), x_vload(b, m->pb, at, m->lanes));
-  }
-  if (m->far) fetch_row(m, p);
-  if (m->ahead) fetch_line(b, m->pa, x_add(b, x_mul(b, p, m->cols), m->ahead), dtype_size(m->dtype));
-  if (m->next) fetch_line(b, m->next, x_mul(b, p, m->step), dtype_size(m->dtype));
+  LExpr *row = x_read(b, m->in_b), *column = x_read(b, m->in_a);
+  for (int j = 0; j < m->nv; j++)
+    bv[j] = lb_let(b, arena_printf(a, "b%d", j), x_vload(b, m->pb, x_add(b, row, x_int(b, j * m->lanes)), m->lanes));
+  if (m->far) fetch_row(m, row);
+  if (m->ahead) fetch_line(b, m->pa, x_add(b, column, m->ahead), dtype_size(m->dtype));
+  if (m->last) fetch_next_row(m, p);
+  else if (m->next) fetch_line(b, m->next, x_mul(b, p, m->step), dtype_size(m->dtype));
   for (int i = 0; i < m->mr; i++) {
-    LExpr *at = x_add(b, x_mul(b, p, m->cols), x_mul(b, m->rows, x_int(b, i)));
+    LExpr *at = x_add(b, column, x_mul(b, m->rows, x_int(b, i)));
     LExpr *ai = lb_let(b, arena_printf(a, "a%d", i), x_splat(b, x_load(b, m->pa, at, NULL), m->lanes));
     for (int j = 0; j < m->nv; j++) lb_assign(b, m->acc[i][j], x_fma(b, ai, bv[j], x_read(b, m->acc[i][j])));
   }
+  lb_assign(b, m->in_b, x_add(b, row, m->ldb));
+  lb_assign(b, m->in_a, x_add(b, column, m->cols));
   lb_end(b);
 }
 /* The same for all k rows, in as many parts as the tile has rows: before each, a row of the arrays that follow. */
@@ -90,7 +104,7 @@ static void add_fetching(const Micro *m, Arena *a, LExpr *k) {
 
 const Kernel *micro_kernel(KernelTable *t, Arena *a, DimTab *dims, DType dtype, int mr, int nr, int lanes, bool far,
                            Fetch fetch) {
-  static const char *const suffix[] = {"", "_fetch", "_next"};
+  static const char *const suffix[] = {"", "_fetch", "_next", "_rows"};
   const char *name = arena_printf(a, "tile_%s_%dx%d%s%s", dtype_name(dtype), mr, nr, far ? "_far" : "", suffix[fetch]);
   const Kernel *there = known(t, name);
   if (there) return there;
@@ -106,9 +120,10 @@ const Kernel *micro_kernel(KernelTable *t, Arena *a, DimTab *dims, DType dtype, 
   m.ldc = size_param(b, 4, "ldc");
   LExpr *more = size_param(b, 5, "more");
   if (fetch == FETCH_RESULTS) m.ahead = size_param(b, 6, "ahead");
-  if (fetch == FETCH_NEXT) {
+  if (fetch == FETCH_NEXT || fetch == FETCH_ROWS) {
     m.next = array_param(b, dtype, "next", false);
-    m.step = size_param(b, 6, "step");
+    if (fetch == FETCH_ROWS) m.last = size_param(b, 6, "last");
+    m.step = size_param(b, fetch == FETCH_ROWS ? 7 : 6, "step");
   }
   for (int i = 0; i < mr; i++)
     for (int j = 0; j < m.nv; j++) m.acc[i][j] = lb_var(b, arena_printf(a, "c%d_%d", i, j), zero);
@@ -116,6 +131,8 @@ const Kernel *micro_kernel(KernelTable *t, Arena *a, DimTab *dims, DType dtype, 
   for (int i = 0; i < mr; i++)
     for (int j = 0; j < m.nv; j++) lb_assign(b, m.acc[i][j], x_vload(b, m.pc, sum_at(&m, i, j), lanes));
   lb_end(b);
+  m.in_a = lb_var(b, "in_a", x_int(b, 0));
+  m.in_b = lb_var(b, "in_b", x_int(b, 0));
   if (fetch == FETCH_RESULTS) add_fetching(&m, a, k);
   else add_products(&m, a, x_int(b, 0), k);
   for (int i = 0; i < mr; i++)
@@ -127,6 +144,9 @@ const Kernel *micro_kernel(KernelTable *t, Arena *a, DimTab *dims, DType dtype, 
   if (fetch == FETCH_RESULTS)
     about = arena_printf(a, "%s\n * asks for a[.. + ahead] and rows of f0, f1, f2, ldf apart, which follow", about);
   if (fetch == FETCH_NEXT) about = arena_printf(a, "%s\n * asks for next[step * p] with row p of k", about);
+  if (fetch == FETCH_ROWS)
+    about = arena_printf(a, "%s\n * asks for a row of next, which are step apart, with every %d rows of k, up to last",
+                         about, FETCH_EVERY);
   return kernels_get(t, kernels_add(t, kernel_finish(b, name, about)));
 }
 

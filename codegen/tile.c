@@ -180,7 +180,7 @@ static void tile_call(Lower *l, const Block *q, int mr, LExpr *row, LExpr *to, c
       {.arr = q->cb, .x = s->t.whole ? x_add(x, q->c.base, x_mul(x, row, q->c.side)) : to},
   };
   int n = 3;
-  int arrays = ahead->fetch == FETCH_RESULTS ? FETCHED_IN_TILE : ahead->fetch == FETCH_NEXT;
+  int arrays = ahead->fetch == FETCH_RESULTS ? FETCHED_IN_TILE : ahead->fetch != FETCH_NOTHING;
   for (int i = 0; i < arrays; i++) args[n++] = ahead->at[i];
   args[n++].x = q->kc;
   if (mr > 1) args[n++].x = direct.arr ? q->a.side : one; /* one row has no stride of rows */
@@ -188,7 +188,7 @@ static void tile_call(Lower *l, const Block *q, int mr, LExpr *row, LExpr *to, c
   args[n++].x = q->b_stride;
   if (mr > 1) args[n++].x = s->t.whole ? q->c.side : x_int(x, s->t.nr);
   args[n++].x = q->more;
-  if (ahead->fetch == FETCH_RESULTS) args[n++].x = ahead->line;
+  if (ahead->fetch == FETCH_RESULTS || ahead->fetch == FETCH_ROWS) args[n++].x = ahead->line;
   if (ahead->fetch) args[n++].x = x_int(x, ahead->side);
   lb_call(x, micro, args, n);
 }
@@ -222,8 +222,8 @@ static void tile_rows(Lower *l, const Block *q) {
   Ahead ahead = {0};
   if (t->a == WAY_DIRECT) row = x_min(x, row, x_sub(x, all, mr));
   row = lb_let(x, "row", row);
-  fetch_panel(l, q, tile, row, &ahead);
   fetch_results(l, q, row, &ahead);
+  fetch_panel(l, q, tile, row, &ahead);
   fetch_lines(l, q, row, &ahead);
   LExpr *to = q->once ? x_int(x, 0) : x_add(x, q->sums, x_mul(x, i, x_int(x, t->nr)));
   tile_call(l, q, t->mr, row, to, &ahead);

@@ -158,7 +158,7 @@ static void check_micro(const int *tile, Fetch fetch) {
   const Kernel *micro = micro_kernel(table, a, dims, F32, mr, nr, tile[2], true, fetch);
   assert_ptr_equal(micro, micro_kernel(table, a, dims, F32, mr, nr, tile[2], true, fetch)); /* made once */
   assert_int_equal(kernels_count(table), 1);
-  assert_ptr_not_equal(micro, micro_kernel(table, a, dims, F32, mr, nr, tile[2], true, (fetch + 1) % 3));
+  assert_ptr_not_equal(micro, micro_kernel(table, a, dims, F32, mr, nr, tile[2], true, (fetch + 1) % 4));
   assert_ptr_not_equal(micro, micro_kernel(table, a, dims, F32, mr, nr, tile[2], false, fetch));
   float pa[5 * 14], pb[5 * 48], c[14 * 50], far[14 * 50];
   for (int i = 0; i < k * mr; i++) pa[i] = (float)(i % 7 - 3);
@@ -166,7 +166,7 @@ static void check_micro(const int *tile, Fetch fetch) {
   for (int i = 0; i < 14 * 50; i++) c[i] = 1;
   KValue args[16] = {{.ptr = pa}, {.ptr = pb}, {.ptr = c}};
   int n = 3;
-  const int arrays[] = {0, FETCHED_IN_TILE, 1}, count[] = {6, 8, 7};
+  const int arrays[] = {0, FETCHED_IN_TILE, 1, 1}, count[] = {6, 8, 7, 8};
   for (int i = 0; i < arrays[fetch]; i++) args[n++].ptr = far;
   const int64_t sizes[] = {k, 1, mr, nr, 50, 1, 16, 50};
   for (int i = 0; i < count[fetch]; i++) args[n++].i = sizes[i];
@@ -184,7 +184,7 @@ static void test_micro(void **state) {
   (void)state;
   static const int tiles[][3] = {{14, 32, 16}, {8, 48, 16}, {6, 16, 8}, {4, 8, 4}, {4, 4, 1}};
   for (size_t t = 0; t < sizeof tiles / sizeof *tiles; t++)
-    for (int fetch = 0; fetch < 3; fetch++) check_micro(tiles[t], (Fetch)fetch);
+    for (int fetch = 0; fetch < 4; fetch++) check_micro(tiles[t], (Fetch)fetch);
 }
 
 int main(void) {
