@@ -172,7 +172,7 @@ static bool goes_in_rounds(const Tile *t, const Sizes *z) {
   return t->kc < z->K && t->b != WAY_TURN && !t->narrow && !t->short_;
 }
 
-enum { LEAST_HELD = 256 };
+enum { LEAST_HELD = 256, SHORT = 512 };
 enum { TURNED_PIECE = 4096 }; /* squares of the pieces' sums and the sum of them are then little */
 enum { EVEN = 48, LONG_PACKING = 256 * 1024 };
 /* How many rows the blocks have when they are even. A short last block leaves a thread without work, as does one block
@@ -226,6 +226,7 @@ static void choose_blocks(Lower *l, const Tiled *s, Tile *t, const Sizes *z, int
     if (s->p->wanted.n || (s->p->turned && piece < TURNED_PIECE)) halves = false;
     if (piece >= 2048 && halves) t->splits *= 2;
     else if (t->nc >= 2 * least) t->nc = up(t->nc / 2, t->nr);
+    else if (least > t->nr && items < 8 && t->nc > least) t->nc = least;
     else if (least > t->nr && items >= 8) break;
     else if (t->mc >= 16 * unit) t->mc = up(t->mc / 2, unit);
     else if (items < 8 && piece >= 512 && halves) t->splits *= 2; /* the pieces must be added up */
@@ -293,7 +294,9 @@ bool choose_tile(Lower *l, Tiled *s) {
   const char *key = l->tuning ? product_key(l, p, &z, &lies) : NULL;
   const Choice *given = key && !rows ? tuning_find(l->tuning, key) : NULL;
   bool rounds = pays_in_rounds(l, s, &z, &lies);
-  const Loads how = {.streams = (double)z.N * (double)z.K * dtype_size(p->dtype) > (double)l->target->l3,
+  bool far = !rounds && lies.b.side_known && lies.b.side == 1 && !cached(l, p, &z);
+  const Loads how = {.far = far,
+                     .streams = (double)z.N * (double)z.K * dtype_size(p->dtype) > (double)l->target->l3,
                      .gathers = !lies.b.in_array && p->n.n > 1,
                      .apart = rounds && lies.b.side_known && lies.b.side == 1};
   if (given) t->mr = given->mr, t->nr = given->nr;
@@ -305,6 +308,8 @@ bool choose_tile(Lower *l, Tiled *s) {
   if (lies.a.side_known && lies.a.side == 1) most = min64(most, up(held_a, 64));
   if (lies.b.side_known && lies.b.side == 1 && held_b >= LEAST_HELD && !packed_once(l, p, &z))
     most = min64(most, held_b);
+  /* nothing asks for the first panel, which comes from far away: a short one, where sums cost little to keep */
+  if (far && up(z.M, t->mr) * t->nr * dtype_size(p->dtype) <= l->target->l1 / 4 * 3) most = min64(most, SHORT);
   int64_t pieces = (deep + most - 1) / most;
   const int64_t usual = given ? min64(given->kc, deep) : (deep + pieces - 1) / pieces;
   t->kc = given || !rounds ? usual : round_part(l, s, &z);

@@ -51,7 +51,7 @@ void fetch_panel(Lower *l, const Block *q, LExpr *tile, LExpr *row, Ahead *ahead
   Place b;
   Ahead none = {0};
   int64_t side, along, size = dtype_size(s->p->dtype), panel = t->kc * t->nr * size;
-  if (t->rounds) return; /* the next panel is another block's, or the thread's first */
+  if (t->rounds) return;                     /* the next panel is another block's, or the thread's first */
   bool asks = ahead->fetch != FETCH_NOTHING; /* the tile for something else */
   if (fetch_next_rows(l, q, row, asks ? &none : ahead)) return;
   if (t->kept) fetch_packed(l, q, tile, asks ? &none : ahead);

@@ -12,7 +12,7 @@ int register_tiles(const Target *t, int lanes, const int (**tile)[2]) {
   return lanes == 1 ? 2 : t->registers >= 32 ? 11 : 6;
 }
 
-enum { GATHER_ROW = 32 }; /* multiplications of a vector */
+enum { GATHER_ROW = 32, FAR_ROW = 4 }; /* multiplications of a vector */
 double choose_register_tile(Tile *t, int64_t M, int64_t N, Loads how, const Target *cpu) {
   const int(*tile)[2];
   int n = register_tiles(cpu, t->lanes, &tile), busy = cpu->registers >= 32 ? 8 : 10; /* sums that do not wait */
@@ -27,6 +27,7 @@ double choose_register_tile(Tile *t, int64_t M, int64_t N, Loads how, const Targ
     if (mr > 12) cost *= 1.03;                 /* strides of so many rows do not fit the general registers */
     if (nr > N) cost *= M < 256 ? 1.15 : 1.03; /* B must be packed, for as many rows */
     if (mr < 6 && M >= 12) cost *= 1.12; /* the second cache gives a row of B in no less time than six of A take */
+    if (how.far) cost *= 1 + FAR_ROW / ((double)M * nv);
     if (how.streams) cost *= 1 + 0.5 / nr;
     if (how.gathers) cost *= 1 + GATHER_ROW / ((double)M * nv);
     if (best != 0 && cost >= best) continue;

@@ -33,7 +33,8 @@ typedef struct Tile {
 
 /* What makes loads dearer. */
 typedef struct Loads {
-  bool streams; /* B comes from memory, which gives long parts of rows sooner */
+  bool far;     /* B comes from beyond the second cache, which gives long parts of rows sooner; few rows share that */
+  bool streams; /* it comes from memory: all the more */
   bool gathers; /* each block finds B's columns anew for every row of a panel, which long rows and many of A share */
   bool apart;   /* each row of K has lines of both operands that the first cache does not hold */
 } Loads;
