@@ -186,8 +186,8 @@ static inline float dnn_gelu_f32(float x) {
 /* x / d for a d that many x share: two operations for each where there is a fused multiply-add. d is 0, infinite, NaN
  * or from 2^-100 to 2^100 in size. For d from 2^-20 to 2^64 the reciprocal has two parts, so that what is rounded twice
  * is 2^-22 of the quotient or less: off by 0.5000006 ulp at most, and where the quotient is below 2^-100 by another
- * 2^-150; exact quotients are exact. Other d have one part, off by 1.5 ulp. The first part is too small, so that the second one
- * is never 0 nor of the other sign, which would make NaN of an infinite x. */
+ * 2^-150; exact quotients are exact. Other d have one part, off by 1.5 ulp. The first part is too small, so that the
+ * second one is never 0 nor of the other sign, which would make NaN of an infinite x. */
 static inline float dnn_over_f32(float x, float d) {
 #if defined(__FMA__) || defined(__ARM_FEATURE_FMA) || (defined(__riscv_flen) && __riscv_flen >= 64)
   const float near = 1.0f / d, below = dnn_float(dnn_word(near) - 1), rest = dnn_fma_f32(-below, d, 1.0f) * near;
