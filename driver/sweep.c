@@ -13,6 +13,7 @@
 #include "runtime/core/show.h"
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -212,19 +213,40 @@ static int run_trials(Sweeping *w) {
   return worst;
 }
 
-/* The number of the first run in the folder that has a checkpoint; 0: none. */
-static int first_begun(const char *dir) {
-  int first = 0;
+/* The numbers of the runs in the folder that have checkpoints, as an stb_ds array. */
+static int *begun_in(const char *dir) {
+  int *numbers = NULL;
   DIR *d = opendir(dir);
   for (struct dirent *x; d && (x = readdir(d));) {
-    int number = (int)strtol(x->d_name, NULL, 10);
-    if (number < 1 || (first && number > first)) continue;
+    char *end;
+    long number = strtol(x->d_name, &end, 10);
+    if (number < 1 || number > INT_MAX || *end) continue;
     char *run = dnn_path_join(dir, x->d_name), *newest = run ? dnn_checkpoint_newest(run) : NULL;
-    if (newest) first = number;
+    if (newest) arrput(numbers, (int)number);
     free(newest), free(run);
   }
   if (d) closedir(d);
+  return numbers;
+}
+/* The number of the first of them; 0: none. */
+static int first_begun(const char *dir) {
+  int first = 0, *numbers = begun_in(dir);
+  for (int i = 0; i < (int)arrlen(numbers); i++)
+    if (!first || numbers[i] < first) first = numbers[i];
+  arrfree(numbers);
   return first;
+}
+/* Removes the runs of the sweep that was here: going on would take those that do not come again for this one's. */
+static bool remove_runs(const Sweeping *w) {
+  int *numbers = begun_in(w->dir);
+  bool ok = true;
+  for (int i = 0; i < (int)arrlen(numbers) && ok; i++) {
+    DnnFolder run;
+    ok = dnn_folder_new(&run, arena_printf(w->m->s.arena, "%s/%d", w->dir, numbers[i]), true, &w->m->error);
+    if (ok) dnn_folder_leave(&run);
+  }
+  arrfree(numbers);
+  return ok;
 }
 
 int program_sweep(const Args *a, Machine *m, const Args *again) {
@@ -240,7 +262,8 @@ int program_sweep(const Args *a, Machine *m, const Args *again) {
                          w.dir);
   DnnFolder folder;
   if (!dnn_make_dir(w.dir, &m->error) || !dnn_folder_lock(&folder, w.dir, &m->error)) return machine_failed(m);
-  int status = run_trials(&w);
+  bool anew = !again && args_has(a, "overwrite") && report_is_sweep(w.dir);
+  int status = !anew || remove_runs(&w) ? run_trials(&w) : (int)machine_failed(m);
   if (arrlen(w.trials)) {
     print_table(&w);
     int copied = w.best >= 0 ? copy_best(&w) : EXIT_OK;

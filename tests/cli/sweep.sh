@@ -61,18 +61,22 @@ END
 mkdir away
 cp long.dnn away/
 status 0 "$DNNC" train away/long.dnn --out whole --set again=2 --set rate=0.5 --seed 7
-"$DNNC" train long.dnn --out long --set again=2 --set rate=0.5 --seed 7 >long.out 2>long.err &
-pid=$!
-n=0
-until grep -q "sweep 2/3" long.out && [ -d long/2 ] && [ "$(wc -c <long/2/steps.csv)" -gt 100 ]; do
-  n=$((n + 1))
-  [ $n -lt 600 ] || fail "the second run does not begin: $(cat long.out long.err)"
-  sleep 0.05
-done
-kill -INT $pid
-got=0
-wait $pid || got=$?
-[ $got = 130 ] || fail "status $got after Ctrl-C: $(cat long.out long.err)"
+stopped_in_second() { # OPTION...
+  : >long.out
+  "$DNNC" train long.dnn --out long --set again=2 --set rate=0.5 "$@" >long.out 2>long.err &
+  pid=$!
+  n=0
+  until grep -q "sweep 2/3" long.out && [ -f long/2/steps.csv ] && [ "$(wc -c <long/2/steps.csv)" -gt 100 ]; do
+    n=$((n + 1))
+    [ $n -lt 600 ] || fail "the second run does not begin: $(cat long.out long.err)"
+    sleep 0.05
+  done
+  kill -INT $pid
+  got=0
+  wait $pid || got=$?
+  [ $got = 130 ] || fail "status $got after Ctrl-C: $(cat long.out long.err)"
+}
+stopped_in_second --seed 7
 grep -qE "^\* +1  5 " long.out || fail "no table: $(cat long.out)"
 has long.out "1 of 3 runs are done"
 [ "$(wc -l <long/sweep.csv)" = 2 ] || fail "$(cat long/sweep.csv)"
@@ -95,6 +99,18 @@ cmp whole/sweep.csv long/sweep.csv || fail "the values of finished runs are othe
 status 1 "$DNNC" train --resume all
 grep -qE "^ +4  4 +failed: .*too much" "$out" || fail "$(cat "$out")"
 cmp all/sweep.csv before.csv || fail "the table is another one"
+# One that begins anew leaves no run of the old one, which going on would take for its own; what is no run stays.
+cp -r long/3 third
+cp -r long/3 long/3.old
+cp -r long/3 long/9
+touch long/9/notes
+stopped_in_second --seed 8 --overwrite
+for run in 3 9; do
+  [ ! -e long/$run/last.dnnw ] || fail "run $run of the old sweep is there"
+done
+[ -e long/9/notes ] && cmp third/last.dnnw long/3.old/last.dnnw || fail "something else is gone"
+status 0 "$DNNC" train --resume long
+if cmp -s third/last.dnnw long/3/last.dnnw; then fail "the third run is the old one"; fi
 mkdir none
 cp all/sweep.csv none/
 status 1 "$DNNC" train --resume none
