@@ -13,7 +13,6 @@
 #include "runtime/core/show.h"
 #include <dirent.h>
 #include <errno.h>
-#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -213,39 +212,32 @@ static int run_trials(Sweeping *w) {
   return worst;
 }
 
-/* The numbers of the runs in the folder that have checkpoints, as an stb_ds array. */
-static int *begun_in(const char *dir) {
-  int *numbers = NULL;
+/* The number of the first run in the folder that has a checkpoint; 0: none. */
+static int first_begun(const char *dir) {
+  int first = 0;
   DIR *d = opendir(dir);
   for (struct dirent *x; d && (x = readdir(d));) {
-    char *end;
-    long number = strtol(x->d_name, &end, 10);
-    if (number < 1 || number > INT_MAX || *end) continue;
+    int number = (int)strtol(x->d_name, NULL, 10);
+    if (number < 1 || (first && number > first)) continue;
     char *run = dnn_path_join(dir, x->d_name), *newest = run ? dnn_checkpoint_newest(run) : NULL;
-    if (newest) arrput(numbers, (int)number);
+    if (newest) first = number;
     free(newest), free(run);
   }
   if (d) closedir(d);
-  return numbers;
-}
-/* The number of the first of them; 0: none. */
-static int first_begun(const char *dir) {
-  int first = 0, *numbers = begun_in(dir);
-  for (int i = 0; i < (int)arrlen(numbers); i++)
-    if (!first || numbers[i] < first) first = numbers[i];
-  arrfree(numbers);
   return first;
 }
-/* Removes the runs of the sweep that was here: going on would take those that do not come again for this one's. */
+
+/* Removes the runs that the sweep that was here has left under the numbers of this one: they would be taken for this
+ * one's, should it be stopped and go on. */
 static bool remove_runs(const Sweeping *w) {
-  int *numbers = begun_in(w->dir);
   bool ok = true;
-  for (int i = 0; i < (int)arrlen(numbers) && ok; i++) {
-    DnnFolder run;
-    ok = dnn_folder_new(&run, arena_printf(w->m->s.arena, "%s/%d", w->dir, numbers[i]), true, &w->m->error);
-    if (ok) dnn_folder_leave(&run);
+  for (int number = 1; number <= w->count && ok; number++) {
+    const char *run = arena_printf(w->m->s.arena, "%s/%d", w->dir, number);
+    char *newest = dnn_checkpoint_newest(run);
+    DnnFolder folder;
+    if (newest && (ok = dnn_folder_new(&folder, run, true, &w->m->error))) dnn_folder_leave(&folder);
+    free(newest);
   }
-  arrfree(numbers);
   return ok;
 }
 

@@ -99,16 +99,14 @@ cmp whole/sweep.csv long/sweep.csv || fail "the values of finished runs are othe
 status 1 "$DNNC" train --resume all
 grep -qE "^ +4  4 +failed: .*too much" "$out" || fail "$(cat "$out")"
 cmp all/sweep.csv before.csv || fail "the table is another one"
-# One that begins anew leaves no run of the old one, which going on would take for its own; what is no run stays.
+# One that begins anew leaves no run of the old one under its numbers, which going on would take for its own; others,
+# which may be no sweep's, stay.
 cp -r long/3 third
-cp -r long/3 long/3.old
-cp -r long/3 long/9
-touch long/9/notes
+cp -r long/3 long/2024
+ln -s ../third long/9
 stopped_in_second --seed 8 --overwrite
-for run in 3 9; do
-  [ ! -e long/$run/last.dnnw ] || fail "run $run of the old sweep is there"
-done
-[ -e long/9/notes ] && cmp third/last.dnnw long/3.old/last.dnnw || fail "something else is gone"
+[ ! -e long/3/last.dnnw ] || fail "the old third run is there"
+[ -e long/2024/last.dnnw ] && [ -e third/last.dnnw ] || fail "another run is gone"
 status 0 "$DNNC" train --resume long
 if cmp -s third/last.dnnw long/3/last.dnnw; then fail "the third run is the old one"; fi
 mkdir none
